@@ -1,0 +1,1 @@
+"""The slim Python client of Whatsit: tritonclient, numpy and Pillow are all it needs."""

@@ -1,0 +1,17 @@
+"""The errors that Whatsit raises on purpose; each message is one sentence that says what to do."""
+
+
+class WhatsitError(Exception):
+    """Anything that Whatsit refuses or cannot do."""
+
+
+class InvalidInput(WhatsitError, ValueError):
+    """The caller's image, option, file or recipe is wrong; trying again unchanged will not help."""
+
+
+class Unavailable(WhatsitError, ConnectionError):
+    """A server, port, library or package that is needed is not there; trying again later may help."""
+
+
+class Damaged(WhatsitError):
+    """Files on disk do not fit together: a checksum, a version or an embedder fingerprint differs."""

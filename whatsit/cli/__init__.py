@@ -1,0 +1,26 @@
+"""The command line `whatsit`: a thin face over the library; every command is one file of this package."""
+
+from __future__ import annotations
+
+import sys
+
+from whatsit_client.errors import WhatsitError
+
+
+def main() -> None:
+    """Run the command line; a `WhatsitError` becomes one sentence on stderr and exit code 1.
+
+    Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.
+    """
+    try:
+        from whatsit.cli.app import app
+    except ModuleNotFoundError as error:
+        if error.name not in {"typer", "rich"}:
+            raise
+        sys.exit("The command line needs more than the slim client: pip install 'whatsit[serve]'.")
+    try:
+        app()
+    except WhatsitError as error:
+        sys.exit(f"whatsit: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
