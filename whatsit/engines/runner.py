@@ -1,0 +1,154 @@
+"""Runs an ONNX file on the CPU; knows nothing of torch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.errors import Damaged, InvalidInput, Unavailable
+
+_DTYPES: dict[str, type[np.generic]] = {
+    "tensor(uint8)": np.uint8,
+    "tensor(int8)": np.int8,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+    "tensor(float16)": np.float16,
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(bool)": np.bool_,
+}
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """Name, dtype and shape of a network's input or output; a free dimension is None."""
+
+    name: str
+    dtype: np.dtype[np.generic]
+    shape: tuple[int | None, ...]
+
+    def accepts(self, array: npt.NDArray[np.generic]) -> bool:
+        """True where `array` has this dtype and a shape that fits."""
+        return (
+            array.dtype == self.dtype
+            and array.ndim == len(self.shape)
+            and all(want is None or want == got for want, got in zip(self.shape, array.shape, strict=True))
+        )
+
+    def __str__(self) -> str:
+        dims = ",".join("n" if d is None else str(d) for d in self.shape)
+        return f"{self.name} {self.dtype}[{dims}]"
+
+
+class OnnxRunner:
+    """One ONNX file on one CPU thread (by default), as a context manager.
+
+    Callers that want more throughput hold several runners or call `run` from several threads (it is thread-safe):
+    on a CPU, as many single-threaded runs as cores beat one run with many threads.
+
+    Args:
+        path: the ONNX file.
+        threads: threads inside one operator; they never spin.
+
+    Raises:
+        Unavailable: there is no such file.
+        Damaged: the file is no network that ONNX Runtime can load.
+
+    Example:
+        >>> with OnnxRunner("model_repository/embedder/1/model.onnx") as runner:  # doctest: +SKIP
+        ...     runner.run({"images": np.zeros((1, 3, 224, 224), np.uint8)})["embedding"].shape
+        (1, 128)
+    """
+
+    def __init__(self, path: str | Path, threads: int = 1) -> None:
+        import onnxruntime as ort
+
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise Unavailable(f"There is no network file {self.path}; build it with `whatsit build`.")
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime raises a dozen private types for one thing: it cannot load the file
+            raise Damaged(
+                f"{self.path} cannot be loaded as an ONNX network ({_first_line(error)}); build or download it again."
+            ) from error
+        self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
+        self.outputs = tuple(_spec(node) for node in self._session.get_outputs())
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the file, hexadecimal: what an index remembers of its embedder."""
+        return file_fingerprint(self.path)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The custom metadata that the build wrote into the file."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
+
+    def run(self, feeds: Mapping[str, npt.NDArray[np.generic]]) -> dict[str, npt.NDArray[np.generic]]:
+        """Run the network once.
+
+        Args:
+            feeds: one array for each input, dtype and shape as in `inputs`; batch of 1 or more.
+
+        Returns:
+            One array for each output, by name.
+
+        Raises:
+            InvalidInput: an input is missing, unknown, or of another dtype or shape.
+        """
+        for spec in self.inputs:
+            if spec.name not in feeds:
+                raise InvalidInput(f"{self.path.name} needs the input {spec}, which was not given.")
+            array = feeds[spec.name]
+            if not spec.accepts(array):
+                got = f"{array.dtype}{list(array.shape)}"
+                raise InvalidInput(f"{self.path.name} takes {spec}, but got {got}; convert it first.")
+        if extra := set(feeds) - {spec.name for spec in self.inputs}:
+            raise InvalidInput(f"{self.path.name} has no input named {', '.join(sorted(extra))}; leave it out.")
+        names = [spec.name for spec in self.outputs]
+        return dict(zip(names, self._session.run(names, dict(feeds)), strict=True))
+
+    def close(self) -> None:
+        """Free the network; the runner cannot be used afterwards."""
+        del self._session
+
+    def __enter__(self) -> OnnxRunner:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def file_fingerprint(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _spec(node: object) -> TensorSpec:
+    name, kind, shape = (getattr(node, key) for key in ("name", "type", "shape"))
+    if kind not in _DTYPES:
+        raise Damaged(f"Tensor {name} has the type {kind}, which Whatsit does not serve; export it as float or uint8.")
+    return TensorSpec(name, np.dtype(_DTYPES[kind]), tuple(d if isinstance(d, int) else None for d in shape))
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:200]
