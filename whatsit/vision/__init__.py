@@ -1,0 +1,1 @@
+"""Pixels and boxes: decode, letterbox, crop, IoU, NMS and the choice of regions."""

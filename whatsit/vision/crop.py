@@ -1,0 +1,33 @@
+"""A region of a picture as the square input of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+
+def crop_resize(
+    pixels: npt.NDArray[np.uint8], box: Sequence[float] | npt.NDArray[np.float32] | None = None, size: int = 224
+) -> npt.NDArray[np.uint8]:
+    """Cut a box out and squash it to a square (the aspect is not kept: the networks are trained so).
+
+    Args:
+        pixels: uint8 [H,W,3].
+        box: x1, y1, x2, y2 in pixels, clipped to the picture; None for the whole picture.
+        size: side of the square in pixels.
+
+    Returns:
+        uint8 [3,size,size]; at least one pixel of the picture is always taken.
+    """
+    height, width = pixels.shape[:2]
+    if box is not None:
+        x1, y1, x2, y2 = (float(v) for v in box)
+        left, top = min(max(int(x1), 0), width - 1), min(max(int(y1), 0), height - 1)
+        right, bottom = min(max(round(x2), left + 1), width), min(max(round(y2), top + 1), height)
+        pixels = pixels[top:bottom, left:right]
+    shrinks = pixels.shape[0] > size and pixels.shape[1] > size
+    square = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return np.ascontiguousarray(square.transpose(2, 0, 1))
