@@ -92,9 +92,7 @@ def _open(raw: bytes) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise InvalidInput("The image has more than the 50 megapixels allowed: scale it down.") from error
     except Exception as error:  # Pillow's readers raise anything on hostile bytes
-        raise InvalidInput(
-            "The data is not a readable JPEG, PNG or WebP image: send the bytes of such a file."
-        ) from error
+        raise InvalidInput("The data is no readable JPEG, PNG or WebP image: send the bytes of such a file.") from error
 
 
 def _fit(image: Image.Image, max_side: int) -> Image.Image:

@@ -1,0 +1,157 @@
+"""Every kind of file that a camera, a shop or a hostile caller sends."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from whatsit_client.errors import InvalidInput
+
+from whatsit.vision import decode
+from whatsit.vision.decode import decode_image
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def halves() -> Image.Image:
+    """40x20: red on the left, blue on the right."""
+    pixels = np.zeros((20, 40, 3), dtype=np.uint8)
+    pixels[:, :20] = (250, 0, 0)
+    pixels[:, 20:] = (0, 0, 250)
+    return Image.fromarray(pixels)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_decodes_each_format(halves: Image.Image, kind: str) -> None:
+    decoded = decode_image(encoded(halves, kind))
+    assert (decoded.width, decoded.height) == (40, 20)
+    assert decoded.pixels.shape == (20, 40, 3)
+    assert decoded.pixels.dtype == np.uint8
+    assert decoded.pixels[10, 5, 0] > 200
+    assert decoded.pixels[10, 35, 2] > 200
+
+
+def test_accepts_an_array_of_bytes(halves: Image.Image) -> None:
+    data = encoded(halves)
+    assert np.array_equal(decode_image(np.frombuffer(data, dtype=np.uint8)).pixels, decode_image(data).pixels)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_rotation_is_undone(halves: Image.Image, orientation: int) -> None:
+    """A camera that stores `halves` turned marks how; the upright picture is the same for all eight."""
+    undo = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    stored = halves if orientation == 1 else halves.transpose(undo[orientation])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    decoded = decode_image(encoded(stored, "JPEG", exif=exif, quality=95))
+    assert (decoded.width, decoded.height) == (40, 20)
+    assert decoded.pixels.shape == (20, 40, 3)
+    assert decoded.pixels[10, 5, 0] > 200
+    assert decoded.pixels[10, 35, 2] > 200
+
+
+def test_one_pixel() -> None:
+    assert decode_image(encoded(Image.new("RGB", (1, 1), (9, 8, 7)))).pixels.tolist() == [[[9, 8, 7]]]
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P", "LA", "RGBA", "CMYK"])
+def test_every_mode_becomes_rgb(mode: str) -> None:
+    image = Image.new("L", (6, 4), 255).convert(mode)
+    kind = "JPEG" if mode == "CMYK" else "PNG"
+    assert decode_image(encoded(image, kind)).pixels.min() > 250
+
+
+def test_sixteen_bits_keep_their_brightness() -> None:
+    grey = np.full((4, 6), 32768, dtype=np.uint16)
+    assert np.abs(decode_image(encoded(Image.fromarray(grey))).pixels.astype(int) - 127).max() <= 1
+    dark = np.full((4, 6), 200, dtype=np.uint16)
+    assert decode_image(encoded(Image.fromarray(dark))).pixels.max() <= 1
+
+
+def test_transparency_lies_on_white() -> None:
+    image = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
+    assert decode_image(encoded(image)).pixels.min() == 255
+
+
+def test_first_frame_of_an_animation() -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    for kind in ("PNG", "WEBP"):
+        data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+        assert decode_image(data).pixels[4, 4, 0] > 200
+
+
+def test_max_side_reduces_and_remembers_the_full_size() -> None:
+    image = Image.new("RGB", (1600, 1200), (10, 200, 30))
+    for kind in ("JPEG", "PNG"):
+        decoded = decode_image(encoded(image, kind), max_side=640)
+        assert (decoded.width, decoded.height) == (1600, 1200)
+        assert decoded.pixels.shape == (480, 640, 3)
+        assert decoded.scale == pytest.approx(0.4)
+
+
+def test_max_side_never_enlarges() -> None:
+    assert decode_image(encoded(Image.new("RGB", (30, 20))), max_side=640).pixels.shape == (20, 30, 3)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "empty"),
+        (b"\x00\x01garbage" * 40, "no readable JPEG, PNG or WebP"),
+        (b"%PDF-1.7 not an image", "no readable JPEG, PNG or WebP"),
+    ],
+)
+def test_refuses_what_is_no_picture(data: bytes, words: str) -> None:
+    with pytest.raises(InvalidInput, match=words):
+        decode_image(data)
+
+
+def test_refuses_other_types() -> None:
+    with pytest.raises(InvalidInput, match="JPEG, PNG or WebP"):
+        decode_image(encoded(Image.new("RGB", (8, 8)), "GIF"))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_refuses_a_file_that_is_cut_off(kind: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    data = encoded(Image.fromarray(noise), kind)
+    with pytest.raises(InvalidInput, match=r"damaged|no readable"):
+        decode_image(data[: len(data) // 2])
+
+
+def test_refuses_too_many_bytes_and_pixels_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InvalidInput, match="bytes"):
+        decode_image(b"\xff" * (decode.MAX_BYTES + 1))
+    bomb = encoded(Image.new("1", (9000, 6000)))
+    monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded a picture that is too large"))
+    with pytest.raises(InvalidInput, match="50 megapixels"):
+        decode_image(bomb)
+    with pytest.raises(InvalidInput, match="50 megapixels"):
+        decode_image(_png_header(100_000, 100_000))
+
+
+def _png_header(width: int, height: int) -> bytes:
+    """A PNG that claims to be vast."""
+    import struct
+    import zlib
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
