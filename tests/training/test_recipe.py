@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from whatsit_client.errors import InvalidInput
+
+pytest.importorskip("pydantic")
+from whatsit.training.recipe import TrainingRecipe, read_recipe
+
+
+def test_fields_of_the_training_section_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text("training: {seed: 7, epochs: 2}\nengine: {opset: 17}\n")
+    recipe = read_recipe(path, TrainingRecipe)
+    assert (recipe.seed, recipe.epochs, recipe.precision) == (7, 2, "auto")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("training: {epocs: 2}", "'training.epocs'"),
+        ("training: {epochs: 0}", "training.epochs = 0"),
+        ("training: {precision: fp8}", "'fp32'"),
+        ("training: [", "is not YAML"),
+        ("engine: {opset: 17}", "no section 'training'"),
+        ("", "no section 'training'"),
+    ],
+)
+def test_a_wrong_recipe_is_refused_in_one_sentence(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(text)
+    with pytest.raises(InvalidInput) as refusal:
+        read_recipe(path, TrainingRecipe)
+    assert said in str(refusal.value)
+    assert str(path) in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_missing_recipe_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="--recipe"):
+        read_recipe(tmp_path / "none.yaml", TrainingRecipe)

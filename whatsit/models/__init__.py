@@ -1,0 +1,1 @@
+"""The networks as torch modules; the server never imports this room."""

@@ -1,0 +1,151 @@
+"""MobileNetV2 1.0 with its batch norms folded into the convolutions, started from an ONNX file."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from whatsit_client.errors import Damaged, InvalidInput
+
+# (expansion, channels, repeats, stride of the first), Sandler et al. 2018, table 2.
+_LAYOUT = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+
+FINAL_CHANNELS = 1280
+STAGE_CHANNELS = {4: 24, 8: 32, 16: 96, 32: 320}
+"""Channels of the feature maps that `MobileNetV2.stages` returns, by stride."""
+
+
+class ConvClip(nn.Sequential):
+    """A convolution with TensorFlow's "SAME" padding for even sizes, then ReLU6 unless `linear`.
+
+    At stride 2 TensorFlow pads one row and column at the far side only; torch's symmetric padding would shift
+    every feature map.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1, linear: bool = False
+    ) -> None:
+        shifted = kernel == 3 and stride == 2
+        pad: list[nn.Module] = [nn.ZeroPad2d((0, 1, 0, 1))] if shifted else []
+        conv = nn.Conv2d(inputs, outputs, kernel, stride, 0 if shifted else kernel // 2, groups=groups)
+        super().__init__(*pad, conv, *([] if linear else [nn.ReLU6(inplace=True)]))
+
+
+class InvertedResidual(nn.Module):
+    """Expand 1x1, depthwise 3x3, project 1x1; the input is added where shape allows."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        hidden = inputs * expansion
+        expand = [ConvClip(inputs, hidden)] if expansion > 1 else []
+        depthwise = ConvClip(hidden, hidden, 3, stride, groups=hidden)
+        self.layers = nn.Sequential(*expand, depthwise, ConvClip(hidden, outputs, linear=True))
+        self.residual = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map f32 [n, inputs, h, w] to f32 [n, outputs, h / stride, w / stride]."""
+        y = cast(Tensor, self.layers(x))
+        return x + y if self.residual else y
+
+
+class MobileNetV2(nn.Module):
+    """The backbone of every default network.
+
+    Input everywhere: f32 [n, 3, h, w], RGB scaled to (x - 127.5) / 127.5, h and w multiples of 32.
+    `layers` holds 19 parts: 0 the stem, 1..17 the inverted residuals, 18 the last 1x1 convolution.
+
+    Args:
+        weights: `mobilenet_v2_1.0_224_float.onnx` to start from; None leaves torch's random start.
+
+    Raises:
+        InvalidInput: `weights` is not there.
+        Damaged: `weights` is not this network.
+    """
+
+    def __init__(self, weights: Path | None = None) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [ConvClip(3, 32, 3, 2)]
+        channels, stride, last_of_stride = 32, 2, {}
+        for expansion, outputs, repeats, first_stride in _LAYOUT:
+            for i in range(repeats):
+                step = first_stride if i == 0 else 1
+                layers.append(InvertedResidual(channels, outputs, step, expansion))
+                channels, stride = outputs, stride * step
+                last_of_stride[stride] = len(layers) - 1
+        layers.append(ConvClip(channels, FINAL_CHANNELS))
+        self.layers = nn.ModuleList(layers)
+        self._stage_of_layer = {layer: stride for stride, layer in last_of_stride.items() if stride in STAGE_CHANNELS}
+        if weights is not None:
+            self._load(weights)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the final feature map, f32 [n, 1280, h / 32, w / 32]; its mean over h, w is the classic embedding."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def stages(self, x: Tensor) -> dict[int, Tensor]:
+        """Return the last feature map of each stride s in 4, 8, 16, 32: f32 [n, STAGE_CHANNELS[s], h / s, w / s].
+
+        The last 1x1 convolution (layer 18) takes no part: a detector need not carry it.
+        """
+        maps = {}
+        for i, layer in enumerate(self.layers[:-1]):
+            x = layer(x)
+            if i in self._stage_of_layer:
+                maps[self._stage_of_layer[i]] = x
+        return maps
+
+    def freeze(self, until_block: int) -> None:
+        """Stop training the stem and the inverted residuals 1..until_block; 0 is the stem alone, -1 frees all."""
+        for i, layer in enumerate(self.layers):
+            layer.requires_grad_(i > until_block)
+
+    def _load(self, path: Path) -> None:
+        stored = _convolutions(path)
+        own = [m for m in self.modules() if isinstance(m, nn.Conv2d)]
+        if [w.shape for w, _ in stored[: len(own)]] != [m.weight.shape for m in own]:
+            raise Damaged(f"{path.name} is not MobileNetV2 1.0: its convolutions have other shapes.")
+        with torch.no_grad():
+            for module, (weight, bias) in zip(own, stored, strict=False):
+                module.weight.copy_(weight)
+                cast(Tensor, module.bias).copy_(bias)
+
+
+def imagenet_head(weights: Path) -> nn.Linear:
+    """Return the file's ImageNet classifier, pooled f32 [n, 1280] to f32 [n, 1001] logits (class 0 is background)."""
+    weight, bias = _convolutions(weights)[-1]
+    head = nn.Linear(weight.shape[1], weight.shape[0])
+    with torch.no_grad():
+        head.weight.copy_(weight[:, :, 0, 0])
+        head.bias.copy_(bias)
+    return head
+
+
+def pooled(features: Tensor) -> Tensor:
+    """Mean over height and width: f32 [n, c, h, w] to f32 [n, c]."""
+    return F.adaptive_avg_pool2d(features, 1).flatten(1)
+
+
+def fingerprint(weights: Path) -> str:
+    """Return the first 16 hex digits of the file's SHA-256, which recipes and cards name as the origin."""
+    return hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
+
+
+def _convolutions(path: Path) -> list[tuple[Tensor, Tensor]]:
+    """Weights and biases of all convolutions of the ONNX file, in the order of the graph."""
+    import onnx
+    from onnx import numpy_helper
+
+    if not path.is_file():
+        raise InvalidInput(f"The starting weights {path} are not there: pass --weights with their folder.")
+    try:
+        graph = onnx.load(path).graph
+    except Exception as error:
+        raise Damaged(f"{path.name} is not a readable ONNX file: fetch it again.") from error
+    tensors = {i.name: torch.from_numpy(numpy_helper.to_array(i).copy()) for i in graph.initializer}
+    return [(tensors[n.input[1]], tensors[n.input[2]]) for n in graph.node if n.op_type == "Conv"]
