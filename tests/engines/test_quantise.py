@@ -1,0 +1,108 @@
+"""Export and quantisation keep what a network answers, and a broken calibration shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from whatsit_client.errors import InvalidInput, WhatsitError
+
+torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+
+from torch import nn  # noqa: E402  # only where torch is installed
+
+from whatsit.engines.export import export_onnx  # noqa: E402
+from whatsit.engines.quantise import quantise_cpu  # noqa: E402
+from whatsit.engines.runner import OnnxRunner  # noqa: E402
+
+
+class TinyNet(nn.Module):
+    """Stem, a depthwise-separable residual block and a linear head, like a MobileNet in small."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.stem = nn.Conv2d(3, 16, 3, stride=2, padding=1)
+        self.expand = nn.Conv2d(16, 32, 1)
+        self.depthwise = nn.Conv2d(32, 32, 3, padding=1, groups=32)
+        self.project = nn.Conv2d(32, 16, 1)
+        self.head = nn.Linear(16, 8)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = (images.float() - 127.5) / 127.5
+        x = nn.functional.relu6(self.stem(x))
+        y = nn.functional.relu6(self.depthwise(nn.functional.relu6(self.expand(x))))
+        x = x + self.project(y)
+        return nn.functional.normalize(self.head(x.mean((2, 3))), dim=1)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("net") / "float.onnx"
+    assert export_onnx(TinyNet(), path, 32, ["embedding"]) < 1e-4
+    return path
+
+
+def pictures(count: int, seed: int) -> np.ndarray:
+    """Smooth random colour gradients: inputs whose means differ, as photos do."""
+    rng = np.random.default_rng(seed)
+    corners = rng.integers(0, 256, (count, 3, 2, 2)).astype(np.float32)
+    return nn.functional.interpolate(torch.from_numpy(corners), size=32, mode="bilinear").numpy().astype(np.uint8)
+
+
+def cosine(a: Path, b: Path, images: np.ndarray) -> float:
+    with OnnxRunner(a) as first, OnnxRunner(b) as second:
+        x, y = (runner.run({"images": images})["embedding"] for runner in (first, second))
+    return float((x * y).sum(axis=1).mean())
+
+
+def test_int8_answers_like_float(exported: Path, tmp_path: Path) -> None:
+    target = tmp_path / "int8.onnx"
+    layers = quantise_cpu(exported, target, [pictures(16, seed=1)], keep_float=["/head/*"])
+    assert len(layers) == 4
+    assert cosine(exported, target, pictures(32, seed=2)) > 0.99
+    kinds = {node.op_type for node in onnx.load(target).graph.node}
+    assert {"QuantizeLinear", "Gemm"} <= kinds
+    with OnnxRunner(target) as runner:
+        assert str(runner.inputs[0]) == "images uint8[n,3,32,32]"
+        assert runner.outputs[0].shape == (None, 8)
+
+
+def test_broken_calibration_shows(exported: Path, tmp_path: Path) -> None:
+    flat = np.full((4, 3, 32, 32), 127, np.uint8)
+    target = tmp_path / "broken.onnx"
+    quantise_cpu(exported, target, [flat], keep_float=["/head/*"])
+    assert cosine(exported, target, pictures(32, seed=2)) < 0.95
+
+
+def test_same_inputs_same_bytes(exported: Path, tmp_path: Path) -> None:
+    files = [tmp_path / "a.onnx", tmp_path / "b.onnx"]
+    for file in files:
+        quantise_cpu(exported, file, [pictures(8, seed=1)], keep_float=["/head/*"])
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_refuses_empty_or_wrong_calibration_and_patterns(exported: Path, tmp_path: Path) -> None:
+    target = tmp_path / "none.onnx"
+    with pytest.raises(InvalidInput, match="empty"):
+        quantise_cpu(exported, target, [])
+    with pytest.raises(InvalidInput, match="uint8"):
+        quantise_cpu(exported, target, [np.zeros((1, 3, 32, 32), np.float32)])  # type: ignore[list-item]
+    with pytest.raises(InvalidInput, match="matches no node"):
+        quantise_cpu(exported, target, [pictures(1, seed=1)], keep_float=["/nowhere/*"])
+    with pytest.raises(InvalidInput, match="left to quantise"):
+        quantise_cpu(exported, target, [pictures(1, seed=1)], keep_float=["*"])
+
+
+def test_export_notices_a_network_that_differs(tmp_path: Path) -> None:
+    class Stateful(TinyNet):
+        calls = 0
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            self.calls += 1
+            return super().forward(images) * self.calls
+
+    with pytest.raises(WhatsitError, match="differs from torch"):
+        export_onnx(Stateful(), tmp_path / "bad.onnx", 32, ["embedding"])

@@ -1,0 +1,173 @@
+"""INT8 for the CPU: ONNX Runtime's Q/DQ form with weights that cannot saturate on CPUs without VNNI."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
+from onnxruntime.quantization.shape_inference import quant_pre_process
+from whatsit_client.errors import InvalidInput
+
+_WITH_WEIGHTS = {"Conv", "Gemm", "MatMul"}
+_ACTIVATIONS = {"Clip", "Relu"}
+_BETWEEN = {"Add", "Concat", "MaxPool", "Resize"}
+
+
+class _Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime ships no types
+    def __init__(self, batches: Iterable[npt.NDArray[np.uint8]]) -> None:
+        self._batches: Iterator[npt.NDArray[np.uint8]] = iter(batches)
+
+    def get_next(self) -> dict[str, npt.NDArray[np.uint8]] | None:
+        batch = next(self._batches, None)
+        return None if batch is None else {"images": batch}
+
+
+def quantise_cpu(
+    source: Path,
+    target: Path,
+    calibration: Iterable[npt.NDArray[np.uint8]],
+    *,
+    keep_float: Sequence[str] = (),
+    method: str = "minmax",
+) -> list[str]:
+    """Quantise a float ONNX file that `export_onnx` wrote.
+
+    Activations are asymmetric uint8 per tensor, weights symmetric int8 per channel. Without VNNI a CPU adds two
+    uint8 x int8 products in 16 bits and saturates; so dense convolutions get 7-bit weights. Depthwise ones are
+    computed another way, do not saturate and suffer most from coarse weights: they keep 8 bits.
+
+    Args:
+        source: float ONNX file with the input `images` uint8 [n,3,H,W].
+        target: where to write the INT8 file.
+        calibration: batches of real inputs, uint8 [b,3,H,W]; 64 to 256 images in all are enough.
+        keep_float: patterns (fnmatch) of node names that stay in float, such as "/head/*".
+        method: how activation ranges are found: "minmax", "percentile" or "entropy".
+
+    Returns:
+        Names of the quantised nodes that hold weights.
+
+    Raises:
+        InvalidInput: nothing is left to quantise, a pattern matches no node, or the calibration is empty.
+    """
+    batches = _checked(calibration)
+    with tempfile.TemporaryDirectory(prefix="whatsit-") as folder:
+        prepared = Path(folder) / "prepared.onnx"
+        quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+        model = onnx.load(prepared)
+        _name_nodes(model)
+        onnx.save(model, prepared)
+        chosen = select_nodes(model.graph, keep_float)
+        weighted = [node for node in chosen if node.op_type in _WITH_WEIGHTS]
+        if not weighted:
+            raise InvalidInput(f"No layer of {source} is left to quantise; keep_float covers them all.")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            quantize_static(
+                str(prepared),
+                str(target),
+                _Reader(batches),
+                quant_format=QuantFormat.QDQ,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                per_channel=True,
+                reduce_range=True,
+                op_types_to_quantize=sorted({node.op_type for node in chosen}),
+                nodes_to_quantize=[node.name for node in chosen],
+                calibrate_method=_METHODS[method],
+                extra_options={"TensorQuantOverrides": _weight_overrides(weighted)},
+            )
+    return [node.name for node in weighted]
+
+
+_METHODS = {
+    "minmax": CalibrationMethod.MinMax,
+    "percentile": CalibrationMethod.Percentile,
+    "entropy": CalibrationMethod.Entropy,
+}
+
+
+def select_nodes(graph: onnx.GraphProto, keep_float: Sequence[str]) -> list[onnx.NodeProto]:
+    """The nodes to quantise: layers with weights outside `keep_float`, and what stands between them.
+
+    An activation follows its layer. Adds, concatenations and the like are taken only where both sides of them hold
+    quantised layers, so normalisation before the first layer and decoding after the last one stay exact.
+    """
+    for pattern in keep_float:
+        if not any(fnmatchcase(node.name, pattern) for node in graph.node):
+            raise InvalidInput(f"keep_float pattern {pattern!r} matches no node of the network; see its node names.")
+    constants = {tensor.name for tensor in graph.initializer}
+    free = [node for node in graph.node if not any(fnmatchcase(node.name, pattern) for pattern in keep_float)]
+    weighted = [n for n in free if n.op_type in _WITH_WEIGHTS and n.input[1] in constants]
+    after = _reach(graph.node, weighted)
+    before = _reach(reversed(graph.node), weighted, backwards=True)
+    taken = {node.name for node in weighted}
+    produced_by_taken = {name for node in weighted for name in node.output}
+    for node in free:
+        follows = node.op_type in _ACTIVATIONS and node.input[0] in produced_by_taken
+        between = node.op_type in _BETWEEN and node.name in after and node.name in before
+        dynamic = [name for name in node.input if name and name not in constants]
+        if follows or (between and (node.op_type != "Add" or len(dynamic) == 2)):
+            taken.add(node.name)
+            produced_by_taken.update(node.output)
+    return [node for node in graph.node if node.name in taken]
+
+
+def _reach(nodes: Iterable[onnx.NodeProto], seeds: Sequence[onnx.NodeProto], backwards: bool = False) -> set[str]:
+    """Names of the nodes that depend on a seed (or, backwards, that a seed depends on)."""
+    start = {node.name for node in seeds}
+    tensors: set[str] = set()
+    names: set[str] = set()
+    for node in nodes:
+        incoming, outgoing = (node.output, node.input) if backwards else (node.input, node.output)
+        reached = bool(tensors.intersection(incoming))
+        if reached:
+            names.add(node.name)
+        if reached or node.name in start:
+            tensors.update(outgoing)
+    return names
+
+
+def _weight_overrides(weighted: Sequence[onnx.NodeProto]) -> dict[str, list[dict[str, Any]]]:
+    depthwise = [node for node in weighted if _group(node) > 1]
+    return {
+        node.input[1]: [{"quant_type": QuantType.QInt8, "reduce_range": False, "symmetric": True, "axis": 0}]
+        for node in depthwise
+    }
+
+
+def _group(node: onnx.NodeProto) -> int:
+    return next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
+
+
+def _name_nodes(model: onnx.ModelProto) -> None:
+    """Give every node a unique name: ONNX Runtime's tools select by name, and one empty name would match all."""
+    seen: set[str] = set()
+    for index, node in enumerate(model.graph.node):
+        if not node.name or node.name in seen:
+            node.name = f"{node.op_type}_{index}"
+        seen.add(node.name)
+
+
+def _checked(calibration: Iterable[npt.NDArray[np.uint8]]) -> list[npt.NDArray[np.uint8]]:
+    batches = list(calibration)
+    if not batches:
+        raise InvalidInput("The calibration set is empty; give it at least 64 real pictures.")
+    for batch in batches:
+        if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[1] != 3:
+            raise InvalidInput(f"Calibration takes uint8 [b,3,H,W], but got {batch.dtype}{list(batch.shape)}.")
+    return batches
