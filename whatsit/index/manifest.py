@@ -1,0 +1,98 @@
+"""The manifest of a generation: what it holds, who embedded it, and the checksums of its files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from whatsit_client.errors import Damaged
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+REPAIR = "run 'whatsit catalogue publish' to write it anew"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What `manifest.json` says.
+
+    Args:
+        format: version of the folder's layout.
+        fingerprint: identifies the embedder (network and preprocessing) behind the vectors.
+        dimension: length of one vector.
+        vectors: rows over all shards.
+        items: distinct item numbers among the rows.
+        content: SHA-256 over fingerprint, vectors and item numbers; the same content has the same value.
+        created: UTC, ISO 8601.
+        shards: one entry per shard: `file` and `items` (file names), `kind` (flat or hnsw), `rows`.
+        files: file name -> SHA-256 of every file but the manifest.
+    """
+
+    format: int
+    fingerprint: str
+    dimension: int
+    vectors: int
+    items: int
+    content: str
+    created: str
+    shards: tuple[dict[str, Any], ...]
+    files: Mapping[str, str]
+
+    def write(self, folder: Path) -> None:
+        """Write `manifest.json` into `folder`."""
+        (folder / MANIFEST).write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """Read and check `folder/manifest.json`.
+
+        Raises:
+            Damaged: it is missing, no manifest, or of a newer format.
+        """
+        path = folder / MANIFEST
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            if data["format"] > FORMAT:
+                raise Damaged(
+                    f"The index {folder} has format {data['format']} and this version of Whatsit reads up to {FORMAT}; "
+                    f"update Whatsit or {REPAIR}."
+                )
+            manifest = cls(
+                **{field.name: data[field.name] for field in fields(cls)} | {"shards": tuple(data["shards"])}
+            )
+            for shard in manifest.shards:
+                if not {"file", "items", "kind", "rows"} <= shard.keys():
+                    raise KeyError("shards")
+            return manifest
+        except FileNotFoundError as error:
+            raise Damaged(f"The index {folder} has no {MANIFEST}; {REPAIR}.") from error
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Damaged(f"{path} is not the manifest of an index; {REPAIR}.") from error
+
+    def verify(self, folder: Path) -> None:
+        """Compare every file with its checksum.
+
+        Raises:
+            Damaged: a file is missing or differs.
+        """
+        for name, expected in self.files.items():
+            path = folder / name
+            try:
+                found = file_sha256(path)
+            except OSError as error:
+                raise Damaged(f"{path} of the index is missing or unreadable; {REPAIR}.") from error
+            if found != expected:
+                raise Damaged(f"{path} of the index does not match its checksum; {REPAIR}.")
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file as hex, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,143 @@
+"""Writing a generation: built in a temporary folder, made durable, renamed, then pointed to by `CURRENT`."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+
+import faiss
+import numpy as np
+from whatsit_client.errors import Damaged, InvalidInput
+
+from whatsit.index.current import GENERATIONS, current, is_generation_name, set_current, sync_folder
+from whatsit.index.generation import Generation, open_generation
+from whatsit.index.manifest import FORMAT, Manifest, file_sha256
+from whatsit.index.shard import Floats, Numbers, build, choose_kind
+
+_UNIT_TOLERANCE = 1e-2
+_TEMPORARY = ".writing-"
+
+
+def write_generation(
+    root: Path, vectors: Floats, items: Numbers, fingerprint: str, *, kind: str | None = None, keep: int = 3
+) -> Generation:
+    """Write the next generation and make it the current one.
+
+    Where the current generation already holds exactly this content, nothing is written and that one is returned.
+
+    Args:
+        root: folder of the index; made if it is not there.
+        vectors: f32 [N,D], unit length. N may be 0 (D still counts).
+        items: int64 [N], the item number of each row; an item may have several rows.
+        fingerprint: identifies the embedder.
+        kind: `flat` or `hnsw`; by size when None (see `choose_kind`).
+        keep: how many of the newest generations stay on disk.
+
+    Raises:
+        InvalidInput: shapes do not fit, or a vector is not finite or not of unit length.
+    """
+    vectors, items = _checked(vectors, items)
+    content = _content(vectors, items, fingerprint)
+    (root / GENERATIONS).mkdir(parents=True, exist_ok=True)
+    with _only_writer(root):
+        same = _already_current(root, content, kind)
+        if same is not None:
+            return same
+        for leftover in (root / GENERATIONS).glob(f"{_TEMPORARY}*"):
+            shutil.rmtree(leftover)
+        name = f"{_last_number(root) + 1:06d}-{content[:8]}"
+        temporary = root / GENERATIONS / f"{_TEMPORARY}{name}"
+        temporary.mkdir()
+        _write_files(temporary, vectors, items, fingerprint, content, kind or choose_kind(len(vectors)))
+        os.rename(temporary, root / GENERATIONS / name)
+        sync_folder(root / GENERATIONS)
+        set_current(root, name)
+        _forget_old(root, keep)
+    return open_generation(root, fingerprint, verify=False)
+
+
+def _checked(vectors: Floats, items: Numbers) -> tuple[Floats, Numbers]:
+    """Both arrays sorted by item number, or InvalidInput."""
+    vectors = np.asarray(vectors, dtype=np.float32)
+    items = np.asarray(items, dtype=np.int64)
+    if vectors.ndim != 2 or vectors.shape[1] == 0 or items.shape != (len(vectors),):
+        raise InvalidInput(f"An index takes vectors [N,D] and item numbers [N], not {vectors.shape} and {items.shape}.")
+    if len(items) and items.min() < 0:
+        raise InvalidInput(f"Item numbers are 0 or more, not {items.min()}.")
+    lengths = np.linalg.norm(vectors, axis=1)
+    wrong = np.flatnonzero(~(np.abs(lengths - 1.0) <= _UNIT_TOLERANCE))
+    if len(wrong):
+        raise InvalidInput(f"The vector of item {items[wrong[0]]} has the length {lengths[wrong[0]]:.3f} instead of 1.")
+    order = np.argsort(items, kind="stable")
+    return np.ascontiguousarray(vectors[order]), np.ascontiguousarray(items[order])
+
+
+def _content(vectors: Floats, items: Numbers, fingerprint: str) -> str:
+    digest = hashlib.sha256(f"{FORMAT}\n{fingerprint}\n{vectors.shape}\n".encode())
+    digest.update(items.data)
+    digest.update(vectors.data)
+    return digest.hexdigest()
+
+
+def _write_files(folder: Path, vectors: Floats, items: Numbers, fingerprint: str, content: str, kind: str) -> None:
+    faiss.write_index(build(vectors, kind), str(folder / "shard-0.faiss"))
+    np.save(folder / "shard-0.items.npy", items, allow_pickle=False)
+    manifest = Manifest(
+        format=FORMAT,
+        fingerprint=fingerprint,
+        dimension=vectors.shape[1],
+        vectors=len(vectors),
+        items=len(np.unique(items)),
+        content=content,
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        shards=({"file": "shard-0.faiss", "items": "shard-0.items.npy", "kind": kind, "rows": len(vectors)},),
+        files={path.name: file_sha256(path) for path in sorted(folder.iterdir())},
+    )
+    manifest.write(folder)
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    sync_folder(folder)
+
+
+def _already_current(root: Path, content: str, kind: str | None) -> Generation | None:
+    try:
+        if current(root) is None:
+            return None
+        generation = open_generation(root)
+    except Damaged:
+        return None
+    if generation.manifest.content != content:
+        return None
+    if kind is not None and any(shard["kind"] != kind for shard in generation.manifest.shards):
+        return None
+    return generation
+
+
+def _numbered(root: Path) -> list[Path]:
+    folders = [path for path in (root / GENERATIONS).iterdir() if is_generation_name(path.name)]
+    return sorted(folders, key=lambda path: int(path.name.split("-")[0]))
+
+
+def _last_number(root: Path) -> int:
+    folders = _numbered(root)
+    return int(folders[-1].name.split("-")[0]) if folders else 0
+
+
+def _forget_old(root: Path, keep: int) -> None:
+    """A server that still maps a removed generation keeps its pages until it opens the new one."""
+    for folder in _numbered(root)[: -max(keep, 1)]:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def _only_writer(root: Path) -> Iterator[None]:
+    with (root / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
