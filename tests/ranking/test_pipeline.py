@@ -1,0 +1,42 @@
+"""Stages by name."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from whatsit_client.errors import InvalidInput
+
+from whatsit.ranking import DEFAULT_STAGES, Matches, compose
+
+CATEGORIES = ("cups", *["drinks"] * 21, "toys")
+MATCHES = Matches(np.arange(23), np.linspace(1.9, 1.0, 23, dtype=np.float32), CATEGORIES)
+
+
+def test_none_is_rank_alone() -> None:
+    found = compose("none")(MATCHES)
+    assert found.numbers.tolist() == [i for i in range(23) if MATCHES.ranks[i] >= np.float32(1.08)]
+    assert compose("rank")(MATCHES).numbers.tolist() == found.numbers.tolist()
+
+
+def test_the_default_runs_both_stages_after_the_threshold() -> None:
+    found = compose(DEFAULT_STAGES, min_rank=0.0)(MATCHES)
+    assert found.categories == (*["drinks"] * 21, "cups")
+
+
+def test_min_rank_is_handed_on() -> None:
+    assert len(compose("none", min_rank=1.9)(MATCHES)) == 1
+
+
+def test_spaces_are_allowed() -> None:
+    assert compose(" surprise , category_order ")(MATCHES).numbers.tolist() == compose()(MATCHES).numbers.tolist()
+
+
+@pytest.mark.parametrize("rerank", ["geometri", "surprise,", "", "none,surprise", "answer"])
+def test_an_unknown_name_is_refused_with_the_known_ones(rerank: str) -> None:
+    with pytest.raises(InvalidInput, match="rank, surprise, category_order"):
+        compose(rerank)
+
+
+def test_a_name_given_twice_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="'surprise' twice"):
+        compose("surprise,surprise")

@@ -1,0 +1,77 @@
+"""`answer`: the matches vote on what the thing is, or it is honestly not in the catalogue."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.types import Answer
+
+from whatsit.ranking.matches import Matches
+from whatsit.ranking.rank import MIN_RANK
+
+# A match this much below the best rank has 1/e of its vote: neighbours speak, but they do not shout the best one down.
+VOTE_SCALE = 0.1
+
+
+def answer(regions: Sequence[Matches], records: Mapping[int, Mapping[str, Any]], min_rank: float = MIN_RANK) -> Answer:
+    """Vote on title, brand and category of the region with the best match.
+
+    The region is the one whose best rank r is highest (the first of equals). Each of its matches has the vote
+    exp((rank - r) / `VOTE_SCALE`). The category with most votes wins, then, among its items, the brand with most votes;
+    those items are behind the answer, and the first of them, in the order that the stages left, gives title and image.
+    So the fields never contradict each other. Having no category, or no brand, is voted for like a name.
+
+    confidence = strength * agreement, where strength = (r - min_rank) / (2 - min_rank) says how alike the best match
+    is, and agreement is the share of all votes that the items behind the answer hold. It is no calibrated probability.
+
+    Args:
+        regions: one `Matches` per region after all stages, region 0 first.
+        records: item number -> record with `id`, `title`, `brand`, `image`; must hold every matched item.
+        min_rank: the threshold that `rank` ran with.
+
+    Returns:
+        `Answer`; `found` is False where no region has a match.
+    """
+    best_ranks = [float(matches.ranks.max()) if len(matches) else -1.0 for matches in regions]
+    if not best_ranks or max(best_ranks) < 0.0:
+        return Answer(found=False)
+    region = int(np.argmax(best_ranks))
+    matches, best_rank = regions[region], best_ranks[region]
+
+    votes = np.exp((matches.ranks.astype(np.float64) - best_rank) / VOTE_SCALE)
+    items = [records[int(number)] for number in matches.numbers]
+    behind = list(range(len(matches)))
+    brands = [_text(item, "brand") for item in items]
+    category = _most_voted(matches.categories, votes, behind)
+    behind = [i for i in behind if matches.categories[i] == category]
+    brand = _most_voted(brands, votes, behind)
+    behind = [i for i in behind if brands[i] == brand]
+
+    strength = (best_rank - min_rank) / (2.0 - min_rank) if min_rank < 2.0 else 1.0
+    agreement = float(votes[behind].sum() / votes.sum())
+    return Answer(
+        found=True,
+        title=_text(items[behind[0]], "title"),
+        brand=brand,
+        category=category,
+        image=_text(items[behind[0]], "image"),
+        confidence=round(min(max(strength, 0.0), 1.0) * agreement, 4),
+        ids=tuple(str(items[i]["id"]) for i in behind),
+        region=region,
+    )
+
+
+def _most_voted(names: Sequence[str], votes: npt.NDArray[np.float64], among: Sequence[int]) -> str:
+    """The name with the largest sum of votes; the first of equals."""
+    totals: dict[str, float] = defaultdict(float)
+    for i in among:
+        totals[names[i]] += float(votes[i])
+    return max(totals, key=lambda name: totals[name])
+
+
+def _text(record: Mapping[str, Any], field: str) -> str:
+    return str(record.get(field) or "")

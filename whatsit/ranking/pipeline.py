@@ -1,0 +1,48 @@
+"""Stages by name: what the request parameter `rerank` chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from whatsit_client.errors import InvalidInput
+
+from whatsit.ranking.category_order import category_order
+from whatsit.ranking.matches import Matches, Stage
+from whatsit.ranking.rank import MIN_RANK, Rank
+from whatsit.ranking.surprise import Surprise
+
+DEFAULT_STAGES = "surprise,category_order"
+
+_STAGES: dict[str, Callable[[], Stage]] = {
+    "surprise": Surprise,
+    "category_order": lambda: category_order,
+}
+
+
+def compose(rerank: str = DEFAULT_STAGES, min_rank: float = MIN_RANK) -> Stage:
+    """One stage that runs `rank` and then the named ones, in the order given.
+
+    Args:
+        rerank: comma list of stages, "none" for `rank` alone. `rank` may be named; it always comes first.
+        min_rank: for `rank`, 0..2.
+
+    Raises:
+        InvalidInput: a name is unknown or given twice, or `min_rank` is outside 0..2.
+    """
+    names = [name.strip() for name in rerank.split(",")]
+    if names == ["none"]:
+        names = []
+    for name in names:
+        if name != "rank" and name not in _STAGES:
+            known = ", ".join(["rank", *_STAGES])
+            raise InvalidInput(f"rerank names the unknown stage '{name[:40]}'; give a comma list of {known}, or none.")
+        if names.count(name) > 1:
+            raise InvalidInput(f"rerank names the stage '{name}' twice.")
+    stages: list[Stage] = [Rank(min_rank), *(_STAGES[name]() for name in names if name != "rank")]
+
+    def run(matches: Matches) -> Matches:
+        for stage in stages:
+            matches = stage(matches)
+        return matches
+
+    return run
