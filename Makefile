@@ -1,0 +1,50 @@
+# Whatsit. `make demo` shows the main job, `make test` proves it; both set everything up first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PHOTOS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types format perf clean
+
+help: ## Show what there is to make
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: $(VENV)/.serve ## Index a rendered shop, start Triton, identify things in pictures (PHOTOS=dir: your own)
+	$(BIN)/whatsit demo $(if $(PHOTOS),--photos "$(PHOTOS)")
+
+test: $(VENV)/.test ## Run all tests
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.test ## Check style and layout
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.test ## Check types
+	$(BIN)/mypy
+
+format: $(VENV)/.test ## Put style and layout right
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+perf: $(VENV)/.serve ## Load `identify` with perf_analyzer (PHOTOS=dir: your own pictures)
+	$(BIN)/python perf/perf_analyzer.py $(if $(PHOTOS),--photos "$(PHOTOS)")
+
+clean: ## Remove the environment, the demo and what tools left behind
+	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis perf/tools
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "Whatsit needs Python 3.10 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "The module venv is missing: on Debian or Ubuntu, apt-get install python3-venv"; exit 1; }
+
+$(VENV)/.serve: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing Whatsit and Triton into $(VENV) (about 250 MB, once) …"
+	@$(PIP) --editable '.[serve]'
+	@touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing Whatsit, Triton, torch and the test tools into $(VENV) (once) …"
+	@$(PIP) --editable '.[test]'
+	@touch $@ $(VENV)/.serve

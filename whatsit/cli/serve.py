@@ -1,0 +1,54 @@
+"""`whatsit serve`: a real Triton on a catalogue, until Ctrl-C."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the tree."""
+    app.command(
+        epilog="Example: whatsit serve --catalogue demo/catalogue",
+        help="Start Triton on a published catalogue and serve until Ctrl-C.",
+    )(serve)
+
+
+def serve(
+    catalogue: Annotated[Path, typer.Option(help="The catalogue's folder, published.")],
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 opens it to the network.")] = "127.0.0.1",
+    http_port: Annotated[int, typer.Option(min=0, max=65535, help="HTTP port; 0 takes a free one.")] = 8000,
+    grpc_port: Annotated[int, typer.Option(min=0, max=65535, help="gRPC port; 0 takes a free one.")] = 8001,
+    metrics_port: Annotated[int, typer.Option(min=0, max=65535, help="Metrics port; 0 takes a free one.")] = 8002,
+    repository: Annotated[
+        Path | None, typer.Option(help="Folder with model_repository/ and ensembles/ instead of Whatsit's own.")
+    ] = None,
+    ready_timeout: Annotated[float, typer.Option(help="Seconds to wait until every model is ready.")] = 120.0,
+) -> None:
+    """Start Triton on a published catalogue and serve until Ctrl-C."""
+    import signal
+
+    from rich.console import Console
+
+    from whatsit.serving.launcher import Ports, Server
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops in the same order as Ctrl-C
+    console = Console(stderr=True)
+    server = Server(catalogue, repository, host, Ports(http_port, grpc_port, metrics_port), ready_timeout=ready_timeout)
+    try:
+        with console.status("Starting Triton …") as status:
+            server.start(lambda waited: status.update(f"Starting Triton … {waited:.0f} s"))
+        console.print(
+            f"[green]Ready.[/] HTTP {server.http_url}  gRPC {server.grpc_url}  metrics {server.metrics_url}\n"
+            f"Try: whatsit identify photo.jpg --url {server.grpc_url}    (Ctrl-C stops the server)",
+            highlight=False,
+        )
+        code = server.wait()
+        console.print(f"Triton ended by itself with exit code {code}; the end of its log:\n{server.log[-2000:]}")
+        raise typer.Exit(1)
+    except KeyboardInterrupt:
+        console.print("Stopping Triton …")
+    finally:
+        server.stop()

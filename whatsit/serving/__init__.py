@@ -1,0 +1,1 @@
+"""What runs inside Triton, what starts it, and the same path in one process."""

@@ -1,0 +1,15 @@
+"""Which embedder made a vector: indexes remember it, servers refuse the wrong one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from whatsit.engines.runner import file_fingerprint
+
+# Raised whenever decoding or cropping changes what the embedder sees for the same file.
+PREPROCESSING = 1
+
+
+def embedder_fingerprint(path: Path) -> str:
+    """Sixteen hex digits of the network file's SHA-256 and the version of the preprocessing before it."""
+    return f"{file_fingerprint(path)[:16]}-p{PREPROCESSING}"

@@ -1,0 +1,107 @@
+"""Finds the tritonserver of the `nvidia-pytriton` wheel and lays a backend directory out for it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+from whatsit_client.errors import Unavailable
+
+STUB = "triton_python_backend_stub"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A tritonserver that can be started.
+
+    Args:
+        binary: the server.
+        python_backend: folder with libtriton_python.so.
+        stub: the Python backend's stub built for the running Python.
+        libraries: folders for the server's LD_LIBRARY_PATH (its own processes only).
+    """
+
+    binary: Path
+    python_backend: Path
+    stub: Path
+    libraries: tuple[Path, ...]
+
+
+def find_installation() -> Installation:
+    """The server inside the `nvidia-pytriton` wheel.
+
+    Raises:
+        Unavailable: the wheel, its stub for this Python, or libpython is missing; the sentence says what to install.
+    """
+    if sys.platform != "linux":
+        raise Unavailable("The bundled Triton runs on Linux only: start NVIDIA's Triton container instead.")
+    spec = importlib.util.find_spec("pytriton")
+    if spec is None or spec.origin is None:
+        raise Unavailable("Triton is not installed here: pip install 'whatsit[serve]'.")
+    package = Path(spec.origin).parent
+    server = package / "tritonserver"
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    stub = server / "python_backend_stubs" / version / STUB
+    if not stub.is_file():
+        raise Unavailable(f"The bundled Triton serves Python 3.8 to 3.13, not {version}: use one of those.")
+    libraries = (package.parent / "nvidia_pytriton.libs", _libpython_folder(version))
+    return Installation(server / "bin" / "tritonserver", server / "backends" / "python", stub, libraries)
+
+
+def _libpython_folder(version: str) -> Path:
+    """The folder of libpython3.X.so.1.0, which the stub loads."""
+    name = f"libpython{version}.so.1.0"
+    folders = [sysconfig.get_config_var("LIBDIR"), str(Path(sys.base_prefix, "lib"))]
+    multiarch = sysconfig.get_config_var("MULTIARCH")
+    folders += [f"/usr/lib/{multiarch}", "/usr/lib", "/usr/lib64", "/usr/local/lib"]
+    for folder in folders:
+        if folder and Path(folder, name).is_file():
+            return Path(folder)
+    raise Unavailable(
+        f"Triton's Python backend needs {name}, which this Python was built without: "
+        f"on Debian or Ubuntu, apt-get install libpython{version}."
+    )
+
+
+def lay_out_backends(installation: Installation, folder: Path) -> Path:
+    """Make a backend directory of links: Triton's Python backend with our stub, and Whatsit's own backends.
+
+    Args:
+        installation: where the originals are.
+        folder: an empty folder to fill.
+
+    Returns:
+        `folder`, for `--backend-directory`.
+    """
+    python = folder / "python"
+    python.mkdir(parents=True)
+    for original in installation.python_backend.iterdir():
+        if original.name not in {STUB, "__pycache__"}:
+            (python / original.name).symlink_to(original)
+    (python / STUB).symlink_to(installation.stub)
+    own = Path(__file__).parent / "backends"
+    for backend in own.iterdir():
+        if (backend / "model.py").is_file():
+            (folder / backend.name).symlink_to(backend)
+    return folder
+
+
+def server_environment(installation: Installation, extra: dict[str, str]) -> dict[str, str]:
+    """The environment of the server's processes: its libraries, this Python's packages, one thread per library call."""
+    libraries = [str(path) for path in installation.libraries]
+    if inherited := os.environ.get("LD_LIBRARY_PATH"):
+        libraries.append(inherited)
+    packages = [path for path in sys.path if path and Path(path).exists()]
+    single = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    return {
+        **os.environ,
+        **single,
+        "LD_LIBRARY_PATH": os.pathsep.join(libraries),
+        "PYTHONPATH": os.pathsep.join(dict.fromkeys(packages)),
+        "PYTHONUNBUFFERED": "1",
+        **extra,
+    }

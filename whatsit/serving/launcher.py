@@ -1,0 +1,247 @@
+"""Starts a real Triton on a catalogue, waits until it is ready, and stops everything that it started."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from whatsit_client.errors import Unavailable, WhatsitError
+
+from whatsit.serving.installation import find_installation, lay_out_backends, server_environment
+from whatsit.serving.repository import NETWORKS, default_root, network_file
+
+CATALOGUE_VARIABLE = "WHATSIT_CATALOGUE"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The three ports of a server; 0 takes a free one."""
+
+    http: int = 8000
+    grpc: int = 8001
+    metrics: int = 8002
+
+
+class Server:
+    """A Triton server as a context manager.
+
+    Args:
+        catalogue: the catalogue's folder, published.
+        root: folder with `model_repository/` and `ensembles/`; None for Whatsit's own.
+        host: address to listen on; loopback unless told otherwise.
+        ports: 0 takes a free port.
+        config_name: Triton's `--model-config-name`, such as "tensorrt"; None for the CPU default.
+        ready_timeout: seconds to wait for readiness.
+        arguments: further arguments for tritonserver.
+
+    Raises:
+        WhatsitError: one sentence on what is missing, taken, damaged or foreign.
+
+    Example:
+        >>> with Server(Path("demo/catalogue"), ports=Ports(0, 0, 0)) as server:  # doctest: +SKIP
+        ...     print(server.grpc_url)
+        127.0.0.1:40139
+    """
+
+    def __init__(
+        self,
+        catalogue: Path,
+        root: Path | None = None,
+        host: str = "127.0.0.1",
+        ports: Ports | None = None,
+        config_name: str | None = None,
+        ready_timeout: float = 120.0,
+        arguments: tuple[str, ...] = (),
+    ) -> None:
+        self.catalogue = catalogue.resolve()
+        self._root = root or default_root()
+        self.host = host
+        self.ports = _reserve(host, ports or Ports())
+        self._config_name = config_name
+        self._ready_timeout = ready_timeout
+        self._arguments = arguments
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder: Path | None = None
+
+    @property
+    def http_url(self) -> str:
+        """`host:port` of the HTTP endpoint."""
+        return f"{self.host}:{self.ports.http}"
+
+    @property
+    def grpc_url(self) -> str:
+        """`host:port` of the gRPC endpoint."""
+        return f"{self.host}:{self.ports.grpc}"
+
+    @property
+    def metrics_url(self) -> str:
+        """URL of the Prometheus metrics."""
+        return f"http://{self.host}:{self.ports.metrics}/metrics"
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of tritonserver, None where it is not running."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    @property
+    def log(self) -> str:
+        """Everything that the server has written so far."""
+        path = self._folder / "tritonserver.log" if self._folder else None
+        return path.read_text(errors="replace") if path and path.is_file() else ""
+
+    def start(self, waiting: Callable[[float], None] | None = None) -> Server:
+        """Start and wait until every model is ready.
+
+        Args:
+            waiting: called a few times a second with the seconds waited so far.
+
+        Raises:
+            WhatsitError: see the class.
+        """
+        from whatsit.serving.retrieval import check_catalogue
+
+        model_repository = self._root / "model_repository"
+        for network in NETWORKS:
+            network_file(model_repository, network)
+        check_catalogue(self.catalogue, model_repository)
+        installation = find_installation()
+        self._folder = Path(tempfile.mkdtemp(prefix="whatsit-"))
+        backends = lay_out_backends(installation, self._folder / "backends")
+        environment = server_environment(installation, {CATALOGUE_VARIABLE: str(self.catalogue)})
+        command = [str(installation.binary), *self._command_line(backends)]
+        with (self._folder / "tritonserver.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches the launcher alone, which then stops the server in order
+                preexec_fn=_die_with_parent,
+            )
+        try:
+            self._wait(waiting)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def wait(self) -> int:
+        """Block until the server ends by itself; its exit code."""
+        if self._process is None:
+            raise Unavailable("The server was not started.")
+        return self._process.wait()
+
+    def stop(self, grace: float = 15.0) -> None:
+        """Stop the server and every process that it started; harmless when it is not running.
+
+        Args:
+            grace: seconds for open requests to end before the processes are killed.
+        """
+        process, self._process = self._process, None
+        if process is not None:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(grace)
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def __enter__(self) -> Server:
+        return self.start() if self._process is None else self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _command_line(self, backends: Path) -> list[str]:
+        options = [
+            f"--model-repository={self._root / 'model_repository'}",
+            f"--model-repository={self._root / 'ensembles'}",
+            f"--backend-directory={backends}",
+            f"--http-address={self.host}",
+            f"--http-port={self.ports.http}",
+            f"--grpc-address={self.host}",
+            f"--grpc-port={self.ports.grpc}",
+            f"--metrics-address={self.host}",
+            f"--metrics-port={self.ports.metrics}",
+            "--backend-config=python,shm-default-byte-size=8388608",
+            "--model-load-thread-count=8",
+            "--exit-timeout-secs=5",
+            "--log-verbose=0",
+        ]
+        if self._config_name:
+            options.append(f"--model-config-name={self._config_name}")
+        return [*options, *self._arguments]
+
+    def _wait(self, waiting: Callable[[float], None] | None) -> None:
+        assert self._process is not None
+        begin = time.monotonic()
+        while not _answers(f"http://{self.http_url}/v2/health/ready"):
+            waited = time.monotonic() - begin
+            if self._process.poll() is not None:
+                raise WhatsitError(f"Triton ended before it was ready: {_last_error(self.log)}")
+            if waited > self._ready_timeout:
+                raise Unavailable(
+                    f"Triton was not ready after {self._ready_timeout:.0f} s: {_last_error(self.log)}"
+                )
+            if waiting:
+                waiting(waited)
+            time.sleep(0.1)
+
+
+def _reserve(host: str, ports: Ports) -> Ports:
+    """Choose free ports for the zeros and refuse those that are taken."""
+    chosen: list[int] = []
+    with contextlib.ExitStack() as stack:
+        for name, port in (("HTTP", ports.http), ("gRPC", ports.grpc), ("metrics", ports.metrics)):
+            probe = stack.enter_context(socket.socket())
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except (OSError, OverflowError) as error:
+                raise Unavailable(
+                    f"The {name} port {port} of {host} cannot be used ({error}): stop what uses it or choose another "
+                    "(0 takes a free one)."
+                ) from error
+            chosen.append(probe.getsockname()[1])
+    return Ports(*chosen)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1) as reply:
+            return bool(reply.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _last_error(log: str) -> str:
+    """The most telling line of Triton's log, as one sentence."""
+    lines = [line for line in log.splitlines() if line[:1] == "E" or "error" in line.lower() or "TritonModelExc" in line]
+    lines = lines or log.splitlines() or ["it wrote nothing"]
+    return lines[0].split("] ", 1)[-1].strip().strip('"')[:400]
+
+
+def _die_with_parent() -> None:
+    """Linux: the kernel ends the server should the launcher be killed outright."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)

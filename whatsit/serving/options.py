@@ -1,0 +1,153 @@
+"""The options of a call: Triton request parameters, each checked, each refusal with its name and range."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from whatsit_client.errors import InvalidInput
+from whatsit_client.types import Box
+
+from whatsit.catalogue.filter import parse_filter
+from whatsit.ranking.pipeline import compose
+
+MAX_TOP_K = 100
+MAX_BOXES = 31  # with the whole picture as region 0 they fill the embedder's largest batch
+
+NAMES = ("top_k", "boxes", "where", "min_rank", "rerank", "gate")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a caller may ask for beyond the picture.
+
+    Args:
+        top_k: matches per region, 1..100.
+        boxes: the caller's own regions instead of the detector's, pixels of the upright picture; None to detect.
+        where: a filter on item fields as `whatsit.catalogue.filter` reads it; None for all items.
+        min_rank: matches below it are dropped, 0..2; None for the server's default.
+        rerank: comma list of ranking stages or "none"; None for the server's default.
+        gate: False searches even where the picture seems to show nothing of the catalogue's kind.
+    """
+
+    top_k: int = 10
+    boxes: tuple[Box, ...] | None = None
+    where: Mapping[str, Any] | None = None
+    min_rank: float | None = None
+    rerank: str | None = None
+    gate: bool = True
+
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> Options:
+        """Read Triton's request parameters (numbers may come as text); Triton's own `triton_*` are passed over.
+
+        Raises:
+            InvalidInput: an unknown name or a value out of its range.
+        """
+        given = {name: value for name, value in parameters.items() if not name.startswith("triton_")}
+        if unknown := sorted(set(given) - set(NAMES)):
+            raise InvalidInput(f"There is no option '{unknown[0]}'; the options are {', '.join(NAMES)}.")
+        readers = {
+            "top_k": _top_k,
+            "boxes": _boxes,
+            "where": _where,
+            "min_rank": _min_rank,
+            "rerank": _rerank,
+            "gate": _gate,
+        }
+        return cls(**{name: readers[name](value) for name, value in given.items()})
+
+    @classmethod
+    def from_json(cls, text: str) -> Options:
+        """Read the JSON object that Triton's Python backend gives for `request.parameters()`."""
+        return cls.from_parameters(json.loads(text)) if text and text != "{}" else _DEFAULT
+
+
+def check_boxes(boxes: tuple[Box, ...], width: int, height: int) -> None:
+    """Refuse boxes that do not touch the picture.
+
+    Args:
+        boxes: pixels of the upright picture.
+        width: of the picture, pixels.
+        height: of the picture, pixels.
+
+    Raises:
+        InvalidInput: a box lies wholly outside.
+    """
+    for number, (x1, y1, x2, y2) in enumerate(boxes):
+        if x1 >= width or y1 >= height or x2 <= 0 or y2 <= 0:
+            raise InvalidInput(
+                f"boxes[{number}] = {_short([x1, y1, x2, y2])} lies outside the upright picture of {width}x{height} "
+                "pixels."
+            )
+
+
+def _top_k(value: Any) -> int:
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        number = 0
+    if isinstance(value, bool) or not 1 <= number <= MAX_TOP_K or (isinstance(value, float) and value != number):
+        raise InvalidInput(f"top_k must be a whole number within 1..{MAX_TOP_K}, not {_short(value)}.")
+    return number
+
+
+def _boxes(value: Any) -> tuple[Box, ...]:
+    form = f"boxes must be a JSON list of 1..{MAX_BOXES} boxes [x1,y1,x2,y2] in pixels with x1 < x2 and y1 < y2"
+    try:
+        rows = json.loads(value) if isinstance(value, str) else value
+        boxes = [tuple(float(side) for side in row) for row in rows]
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidInput(f"{form}, not {_short(value)}.") from None
+    if not 1 <= len(boxes) <= MAX_BOXES:
+        raise InvalidInput(f"{form}; {len(boxes)} were given.")
+    for number, box in enumerate(boxes):
+        if len(box) != 4 or not all(math.isfinite(side) for side in box) or box[0] >= box[2] or box[1] >= box[3]:
+            raise InvalidInput(f"{form}; boxes[{number}] is {_short(list(box))}.")
+    return tuple(boxes)  # type: ignore[arg-type]  # each was just found to have four sides
+
+
+def _where(value: Any) -> Mapping[str, Any] | None:
+    try:
+        where = json.loads(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError):
+        raise InvalidInput(f"where must be a JSON object such as {{\"brand\": \"Acme\"}}, not {_short(value)}.") from None
+    parse_filter(where)
+    return dict(where)
+
+
+def _min_rank(value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(value, bool) or not 0.0 <= number <= 2.0:
+        raise InvalidInput(f"min_rank must be a number within 0..2, not {_short(value)}.")
+    return number
+
+
+def _rerank(value: Any) -> str:
+    if not isinstance(value, str):
+        raise InvalidInput(f"rerank must be a comma list of stages or 'none', not {_short(value)}.")
+    compose(value)  # names the stage that is unknown
+    return value
+
+
+def _gate(value: Any) -> bool:
+    known = {"on": True, "off": False, "true": True, "false": False}
+    word = str(value).lower()
+    if word not in known:
+        raise InvalidInput(f"gate must be 'on' or 'off', not {_short(value)}.")
+    return known[word]
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return repr(text if len(text) <= 60 else text[:57] + "…") if isinstance(value, str) else text[:60]
+
+
+_DEFAULT = Options()

@@ -1,0 +1,132 @@
+"""The steps of the ensemble in one process: what ingestion and evaluation call, and the ceiling that Triton is held to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.types import Box
+
+from whatsit.engines.runner import OnnxRunner
+from whatsit.serving.decode import Picture, view
+from whatsit.serving.fingerprint import embedder_fingerprint
+from whatsit.serving.options import Options
+from whatsit.serving.regions import crops, find_regions, is_gated, read_labels
+from whatsit.serving.repository import NETWORKS, default_root, network_file
+from whatsit.vision.regions import Regions
+
+# A catalogue picture is stored whole, and once more cut to its subject where the detector is this sure of one.
+SUBJECT_SCORE = 0.5
+
+
+@dataclass(frozen=True)
+class Described:
+    """What the networks say of one picture.
+
+    Args:
+        picture: the decoded picture.
+        regions: region 0 is the whole picture.
+        embeddings: f32 [N,128], unit length, one per region.
+        heads: the classifier's outputs `intent` f32 [3], `source` f32 [3], `topic` f32 [9], `tag` f32 [42].
+        gated: whether the picture was taken for nothing that a catalogue holds.
+    """
+
+    picture: Picture
+    regions: Regions
+    embeddings: npt.NDArray[np.float32]
+    heads: dict[str, npt.NDArray[np.float32]]
+    gated: bool
+
+
+class Pipeline:
+    """The networks of a model repository, loaded once; safe to call from many threads.
+
+    Args:
+        model_repository: Triton's folder of models; None for Whatsit's own.
+
+    Raises:
+        Unavailable: a network or the detector's label file is missing.
+        Damaged: a network cannot be loaded.
+
+    Example:
+        >>> with Pipeline() as pipeline:  # doctest: +SKIP
+        ...     pipeline.describe(Path("photo.jpg").read_bytes()).regions.labels
+        ('image', 'carton')
+    """
+
+    def __init__(self, model_repository: Path | None = None) -> None:
+        repository = model_repository or default_root() / "model_repository"
+        self.fingerprint = embedder_fingerprint(network_file(repository, "embedder"))
+        self._names = read_labels(repository / "detector" / "labels.txt")
+        self._runners = {network: OnnxRunner(network_file(repository, network)) for network in NETWORKS}
+
+    def describe(self, data: bytes, options: Options | None = None) -> Described:
+        """Decode a file, find its regions and embed them.
+
+        Raises:
+            InvalidInput: the file is no picture that Whatsit takes, or an option does not fit it.
+        """
+        options = options or Options()
+        picture = view(data, options)
+        found = self._run("detector", picture.detector[None])
+        heads = {name: scores[0] for name, scores in self._run("classifier", picture.classifier[None]).items()}
+        gated = is_gated(heads["intent"], options)
+        geometry = (picture.width, picture.height, picture.detector_scale)
+        regions = find_regions(
+            found["boxes"][0], found["scores"][0], found["labels"][0], self._names, geometry, options, gated=gated
+        )
+        return Described(picture, regions, self.embed(picture, regions), heads, gated)
+
+    def embed(self, picture: Picture, regions: Regions) -> npt.NDArray[np.float32]:
+        """The embeddings of some regions of a picture, f32 [N,128]."""
+        embeddings = self._run("embedder", crops(picture.pixels, picture.width, regions))["embedding"]
+        return np.asarray(embeddings, dtype=np.float32)
+
+    def embed_item(self, data: bytes) -> list[tuple[Box, npt.NDArray[np.float32]]]:
+        """The vectors under which a catalogue picture is found: the whole picture and its subject.
+
+        Raises:
+            InvalidInput: the file is no picture that Whatsit takes.
+        """
+        picture = view(data, Options())
+        found = self._run("detector", picture.detector[None])
+        geometry = (picture.width, picture.height, picture.detector_scale)
+        regions = find_regions(
+            found["boxes"][0],
+            found["scores"][0],
+            found["labels"][0],
+            self._names,
+            geometry,
+            Options(),
+            gated=False,
+            cap=2,
+            min_score=SUBJECT_SCORE,
+        )
+        embeddings = self.embed(picture, regions)
+        return [(_box(box), vector) for box, vector in zip(regions.boxes, embeddings, strict=True)]
+
+    def close(self) -> None:
+        """Free the networks."""
+        for runner in self._runners.values():
+            runner.close()
+
+    def __enter__(self) -> Pipeline:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _run(self, network: str, images: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
+        return self._runners[network].run({"images": images})
+
+
+def _box(values: Sequence[float] | npt.NDArray[np.float32]) -> Box:
+    x1, y1, x2, y2 = (float(value) for value in values)
+    return x1, y1, x2, y2

@@ -1,0 +1,133 @@
+"""Middle step: from the networks' raw answers to the regions that are looked up, and their crops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.errors import Damaged, Unavailable
+from whatsit_client.taxonomy import INTENTS
+
+from whatsit.serving.options import Options
+from whatsit.serving.step import Tensors, text_tensor
+from whatsit.vision.boxes import FloatArray
+from whatsit.vision.crop import crop_resize
+from whatsit.vision.regions import USER_BOX, Regions, select_regions
+
+OTHER = INTENTS.index("other")
+
+
+def is_gated(intent_scores: FloatArray, options: Options) -> bool:
+    """Whether the gate is closed: the picture is most likely of nothing that a catalogue holds.
+
+    Args:
+        intent_scores: f32 [3], one probability per name of `INTENTS`.
+        options: the gate stays open where the caller switched it off or brought boxes of their own.
+    """
+    return options.gate and options.boxes is None and int(np.argmax(intent_scores)) == OTHER
+
+
+def find_regions(
+    boxes: FloatArray,
+    scores: FloatArray,
+    labels: npt.NDArray[np.int32],
+    names: Sequence[str],
+    geometry: tuple[int, int, float],
+    options: Options,
+    *,
+    gated: bool,
+    cap: int = 8,
+    min_score: float = 0.3,
+) -> Regions:
+    """The parts of a picture that are looked up.
+
+    Args:
+        boxes: f32 [K,4] of the detector, pixels of its letterbox.
+        scores: f32 [K].
+        labels: i32 [K], index into `names`.
+        names: the detector's labels.
+        geometry: width and height of the upright picture, and pixels of the letterbox per pixel of it.
+        options: the caller's own boxes replace the detector's.
+        gated: True leaves the whole picture alone.
+        cap: at most this many regions, the whole picture counted; the caller's own boxes are never cut.
+        min_score: weaker boxes are dropped.
+    """
+    width, height, scale = geometry
+    if options.boxes is not None:
+        own = np.clip(np.array(options.boxes, dtype=np.float32), 0, np.array([width, height] * 2, dtype=np.float32))
+        return Regions.whole(width, height).plus(own, np.ones(len(own), dtype=np.float32), [USER_BOX] * len(own))
+    if gated:
+        return Regions.whole(width, height)
+    return select_regions(boxes / scale, scores, labels, names, width, height, cap=cap, min_score=min_score)
+
+
+def crops(pixels: npt.NDArray[np.uint8], width: int, regions: Regions, size: int = 224) -> npt.NDArray[np.uint8]:
+    """The embedder's input, uint8 [N,3,size,size].
+
+    Args:
+        pixels: uint8 [h,w,3], possibly at reduced scale.
+        width: of the full picture that the regions' boxes refer to, pixels.
+        regions: what to cut out.
+        size: side of a crop, pixels.
+    """
+    scale = pixels.shape[1] / width
+    return np.stack([crop_resize(pixels, box * scale, size) for box in regions.boxes])
+
+
+def read_labels(path: Path) -> tuple[str, ...]:
+    """The detector's label names, one a line, the class-free "object" first.
+
+    Raises:
+        Unavailable: there is no such file.
+        Damaged: the file is empty.
+    """
+    if not path.is_file():
+        raise Unavailable(f"There is no label file {path}; put the detector's label names there, one a line.")
+    names = tuple(path.read_text(encoding="utf-8").split("\n"))
+    names = tuple(name.strip() for name in names if name.strip())
+    if not names:
+        raise Damaged(f"The label file {path} is empty; put the detector's label names there, one a line.")
+    return names
+
+
+class FindRegions:
+    """PIXELS, GEOMETRY, detector and classifier outputs -> CROPS, BOXES and the classifier's scores without batch.
+
+    Model parameters: `labels` (the label file, relative to the model folder), `cap`, `min_score`.
+    """
+
+    def __init__(self, parameters: Mapping[str, str]) -> None:
+        self._names = read_labels(Path(parameters["model_directory"], parameters["labels"]))
+        self._cap = int(parameters.get("cap", "8"))
+        self._min_score = float(parameters.get("min_score", "0.3"))
+
+    def __call__(self, inputs: Tensors, options: Options, wanted: frozenset[str]) -> dict[str, npt.NDArray[Any]]:
+        width, height, scale = (float(value) for value in inputs["GEOMETRY"])
+        outputs: dict[str, npt.NDArray[Any]] = {}
+        gated = False
+        if "INTENT_IN" in inputs:
+            intent = inputs["INTENT_IN"][0]
+            gated = is_gated(intent, options)
+            outputs["INTENT"] = text_tensor([INTENTS[int(np.argmax(intent))]])
+            outputs["INTENT_SCORES"] = intent
+            for name in ("SOURCE", "TOPIC", "TAG"):
+                if f"{name}_IN" in inputs:
+                    outputs[f"{name}_SCORES"] = inputs[f"{name}_IN"][0]
+        regions = find_regions(
+            inputs["DETECTOR_BOXES"][0],
+            inputs["DETECTOR_SCORES"][0],
+            inputs["DETECTOR_LABELS"][0],
+            self._names,
+            (int(width), int(height), scale),
+            options,
+            gated=gated,
+            cap=self._cap,
+            min_score=self._min_score,
+        )
+        outputs |= {"BOXES": regions.boxes, "BOX_SCORES": regions.scores, "BOX_LABELS": text_tensor(regions.labels)}
+        if "CROPS" in wanted:
+            outputs["CROPS"] = crops(inputs["PIXELS"], int(width), regions)
+        return outputs

@@ -1,0 +1,86 @@
+"""The one adapter between Triton's Python backend and the steps: tensors in, a call, tensors out."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
+
+from whatsit.serving.options import Options
+
+Tensors = Mapping[str, npt.NDArray[Any]]
+
+
+class Implementation(Protocol):
+    """A step: called once per request, from one thread."""
+
+    def __call__(self, inputs: Tensors, options: Options, wanted: frozenset[str]) -> dict[str, npt.NDArray[Any]]:
+        """Compute the outputs named in `wanted` (more is allowed)."""
+        ...
+
+
+class Step:
+    """Base of the `TritonPythonModel` of each step; a subclass names what to call.
+
+    Example:
+        >>> class TritonPythonModel(Step):  # doctest: +SKIP
+        ...     build = Decode
+    """
+
+    build: ClassVar[Callable[[Mapping[str, str]], Implementation]]
+
+    def initialize(self, args: Mapping[str, str]) -> None:
+        """Triton calls this once per instance; the model's parameters go to the step as strings."""
+        import triton_python_backend_utils as pb_utils
+
+        limit_threads()
+        self._pb = pb_utils
+        config = json.loads(args["model_config"])
+        parameters = {key: value["string_value"] for key, value in config.get("parameters", {}).items()}
+        parameters["model_directory"] = args["model_repository"]
+        self._names = [tensor["name"] for tensor in config["input"]]
+        try:
+            self._step = type(self).build(parameters)
+        except WhatsitError as error:
+            raise pb_utils.TritonModelException(str(error)) from error
+
+    def execute(self, requests: Sequence[Any]) -> list[Any]:
+        """Answer each request on its own: one caller's bad picture is nobody else's trouble."""
+        return [self._answer(request) for request in requests]
+
+    def _answer(self, request: Any) -> Any:
+        pb = self._pb
+        try:
+            tensors = {name: pb.get_input_tensor_by_name(request, name) for name in self._names}
+            inputs = {name: tensor.as_numpy() for name, tensor in tensors.items() if tensor is not None}
+            wanted = frozenset(request.requested_output_names())
+            outputs = self._step(inputs, Options.from_json(request.parameters()), wanted)
+        except InvalidInput as error:
+            return pb.InferenceResponse([], pb.TritonError(str(error), pb.TritonError.INVALID_ARG))
+        except Unavailable as error:
+            return pb.InferenceResponse([], pb.TritonError(str(error), pb.TritonError.UNAVAILABLE))
+        except Exception as error:
+            pb.Logger.log_error(traceback.format_exc())
+            sentence = f"The server failed on this picture ({type(error).__name__}); its log says more."
+            return pb.InferenceResponse([], pb.TritonError(sentence, pb.TritonError.INTERNAL))
+        return pb.InferenceResponse([pb.Tensor(name, value) for name, value in outputs.items() if name in wanted])
+
+
+def limit_threads() -> None:
+    """One thread for OpenCV and OpenMP in this process: Triton's instances are the parallelism."""
+    import cv2
+    import faiss
+
+    cv2.setNumThreads(1)
+    faiss.omp_set_num_threads(1)
+
+
+def text_tensor(values: Sequence[Any]) -> npt.NDArray[np.object_]:
+    """A BYTES tensor from (nested) strings."""
+    array = np.array(values, dtype=object)
+    return np.vectorize(lambda text: text.encode(), otypes=[object])(array) if array.size else array
