@@ -1,1 +1,39 @@
 """The slim Python client of Whatsit: tritonclient, numpy and Pillow are all it needs."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from whatsit_client.async_client import AsyncClient
+    from whatsit_client.client import Client
+    from whatsit_client.errors import Damaged, InvalidInput, TimedOut, Unavailable, WhatsitError
+    from whatsit_client.types import Answer, Embedding, Identification, Item, Match, Region
+
+__all__ = [
+    "Answer",
+    "AsyncClient",
+    "Client",
+    "Damaged",
+    "Embedding",
+    "Identification",
+    "InvalidInput",
+    "Item",
+    "Match",
+    "Region",
+    "TimedOut",
+    "Unavailable",
+    "WhatsitError",
+]
+
+_HOME = {"AsyncClient": "async_client", "Client": "client"} | dict.fromkeys(
+    ("Damaged", "InvalidInput", "TimedOut", "Unavailable", "WhatsitError"), "errors"
+)
+
+
+def __getattr__(name: str) -> Any:
+    """Load on first use: the server takes the errors and the value types from here, but no transport."""
+    if name not in __all__:
+        raise AttributeError(f"module 'whatsit_client' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"whatsit_client.{_HOME.get(name, 'types')}"), name)

@@ -13,5 +13,9 @@ class Unavailable(WhatsitError, ConnectionError):
     """A server, port, library or package that is needed is not there; trying again later may help."""
 
 
+class TimedOut(Unavailable, TimeoutError):
+    """The server did not answer in the time that the caller gave it."""
+
+
 class Damaged(WhatsitError):
     """Files on disk do not fit together: a checksum, a version or an embedder fingerprint differs."""

@@ -7,11 +7,18 @@ INTENTS: tuple[str, ...] = ("apparel", "goods", "other")
 SOURCES: tuple[str, ...] = ("photo", "advertisement", "screenshot")
 
 TOPIC_TAGS: dict[str, tuple[str, ...]] = {
-    "fresh food": ("fruit", "citrus", "vegetable", "salad and herbs", "mushroom"),
-    "packaged food": ("milk and dairy", "juice and drinks", "carton", "bottle and can", "bread and bakery", "meal"),
+    "fresh food": ("fruit", "citrus", "vegetable", "root and bulb", "mushroom"),
+    "packaged food": (
+        "milk and dairy",
+        "juice and drinks",
+        "packet and jar",
+        "bottle and can",
+        "bread and sweets",
+        "meal",
+    ),
     "clothing": ("dress", "top", "long sleeve", "outerwear", "trousers", "shorts", "skirt", "swim and underwear"),
     "accessories": ("shoes", "hat", "bag", "jewellery and glasses"),
-    "home": ("furniture", "kitchenware", "textile", "lamp and decor", "appliance"),
+    "home": ("furniture", "kitchenware", "textile and decor", "care and cosmetics", "appliance"),
     "electronics": ("computer and phone", "screen and camera", "audio and instrument"),
     "leisure": ("tool", "toy", "sport", "book and stationery"),
     "outdoors": ("vehicle", "building", "landscape", "plant and flower"),

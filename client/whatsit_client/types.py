@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from whatsit_client.errors import InvalidInput
-from whatsit_client.taxonomy import INTENTS, SOURCES, TAGS, TOPICS
+from whatsit_client.taxonomy import INTENTS
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 Box = tuple[float, float, float, float]
 
-_ITEM_FIELDS = ("id", "title", "brand", "category", "image", "price", "url")
+_TEXT_FIELDS = ("id", "title", "brand", "category", "image", "url")
+_ITEM_FIELDS = (*_TEXT_FIELDS, "price")
+_SCORES = ("intent_scores", "source_scores", "topic_scores", "tag_scores")
+_TOLERANCE = 1e-3  # float32 sums and roots end a little beside 0, 1 and 2
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,9 @@ class Item:
     def __post_init__(self) -> None:
         if not self.id:
             raise InvalidInput("An item needs a non-empty id.")
+        for name in _TEXT_FIELDS:
+            if not isinstance(getattr(self, name), str):
+                raise InvalidInput(f"The {name} of item '{self.id}' is {getattr(self, name)!r}; give a text.")
         if self.price is not None and not math.isfinite(self.price):
             raise InvalidInput(f"Item '{self.id}' has the price {self.price}; give a finite number or none.")
 
@@ -74,7 +84,7 @@ class Match:
     rank: float
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.rank <= 2.0 + 1e-3:
+        if not -_TOLERANCE <= self.rank <= 2.0 + _TOLERANCE:
             raise InvalidInput(f"The rank of item '{self.item.id}' is {self.rank}; ranks lie within 0..2.")
 
 
@@ -98,6 +108,19 @@ class Region:
         x1, y1, x2, y2 = self.box
         if not all(math.isfinite(v) for v in self.box) or x2 < x1 or y2 < y1:
             raise InvalidInput(f"The box {self.box} is not x1,y1,x2,y2 with x1 <= x2 and y1 <= y2.")
+        _check_probability("score of a region", self.score)
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Region:
+        """Build a region from one of `to_record`."""
+        x1, y1, x2, y2 = (float(v) for v in record["box"])
+        found = tuple(Match(Item.from_record(match["item"]), float(match["rank"])) for match in record["matches"])
+        return cls((x1, y1, x2, y2), float(record["score"]), str(record["label"]), found)
+
+    def to_record(self) -> dict[str, Any]:
+        """The region as a JSON object."""
+        matches = [{"item": match.item.to_record(), "rank": match.rank} for match in self.matches]
+        return {"box": list(self.box), "score": self.score, "label": self.label, "matches": matches}
 
 
 @dataclass(frozen=True)
@@ -125,15 +148,13 @@ class Answer:
     region: int | None = None
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.confidence <= 1.0:
-            raise InvalidInput(f"A confidence lies within 0..1, not {self.confidence}.")
+        _check_probability("confidence", self.confidence)
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Answer:
-        """Build an answer from the JSON object of `ANSWER`; unknown keys are ignored."""
-        names = cls.__dataclass_fields__
-        known = {key: value for key, value in record.items() if key in names}
-        return cls(**{**known, "ids": tuple(record.get("ids", ()))})
+        """Build an answer from the JSON object of `ANSWER`; unknown keys are ignored, null is the default."""
+        known = {key: record[key] for key in cls.__dataclass_fields__ if record.get(key) is not None}
+        return cls(**{**known, "ids": tuple(record.get("ids") or ())})
 
     def to_record(self) -> dict[str, Any]:
         """The answer as a JSON object."""
@@ -167,10 +188,20 @@ class Identification:
             raise InvalidInput("An identification has at least one region, the whole picture.")
         if self.intent not in INTENTS:
             raise InvalidInput(f"The intent '{self.intent}' is none of {', '.join(INTENTS)}.")
+        for name in _SCORES:
+            for key, value in getattr(self, name).items():
+                _check_probability(f"'{key}' of {name}", value)
+        if self.answer.region is not None and not 0 <= self.answer.region < len(self.regions):
+            raise InvalidInput(f"The answer names region {self.answer.region} of {len(self.regions)}.")
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height of the upright picture in pixels."""
+        return self.regions[0].box[2], self.regions[0].box[3]
 
     @property
     def gated(self) -> bool:
-        """Whether the picture was taken for none of the catalogue's kind (intent `other`)."""
+        """Whether the picture shows none of the catalogue's kind (intent `other`)."""
         return self.intent == "other"
 
     def top_tags(self, count: int = 3) -> tuple[tuple[str, float], ...]:
@@ -179,44 +210,14 @@ class Identification:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, npt.NDArray[Any]]) -> Identification:
-        """Build from the outputs of the Triton ensemble `identify`.
-
-        Args:
-            tensors: BOXES f32 [N,4], BOX_SCORES f32 [N], BOX_LABELS bytes [N], ITEM_IDS bytes [N,K], ITEM_RANKS
-                f32 [N,K], ITEM_RECORDS bytes [N,K], INTENT bytes [1], INTENT_SCORES f32 [3], SOURCE_SCORES f32 [3],
-                TOPIC_SCORES f32 [9], TAG_SCORES f32 [42], ANSWER bytes [1].
+        """Build from the outputs of the Triton ensemble `identify`; see `whatsit_client.tensors`.
 
         Raises:
             InvalidInput: a tensor is missing or does not fit the others.
         """
-        try:
-            matches = [
-                tuple(
-                    Match(Item.from_record(json.loads(record)), float(rank))
-                    for item_id, rank, record in zip(ids, ranks, records, strict=True)
-                    if item_id
-                )
-                for ids, ranks, records in zip(
-                    _text(tensors["ITEM_IDS"]), tensors["ITEM_RANKS"], _text(tensors["ITEM_RECORDS"]), strict=True
-                )
-            ]
-            regions = tuple(
-                Region(_box(box), float(score), label, found)
-                for box, score, label, found in zip(
-                    tensors["BOXES"], tensors["BOX_SCORES"], _text(tensors["BOX_LABELS"]), matches, strict=True
-                )
-            )
-            return cls(
-                regions=regions,
-                intent=_text(tensors["INTENT"])[0],
-                intent_scores=_named(INTENTS, tensors["INTENT_SCORES"]),
-                source_scores=_named(SOURCES, tensors["SOURCE_SCORES"]),
-                topic_scores=_named(TOPICS, tensors["TOPIC_SCORES"]),
-                tag_scores=_named(TAGS, tensors["TAG_SCORES"]),
-                answer=Answer.from_record(json.loads(_text(tensors["ANSWER"])[0])),
-            )
-        except (KeyError, IndexError, TypeError, json.JSONDecodeError) as error:
-            raise InvalidInput(f"The reply is not one of the model 'identify': {error!r}.") from error
+        from whatsit_client.tensors import read_identification
+
+        return read_identification(tensors)
 
     @classmethod
     def from_json(cls, text: str) -> Identification:
@@ -227,20 +228,15 @@ class Identification:
         """
         try:
             data = json.loads(text)
-            regions = tuple(
-                Region(
-                    _box(region["box"]),
-                    region["score"],
-                    region["label"],
-                    tuple(Match(Item.from_record(match["item"]), match["rank"]) for match in region["matches"]),
-                )
-                for region in data["regions"]
+            return cls(
+                regions=tuple(Region.from_record(region) for region in data["regions"]),
+                intent=data["intent"],
+                answer=Answer.from_record(data["answer"]),
+                **{name: {key: float(value) for key, value in data[name].items()} for name in _SCORES},
             )
-            scores = {name: data[name] for name in ("intent_scores", "source_scores", "topic_scores", "tag_scores")}
-            return cls(regions=regions, intent=data["intent"], answer=Answer.from_record(data["answer"]), **scores)
-        except (KeyError, TypeError, ValueError) as error:
-            if isinstance(error, InvalidInput):
-                raise
+        except InvalidInput:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InvalidInput(f"This is not the JSON of an identification: {error!r}.") from error
 
     def to_json(self, indent: int | None = None) -> str:
@@ -248,41 +244,48 @@ class Identification:
         data = {
             "answer": self.answer.to_record(),
             "intent": self.intent,
-            "intent_scores": dict(self.intent_scores),
-            "source_scores": dict(self.source_scores),
-            "topic_scores": dict(self.topic_scores),
-            "tag_scores": dict(self.tag_scores),
-            "regions": [
-                {
-                    "box": list(region.box),
-                    "score": region.score,
-                    "label": region.label,
-                    "matches": [{"item": match.item.to_record(), "rank": match.rank} for match in region.matches],
-                }
-                for region in self.regions
-            ],
+            **{name: dict(getattr(self, name)) for name in _SCORES},
+            "regions": [region.to_record() for region in self.regions],
         }
         return json.dumps(data, indent=indent, ensure_ascii=False)
 
+    def draw(self, image: str | Path | bytes | Image.Image | npt.NDArray[np.uint8], matches: int = 3) -> Image.Image:
+        """The photo with its boxes, and beside it the best `matches` of each; see `whatsit_client.drawing`."""
+        from whatsit_client.drawing import draw
 
-def _text(tensor: npt.NDArray[Any]) -> Any:
-    """A BYTES tensor as (nested) lists of str."""
-    decoded = [v.decode() if isinstance(v, bytes) else str(v) for v in tensor.ravel()]
-    if tensor.ndim == 1:
-        return decoded
-    width = tensor.shape[1]
-    return [decoded[row * width : (row + 1) * width] for row in range(tensor.shape[0])]
+        return draw(self, image, matches)
+
+    def table(self, matches: int = 3) -> str:
+        """The answer and the best `matches` of each region as plain text; `str(identification)` is the same."""
+        from whatsit_client.table import table
+
+        return table(self, matches)
+
+    def __str__(self) -> str:
+        return self.table()
 
 
-def _box(values: Sequence[float] | npt.NDArray[Any]) -> Box:
-    x1, y1, x2, y2 = (float(v) for v in values)
-    return x1, y1, x2, y2
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """The vectors of one picture's regions, as the ensemble `embed` gives them.
+
+    Args:
+        regions: N regions without matches; region 0 is the whole picture.
+        vectors: float32 [N,D], each row of length 1.
+        intent: the most likely of `INTENTS`.
+        intent_scores: one probability per name of `INTENTS`.
+    """
+
+    regions: tuple[Region, ...]
+    vectors: npt.NDArray[np.float32]
+    intent: str
+    intent_scores: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        if self.vectors.ndim != 2 or len(self.vectors) != len(self.regions):
+            raise InvalidInput(f"Vectors of shape {self.vectors.shape} do not fit {len(self.regions)} regions.")
 
 
-def _named(names: Sequence[str], scores: npt.NDArray[Any]) -> dict[str, float]:
-    values = np.asarray(scores, dtype=np.float32).ravel()
-    if len(values) != len(names):
-        raise InvalidInput(
-            f"The reply holds {len(values)} scores where {len(names)} are named ({', '.join(names[:3])}…)."
-        )
-    return {name: float(value) for name, value in zip(names, values, strict=True)}
+def _check_probability(what: str, value: float) -> None:
+    if not -_TOLERANCE <= value <= 1.0 + _TOLERANCE:
+        raise InvalidInput(f"The {what} is {value}; it lies within 0..1.")

@@ -1,0 +1,142 @@
+"""Calls to a running Whatsit server over asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from whatsit_client import tensors
+from whatsit_client.errors import Unavailable
+from whatsit_client.image import ImageLike, encode
+from whatsit_client.options import Parameters, parameters
+from whatsit_client.patience import Patience
+from whatsit_client.tensors import Tensors
+from whatsit_client.transport.address import Address
+from whatsit_client.transport.faults import ConnectionLost, understood
+from whatsit_client.types import Embedding, Identification, Region
+
+if TYPE_CHECKING:
+    from whatsit_client.transport.over_grpc import AsyncGrpcTransport
+    from whatsit_client.transport.over_http import AsyncHttpTransport
+
+Value = TypeVar("Value")
+
+
+class AsyncClient:
+    """The same calls as `Client`, to be awaited; it belongs to one event loop.
+
+    Example:
+        >>> async with AsyncClient("localhost:8001") as client:  # doctest: +SKIP
+        ...     results = await asyncio.gather(*(client.identify(path) for path in paths))
+
+    Args:
+        url: host:port of the server, perhaps with a scheme (grpc, grpcs, http, https); localhost by default.
+        protocol: "grpc" or "http"; a scheme in the url goes before it.
+        timeout: seconds that a call may take, tries included.
+        retries: how often a call is tried again after the connection was lost. Nothing else is tried again.
+
+    Raises:
+        InvalidInput: the url or the protocol is none.
+    """
+
+    def __init__(
+        self, url: str | None = None, protocol: str | None = None, *, timeout: float = 30.0, retries: int = 2
+    ) -> None:
+        self.address = Address.parse(url, protocol)
+        self._patience = Patience(timeout, retries)
+        self._connection: AsyncGrpcTransport | AsyncHttpTransport | None = None
+
+    async def identify(
+        self,
+        image: ImageLike,
+        *,
+        top_k: int | None = None,
+        boxes: Sequence[Sequence[float]] | None = None,
+        where: Mapping[str, Any] | str | None = None,
+        min_rank: float | None = None,
+        rerank: Sequence[str] | str | None = None,
+        gate: bool | None = None,
+        timeout: float | None = None,
+    ) -> Identification:
+        """Say what is in a picture and which items of the catalogue it is; see `Client.identify`."""
+        options = parameters(top_k=top_k, boxes=boxes, where=where, min_rank=min_rank, rerank=rerank, gate=gate)
+        return await self._call("identify", image, options, tensors.read_identification, timeout)
+
+    async def embed(
+        self,
+        image: ImageLike,
+        *,
+        boxes: Sequence[Sequence[float]] | None = None,
+        gate: bool | None = None,
+        timeout: float | None = None,
+    ) -> Embedding:
+        """Give the vectors of a picture's regions; see `Client.embed`."""
+        return await self._call("embed", image, parameters(boxes=boxes, gate=gate), tensors.read_embedding, timeout)
+
+    async def detect(
+        self,
+        image: ImageLike,
+        *,
+        boxes: Sequence[Sequence[float]] | None = None,
+        gate: bool | None = None,
+        timeout: float | None = None,
+    ) -> tuple[Region, ...]:
+        """Give a picture's regions, the whole picture first; see `Client.detect`."""
+        return await self._call("detect", image, parameters(boxes=boxes, gate=gate), tensors.read_detection, timeout)
+
+    async def is_ready(self, timeout: float = 2.0) -> bool:
+        """Whether the server answers and takes calls to `identify`."""
+        try:
+            return await self._transport().is_ready("identify", timeout)
+        except Unavailable:
+            return False
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _call(
+        self,
+        model: str,
+        image: ImageLike,
+        options: Parameters,
+        read: Callable[[Tensors], Value],
+        timeout: float | None,
+    ) -> Value:
+        tries = self._patience.start(timeout)
+        data = image if isinstance(image, bytes) and image else await asyncio.to_thread(encode, image)
+        while True:
+            try:
+                reply = await self._transport().infer(model, data, options, tries.remaining())
+                break
+            except ConnectionLost:
+                pause = tries.pause()
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
+        return understood(read, reply, self.address)
+
+    def _transport(self) -> AsyncGrpcTransport | AsyncHttpTransport:
+        """Connections of asyncio are made inside the loop that uses them."""
+        if self._connection is None:
+            if self.address.protocol == "grpc":
+                from whatsit_client.transport.over_grpc import AsyncGrpcTransport
+
+                self._connection = AsyncGrpcTransport(self.address)
+            else:
+                from whatsit_client.transport.over_http import AsyncHttpTransport
+
+                self._connection = AsyncHttpTransport(self.address)
+        return self._connection

@@ -1,0 +1,155 @@
+"""One call to a running Whatsit server, blocking."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from whatsit_client import tensors
+from whatsit_client.errors import Unavailable
+from whatsit_client.image import ImageLike, encode
+from whatsit_client.options import Parameters, parameters
+from whatsit_client.patience import Patience
+from whatsit_client.tensors import Tensors
+from whatsit_client.transport.address import Address
+from whatsit_client.transport.faults import ConnectionLost, understood
+from whatsit_client.types import Embedding, Identification, Region
+
+if TYPE_CHECKING:
+    from whatsit_client.transport.over_grpc import GrpcTransport
+    from whatsit_client.transport.over_http import HttpTransport
+
+Value = TypeVar("Value")
+
+
+class Client:
+    """Identifies pictures on a Whatsit server; one client serves many threads.
+
+    Example:
+        >>> with Client("localhost:8001") as client:  # doctest: +SKIP
+        ...     result = client.identify("photo.jpg", top_k=5)
+        ...     print(result.answer.title, result.answer.confidence)
+        ...     result.draw("photo.jpg").save("photo.whatsit.png")
+
+    Args:
+        url: host:port of the server, perhaps with a scheme (grpc, grpcs, http, https); localhost by default.
+        protocol: "grpc" or "http"; a scheme in the url goes before it.
+        timeout: seconds that a call may take, tries included.
+        retries: how often a call is tried again after the connection was lost. Nothing else is tried again.
+
+    Raises:
+        InvalidInput: the url or the protocol is none.
+    """
+
+    def __init__(
+        self, url: str | None = None, protocol: str | None = None, *, timeout: float = 30.0, retries: int = 2
+    ) -> None:
+        self.address = Address.parse(url, protocol)
+        self._patience = Patience(timeout, retries)
+        self._transport = _transport(self.address)
+
+    def identify(
+        self,
+        image: ImageLike,
+        *,
+        top_k: int | None = None,
+        boxes: Sequence[Sequence[float]] | None = None,
+        where: Mapping[str, Any] | str | None = None,
+        min_rank: float | None = None,
+        rerank: Sequence[str] | str | None = None,
+        gate: bool | None = None,
+        timeout: float | None = None,
+    ) -> Identification:
+        """Say what is in a picture and which items of the catalogue it is.
+
+        Args:
+            image: path, bytes of a JPEG, PNG or WebP file, Pillow image, or RGB pixels uint8 [H,W,3].
+            top_k: matches per region, 1..100 (the server's default is 10).
+            boxes: your own boxes x1,y1,x2,y2 in pixels of the upright picture, instead of the detector's.
+            where: filter on item fields, e.g. {"brand": "Arla"}.
+            min_rank: matches below are dropped, 0..2.
+            rerank: ranking stages to add.
+            gate: False searches even where the picture shows none of the catalogue's kind.
+            timeout: seconds for this call.
+
+        Raises:
+            InvalidInput: the picture or an option is wrong; the sentence is the server's.
+            TimedOut: no answer in time.
+            Unavailable: no server, or not this one.
+        """
+        options = parameters(top_k=top_k, boxes=boxes, where=where, min_rank=min_rank, rerank=rerank, gate=gate)
+        return self._call("identify", image, options, tensors.read_identification, timeout)
+
+    def embed(
+        self,
+        image: ImageLike,
+        *,
+        boxes: Sequence[Sequence[float]] | None = None,
+        gate: bool | None = None,
+        timeout: float | None = None,
+    ) -> Embedding:
+        """Give the vectors of a picture's regions; arguments and errors as in `identify`."""
+        return self._call("embed", image, parameters(boxes=boxes, gate=gate), tensors.read_embedding, timeout)
+
+    def detect(
+        self,
+        image: ImageLike,
+        *,
+        boxes: Sequence[Sequence[float]] | None = None,
+        gate: bool | None = None,
+        timeout: float | None = None,
+    ) -> tuple[Region, ...]:
+        """Give a picture's regions, the whole picture first; arguments and errors as in `identify`."""
+        return self._call("detect", image, parameters(boxes=boxes, gate=gate), tensors.read_detection, timeout)
+
+    def is_ready(self, timeout: float = 2.0) -> bool:
+        """Whether the server answers and takes calls to `identify`."""
+        try:
+            return self._transport.is_ready("identify", timeout)
+        except Unavailable:
+            return False
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._transport.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _call(
+        self,
+        model: str,
+        image: ImageLike,
+        options: Parameters,
+        read: Callable[[Tensors], Value],
+        timeout: float | None,
+    ) -> Value:
+        data = encode(image)
+        tries = self._patience.start(timeout)
+        while True:
+            try:
+                reply = self._transport.infer(model, data, options, tries.remaining())
+                break
+            except ConnectionLost:
+                pause = tries.pause()
+                if pause is None:
+                    raise
+                time.sleep(pause)
+        return understood(read, reply, self.address)
+
+
+def _transport(address: Address) -> GrpcTransport | HttpTransport:
+    if address.protocol == "grpc":
+        from whatsit_client.transport.over_grpc import GrpcTransport
+
+        return GrpcTransport(address)
+    from whatsit_client.transport.over_http import HttpTransport
+
+    return HttpTransport(address)

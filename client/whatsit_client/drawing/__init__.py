@@ -1,0 +1,93 @@
+"""An identification drawn on its photo: boxes on the left, what was found for each on the right."""
+
+from __future__ import annotations
+
+from PIL import Image, ImageDraw
+
+from whatsit_client.drawing.boxes import draw_boxes
+from whatsit_client.drawing.panel import Card, draw_cards, panel_height
+from whatsit_client.drawing.style import BACKGROUND, INK, MUTED, Style, colour, text_line
+from whatsit_client.image import ImageLike, open_upright
+from whatsit_client.table import headline, summary
+from whatsit_client.types import Identification
+
+_SHOWN = (720, 1600)  # the photo's longer side, in pixels
+
+
+def draw(result: Identification, image: ImageLike, matches: int = 3) -> Image.Image:
+    """Draw the regions on the photo and, beside it, the best matches of each with title, rank and picture.
+
+    The photo is shown with its longer side between 720 and 1600 pixels, and the text grows with it. A match's picture
+    is shown where the item's `image` is a readable file.
+
+    Args:
+        result: what the server said about the photo.
+        image: the photo itself: path, bytes, Pillow image, or RGB pixels uint8 [H,W,3].
+        matches: at most so many per region; fewer where many regions share the height.
+
+    Returns:
+        an RGB picture.
+
+    Raises:
+        InvalidInput: the photo cannot be read.
+    """
+    photo = open_upright(image)
+    scale = _scale(photo.size)
+    shown = photo.resize(
+        (max(1, round(photo.width * scale)), max(1, round(photo.height * scale))),
+        Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC,
+        reducing_gap=3.0,
+    )
+    style = Style(unit=round(min(max(shown.height / 34, 15), 34)))
+    cards = _cards(result, matches)
+    cards = _fitting(cards, style, shown.height)
+    return _compose(result, shown, cards, style)
+
+
+def _scale(size: tuple[int, int]) -> float:
+    least, most = _SHOWN
+    longer = max(size)
+    return min(max(longer, least), most) / longer
+
+
+def _cards(result: Identification, matches: int) -> list[Card]:
+    """A card for each region with matches; for the whole picture only where it has the answer or stands alone."""
+    parts = [
+        Card(index, region, colour(index), matches)
+        for index, region in enumerate(result.regions)
+        if region.matches and (index > 0 or result.answer.region == 0)
+    ]
+    whole = result.regions[0]
+    return parts or ([Card(0, whole, colour(0), matches)] if whole.matches else [])
+
+
+def _fitting(cards: list[Card], style: Style, height: int) -> list[Card]:
+    """Show fewer matches on each card until the panel is no higher than the photo, but at least one."""
+    most = max((card.shown for card in cards), default=0)
+    while most > 1 and panel_height(cards, style) > height:
+        most -= 1
+        cards = [card.limited(most) for card in cards]
+    return cards
+
+
+def _compose(result: Identification, shown: Image.Image, cards: list[Card], style: Style) -> Image.Image:
+    gap = style.gap
+    header = round(3.6 * style.unit)
+    photo_width = max(shown.width, 10 * style.unit)
+    body = max(shown.height, panel_height(cards, style), 8 * style.unit)
+    panel_left = gap + photo_width + gap
+    size = (panel_left + style.panel_width + gap, header + body + gap)
+    canvas = Image.new("RGB", size, BACKGROUND)
+
+    pen = ImageDraw.Draw(canvas)
+    text_line(pen, (gap, round(0.5 * style.unit)), headline(result), style.font(1.35), INK, size[0] - 2 * gap)
+    text_line(pen, (gap, round(2.25 * style.unit)), summary(result), style.font(0.85), MUTED, size[0] - 2 * gap)
+
+    scale = shown.width / max(result.size[0], 1e-6), shown.height / max(result.size[1], 1e-6)
+    draw_boxes(shown, result, {card.index for card in cards}, scale, style)
+    canvas.paste(shown, (gap + (photo_width - shown.width) // 2, header + (body - shown.height) // 2))
+    if cards:
+        draw_cards(canvas, (panel_left, header), cards, style)
+    else:
+        text_line(pen, (panel_left, header), "No matches", style.font(1.0), MUTED, style.panel_width)
+    return canvas

@@ -1,0 +1,1 @@
+"""How calls travel: addresses, gRPC, HTTP and what can go wrong on the way."""
