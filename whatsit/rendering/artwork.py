@@ -1,0 +1,240 @@
+"""Flat artwork of a pack: front, back and side panels, before they are wrapped around a body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from whatsit.rendering.canvas import Canvas, Colour, luminance, mix, readable_on
+from whatsit.rendering.design import Design
+from whatsit.rendering.pictures import draw_picture
+
+_WHITE: Colour = (252, 250, 244)
+_BLACK: Colour = (18, 16, 22)
+
+
+def logo(c: Canvas, design: Design, x: float, y: float, r: float, colour: Colour, under: Colour) -> None:
+    """Draw the brand's sign inside a circle of radius `r`."""
+    kind = design.brand.logo
+    if kind == 0:
+        c.ellipse(x, y, r, r, colour)
+        c.ellipse(x + r * 0.3, y - r * 0.15, r * 0.75, r * 0.75, under)
+    elif kind == 1:
+        for k in range(3):
+            c.polygon([(x - r + k * r * 0.6, y + r * 0.7), (x - r * 0.5 + k * r * 0.6, y - r * 0.7),
+                       (x + k * r * 0.6, y + r * 0.7)], mix(colour, under, 0.25 * k))  # fmt: skip
+    elif kind == 2:
+        c.polygon([(x, y - r), (x + r, y), (x, y + r), (x - r, y)], colour)
+        c.polygon([(x, y - r * 0.5), (x + r * 0.5, y), (x, y + r * 0.5), (x - r * 0.5, y)], under)
+    elif kind == 3:
+        for k in range(10):
+            a = np.pi / 5 * k
+            c.stroke([(x + r * 0.5 * np.cos(a), y + r * 0.5 * np.sin(a)), (x + r * np.cos(a), y + r * np.sin(a))],
+                     colour, r * 0.14)  # fmt: skip
+        c.ellipse(x, y, r * 0.42, r * 0.42, colour)
+    elif kind == 4:
+        c.rounded(x - r, y - r, x + r, y + r, r * 0.35, colour)
+        c.text(design.brand.name[0], x, y, r * 1.1, under, stroke=4)
+    elif kind == 5:
+        for k in range(3):
+            t = np.linspace(-1, 1, 14)
+            c.stroke(np.stack([x + t * r, y + (k - 1) * r * 0.5 + r * 0.2 * np.sin(t * 5)], 1), colour, r * 0.2)
+    elif kind == 6:
+        c.ellipse(x, y, r, r, colour)
+        c.text(design.brand.name[0], x, y, r * 1.1, under, stroke=2)
+    else:
+        a = np.pi / 3 * np.arange(6)
+        c.polygon(np.stack([x + r * np.cos(a), y + r * np.sin(a)], 1), colour)
+        c.ellipse(x, y, r * 0.45, r * 0.45, under)
+
+
+def pattern(c: Canvas, design: Design, colour: Colour) -> None:
+    """Cover the canvas with the line's pattern (stripes, dots, waves, checks, rays or nothing)."""
+    kind, rng = design.pattern % 8, design.rng(21)
+    w, h, pitch = c.width, c.height, c.width * rng.uniform(0.09, 0.2)
+    if kind == 0:
+        for k in range(int(w / pitch) + 1):
+            c.rectangle(k * pitch, 0, k * pitch + pitch * 0.45, h, colour)
+    elif kind == 1:
+        for j in range(int(h / pitch) + 1):
+            for i in range(int(w / pitch) + 1):
+                c.ellipse((i + 0.5 * (j % 2)) * pitch, j * pitch, pitch * 0.22, pitch * 0.22, colour)
+    elif kind == 2:
+        t = np.linspace(0, w, 24)
+        for k in range(int(h / pitch) + 2):
+            c.stroke(np.stack([t, k * pitch + np.sin(t / w * 12) * pitch * 0.3], 1), colour, pitch * 0.22)
+    elif kind == 3:
+        for k in range(-int(h / pitch) - 1, int(w / pitch) + 1):
+            c.polygon([(k * pitch, 0), (k * pitch + pitch * 0.45, 0), (k * pitch + pitch * 0.45 + h, h), (k * pitch + h, h)],
+                      colour)  # fmt: skip
+    elif kind == 4:
+        for k in range(14):
+            a = np.array([k, k + 0.5]) * 2 * np.pi / 14
+            tip = np.stack([w / 2 + 2 * h * np.cos(a), h * 0.55 + 2 * h * np.sin(a)], 1)
+            c.polygon(np.concatenate([[(w / 2, h * 0.55)], tip]), colour)
+    elif kind == 5:
+        for _ in range(14):
+            x, y, r = rng.uniform(0, w), rng.uniform(0, h), rng.uniform(0.03, 0.14) * w
+            c.ellipse(x, y, r, r * rng.uniform(0.6, 1.0), colour, rng.uniform(0, 180))
+
+
+def _print(c: Canvas, rng: np.random.Generator, x1: float, y1: float, x2: float, y2: float, colour: Colour) -> None:
+    """Lines that look like small print."""
+    y = y1
+    while y < y2:
+        end = x1 + (x2 - x1) * rng.uniform(0.6, 1.0)
+        c.stroke([(x1, y), (end, y)], colour, 1)
+        y += 5
+
+
+def _brand(c: Canvas, design: Design, x: float, y: float, height: float, width: float, colour: Colour) -> None:
+    look = design.brand
+    name = look.name.upper() if look.upper else look.name
+    c.text(name, x, y, height, colour, width, look.stroke, look.spacing)
+
+
+def _badge(c: Canvas, design: Design, x: float, y: float, r: float) -> None:
+    rng = design.rng(23)
+    word = ["BIO", "NEW", "100%", "FRESH", "ECO", "No 1"][rng.integers(6)]
+    colour = design.brand.accent
+    if rng.random() < 0.5:
+        a = np.pi / 12 * np.arange(24)
+        radius = r * np.where(np.arange(24) % 2, 0.86, 1.0)
+        c.polygon(np.stack([x + radius * np.cos(a), y + radius * np.sin(a)], 1), colour)
+    else:
+        c.ellipse(x, y, r, r, colour)
+    c.text(word, x, y, r * 0.5, readable_on(colour, _WHITE), r * 1.5, stroke=2)
+
+
+def _banded(c: Canvas, design: Design) -> None:
+    w, h = c.width, c.height
+    pattern(c, design, mix(design.ground, _WHITE, 0.12))
+    band = design.brand.paper if design.rng(31).random() < 0.5 else mix(design.second, _BLACK, 0.1)
+    c.rectangle(0, h * 0.08, w, h * 0.29, band)
+    _brand(c, design, w / 2, h * 0.185, h * 0.12, w * 0.86, readable_on(band, design.brand.base))
+    draw_picture(c, design.picture, w / 2, h * 0.53, min(w * 0.36, h * 0.2), design.colour)
+    c.rectangle(0, h * 0.77, w, h * 0.9, design.second)
+    ink = readable_on(design.second, _WHITE)
+    c.text(design.variant, w / 2, h * 0.835, h * 0.075, ink, w * 0.84, stroke=2)
+    c.text(design.noun, w / 2, h * 0.34, h * 0.05, readable_on(design.ground, _WHITE), w * 0.8)
+
+
+def _waved(c: Canvas, design: Design) -> None:
+    w, h, rng = c.width, c.height, design.rng(32)
+    c.rectangle(0, 0, w, h, design.brand.paper)
+    t = np.linspace(0, 1, 24)
+    for lift, colour in ((0.0, design.brand.accent), (0.05, design.ground)):
+        edge = h * (0.5 + lift) + h * 0.07 * np.sin(t * rng.uniform(3, 6) + 1.0)
+        c.polygon(np.concatenate([np.stack([t * w, edge], 1), [(w, h), (0, h)]]), colour)
+    logo(c, design, w / 2, h * 0.1, h * 0.055, design.brand.base, design.brand.paper)
+    _brand(c, design, w / 2, h * 0.235, h * 0.11, w * 0.88, readable_on(design.brand.paper, design.brand.base))
+    c.text(design.noun, w / 2, h * 0.345, h * 0.055, readable_on(design.brand.paper, design.second), w * 0.8)
+    draw_picture(c, design.picture, w * 0.5, h * 0.6, min(w * 0.38, h * 0.19), design.colour)
+    c.text(design.variant, w / 2, h * 0.87, h * 0.075, readable_on(design.ground, _WHITE), w * 0.86, stroke=2)
+
+
+def _plaque(c: Canvas, design: Design) -> None:
+    w, h = c.width, c.height
+    pattern(c, design, mix(design.ground, design.brand.accent, 0.55))
+    c.ellipse(w / 2, h * 0.4, w * 0.43, h * 0.3, design.second)
+    c.ellipse(w / 2, h * 0.4, w * 0.4, h * 0.275, design.brand.paper)
+    _brand(c, design, w / 2, h * 0.29, h * 0.1, w * 0.66, readable_on(design.brand.paper, design.brand.base))
+    c.text(design.noun, w / 2, h * 0.375, h * 0.045, readable_on(design.brand.paper, design.second), w * 0.6)
+    draw_picture(c, design.picture, w / 2, h * 0.51, min(w * 0.22, h * 0.11), design.colour)
+    c.rounded(w * 0.1, h * 0.77, w * 0.9, h * 0.88, h * 0.04, design.colour)
+    c.text(design.variant, w / 2, h * 0.825, h * 0.065, readable_on(design.colour, _WHITE), w * 0.7, stroke=2)
+
+
+def _diagonal(c: Canvas, design: Design) -> None:
+    w, h = c.width, c.height
+    slope = 0.12 if design.layout & 64 else -0.12
+    c.polygon([(0, h * (0.45 + slope)), (w, h * (0.45 - slope)), (w, h), (0, h)], design.second)
+    c.polygon([(0, h * (0.42 + slope)), (w, h * (0.42 - slope)), (w, h * (0.45 - slope)), (0, h * (0.45 + slope))],
+              design.brand.accent)  # fmt: skip
+    ink = readable_on(design.ground, design.brand.paper)
+    _brand(c, design, w / 2, h * 0.16, h * 0.13, w * 0.88, ink)
+    c.text(design.noun, w / 2, h * 0.27, h * 0.055, ink, w * 0.8)
+    draw_picture(c, design.picture, w * 0.5, h * 0.58, min(w * 0.37, h * 0.2), design.colour)
+    c.text(design.variant, w / 2, h * 0.86, h * 0.08, readable_on(design.second, _WHITE), w * 0.86, stroke=2)
+
+
+def _minimal(c: Canvas, design: Design) -> None:
+    w, h = c.width, c.height
+    paper = mix(design.brand.paper, design.ground, 0.12)
+    c.rectangle(0, 0, w, h, paper)
+    ink = readable_on(paper, mix(design.brand.base, _BLACK, 0.3))
+    logo(c, design, w * 0.5, h * 0.12, h * 0.06, design.brand.base, paper)
+    _brand(c, design, w / 2, h * 0.25, h * 0.07, w * 0.8, ink)
+    c.stroke([(w * 0.15, h * 0.32), (w * 0.85, h * 0.32)], ink, 2)
+    c.text(design.variant, w / 2, h * 0.42, h * 0.12, readable_on(paper, design.colour), w * 0.86, stroke=4)
+    c.text(design.noun, w / 2, h * 0.52, h * 0.05, ink, w * 0.8)
+    draw_picture(c, design.picture, w / 2, h * 0.7, min(w * 0.3, h * 0.13), design.colour)
+    c.rectangle(0, h * 0.86, w, h, design.ground)
+
+
+def _scattered(c: Canvas, design: Design) -> None:
+    w, h, rng = c.width, c.height, design.rng(33)
+    step = w * rng.uniform(0.3, 0.42)
+    for j in range(int(h / step) + 2):
+        for i in range(int(w / step) + 2):
+            draw_picture(c, design.picture, (i + 0.5 * (j % 2)) * step, j * step, step * 0.3, mix(design.colour, _WHITE, 0.1))
+    c.rounded(w * 0.08, h * 0.28, w * 0.92, h * 0.7, w * 0.06, design.second)
+    ink = readable_on(design.second, _WHITE)
+    _brand(c, design, w / 2, h * 0.39, h * 0.12, w * 0.76, ink)
+    c.text(design.noun, w / 2, h * 0.5, h * 0.055, ink, w * 0.7)
+    c.text(design.variant, w / 2, h * 0.6, h * 0.07, readable_on(design.second, design.brand.accent), w * 0.72, stroke=2)
+
+
+def _sided(c: Canvas, design: Design) -> None:
+    w, h = c.width, c.height
+    pattern(c, design, mix(design.ground, _BLACK, 0.1))
+    c.rectangle(0, 0, w * 0.3, h, design.second)
+    look = design.brand
+    name = look.name.upper() if look.upper else look.name
+    c.text(name, w * 0.15, h * 0.5, w * 0.19, readable_on(design.second, look.paper), h * 0.85, look.stroke, look.spacing, True)
+    ink = readable_on(design.ground, _WHITE)
+    draw_picture(c, design.picture, w * 0.65, h * 0.35, min(w * 0.32, h * 0.24), design.colour)
+    c.text(design.variant, w * 0.65, h * 0.68, h * 0.085, ink, w * 0.62, stroke=2)
+    c.text(design.noun, w * 0.65, h * 0.78, h * 0.05, ink, w * 0.6)
+
+
+_LAYOUTS: tuple[Callable[[Canvas, Design], None], ...] = (
+    _banded, _waved, _plaque, _diagonal, _minimal, _scattered, _sided,
+)  # fmt: skip
+
+
+def front(design: Design, width: int, height: int) -> Canvas:
+    """The main panel, RGB [height, width, 3]."""
+    ground = design.ground
+    if design.picture and not design.flavour_first and luminance(ground) > 235:
+        ground = mix(ground, design.colour, 0.08)
+    canvas = Canvas(width, height, ground)
+    _LAYOUTS[design.layout % len(_LAYOUTS)](canvas, design)
+    rng = design.rng(35)
+    under = tuple(int(v) for v in canvas.pixels[int(height * 0.955), width // 2])
+    ink = readable_on((under[0], under[1], under[2]), _BLACK)
+    canvas.text(design.size, width * 0.8, height * 0.955, height * 0.045, ink, width * 0.3)
+    if rng.random() < 0.45:
+        side = 0.8 if rng.random() < 0.5 else 0.2
+        _badge(canvas, design, width * side, height * rng.uniform(0.42, 0.7), width * 0.14)
+    return canvas
+
+
+def side(design: Design, width: int, height: int) -> Canvas:
+    """A side or back panel: turned brand, nutrition table, small print, bar code."""
+    canvas, rng = Canvas(width, height, mix(design.ground, _BLACK, 0.04)), design.rng(36)
+    ink = readable_on(design.ground, _WHITE)
+    canvas.rectangle(0, height * 0.77, width, height * 0.9, design.second)
+    box = readable_on(ink, _WHITE)
+    canvas.text(design.brand.name, width * 0.5, height * 0.12, height * 0.07, ink, width * 0.8, design.brand.stroke)
+    canvas.rectangle(width * 0.12, height * 0.24, width * 0.88, height * 0.5, box)
+    _print(canvas, rng, width * 0.18, height * 0.27, width * 0.82, height * 0.49, readable_on(box, _BLACK))
+    _print(canvas, rng, width * 0.15, height * 0.54, width * 0.85, height * 0.64, ink)
+    canvas.rectangle(width * 0.2, height * 0.66, width * 0.8, height * 0.76, _WHITE)
+    x = width * 0.24
+    while x < width * 0.76:
+        bar = rng.uniform(1, 3.5)
+        canvas.rectangle(x, height * 0.67, x + bar, height * 0.75, _BLACK)
+        x += bar + rng.uniform(1.5, 3.5)
+    return canvas
