@@ -45,7 +45,7 @@ class Generation:
             InvalidInput: the queries do not fit the index, or k is below 1.
         """
         queries = np.ascontiguousarray(queries, dtype=np.float32)
-        if queries.ndim != 2 or queries.shape[1] != self.manifest.dimension:
+        if queries.ndim != 2 or (self.manifest.vectors and queries.shape[1] != self.manifest.dimension):
             raise InvalidInput(
                 f"The index {self.name} takes queries [Q,{self.manifest.dimension}], not {list(queries.shape)}."
             )
@@ -65,7 +65,8 @@ def open_generation(root: Path, fingerprint: str | None = None, verify: bool = T
 
     Args:
         root: folder of the index, the one that holds `CURRENT`.
-        fingerprint: that of the embedder which will make the queries; None opens any index.
+        fingerprint: that of the embedder which will make the queries; None opens any index, and an empty index fits
+            every embedder.
         verify: compare the files with their checksums (reads them once).
 
     Raises:
@@ -80,7 +81,7 @@ def open_generation(root: Path, fingerprint: str | None = None, verify: bool = T
     if not folder.is_dir():
         raise Damaged(f"{root} names the index {name}, which is not there; {REPAIR}.")
     manifest = Manifest.read(folder)
-    if fingerprint is not None and manifest.fingerprint != fingerprint:
+    if fingerprint is not None and manifest.vectors and manifest.fingerprint != fingerprint:
         raise InvalidInput(
             f"The index {folder} was made by the embedder {manifest.fingerprint} and this one is {fingerprint}; "
             "run 'whatsit catalogue add' on your files again and publish."

@@ -1,0 +1,100 @@
+"""The tables of the store and the steps from one version to the next."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from whatsit_client.errors import Damaged
+
+# One entry per version; a published one never changes, a new one is added behind it.
+# AUTOINCREMENT: the number of a deleted item is never given to another, or an older index would name the wrong one.
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE items (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        title TEXT,
+        brand TEXT,
+        category TEXT,
+        price REAL,
+        url TEXT,
+        attributes TEXT NOT NULL,
+        added TEXT NOT NULL,
+        updated TEXT NOT NULL
+    );
+    CREATE INDEX items_category ON items (category);
+    CREATE INDEX items_brand ON items (brand);
+    CREATE TABLE images (
+        image INTEGER PRIMARY KEY,
+        item INTEGER NOT NULL REFERENCES items (number) ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        path TEXT NOT NULL,
+        sha256 TEXT NOT NULL,
+        UNIQUE (item, position)
+    );
+    CREATE TABLE vectors (
+        image INTEGER NOT NULL REFERENCES images (image) ON DELETE CASCADE,
+        fingerprint TEXT NOT NULL,
+        x1 REAL NOT NULL,
+        y1 REAL NOT NULL,
+        x2 REAL NOT NULL,
+        y2 REAL NOT NULL,
+        vector BLOB NOT NULL
+    );
+    CREATE INDEX vectors_image ON vectors (image);
+    CREATE INDEX vectors_fingerprint ON vectors (fingerprint);
+    """,
+)
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """The version of the tables, 0 for an empty file."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the tables up to date, each step in one transaction.
+
+    Args:
+        connection: in autocommit mode (`isolation_level=None`).
+
+    Raises:
+        Damaged: the file was written by a newer version of Whatsit.
+    """
+    if version_of(connection) == len(MIGRATIONS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = version_of(connection)
+        _refuse_newer(version)
+        for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
+            for statement in step.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number}")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def check_readable(connection: sqlite3.Connection) -> None:
+    """Refuse tables that this version cannot read without changing them.
+
+    Raises:
+        Damaged: they are older or newer.
+    """
+    version = version_of(connection)
+    _refuse_newer(version)
+    if version < len(MIGRATIONS):
+        raise Damaged(
+            f"The catalogue has tables of version {version} instead of {len(MIGRATIONS)}; "
+            "run 'whatsit catalogue add' on it once, which updates them."
+        )
+
+
+def _refuse_newer(version: int) -> None:
+    if version > len(MIGRATIONS):
+        raise Damaged(
+            f"The catalogue has tables of version {version} and this version of Whatsit reads up to {len(MIGRATIONS)}; "
+            "update Whatsit."
+        )

@@ -1,0 +1,251 @@
+"""The store: items, pictures and vectors in one SQLite file."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.errors import Damaged, InvalidInput
+
+from whatsit.catalogue.database import Database
+from whatsit.catalogue.filter import Filter
+from whatsit.catalogue.item import ItemFields, Picture, Vector
+
+Numbers = npt.NDArray[np.int64]
+Outcome = Literal["added", "updated"]
+
+_FIELDS = "number, id, title, brand, category, price, url, attributes"
+# A statement takes at most 32,766 values.
+_BATCH = 10_000
+
+
+class Store:
+    """The items of one catalogue.
+
+    May be used from many threads (each gets a connection of its own) and opened by many processes at once: readers
+    never wait, writers wait for each other. What a method has returned from is on the disk.
+
+    Args:
+        path: the SQLite file.
+        read_only: refuse changes, and refuse to make the file.
+
+    Raises:
+        Unavailable: `read_only`, and there is no such file.
+        Damaged: it is no catalogue, or one of a newer version.
+    """
+
+    def __init__(self, path: Path, read_only: bool = False) -> None:
+        self._database = Database(path, read_only)
+        self.path = path
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        self._database.close()
+
+    def put(self, changes: Iterable[tuple[ItemFields, Sequence[Picture], str]]) -> list[Outcome]:
+        """Add items, or replace all that is known of those whose id is there; all of them or, on an error, none.
+
+        Args:
+            changes: fields, pictures (the first is the main one) and the fingerprint of the embedder of their vectors.
+
+        Returns:
+            Per item whether it was new.
+        """
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        with self._database.transaction() as connection:
+            return [_put(connection, fields, pictures, fingerprint, now) for fields, pictures, fingerprint in changes]
+
+    def delete(self, ids: Sequence[str]) -> list[str]:
+        """Delete items with their pictures and vectors; returns those ids that were not there."""
+        with self._database.transaction() as connection:
+            return [i for i in ids if not connection.execute("DELETE FROM items WHERE id = ?", (i,)).rowcount]
+
+    def count(self, where: Filter | None = None) -> int:
+        """How many items there are, or how many fulfil the filter."""
+        condition, parameters = _condition(where)
+        return int(self._database.rows(f"SELECT count(*) FROM items WHERE {condition}", parameters)[0][0])
+
+    def select(self, where: Filter) -> Numbers:
+        """The numbers of the items that fulfil the filter, int64 ascending."""
+        condition, parameters = _condition(where)
+        rows = self._database.rows(f"SELECT number FROM items WHERE {condition} ORDER BY number", parameters)
+        return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
+
+    def page(self, where: Filter | None = None, limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
+        """Records (see `records`) in the order in which the items were added."""
+        condition, parameters = _condition(where)
+        rows = self._database.rows(
+            f"SELECT number FROM items WHERE {condition} ORDER BY number LIMIT ? OFFSET ?", [*parameters, limit, offset]
+        )
+        return list(self.records([row[0] for row in rows]).values())
+
+    def records(self, numbers: Iterable[int]) -> dict[int, dict[str, Any]]:
+        """What is known of these items, for `ITEM_RECORDS`.
+
+        Args:
+            numbers: item numbers; those that are not there (deleted since, or the padding -1) are left out.
+
+        Returns:
+            Number -> id, title, brand, category, image (path of the main picture), price, url, attributes;
+            None where nothing is known. In the order of `numbers`.
+        """
+        asked = list(dict.fromkeys(int(number) for number in numbers))
+        found: dict[int, dict[str, Any]] = {}
+        for start in range(0, len(asked), _BATCH):
+            batch = asked[start : start + _BATCH]
+            marks = ",".join("?" * len(batch))
+            for row in self._database.rows(
+                f"SELECT {_FIELDS}, (SELECT path FROM images WHERE item = number ORDER BY position LIMIT 1) "
+                f"FROM items WHERE number IN ({marks})",
+                batch,
+            ):
+                found[row[0]] = _record(row)
+        return {number: found[number] for number in asked if number in found}
+
+    def categories(self, numbers: Iterable[int]) -> dict[int, str]:
+        """Number -> category ("" where it has none) of those items that are there."""
+        return {number: record["category"] or "" for number, record in self.records(numbers).items()}
+
+    def show(self, id: str) -> dict[str, Any]:
+        """Everything about one item: its record, and `number`, `added`, `updated`, `images`.
+
+        Raises:
+            InvalidInput: there is no such item.
+        """
+        rows = self._database.rows("SELECT number, added, updated FROM items WHERE id = ?", [id])
+        if not rows:
+            raise InvalidInput(f"The catalogue {self.path} has no item '{id}'; 'whatsit catalogue list' shows the ids.")
+        number, added, updated = rows[0]
+        images = self._database.rows(
+            "SELECT path, sha256, count(vector) FROM images LEFT JOIN vectors USING (image) WHERE item = ? "
+            "GROUP BY image ORDER BY position",
+            [number],
+        )
+        return {
+            **self.records([number])[number],
+            "number": number,
+            "added": added,
+            "updated": updated,
+            "images": [{"path": path, "sha256": sha256, "vectors": vectors} for path, sha256, vectors in images],
+        }
+
+    def pictures(self, id: str, fingerprint: str) -> tuple[Picture, ...]:
+        """The pictures of an item, main one first, with their vectors by this embedder; () if it is not there."""
+        rows = self._database.rows(
+            "SELECT images.image, path, sha256, x1, y1, x2, y2, vector FROM items JOIN images ON item = number "
+            "LEFT JOIN vectors ON vectors.image = images.image AND fingerprint = ? WHERE id = ? "
+            "ORDER BY position, vectors.rowid",
+            [fingerprint, id],
+        )
+        found: dict[int, tuple[str, str, list[Vector]]] = {}
+        for image, path, sha256, x1, y1, x2, y2, blob in rows:
+            vectors = found.setdefault(image, (path, sha256, []))[2]
+            if blob is not None:
+                vectors.append(Vector((x1, y1, x2, y2), np.frombuffer(blob, dtype="<f4")))
+        return tuple(Picture(path, sha256, tuple(vectors)) for path, sha256, vectors in found.values())
+
+    def fields(self, id: str) -> ItemFields | None:
+        """The fields of an item as they were put, None if there is no such item."""
+        rows = self._database.rows(f"SELECT {_FIELDS}, NULL FROM items WHERE id = ?", [id])
+        if not rows:
+            return None
+        record = _record(rows[0])
+        del record["image"]
+        return ItemFields(**record)
+
+    def fingerprints(self) -> list[str]:
+        """The embedders whose vectors are here, the latest used one first."""
+        rows = self._database.rows("SELECT fingerprint FROM vectors GROUP BY fingerprint ORDER BY max(rowid) DESC")
+        return [row[0] for row in rows]
+
+    def vectors(self, fingerprint: str) -> tuple[npt.NDArray[np.float32], Numbers]:
+        """All vectors of one embedder.
+
+        Returns:
+            f32 [N,D] and the item numbers int64 [N], ascending; D is 0 where N is 0.
+
+        Raises:
+            Damaged: the vectors do not have one length.
+        """
+        with self._database.reading() as connection:
+            total, shortest, longest = connection.execute(
+                "SELECT count(*), min(length(vector)), max(length(vector)) FROM vectors WHERE fingerprint = ?",
+                (fingerprint,),
+            ).fetchone()
+            if shortest != longest or (total and (not shortest or shortest % 4)):
+                raise Damaged(f"The catalogue {self.path} holds vectors of unequal length; add its items again.")
+            values = np.empty((total, (shortest or 0) // 4), dtype=np.float32)
+            numbers = np.empty(total, dtype=np.int64)
+            cursor = connection.execute(
+                "SELECT item, vector FROM vectors JOIN images USING (image) WHERE fingerprint = ? "
+                "ORDER BY item, position, vectors.rowid LIMIT ?",
+                (fingerprint, total),
+            )
+            for row, (number, blob) in enumerate(cursor):
+                numbers[row], values[row] = number, np.frombuffer(blob, dtype="<f4")
+        return values, numbers
+
+
+def _condition(where: Filter | None) -> tuple[str, list[Any]]:
+    return ("1", []) if where is None else where.sql()
+
+
+def _record(row: Sequence[Any]) -> dict[str, Any]:
+    _, id, title, brand, category, price, url, attributes, image = row
+    return {
+        "id": id,
+        "title": title,
+        "brand": brand,
+        "category": category,
+        "image": image,
+        "price": price,
+        "url": url,
+        "attributes": json.loads(attributes),
+    }
+
+
+def _put(
+    connection: sqlite3.Connection, fields: ItemFields, pictures: Sequence[Picture], fingerprint: str, now: str
+) -> Outcome:
+    attributes = json.dumps(fields.attributes, ensure_ascii=False, allow_nan=False, sort_keys=True)
+    values = (fields.title, fields.brand, fields.category, fields.price, fields.url, attributes, now)
+    known = connection.execute("SELECT number FROM items WHERE id = ?", (fields.id,)).fetchone()
+    if known is None:
+        number = connection.execute(
+            "INSERT INTO items (title, brand, category, price, url, attributes, updated, added, id) "
+            "VALUES (?,?,?,?,?,?,?,?,?)",
+            (*values, now, fields.id),
+        ).lastrowid
+    else:
+        number = known[0]
+        connection.execute(
+            "UPDATE items SET title = ?, brand = ?, category = ?, price = ?, url = ?, attributes = ?, "
+            "updated = ? WHERE number = ?",
+            (*values, number),
+        )
+        connection.execute("DELETE FROM images WHERE item = ?", (number,))
+    for position, picture in enumerate(pictures):
+        image = connection.execute(
+            "INSERT INTO images (item, position, path, sha256) VALUES (?,?,?,?)",
+            (number, position, picture.path, picture.sha256),
+        ).lastrowid
+        connection.executemany(
+            "INSERT INTO vectors (image, fingerprint, x1, y1, x2, y2, vector) VALUES (?,?,?,?,?,?,?)",
+            [(image, fingerprint, *vector.box, vector.values.astype("<f4").tobytes()) for vector in picture.vectors],
+        )
+    return "added" if known is None else "updated"
