@@ -62,6 +62,7 @@ class Decode:
         del parameters
 
     def __call__(self, inputs: Tensors, options: Options, wanted: frozenset[str]) -> dict[str, npt.NDArray[Any]]:
+        """Answer one request."""
         picture = view(inputs["IMAGE"], options)
         return {
             "PIXELS": picture.pixels,

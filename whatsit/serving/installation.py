@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import sys
 import sysconfig
 from dataclasses import dataclass
@@ -68,7 +69,9 @@ def _libpython_folder(version: str) -> Path:
 
 
 def lay_out_backends(installation: Installation, folder: Path) -> Path:
-    """Make a backend directory of links: Triton's Python backend with our stub, and Whatsit's own backends.
+    """Make a backend directory: Triton's Python backend with our Python's stub, and Whatsit's own backends.
+
+    These are copies (a few MB), for Triton refuses a library that a link leads out of the directory.
 
     Args:
         installation: where the originals are.
@@ -77,31 +80,26 @@ def lay_out_backends(installation: Installation, folder: Path) -> Path:
     Returns:
         `folder`, for `--backend-directory`.
     """
-    python = folder / "python"
-    python.mkdir(parents=True)
-    for original in installation.python_backend.iterdir():
-        if original.name not in {STUB, "__pycache__"}:
-            (python / original.name).symlink_to(original)
-    (python / STUB).symlink_to(installation.stub)
-    own = Path(__file__).parent / "backends"
-    for backend in own.iterdir():
-        if (backend / "model.py").is_file():
-            (folder / backend.name).symlink_to(backend)
+    ignore = shutil.ignore_patterns("__pycache__", "__init__.py")
+    shutil.copytree(Path(__file__).parent / "backends", folder, ignore=ignore, dirs_exist_ok=True)
+    shutil.copytree(installation.python_backend, folder / "python", ignore=ignore, dirs_exist_ok=True)
+    shutil.copy2(installation.stub, folder / "python" / STUB)
     return folder
 
 
 def server_environment(installation: Installation, extra: dict[str, str]) -> dict[str, str]:
-    """The environment of the server's processes: its libraries, this Python's packages, one thread per library call."""
+    """The environment of the server's processes: its libraries, this Python, one thread per library call.
+
+    The stub embeds Python in isolated mode, which ignores PYTHONPATH but takes the first `python3` on PATH for its own
+    place: with this interpreter's folder in front it sees the packages of this virtual environment.
+    """
     libraries = [str(path) for path in installation.libraries]
-    if inherited := os.environ.get("LD_LIBRARY_PATH"):
-        libraries.append(inherited)
-    packages = [path for path in sys.path if path and Path(path).exists()]
-    single = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     return {
         **os.environ,
         **single,
         "LD_LIBRARY_PATH": os.pathsep.join(libraries),
-        "PYTHONPATH": os.pathsep.join(dict.fromkeys(packages)),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         "PYTHONUNBUFFERED": "1",
         **extra,
     }

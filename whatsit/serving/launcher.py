@@ -200,9 +200,7 @@ class Server:
             if self._process.poll() is not None:
                 raise WhatsitError(f"Triton ended before it was ready: {_last_error(self.log)}")
             if waited > self._ready_timeout:
-                raise Unavailable(
-                    f"Triton was not ready after {self._ready_timeout:.0f} s: {_last_error(self.log)}"
-                )
+                raise Unavailable(f"Triton was not ready after {self._ready_timeout:.0f} s: {_last_error(self.log)}")
             if waiting:
                 waiting(waited)
             time.sleep(0.1)
@@ -236,8 +234,9 @@ def _answers(url: str) -> bool:
 
 def _last_error(log: str) -> str:
     """The most telling line of Triton's log, as one sentence."""
-    lines = [line for line in log.splitlines() if line[:1] == "E" or "error" in line.lower() or "TritonModelExc" in line]
-    lines = lines or log.splitlines() or ["it wrote nothing"]
+    lines = log.splitlines()
+    told = [line for line in lines if "failed to load" in line] or [line for line in lines if line.startswith("error")]
+    lines = told or lines[-1:] or ["it wrote nothing"]
     return lines[0].split("] ", 1)[-1].strip().strip('"')[:400]
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from whatsit_client.errors import InvalidInput
 from whatsit_client.types import Box
 
-from whatsit.catalogue.filter import parse_filter
+from whatsit.catalogue.filter import Filter
 from whatsit.ranking.pipeline import compose
 
 MAX_TOP_K = 100
@@ -27,7 +27,7 @@ class Options:
     Args:
         top_k: matches per region, 1..100.
         boxes: the caller's own regions instead of the detector's, pixels of the upright picture; None to detect.
-        where: a filter on item fields as `whatsit.catalogue.filter` reads it; None for all items.
+        where: only items that it holds for are searched; None for all.
         min_rank: matches below it are dropped, 0..2; None for the server's default.
         rerank: comma list of ranking stages or "none"; None for the server's default.
         gate: False searches even where the picture seems to show nothing of the catalogue's kind.
@@ -35,11 +35,10 @@ class Options:
 
     top_k: int = 10
     boxes: tuple[Box, ...] | None = None
-    where: Mapping[str, Any] | None = None
+    where: Filter | None = None
     min_rank: float | None = None
     rerank: str | None = None
     gate: bool = True
-
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> Options:
@@ -51,10 +50,10 @@ class Options:
         given = {name: value for name, value in parameters.items() if not name.startswith("triton_")}
         if unknown := sorted(set(given) - set(NAMES)):
             raise InvalidInput(f"There is no option '{unknown[0]}'; the options are {', '.join(NAMES)}.")
-        readers = {
+        readers: dict[str, Callable[[Any], Any]] = {
             "top_k": _top_k,
             "boxes": _boxes,
-            "where": _where,
+            "where": Filter.parse,
             "min_rank": _min_rank,
             "rerank": _rerank,
             "gate": _gate,
@@ -109,15 +108,6 @@ def _boxes(value: Any) -> tuple[Box, ...]:
         if len(box) != 4 or not all(math.isfinite(side) for side in box) or box[0] >= box[2] or box[1] >= box[3]:
             raise InvalidInput(f"{form}; boxes[{number}] is {_short(list(box))}.")
     return tuple(boxes)  # type: ignore[arg-type]  # each was just found to have four sides
-
-
-def _where(value: Any) -> Mapping[str, Any] | None:
-    try:
-        where = json.loads(value) if isinstance(value, str) else value
-    except (ValueError, RecursionError):
-        raise InvalidInput(f"where must be a JSON object such as {{\"brand\": \"Acme\"}}, not {_short(value)}.") from None
-    parse_filter(where)
-    return dict(where)
 
 
 def _min_rank(value: Any) -> float:

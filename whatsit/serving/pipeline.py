@@ -1,4 +1,4 @@
-"""The steps of the ensemble in one process: what ingestion and evaluation call, and the ceiling that Triton is held to."""
+"""The steps of the ensemble in one process: what ingestion calls, and the ceiling that Triton is held to."""
 
 from __future__ import annotations
 

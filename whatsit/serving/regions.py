@@ -105,6 +105,7 @@ class FindRegions:
         self._min_score = float(parameters.get("min_score", "0.3"))
 
     def __call__(self, inputs: Tensors, options: Options, wanted: frozenset[str]) -> dict[str, npt.NDArray[Any]]:
+        """Answer one request."""
         width, height, scale = (float(value) for value in inputs["GEOMETRY"])
         outputs: dict[str, npt.NDArray[Any]] = {}
         gated = False

@@ -37,7 +37,7 @@ class TritonPythonModel:
         if missing or set(self._inputs) != {spec.name for spec in self._runner.inputs}:
             raise pb_utils.TritonModelException(
                 f"{self._runner.path} takes {', '.join(map(str, self._runner.inputs))} and gives "
-                f"{', '.join(map(str, self._runner.outputs))}, which is not what {config['name']}/config.pbtxt declares."
+                f"{', '.join(map(str, self._runner.outputs))}, not what {config['name']}/config.pbtxt declares."
             )
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:

@@ -1,0 +1,164 @@
+"""Last step: embeddings become matches, records and an answer."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.errors import Unavailable, WhatsitError
+from whatsit_client.types import Answer
+
+from whatsit.catalogue.layout import Layout
+from whatsit.catalogue.store import Store
+from whatsit.index.current import current
+from whatsit.index.generation import Generation, open_generation
+from whatsit.ranking.answer import answer
+from whatsit.ranking.matches import Matches
+from whatsit.ranking.pipeline import DEFAULT_STAGES, compose
+from whatsit.ranking.rank import MIN_RANK, match
+from whatsit.serving.fingerprint import embedder_fingerprint
+from whatsit.serving.options import Options
+from whatsit.serving.regions import is_gated
+from whatsit.serving.repository import network_file
+from whatsit.serving.step import Tensors, text_tensor
+
+# Stages that count categories among the neighbours need more of them than a caller asks for.
+NEIGHBOURS = 30
+
+
+def check_catalogue(folder: Path, model_repository: Path) -> None:
+    """Refuse a catalogue that a server could not open, before the server is started.
+
+    Raises:
+        Unavailable: nothing was published there.
+        Damaged: files do not fit their checksums.
+        InvalidInput: the index was made by another embedder.
+    """
+    layout = Layout(folder)
+    if not layout.store.is_file():
+        raise Unavailable(f"There is no catalogue in {folder}: make one with `whatsit catalogue add {folder} SOURCE`.")
+    open_generation(layout.index, embedder_fingerprint(network_file(model_repository, "embedder")))
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """What the catalogue says of the regions of one picture.
+
+    Args:
+        regions: the matches of each region after all stages, at most `top_k` each.
+        records: item number -> record, for every item in `regions`.
+        answer: voted from the matches.
+    """
+
+    regions: tuple[Matches, ...]
+    records: Mapping[int, Mapping[str, Any]]
+    answer: Answer
+
+
+class Retriever:
+    """Searches a published catalogue and follows it: a new generation is taken up at the next call.
+
+    Args:
+        folder: the catalogue's folder.
+        fingerprint: of the embedder whose vectors will be looked up.
+        min_rank: default of the option.
+        stages: default of the option `rerank`.
+
+    Raises:
+        WhatsitError: nothing is published, or it is damaged or made by another embedder.
+    """
+
+    def __init__(
+        self, folder: Path, fingerprint: str, min_rank: float = MIN_RANK, stages: str = DEFAULT_STAGES
+    ) -> None:
+        layout = Layout(folder)
+        self._root = layout.index
+        self._fingerprint = fingerprint
+        self._min_rank, self._stages = min_rank, stages
+        self._generation = open_generation(self._root, fingerprint, verify=False)
+        self._seen = self._generation.name
+        self._store = Store(layout.store, read_only=True)
+
+    def __call__(self, embeddings: npt.NDArray[np.float32], options: Options) -> Retrieved:
+        """Look up every region.
+
+        Args:
+            embeddings: f32 [N,D], unit length.
+            options: the caller's.
+        """
+        allowed = None if options.where is None else self._store.select(options.where)
+        neighbours = max(options.top_k, NEIGHBOURS)
+        distances, numbers = self._current().search(embeddings, neighbours, allowed)
+        records = self._store.records(np.unique(numbers[numbers >= 0]))
+        min_rank = self._min_rank if options.min_rank is None else options.min_rank
+        stages = compose(self._stages if options.rerank is None else options.rerank, min_rank)
+        regions = []
+        for row_distances, row_numbers in zip(distances, numbers, strict=True):
+            there = np.array([int(number) in records for number in row_numbers], dtype=bool)  # deleted ones are not
+            categories = [records[int(number)]["category"] or "" for number in row_numbers[there]]
+            regions.append(stages(match(row_distances[there], row_numbers[there], categories, min_rank)))
+        verdict = answer(regions, records, min_rank)
+        return Retrieved(tuple(matches.first(options.top_k) for matches in regions), records, verdict)
+
+    def _current(self) -> Generation:
+        """The newest generation that can be opened; one that cannot leaves the old one in service."""
+        try:
+            name = current(self._root)
+            if name is not None and name != self._seen:
+                self._seen = name
+                self._generation = open_generation(self._root, self._fingerprint, verify=False)
+        except WhatsitError as error:
+            print(f"The new index was refused and the old one stays in service: {error}", flush=True)
+        return self._generation
+
+
+class Retrieve:
+    """EMBEDDINGS, INTENT_SCORES -> ITEM_IDS, ITEM_RANKS, ITEM_RECORDS, ANSWER.
+
+    Model parameters: `embedder` (its file, relative to the model folder), `min_rank`, `stages`.
+    The environment variable WHATSIT_CATALOGUE names the catalogue's folder.
+    """
+
+    def __init__(self, parameters: Mapping[str, str]) -> None:
+        folder = os.environ.get("WHATSIT_CATALOGUE")
+        if not folder:
+            raise Unavailable("The environment variable WHATSIT_CATALOGUE must name the catalogue's folder.")
+        embedder = Path(parameters["model_directory"], parameters["embedder"])
+        self._retriever = Retriever(
+            Path(folder),
+            embedder_fingerprint(embedder),
+            float(parameters.get("min_rank", MIN_RANK)),
+            parameters.get("stages", DEFAULT_STAGES),
+        )
+
+    def __call__(self, inputs: Tensors, options: Options, wanted: frozenset[str]) -> dict[str, npt.NDArray[Any]]:
+        """Answer one request."""
+        embeddings = inputs["EMBEDDINGS"]
+        if is_gated(inputs["INTENT_SCORES"], options):
+            nothing = tuple(Matches(*_EMPTY) for _ in embeddings)
+            return as_tensors(Retrieved(nothing, {}, Answer(found=False)), options.top_k)
+        return as_tensors(self._retriever(embeddings, options), options.top_k)
+
+
+def as_tensors(retrieved: Retrieved, width: int) -> dict[str, npt.NDArray[Any]]:
+    """The step's outputs; rows with fewer than `width` matches end in "" and rank 0."""
+    ranks = np.zeros((len(retrieved.regions), width), dtype=np.float32)
+    ids = np.full(ranks.shape, b"", dtype=object)
+    texts = np.full(ranks.shape, b"", dtype=object)
+    for row, matches in enumerate(retrieved.regions):
+        ranks[row, : len(matches)] = matches.ranks
+        for column, number in enumerate(matches.numbers):
+            record = retrieved.records[int(number)]
+            ids[row, column] = str(record["id"]).encode()
+            texts[row, column] = json.dumps(record, ensure_ascii=False).encode()
+    verdict = json.dumps(retrieved.answer.to_record(), ensure_ascii=False)
+    return {"ITEM_IDS": ids, "ITEM_RANKS": ranks, "ITEM_RECORDS": texts, "ANSWER": text_tensor([verdict])}
+
+
+_EMPTY: tuple[Any, Any, tuple[str, ...]] = (np.empty(0, np.int64), np.empty(0, np.float32), ())
