@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from whatsit.rendering.canvas import Canvas, Colour, Pixels, luminance, mix
+from whatsit.rendering.canvas import Canvas, Colour, Pixels, luminance, mix, stack_alpha
 from whatsit.rendering.design import Design
 from whatsit.rendering.pictures import draw_picture
 from whatsit.rendering.pose import Pose, tilt_flat
@@ -43,14 +43,18 @@ def shirt(design: Design, size: int, pose: Pose) -> Pixels:
     name = design.brand.name.upper()
     y = s * rng.uniform(0.36, 0.44)
     if style == 2:
-        cloth.text(name, s / 2, s * 0.43, s * 0.1, ink if second != ink else design.colour, s * 0.46, design.brand.stroke)
+        cloth.text(
+            name, s / 2, s * 0.43, s * 0.1, ink if second != ink else design.colour, s * 0.46, design.brand.stroke
+        )
     elif rng.random() < 0.75:
         draw_picture(cloth, design.picture, s / 2, y, s * rng.uniform(0.12, 0.17), second if style else ink)
         cloth.text(name, s / 2, y + s * 0.24, s * 0.06, ink, s * 0.36, design.brand.stroke, design.brand.spacing)
     else:
         draw_picture(cloth, design.picture, s * 0.62, s * 0.3, s * 0.05, second if style else ink)
     collar = s * 0.1
-    cloth.ellipse(s / 2, s * 0.03, collar * 1.25, collar * 0.95, mix(design.colour, second, 0.7 if style == 1 else 0.12))
+    cloth.ellipse(
+        s / 2, s * 0.03, collar * 1.25, collar * 0.95, mix(design.colour, second, 0.7 if style == 1 else 0.12)
+    )
     cloth.ellipse(s / 2, s * 0.02, collar * 1.02, collar * 0.72, mix(design.colour, _BLACK, 0.45))
     for x in (0.01, 0.99):
         side = 1 if x < 0.5 else -1
@@ -58,11 +62,11 @@ def shirt(design: Design, size: int, pose: Pose) -> Pixels:
                      mix(design.colour, _BLACK, 0.3), 1)  # fmt: skip
     heights = wrinkles(rng, s, s, 6, s * 0.03) + wrinkles(rng, s, s, 13, s * 0.012)
     alpha = np.zeros((s, s), np.uint8)
-    cv2.fillPoly(alpha, [np.round(outline * 8).astype(np.int32)], 255, cv2.LINE_AA, 3)
-    cv2.ellipse(alpha, (s // 2, 0), (int(collar), int(s * 0.035)), 0, 0, 360, 0, -1, cv2.LINE_AA)
+    cv2.fillPoly(alpha, [np.round(outline * 8).astype(np.int32)], (255,), cv2.LINE_AA, 3)
+    cv2.ellipse(alpha, (s // 2, 0), (int(collar), int(s * 0.035)), 0, 0, 360, (0,), -1, cv2.LINE_AA)
     edge = cv2.GaussianBlur(alpha, (0, 0), s * 0.02).astype(np.float32) * (s * 0.06 / 255)
     lit = relief(cloth.pixels, np.asarray(heights + edge, np.float32), pose.light, 0.0)
-    return tilt_flat(np.dstack([lit, alpha]), pose, 0.9)
+    return tilt_flat(stack_alpha(lit, alpha), pose, 0.9)
 
 
 def shoe(design: Design, size: int, pose: Pose) -> Pixels:
@@ -78,8 +82,12 @@ def shoe(design: Design, size: int, pose: Pose) -> Pixels:
     second = design.brand.accent if rng.random() < 0.7 else _WHITE
     ink = _WHITE if luminance(design.colour) < 150 else mix(design.brand.base, _BLACK, 0.3)
     scale = np.array([w, h])
-    canvas.polygon(np.array([(0.68, 0.4), (1, 0.4), (1, 1), (0.8, 1), (0.7, 0.75)]) * scale, mix(design.colour, _WHITE, 0.14))
-    canvas.polygon(np.array([(0, 0), (0.13, 0), (0.2, 0.5), (0.17, 1), (0, 1)]) * scale, mix(design.colour, second, 0.55))
+    canvas.polygon(
+        np.array([(0.68, 0.4), (1, 0.4), (1, 1), (0.8, 1), (0.7, 0.75)]) * scale, mix(design.colour, _WHITE, 0.14)
+    )
+    canvas.polygon(
+        np.array([(0, 0), (0.13, 0), (0.2, 0.5), (0.17, 1), (0, 1)]) * scale, mix(design.colour, second, 0.55)
+    )
     mark = rng.integers(4)
     if mark == 0:
         for k in range(3):
@@ -105,17 +113,24 @@ def shoe(design: Design, size: int, pose: Pose) -> Pixels:
     canvas.stroke(np.array([(0.68, 0.5), (0.7, 0.62), (0.76, 0.8)]) * scale, mix(design.colour, _BLACK, 0.3), 1)
     alpha = np.zeros((h, w), np.uint8)
     smooth = _smooth(upper * scale)
-    cv2.fillPoly(alpha, [np.round(smooth * 8).astype(np.int32)], 255, cv2.LINE_AA, 3)
+    cv2.fillPoly(alpha, [np.round(smooth * 8).astype(np.int32)], (255,), cv2.LINE_AA, 3)
     bulge = cv2.GaussianBlur(alpha, (0, 0), w * 0.04).astype(np.float32) * (w * 0.11 / 255)
     heights = np.asarray(bulge + wrinkles(rng, h, w, 9, w * 0.006), np.float32)
     canvas.pixels[:] = relief(canvas.pixels, heights, pose.light, 0.15)
-    tread = [(0.03, sole - 0.03), (0.98, sole - 0.03), (0.985, sole + 0.08), (0.95, 0.96), (0.06, 0.96), (0.02, sole + 0.08)]
+    tread = [
+        (0.03, sole - 0.03),
+        (0.98, sole - 0.03),
+        (0.985, sole + 0.08),
+        (0.95, 0.96),
+        (0.06, 0.96),
+        (0.02, sole + 0.08),
+    ]
     for target, colour in ((canvas.pixels, (238, 236, 230) if rng.random() < 0.7 else second), (alpha, (255,))):
         points = np.round(_smooth(np.array(tread) * scale) * 8).astype(np.int32)
         cv2.fillPoly(target, [points], colour, cv2.LINE_AA, 3)
     canvas.stroke(np.array([(0.05, sole + 0.06), (0.97, sole + 0.06)]) * scale, second, max(1, h * 0.02))
     canvas.rectangle(0, h * 0.925, w, h, mix(design.brand.base, _BLACK, 0.4))
-    rgba = np.dstack([canvas.pixels, alpha])
+    rgba = stack_alpha(canvas.pixels, alpha)
     if pose.yaw < 0:
         rgba = np.ascontiguousarray(rgba[:, ::-1])
     return tilt_flat(rgba, Pose(pose.yaw, pose.pitch * 0.5, pose.roll, pose.light), 0.8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 
 from whatsit.rendering.canvas import Canvas, Colour, luminance, mix, readable_on
@@ -35,14 +36,14 @@ def logo(c: Canvas, design: Design, x: float, y: float, r: float, colour: Colour
         c.ellipse(x, y, r * 0.42, r * 0.42, colour)
     elif kind == 4:
         c.rounded(x - r, y - r, x + r, y + r, r * 0.35, colour)
-        c.text(design.brand.name[0], x, y, r * 1.1, under, stroke=4)
+        c.text(design.brand.name[0], x, y, r * 1.1, under, stroke=2)
     elif kind == 5:
         for k in range(3):
             t = np.linspace(-1, 1, 14)
             c.stroke(np.stack([x + t * r, y + (k - 1) * r * 0.5 + r * 0.2 * np.sin(t * 5)], 1), colour, r * 0.2)
     elif kind == 6:
         c.ellipse(x, y, r, r, colour)
-        c.text(design.brand.name[0], x, y, r * 1.1, under, stroke=2)
+        c.text(design.brand.name[0], x, y, r * 1.1, under, stroke=1)
     else:
         a = np.pi / 3 * np.arange(6)
         c.polygon(np.stack([x + r * np.cos(a), y + r * np.sin(a)], 1), colour)
@@ -91,7 +92,35 @@ def _print(c: Canvas, rng: np.random.Generator, x1: float, y1: float, x2: float,
 def _brand(c: Canvas, design: Design, x: float, y: float, height: float, width: float, colour: Colour) -> None:
     look = design.brand
     name = look.name.upper() if look.upper else look.name
-    c.text(name, x, y, height, colour, width, look.stroke, look.spacing)
+    long = min(width, height * 0.85 * len(name))
+    if look.plate in (2, 3):
+        plate = look.accent if luminance(look.accent) > 150 else mix(look.base, _BLACK, 0.2)
+        if look.plate == 2:
+            c.rounded(x - long / 2, y - height * 0.75, x + long / 2, y + height * 0.75, height * 0.7, plate)
+        else:
+            c.ellipse(x, y, long * 0.52, height * 0.95, _WHITE)
+            c.ellipse(x, y, long * 0.5, height * 0.87, plate)
+        colour, width = readable_on(plate, _WHITE), long * 0.84
+    elif look.plate == 4:
+        shadow = mix(colour, _BLACK if luminance(colour) > 128 else _WHITE, 0.6)
+        c.text(name, x + height * 0.05, y + height * 0.06, height, shadow, width, look.stroke, look.spacing, slant=look.slant)
+    written = c.text(name, x, y, height, colour, width, look.stroke, look.spacing, slant=look.slant)
+    if look.plate == 5:
+        t = np.linspace(-0.5, 0.5, 12)
+        line = np.stack([x + t * written, y + height * 0.68 - height * 0.25 * t**2], 1)
+        c.stroke(line, look.accent, max(1.0, height * 0.09))
+
+
+def picture(c: Canvas, design: Design, x: float, y: float, r: float, colour: Colour | None = None) -> None:
+    """Draw the variant's illustration, on a disc where it would drown in the ground."""
+    colour = colour or design.colour
+    row, column = min(c.height - 1, max(0, int(y))), min(c.width - 1, max(0, int(x)))
+    under = c.pixels[row, column].astype(int)
+    if np.abs(under - np.array(colour)).sum() < 170:
+        light = luminance(colour) < 170
+        c.ellipse(x, y, r * 1.2, r * 1.2, mix(colour, _WHITE if light else _BLACK, 0.35))
+        c.ellipse(x, y, r * 1.14, r * 1.14, mix(colour, _WHITE if light else (70, 50, 30), 0.86 if light else 0.7))
+    draw_picture(c, design.picture, x, y, r, colour)
 
 
 def _badge(c: Canvas, design: Design, x: float, y: float, r: float) -> None:
@@ -104,7 +133,7 @@ def _badge(c: Canvas, design: Design, x: float, y: float, r: float) -> None:
         c.polygon(np.stack([x + radius * np.cos(a), y + radius * np.sin(a)], 1), colour)
     else:
         c.ellipse(x, y, r, r, colour)
-    c.text(word, x, y, r * 0.5, readable_on(colour, _WHITE), r * 1.5, stroke=2)
+    c.text(word, x, y, r * 0.5, readable_on(colour, _WHITE), r * 1.5, stroke=1)
 
 
 def _banded(c: Canvas, design: Design) -> None:
@@ -113,10 +142,10 @@ def _banded(c: Canvas, design: Design) -> None:
     band = design.brand.paper if design.rng(31).random() < 0.5 else mix(design.second, _BLACK, 0.1)
     c.rectangle(0, h * 0.08, w, h * 0.29, band)
     _brand(c, design, w / 2, h * 0.185, h * 0.12, w * 0.86, readable_on(band, design.brand.base))
-    draw_picture(c, design.picture, w / 2, h * 0.53, min(w * 0.36, h * 0.2), design.colour)
+    picture(c, design, w / 2, h * 0.53, min(w * 0.36, h * 0.2))
     c.rectangle(0, h * 0.77, w, h * 0.9, design.second)
     ink = readable_on(design.second, _WHITE)
-    c.text(design.variant, w / 2, h * 0.835, h * 0.075, ink, w * 0.84, stroke=2)
+    c.text(design.variant, w / 2, h * 0.835, h * 0.075, ink, w * 0.84, stroke=1)
     c.text(design.noun, w / 2, h * 0.34, h * 0.05, readable_on(design.ground, _WHITE), w * 0.8)
 
 
@@ -130,8 +159,8 @@ def _waved(c: Canvas, design: Design) -> None:
     logo(c, design, w / 2, h * 0.1, h * 0.055, design.brand.base, design.brand.paper)
     _brand(c, design, w / 2, h * 0.235, h * 0.11, w * 0.88, readable_on(design.brand.paper, design.brand.base))
     c.text(design.noun, w / 2, h * 0.345, h * 0.055, readable_on(design.brand.paper, design.second), w * 0.8)
-    draw_picture(c, design.picture, w * 0.5, h * 0.6, min(w * 0.38, h * 0.19), design.colour)
-    c.text(design.variant, w / 2, h * 0.87, h * 0.075, readable_on(design.ground, _WHITE), w * 0.86, stroke=2)
+    picture(c, design, w * 0.5, h * 0.6, min(w * 0.38, h * 0.19))
+    c.text(design.variant, w / 2, h * 0.87, h * 0.075, readable_on(design.ground, _WHITE), w * 0.86, stroke=1)
 
 
 def _plaque(c: Canvas, design: Design) -> None:
@@ -141,9 +170,9 @@ def _plaque(c: Canvas, design: Design) -> None:
     c.ellipse(w / 2, h * 0.4, w * 0.4, h * 0.275, design.brand.paper)
     _brand(c, design, w / 2, h * 0.29, h * 0.1, w * 0.66, readable_on(design.brand.paper, design.brand.base))
     c.text(design.noun, w / 2, h * 0.375, h * 0.045, readable_on(design.brand.paper, design.second), w * 0.6)
-    draw_picture(c, design.picture, w / 2, h * 0.51, min(w * 0.22, h * 0.11), design.colour)
+    picture(c, design, w / 2, h * 0.51, min(w * 0.22, h * 0.11))
     c.rounded(w * 0.1, h * 0.77, w * 0.9, h * 0.88, h * 0.04, design.colour)
-    c.text(design.variant, w / 2, h * 0.825, h * 0.065, readable_on(design.colour, _WHITE), w * 0.7, stroke=2)
+    c.text(design.variant, w / 2, h * 0.825, h * 0.065, readable_on(design.colour, _WHITE), w * 0.7, stroke=1)
 
 
 def _diagonal(c: Canvas, design: Design) -> None:
@@ -155,8 +184,8 @@ def _diagonal(c: Canvas, design: Design) -> None:
     ink = readable_on(design.ground, design.brand.paper)
     _brand(c, design, w / 2, h * 0.16, h * 0.13, w * 0.88, ink)
     c.text(design.noun, w / 2, h * 0.27, h * 0.055, ink, w * 0.8)
-    draw_picture(c, design.picture, w * 0.5, h * 0.58, min(w * 0.37, h * 0.2), design.colour)
-    c.text(design.variant, w / 2, h * 0.86, h * 0.08, readable_on(design.second, _WHITE), w * 0.86, stroke=2)
+    picture(c, design, w * 0.5, h * 0.58, min(w * 0.37, h * 0.2))
+    c.text(design.variant, w / 2, h * 0.86, h * 0.08, readable_on(design.second, _WHITE), w * 0.86, stroke=1)
 
 
 def _minimal(c: Canvas, design: Design) -> None:
@@ -167,9 +196,9 @@ def _minimal(c: Canvas, design: Design) -> None:
     logo(c, design, w * 0.5, h * 0.12, h * 0.06, design.brand.base, paper)
     _brand(c, design, w / 2, h * 0.25, h * 0.07, w * 0.8, ink)
     c.stroke([(w * 0.15, h * 0.32), (w * 0.85, h * 0.32)], ink, 2)
-    c.text(design.variant, w / 2, h * 0.42, h * 0.12, readable_on(paper, design.colour), w * 0.86, stroke=4)
+    c.text(design.variant, w / 2, h * 0.42, h * 0.12, readable_on(paper, design.colour), w * 0.86, stroke=2)
     c.text(design.noun, w / 2, h * 0.52, h * 0.05, ink, w * 0.8)
-    draw_picture(c, design.picture, w / 2, h * 0.7, min(w * 0.3, h * 0.13), design.colour)
+    picture(c, design, w / 2, h * 0.7, min(w * 0.3, h * 0.13))
     c.rectangle(0, h * 0.86, w, h, design.ground)
 
 
@@ -178,12 +207,16 @@ def _scattered(c: Canvas, design: Design) -> None:
     step = w * rng.uniform(0.3, 0.42)
     for j in range(int(h / step) + 2):
         for i in range(int(w / step) + 2):
-            draw_picture(c, design.picture, (i + 0.5 * (j % 2)) * step, j * step, step * 0.3, mix(design.colour, _WHITE, 0.1))
+            draw_picture(
+                c, design.picture, (i + 0.5 * (j % 2)) * step, j * step, step * 0.3, mix(design.colour, _WHITE, 0.1)
+            )
     c.rounded(w * 0.08, h * 0.28, w * 0.92, h * 0.7, w * 0.06, design.second)
     ink = readable_on(design.second, _WHITE)
     _brand(c, design, w / 2, h * 0.39, h * 0.12, w * 0.76, ink)
     c.text(design.noun, w / 2, h * 0.5, h * 0.055, ink, w * 0.7)
-    c.text(design.variant, w / 2, h * 0.6, h * 0.07, readable_on(design.second, design.brand.accent), w * 0.72, stroke=2)
+    c.text(
+        design.variant, w / 2, h * 0.6, h * 0.07, readable_on(design.second, design.brand.accent), w * 0.72, stroke=2
+    )
 
 
 def _sided(c: Canvas, design: Design) -> None:
@@ -192,32 +225,50 @@ def _sided(c: Canvas, design: Design) -> None:
     c.rectangle(0, 0, w * 0.3, h, design.second)
     look = design.brand
     name = look.name.upper() if look.upper else look.name
-    c.text(name, w * 0.15, h * 0.5, w * 0.19, readable_on(design.second, look.paper), h * 0.85, look.stroke, look.spacing, True)
+    c.text(
+        name,
+        w * 0.15,
+        h * 0.5,
+        w * 0.19,
+        readable_on(design.second, look.paper),
+        h * 0.85,
+        look.stroke,
+        look.spacing,
+        True,
+    )
     ink = readable_on(design.ground, _WHITE)
-    draw_picture(c, design.picture, w * 0.65, h * 0.35, min(w * 0.32, h * 0.24), design.colour)
-    c.text(design.variant, w * 0.65, h * 0.68, h * 0.085, ink, w * 0.62, stroke=2)
+    picture(c, design, w * 0.65, h * 0.35, min(w * 0.32, h * 0.24))
+    c.text(design.variant, w * 0.65, h * 0.68, h * 0.085, ink, w * 0.62, stroke=1)
     c.text(design.noun, w * 0.65, h * 0.78, h * 0.05, ink, w * 0.6)
 
 
-_LAYOUTS: tuple[Callable[[Canvas, Design], None], ...] = (
-    _banded, _waved, _plaque, _diagonal, _minimal, _scattered, _sided,
-)  # fmt: skip
+# Each layout with the spot (shares of width and height) where a badge covers nothing that matters.
+_LAYOUTS: tuple[tuple[Callable[[Canvas, Design], None], tuple[float, float]], ...] = (
+    (_banded, (0.85, 0.66)),
+    (_waved, (0.16, 0.46)),
+    (_plaque, (0.15, 0.09)),
+    (_diagonal, (0.14, 0.4)),
+    (_minimal, (0.83, 0.11)),
+    (_scattered, (0.82, 0.17)),
+    (_sided, (0.87, 0.09)),
+)
 
 
 def front(design: Design, width: int, height: int) -> Canvas:
     """The main panel, RGB [height, width, 3]."""
-    ground = design.ground
-    if design.picture and not design.flavour_first and luminance(ground) > 235:
-        ground = mix(ground, design.colour, 0.08)
-    canvas = Canvas(width, height, ground)
-    _LAYOUTS[design.layout % len(_LAYOUTS)](canvas, design)
+    canvas, chosen = Canvas(width, height, design.ground), design.layout % len(_LAYOUTS)
+    draw_layout, spot = _LAYOUTS[chosen]
+    draw_layout(canvas, design)
     rng = design.rng(35)
-    under = tuple(int(v) for v in canvas.pixels[int(height * 0.955), width // 2])
-    ink = readable_on((under[0], under[1], under[2]), _BLACK)
+    red, green, blue = (int(v) for v in canvas.pixels[int(height * 0.955), int(width * 0.8)])
+    ink = readable_on((red, green, blue), _BLACK)
     canvas.text(design.size, width * 0.8, height * 0.955, height * 0.045, ink, width * 0.3)
     if rng.random() < 0.45:
-        side = 0.8 if rng.random() < 0.5 else 0.2
-        _badge(canvas, design, width * side, height * rng.uniform(0.42, 0.7), width * 0.14)
+        _badge(canvas, design, width * spot[0], height * spot[1], min(width, height) * 0.11)
+    # Print is never quite even: a little lighter above than below.
+    fall = cv2.resize(np.array([[1.05], [0.95]], np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    black = np.zeros_like(canvas.pixels)
+    canvas.pixels = cv2.blendLinear(canvas.pixels, black, fall / 1.05, 1 - fall / 1.05).astype(np.uint8, copy=False)
     return canvas
 
 

@@ -37,6 +37,8 @@ class Brand:
         stroke: Weight of its lettering.
         spacing: Extra space between letters.
         upper: Whether the name is set in capitals.
+        slant: How much the name leans, as a share of its height.
+        plate: What lies behind the name: 0 and 1 nothing, 2 pill, 3 ellipse, 4 drop shadow, 5 underline.
     """
 
     name: str
@@ -47,6 +49,8 @@ class Brand:
     stroke: int
     spacing: int
     upper: bool
+    slant: float
+    plate: int
 
 
 def hsv(hue: float, saturation: float, value: float) -> Colour:
@@ -87,7 +91,9 @@ def brand_look(name: str) -> Brand:
         accent=accent,
         paper=paper,
         logo=int(rng.integers(8)),
-        stroke=int(rng.choice([0, 2, 2, 4])),
+        stroke=int(rng.choice([0, 1, 1, 2])),
         spacing=int(rng.choice([0, 0, 0, 6, 12])),
         upper=bool(rng.random() < 0.45),
+        slant=float(rng.choice([0.0, 0.0, 0.0, 0.22])),
+        plate=int(rng.integers(6)),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from whatsit.rendering.canvas import Pixels
+from whatsit.rendering.canvas import Pixels, light
 
 
 def relight(pixels: Pixels, rng: np.random.Generator, strength: float) -> Pixels:
@@ -24,12 +24,12 @@ def relight(pixels: Pixels, rng: np.random.Generator, strength: float) -> Pixels
     y = np.linspace(-0.5, 0.5, h, dtype=np.float32)[:, None] * np.float32(np.sin(angle))
     x = np.linspace(-0.5, 0.5, w, dtype=np.float32)[None] * np.float32(np.cos(angle))
     field = (1.0 + np.float32(depth * 2) * (x + y)).astype(np.float32)
-    exposure = np.exp(rng.normal(-0.05, 0.22) * strength)
     warm = rng.normal(0, 0.09) * strength
-    cast = np.array([1 + warm, 1 + rng.normal(0, 0.03) * strength, 1 - warm], np.float32) * np.float32(exposure)
-    contrast = np.float32(1 + rng.normal(-0.05, 0.15) * strength)
-    lit = cv2.multiply(pixels.astype(np.float32), cv2.merge([field * cast[0], field * cast[1], field * cast[2]]))
-    return cv2.convertScaleAbs(lit, alpha=float(contrast), beta=float(110 * (1 - contrast)))  # type: ignore[return-value]  # OpenCV's stub
+    cast = np.exp(rng.normal(-0.05, 0.22) * strength) * np.array([1 + warm, 1 + rng.normal(0, 0.03) * strength, 1 - warm])
+    contrast = 1 + rng.normal(-0.05, 0.15) * strength
+    levels = np.arange(256)[:, None] * cast * contrast + 110 * (1 - contrast)
+    table = np.clip(levels, 0, 255).astype(np.uint8)[:, None]
+    return light(cv2.LUT(pixels, table).astype(np.uint8, copy=False), field)
 
 
 def blur(pixels: Pixels, rng: np.random.Generator, strength: float) -> Pixels:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.rendering.camera import expose
-from whatsit.rendering.canvas import Pixels
+from whatsit.rendering.canvas import Pixels, light, stack_alpha
 from whatsit.rendering.textures import background as draw_background
 from whatsit.rendering.textures import clutter
 
@@ -35,7 +35,7 @@ def cut_out(rgb: Pixels) -> Pixels:
             alpha = cv2.GaussianBlur(cv2.erode(alpha, np.ones((3, 3), np.uint8)), (0, 0), 0.7).astype(np.uint8)
     rows, columns = np.flatnonzero(alpha.max(1)), np.flatnonzero(alpha.max(0))
     tight = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    return np.dstack([rgb[tight], alpha[tight]])
+    return stack_alpha(np.ascontiguousarray(rgb[tight]), np.ascontiguousarray(alpha[tight]))
 
 
 def place(
@@ -86,19 +86,19 @@ def tight_box(alpha: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def cast_shadow(under: Pixels, alpha: NDArray[np.uint8], rng: np.random.Generator, depth: float) -> Pixels:
-    """Darken the ground beside and below an object."""
+    """Darken the ground beside and below an object; `depth` is the darkest share taken away, 0..1."""
     h, w = alpha.shape
     small = cv2.resize(alpha, (max(1, w // 4), max(1, h // 4)), interpolation=cv2.INTER_AREA)
     shift = np.array([[1, 0, rng.uniform(-0.05, 0.05) * w / 4], [0, 1, rng.uniform(0.0, 0.03) * h / 4]], np.float32)
-    soft = cv2.GaussianBlur(cv2.warpAffine(small, shift, small.shape[::-1]), (0, 0), rng.uniform(0.006, 0.03) * w / 4 + 0.3)
-    shade = 1 - cv2.resize(soft, (w, h)).astype(np.float32) * np.float32(depth / 255)
-    return (under * shade[..., None]).astype(np.uint8)
+    moved = cv2.warpAffine(small, shift, (small.shape[1], small.shape[0]))
+    soft = cv2.GaussianBlur(moved, (0, 0), rng.uniform(0.006, 0.03) * w / 4 + 0.3).astype(np.float32)
+    return light(under, cv2.resize(1 - soft * np.float32(depth / 255), (w, h)).astype(np.float32, copy=False))
 
 
 def blend(under: Pixels, colour: Pixels, alpha: NDArray[np.uint8]) -> Pixels:
     """Lay colour over a picture through alpha."""
-    cover = alpha[..., None].astype(np.float32) * np.float32(1 / 255)
-    return (under + (colour.astype(np.float32) - under) * cover).astype(np.uint8)
+    cover = alpha.astype(np.float32) * np.float32(1 / 255)
+    return cv2.blendLinear(colour, under, cover, 1 - cover).astype(np.uint8, copy=False)
 
 
 def _fit_background(picture: Pixels, rng: np.random.Generator, size: tuple[int, int]) -> Pixels:

@@ -258,12 +258,19 @@ def _rocket(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
 def _boat(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
     c.polygon([(x - r * 0.05, y - r), (x - r * 0.05, y + r * 0.3), (x - r * 0.75, y + r * 0.3)], _WHITE)
     c.polygon([(x + r * 0.05, y - r * 0.8), (x + r * 0.05, y + r * 0.3), (x + r * 0.6, y + r * 0.3)], (240, 120, 80))
-    hull = [(x - r * 0.9, y + r * 0.4), (x + r * 0.9, y + r * 0.4), (x + r * 0.55, y + r * 0.8), (x - r * 0.6, y + r * 0.8)]
+    hull = [
+        (x - r * 0.9, y + r * 0.4),
+        (x + r * 0.9, y + r * 0.4),
+        (x + r * 0.55, y + r * 0.8),
+        (x - r * 0.6, y + r * 0.8),
+    ]
     c.polygon(hull, mix(colour, _BLACK, 0.4))
 
 
 def _car(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
-    c.polygon([(x - r * 0.5, y), (x - r * 0.3, y - r * 0.45), (x + r * 0.3, y - r * 0.45), (x + r * 0.6, y)], (150, 200, 230))
+    c.polygon(
+        [(x - r * 0.5, y), (x - r * 0.3, y - r * 0.45), (x + r * 0.3, y - r * 0.45), (x + r * 0.6, y)], (150, 200, 230)
+    )
     c.rounded(x - r, y - r * 0.05, x + r, y + r * 0.42, r * 0.2, colour)
     c.rectangle(x - r, y + r * 0.12, x + r, y + r * 0.2, _WHITE)
     for dx in (-0.55, 0.55):
@@ -273,7 +280,9 @@ def _car(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
 
 def _cat(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
     for side in (-1, 1):
-        c.polygon([(x + side * r * 0.75, y - r * 0.9), (x + side * r * 0.15, y - r * 0.5), (x + side * r * 0.75, y)], colour)
+        c.polygon(
+            [(x + side * r * 0.75, y - r * 0.9), (x + side * r * 0.15, y - r * 0.5), (x + side * r * 0.75, y)], colour
+        )
     c.ellipse(x, y + r * 0.1, r * 0.8, r * 0.7, colour)
     for side in (-1, 1):
         c.ellipse(x + side * r * 0.3, y, r * 0.15, r * 0.18, (250, 240, 170))
@@ -293,7 +302,9 @@ def _star(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
 
 def _lighthouse(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
     c.polygon([(x, y - r * 0.75), (x + r, y - r), (x + r, y - r * 0.4)], (255, 240, 160))
-    c.polygon([(x - r * 0.25, y - r * 0.6), (x + r * 0.25, y - r * 0.6), (x + r * 0.42, y + r), (x - r * 0.42, y + r)], _WHITE)
+    c.polygon(
+        [(x - r * 0.25, y - r * 0.6), (x + r * 0.25, y - r * 0.6), (x + r * 0.42, y + r), (x - r * 0.42, y + r)], _WHITE
+    )
     for k in range(2):
         half = r * (0.3 + k * 0.09)
         c.rectangle(x - half, y - r * 0.25 + k * r * 0.6, x + half, y + k * r * 0.6, (200, 50, 50))
@@ -304,7 +315,9 @@ def _lighthouse(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None
 def _mountain(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
     for dx, top, dark in ((0.35, -0.4, 0.25), (-0.25, -0.8, 0.0)):
         peak = (x + dx * r, y + top * r)
-        c.polygon([(peak[0] - r * 0.75, y + r * 0.7), peak, (peak[0] + r * 0.75, y + r * 0.7)], mix(colour, _BLACK, dark))
+        c.polygon(
+            [(peak[0] - r * 0.75, y + r * 0.7), peak, (peak[0] + r * 0.75, y + r * 0.7)], mix(colour, _BLACK, dark)
+        )
         c.polygon([(peak[0] - r * 0.2, peak[1] + r * 0.4), peak, (peak[0] + r * 0.2, peak[1] + r * 0.4)], _WHITE)
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.rendering import artwork
-from whatsit.rendering.canvas import Pixels
+from whatsit.rendering.canvas import Pixels, stack_alpha
+from whatsit.rendering.canvas import light as lit_up
 from whatsit.rendering.design import Design
 from whatsit.rendering.pose import Pose, tilt_flat
 
@@ -35,8 +36,7 @@ def relief(colour: Pixels, heights: NDArray[np.float32], light: float, gloss: fl
     lit = (-dx * 0.5 * light * 1.2 - dy * -0.45 + 0.75) * facing
     shade = 0.34 + 0.85 * np.clip(lit, 0, 1.2)
     shine = gloss * np.clip((lit - 0.8) * 4.0, 0, 1)
-    out = colour * shade[..., None]
-    return np.clip(out + (255 - out) * shine[..., None], 0, 255).astype(np.uint8)
+    return lit_up(colour, np.asarray(shade * (1 - shine), np.float32), np.asarray(255 * shine, np.float32))
 
 
 def _film(design: Design, width: int, height: int, salt: int, pose: Pose, seams: float, bulge: float) -> Pixels:
@@ -77,8 +77,8 @@ def bag(design: Design, size: int, pose: Pose) -> Pixels:
     left = np.stack([waist, y * height], 1)[1:-1][::-1]
     alpha = np.zeros((height, width), np.uint8)
     outline = np.concatenate([top, right, bottom, left])
-    cv2.fillPoly(alpha, [np.round(outline * 8).astype(np.int32)], 255, cv2.LINE_AA, 3)
-    return tilt_flat(np.dstack([lit, alpha]), pose)
+    cv2.fillPoly(alpha, [np.round(outline * 8).astype(np.int32)], (255,), cv2.LINE_AA, 3)
+    return tilt_flat(stack_alpha(lit, alpha), pose)
 
 
 def pouch(design: Design, size: int, pose: Pose) -> Pixels:
@@ -95,5 +95,5 @@ def pouch(design: Design, size: int, pose: Pose) -> Pixels:
     sag = np.stack([np.linspace(width - r, r, 9), height * 0.97 + height * 0.028 * np.sin(np.linspace(0, np.pi, 9))], 1)
     outline = np.concatenate([[(inset, 0), (width - inset, 0)], foot_right, sag, foot_left])
     alpha = np.zeros((height, width), np.uint8)
-    cv2.fillPoly(alpha, [np.round(outline * 8).astype(np.int32)], 255, cv2.LINE_AA, 3)
-    return tilt_flat(np.dstack([lit, alpha]), pose)
+    cv2.fillPoly(alpha, [np.round(outline * 8).astype(np.int32)], (255,), cv2.LINE_AA, 3)
+    return tilt_flat(stack_alpha(lit, alpha), pose)

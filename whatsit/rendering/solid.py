@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.rendering import artwork
-from whatsit.rendering.canvas import Canvas, Colour, Pixels, mix, readable_on
+from whatsit.rendering.canvas import Canvas, Colour, Pixels, mix, readable_on, stack_alpha
 from whatsit.rendering.design import Design
 from whatsit.rendering.pose import Pose, project
 
@@ -65,9 +65,9 @@ def render(faces: list[Face], size: int, pose: Pose) -> Pixels:
             cv2.fillPoly(colour, [np.round(points * 8).astype(np.int32)], fill, cv2.LINE_AA, 3)
         else:
             _paste(colour, face.texture, points, light)
-        cv2.fillPoly(alpha, [np.round(points * 8).astype(np.int32)], 255, cv2.LINE_AA, 3)
+        cv2.fillPoly(alpha, [np.round(points * 8).astype(np.int32)], (255,), cv2.LINE_AA, 3)
     target = (max(1, round(width / 1.5)), max(1, round(height / 1.5)))
-    rgba = np.dstack([colour, alpha])
+    rgba = stack_alpha(colour, alpha)
     return cv2.resize(rgba, target, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
@@ -75,8 +75,6 @@ def _paste(colour: Pixels, texture: Pixels, points: NDArray[np.float32], light: 
     """Warp a texture onto a quadrilateral, grown by a pixel so that neighbouring faces leave no seam."""
     h, w = texture.shape[:2]
     lit = cv2.convertScaleAbs(texture, alpha=light)
-    gloss = np.linspace(1.06, 0.94, h, dtype=np.float32)[:, None, None]
-    lit = np.minimum(lit * gloss, 255).astype(np.uint8)
     x1, y1 = np.maximum(np.floor(points.min(0)).astype(int) - 1, 0)
     x2, y2 = np.ceil(points.max(0)).astype(int) + 2
     roi = colour[y1:y2, x1:x2]
@@ -88,7 +86,7 @@ def _paste(colour: Pixels, texture: Pixels, points: NDArray[np.float32], light: 
     mask = np.zeros(roi.shape[:2], np.uint8)
     centre = points.mean(0)
     grown = centre + (points - centre) * 1.012 - np.array([x1, y1], np.float32)
-    cv2.fillPoly(mask, [np.round(grown * 8).astype(np.int32)], 255, cv2.LINE_8, 3)
+    cv2.fillPoly(mask, [np.round(grown * 8).astype(np.int32)], (255,), cv2.LINE_8, 3)
     cv2.copyTo(warped, mask, roi)
 
 
@@ -178,7 +176,9 @@ def gable_carton(design: Design, size: int, pose: Pose) -> Pixels:
     ink = readable_on(roof_colour, design.brand.base)
     artwork.logo(roof, design, roof.width * 0.5, roof.height * 0.5, roof.height * 0.26, ink, roof_colour)
     if rng.random() < 0.55:
-        roof.ellipse(roof.width * 0.5, roof.height * 0.55, roof.width * 0.17, roof.height * 0.3, mix(_BLACK, _WHITE, 0.6))
+        roof.ellipse(
+            roof.width * 0.5, roof.height * 0.55, roof.width * 0.17, roof.height * 0.3, mix(_BLACK, _WHITE, 0.6)
+        )
         roof.ellipse(roof.width * 0.5, roof.height * 0.5, roof.width * 0.16, roof.height * 0.28, design.brand.accent)
     slope = np.array([(-x, peak, 0), (x, peak, 0), (x, h, x), (-x, h, x)], np.float64)
     faces.append(Face(slope, roof_colour, roof.pixels))

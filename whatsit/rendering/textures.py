@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.rendering.brands import hsv
-from whatsit.rendering.canvas import Canvas, Colour, Pixels, mix
+from whatsit.rendering.canvas import Canvas, Colour, Pixels, light, mix
 
 _BLACK: Colour = (18, 16, 22)
 _WHITE: Colour = (252, 250, 244)
@@ -26,17 +26,16 @@ def _tint(rng: np.random.Generator) -> Colour:
 
 
 def _shaded(colour: Colour, field: NDArray[np.float32], depth: float) -> Pixels:
-    lit = np.asarray(colour, np.float32) * (1 - depth + 2 * depth * field[..., None])
-    return np.clip(lit, 0, 255).astype(np.uint8)
+    return light(Canvas(field.shape[1], field.shape[0], colour).pixels, 1 - depth + 2 * depth * field)
 
 
 def gradient(rng: np.random.Generator, width: int, height: int) -> Pixels:
     """One colour running into another."""
     a, b = np.asarray(_tint(rng), np.float32), np.asarray(_tint(rng), np.float32)
     angle = rng.uniform(0, np.pi)
-    y, x = np.linspace(-0.5, 0.5, height)[:, None], np.linspace(-0.5, 0.5, width)[None]
+    y, x = np.linspace(-0.5, 0.5, 24)[:, None], np.linspace(-0.5, 0.5, 24)[None]
     share = np.clip(0.5 + x * np.cos(angle) + y * np.sin(angle), 0, 1).astype(np.float32)[..., None]
-    return (a + (b - a) * share).astype(np.uint8)
+    return cv2.resize(a + (b - a) * share, (width, height)).astype(np.uint8)
 
 
 def wood(rng: np.random.Generator, width: int, height: int) -> Pixels:
@@ -66,7 +65,7 @@ def cloth(rng: np.random.Generator, width: int, height: int) -> Pixels:
             out.rectangle(0, k * step, width, k * step + step * 0.4, mix(colour, other, 0.6))
     folds = clouds(rng, width, height, int(rng.integers(3, 8)))
     weave = (rng.random((height, width)) * 0.12).astype(np.float32)
-    return np.clip(out.pixels * (0.72 + 0.4 * folds + weave)[..., None], 0, 255).astype(np.uint8)
+    return light(out.pixels, 0.72 + 0.4 * folds + weave)
 
 
 def tiles(rng: np.random.Generator, width: int, height: int) -> Pixels:
@@ -78,8 +77,10 @@ def tiles(rng: np.random.Generator, width: int, height: int) -> Pixels:
     for j in range(int(height / tall) + 1):
         for i in range(-1, int(width / step) + 1):
             x = (i + 0.5 * (j % 2)) * step
-            out.rectangle(x + 1, j * tall + 1, x + step - 2, (j + 1) * tall - 2, mix(colour, _WHITE, rng.uniform(0, 0.2)))
-    return np.clip(out.pixels * (0.85 + 0.3 * clouds(rng, width, height, 4))[..., None], 0, 255).astype(np.uint8)
+            out.rectangle(
+                x + 1, j * tall + 1, x + step - 2, (j + 1) * tall - 2, mix(colour, _WHITE, rng.uniform(0, 0.2))
+            )
+    return light(out.pixels, 0.85 + 0.3 * clouds(rng, width, height, 4))
 
 
 def room(rng: np.random.Generator, width: int, height: int) -> Pixels:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from whatsit.rendering import artwork
 from whatsit.rendering.brands import hsv
-from whatsit.rendering.canvas import Canvas, Colour, Pixels, mix
+from whatsit.rendering.canvas import Canvas, Colour, Pixels, light, mix, stack_alpha
 from whatsit.rendering.design import Design
 from whatsit.rendering.pictures import draw_picture
 from whatsit.rendering.pose import Pose
@@ -70,34 +70,32 @@ def render(body: Turned, size: int, pose: Pose) -> Pixels:
     high, wide = body.wrap.shape[:2]
     map_x = (surface * np.float32(wide / (2 * np.pi)) + np.float32((0.5 - pose.yaw / 360) * wide)).astype(np.float32)
     map_y = np.clip(t * high, 0, high - 1).astype(np.float32)
-    colour = cv2.remap(body.wrap, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP).astype(np.float32)
-    colour = _light(colour, u, bulge, body, pose)
+    colour = cv2.remap(body.wrap, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP).astype(np.uint8, copy=False)
+    colour = _shine(colour, u, bulge, body, pose)
     on_top = (t < 0) & (y > -bulge * radius * tip)
     if tip > 0.01:
         _cover(colour, on_top, x, y, body, float(points[0, 1]), tip)
     alpha = np.clip((1.0 - np.abs(u)) * radius * tall + 0.5, 0, 1)
     edge_top, edge_bottom = (y + bulge * radius * tip) * tall, (1.0 - t) * tall
     alpha = alpha * np.clip(edge_top + 0.5, 0, 1) * np.clip(edge_bottom + 0.5, 0, 1)
-    rgba = np.dstack([np.clip(colour, 0, 255), alpha * 255]).astype(np.uint8)
+    rgba = stack_alpha(colour, (alpha * 255).astype(np.uint8))
     if abs(pose.roll) < 0.5:
         return rgba
     return _roll(rgba, pose.roll)
 
 
-def _light(
-    colour: NDArray[np.float32], u: NDArray[np.float32], bulge: NDArray[np.float32], body: Turned, pose: Pose
-) -> NDArray[np.float32]:
+def _shine(colour: Pixels, u: NDArray[np.float32], bulge: NDArray[np.float32], body: Turned, pose: Pose) -> Pixels:
     side = 0.55 * pose.light
     shade = 0.42 + 0.6 * np.clip(bulge * np.sqrt(1 - side * side) + u * side, 0, 1)
     shine = np.exp(-(((u - side * 0.9) / 0.13) ** 2)) * 0.75 + np.exp(-(((u + 0.72) / 0.07) ** 2)) * 0.45
     if body.metal:
         shine = shine + np.exp(-(((u - 0.8) / 0.06) ** 2)) * 0.6
-    lit = colour * shade[..., None]
-    return np.asarray(lit + (255 - lit) * (np.clip(shine, 0, 1) * body.gloss)[..., None], np.float32)
+    shine = np.minimum(shine, 1) * body.gloss
+    return light(colour, np.asarray(shade * (1 - shine), np.float32), np.asarray(255 * shine, np.float32))
 
 
 def _cover(
-    colour: NDArray[np.float32],
+    colour: Pixels,
     on_top: NDArray[np.bool_],
     x: NDArray[np.float32],
     y: NDArray[np.float32],
@@ -124,7 +122,7 @@ def _roll(rgba: Pixels, degrees: float) -> Pixels:
 
 def _wrap(design: Design, size: int, radius: float, t1: float, t2: float, ground: Colour) -> Canvas:
     """The unrolled surface: `ground` everywhere, the label from t1 to t2, its front in the middle."""
-    tall = int(size * 1.25)
+    tall = int(size * 1.15)
     around = int(2 * np.pi * radius * tall)
     canvas = Canvas(around, tall, ground)
     y1, y2 = int(t1 * tall), int(t2 * tall)
@@ -235,7 +233,7 @@ def mug(design: Design, size: int, pose: Pose) -> Pixels:
     rng = design.rng(67)
     r = float(rng.uniform(0.4, 0.52))
     colour = design.colour
-    tall = int(size * 1.25)
+    tall = int(size * 1.15)
     canvas = Canvas(int(2 * np.pi * r * tall), tall, colour)
     style, middle = rng.integers(4), canvas.width / 2
     second = design.brand.accent if rng.random() < 0.6 else hsv(rng.random(), 0.3, 0.95)
@@ -265,9 +263,9 @@ def _with_handle(body: Pixels, colour: Colour, side: int, rng: np.random.Generat
     wide[..., :3] = colour
     x = reach + w * 0.94 if side > 0 else reach + w * 0.06
     ring, axes = np.zeros((h, w + 2 * reach), np.uint8), (int(reach * 0.75), int(h * 0.27))
-    cv2.ellipse(ring, (int(x), int(h * 0.52)), axes, 0, 0, 360, 255, max(3, int(h * 0.085)), cv2.LINE_AA)
+    cv2.ellipse(ring, (int(x), int(h * 0.52)), axes, 0, 0, 360, (255,), max(3, int(h * 0.085)), cv2.LINE_AA)
     shine = np.zeros_like(ring)
-    cv2.ellipse(shine, (int(x), int(h * 0.51)), axes, 0, 0, 360, 255, max(1, int(h * 0.025)), cv2.LINE_AA)
+    cv2.ellipse(shine, (int(x), int(h * 0.51)), axes, 0, 0, 360, (255,), max(1, int(h * 0.025)), cv2.LINE_AA)
     lit = np.array(mix(colour, _BLACK, 0.22), np.float32) + shine[..., None] * np.float32(0.2)
     wide[..., :3] = np.clip(lit, 0, 255)
     wide[..., 3] = ring

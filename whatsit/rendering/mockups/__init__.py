@@ -1,0 +1,6 @@
+"""Screenshots and advertisements composed around real photos: no data set has to be collected for them."""
+
+from whatsit.rendering.mockups.advertisement import compose_advertisement
+from whatsit.rendering.mockups.screenshot import compose_screenshot
+
+__all__ = ["compose_advertisement", "compose_screenshot"]
