@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from whatsit_client.errors import InvalidInput
 
 Parameters = dict[str, str | int]
+
+_INT64 = 2**63
 
 
 def parameters(
@@ -22,8 +25,8 @@ def parameters(
 ) -> Parameters:
     """Write options as request parameters; what is None is left to the server.
 
-    Values are not judged here: the server knows the ranges and answers with a sentence. Fractions travel as text,
-    since Triton's HTTP front takes no floating-point parameters.
+    Values are not judged here: the server knows the ranges and answers with a sentence. What JSON or 64 bits cannot
+    hold travels as text, so that it meets that sentence too.
 
     Args:
         top_k: matches per region, 1..100.
@@ -39,7 +42,8 @@ def parameters(
     given: Parameters = {}
     try:
         if top_k is not None:
-            given["top_k"] = int(top_k)
+            number = operator.index(top_k)
+            given["top_k"] = number if -_INT64 <= number < _INT64 else str(number)
         if boxes is not None:
             given["boxes"] = json.dumps([[float(v) for v in box] for box in boxes])
         if where is not None:

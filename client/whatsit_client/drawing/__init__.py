@@ -5,19 +5,19 @@ from __future__ import annotations
 from PIL import Image, ImageDraw
 
 from whatsit_client.drawing.boxes import draw_boxes
-from whatsit_client.drawing.panel import Card, draw_cards, panel_height
-from whatsit_client.drawing.style import BACKGROUND, INK, MUTED, Style, colour, text_line
+from whatsit_client.drawing.panel import Card, Panel
+from whatsit_client.drawing.style import BACKGROUND, INK, MUTED, Style, colour
 from whatsit_client.image import ImageLike, open_upright
 from whatsit_client.table import headline, summary
 from whatsit_client.types import Identification
 
-_SHOWN = (720, 1600)  # the photo's longer side, in pixels
+_SHOWN = (960, 1600)  # the photo's longer side, in pixels
 
 
 def draw(result: Identification, image: ImageLike, matches: int = 3) -> Image.Image:
     """Draw the regions on the photo and, beside it, the best matches of each with title, rank and picture.
 
-    The photo is shown with its longer side between 720 and 1600 pixels, and the text grows with it. A match's picture
+    The photo is shown with its longer side between 960 and 1600 pixels, and the text grows with it. A match's picture
     is shown where the item's `image` is a readable file.
 
     Args:
@@ -39,9 +39,7 @@ def draw(result: Identification, image: ImageLike, matches: int = 3) -> Image.Im
         reducing_gap=3.0,
     )
     style = Style(unit=round(min(max(shown.height / 34, 15), 34)))
-    cards = _cards(result, matches)
-    cards = _fitting(cards, style, shown.height)
-    return _compose(result, shown, cards, style)
+    return _compose(result, shown, Panel.fitting(_cards(result, matches), shown.height, style), style)
 
 
 def _scale(size: tuple[int, int]) -> float:
@@ -61,33 +59,24 @@ def _cards(result: Identification, matches: int) -> list[Card]:
     return parts or ([Card(0, whole, colour(0), matches)] if whole.matches else [])
 
 
-def _fitting(cards: list[Card], style: Style, height: int) -> list[Card]:
-    """Show fewer matches on each card until the panel is no higher than the photo, but at least one."""
-    most = max((card.shown for card in cards), default=0)
-    while most > 1 and panel_height(cards, style) > height:
-        most -= 1
-        cards = [card.limited(most) for card in cards]
-    return cards
-
-
-def _compose(result: Identification, shown: Image.Image, cards: list[Card], style: Style) -> Image.Image:
+def _compose(result: Identification, shown: Image.Image, panel: Panel, style: Style) -> Image.Image:
     gap = style.gap
     header = round(3.6 * style.unit)
     photo_width = max(shown.width, 10 * style.unit)
-    body = max(shown.height, panel_height(cards, style), 8 * style.unit)
+    body = max(shown.height, panel.height, 8 * style.unit)
     panel_left = gap + photo_width + gap
-    size = (panel_left + style.panel_width + gap, header + body + gap)
+    size = (panel_left + panel.width + gap, header + body + gap)
     canvas = Image.new("RGB", size, BACKGROUND)
 
     pen = ImageDraw.Draw(canvas)
-    text_line(pen, (gap, round(0.5 * style.unit)), headline(result), style.font(1.35), INK, size[0] - 2 * gap)
-    text_line(pen, (gap, round(2.25 * style.unit)), summary(result), style.font(0.85), MUTED, size[0] - 2 * gap)
+    style.write(pen, (gap, round(0.5 * style.unit)), headline(result), 1.35, INK, size[0] - 2 * gap)
+    style.write(pen, (gap, round(2.25 * style.unit)), summary(result), 0.85, MUTED, size[0] - 2 * gap)
 
     scale = shown.width / max(result.size[0], 1e-6), shown.height / max(result.size[1], 1e-6)
-    draw_boxes(shown, result, {card.index for card in cards}, scale, style)
-    canvas.paste(shown, (gap + (photo_width - shown.width) // 2, header + (body - shown.height) // 2))
-    if cards:
-        draw_cards(canvas, (panel_left, header), cards, style)
+    draw_boxes(shown, result, {card.index for card in panel.cards}, scale, style)
+    canvas.paste(shown, (gap + (photo_width - shown.width) // 2, header))
+    if panel.cards:
+        panel.draw(canvas, (panel_left, header))
     else:
-        text_line(pen, (panel_left, header), "No matches", style.font(1.0), MUTED, style.panel_width)
+        style.write(pen, (panel_left, header), "No matches", 1.0, MUTED)
     return canvas

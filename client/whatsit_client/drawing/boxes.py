@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PIL import Image, ImageDraw
 
-from whatsit_client.drawing.style import Style, colour, fitted, ink_on
+from whatsit_client.drawing.style import Style, colour, ink_on
 from whatsit_client.types import Identification, Region
 
 Corners = tuple[int, int, int, int]
@@ -76,13 +76,12 @@ def _tag(
     size: tuple[int, int],
     style: Style,
 ) -> Corners:
-    font = style.font(0.95)
     pad = max(2, round(style.unit / 3.5))
     room = max(box[2] - box[0] - 2 * pad, 0)
-    text = str(index)
+    text, font = style.line(str(index), 0.95)
     if region.matches and room > 7 * style.unit:
         item = region.matches[0].item
-        text = fitted(f"{index}  {item.title or item.id}", font, room)
+        text, font = style.line(f"{index} {item.title or item.id}", 0.95, room)
     width, height = round(font.getlength(text)) + 2 * pad, round(style.unit * 1.5)
     left, top = _free_place(box, (width, height), taken, size)
     corners = (left, top, left + width, top + height)

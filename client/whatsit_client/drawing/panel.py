@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from PIL import Image, ImageDraw
 
-from whatsit_client.drawing.style import CARD, FAINT, INK, MUTED, Style, ink_on, text_line
+from whatsit_client.drawing.style import CARD, FAINT, INK, MUTED, Style, ink_on
 from whatsit_client.errors import InvalidInput
 from whatsit_client.image import open_upright
 from whatsit_client.types import Item, Match, Region
@@ -42,18 +43,57 @@ class Card:
         return replace(self, most=min(most, self.most))
 
 
-def panel_height(cards: list[Card], style: Style) -> int:
-    """Pixels that the cards take one above the other."""
-    between = round(_BETWEEN * style.unit)
-    return sum(_height(card, style) + between for card in cards) - (between if cards else 0)
+@dataclass(frozen=True)
+class Panel:
+    """Cards in columns of about equal length.
 
+    Args:
+        cards: in reading order, down the first column and on in the next.
+        columns: 1 or more.
+        style: measures.
+    """
 
-def draw_cards(canvas: Image.Image, place: tuple[int, int], cards: list[Card], style: Style) -> None:
-    """Draw the cards downwards from `place`, the panel's upper left corner."""
-    left, top = place
-    for card in cards:
-        _draw_card(canvas, left, top, card, style)
-        top += _height(card, style) + round(_BETWEEN * style.unit)
+    cards: tuple[Card, ...]
+    columns: int
+    style: Style
+
+    @classmethod
+    def fitting(cls, cards: Sequence[Card], height: int, style: Style) -> Panel:
+        """The panel that shows most within `height` pixels: one column while it holds two matches a card.
+
+        Where nothing fits it is higher: every card shows its best match.
+        """
+        most = max((card.shown for card in cards), default=1)
+        layouts = [*((1, shown) for shown in range(most, 1, -1)), *((2, shown) for shown in range(most, 0, -1))]
+        panels = [cls(tuple(card.limited(shown) for card in cards), columns, style) for columns, shown in layouts]
+        if len(cards) < 2 or most == 1:
+            panels.insert(0, cls(tuple(cards), 1, style))
+        return next((panel for panel in panels if panel.height <= height), panels[-1] if len(cards) > 1 else panels[0])
+
+    @property
+    def width(self) -> int:
+        """Pixels across."""
+        return self.columns * (self.style.column_width + self.style.gap) - self.style.gap
+
+    @property
+    def height(self) -> int:
+        """Pixels down."""
+        between = round(_BETWEEN * self.style.unit)
+        return max((sum(_height(card, self.style) + between for card in column) for column in self._split()), default=0)
+
+    def draw(self, canvas: Image.Image, place: tuple[int, int]) -> None:
+        """Draw the cards on the canvas from `place`, the panel's upper left corner."""
+        left, start = place
+        for column in self._split():
+            top = start
+            for card in column:
+                _draw_card(canvas, left, top, card, self.style)
+                top += _height(card, self.style) + round(_BETWEEN * self.style.unit)
+            left += self.style.column_width + self.style.gap
+
+    def _split(self) -> list[tuple[Card, ...]]:
+        length = -(-len(self.cards) // self.columns)
+        return [self.cards[start : start + length] for start in range(0, len(self.cards), max(length, 1))]
 
 
 def _height(card: Card, style: Style) -> int:
@@ -63,7 +103,7 @@ def _height(card: Card, style: Style) -> int:
 def _draw_card(canvas: Image.Image, left: int, top: int, card: Card, style: Style) -> None:
     unit = style.unit
     pen = ImageDraw.Draw(canvas)
-    right, bottom = left + style.panel_width, top + _height(card, style)
+    right, bottom = left + style.column_width, top + _height(card, style)
     radius = round(unit / 2)
     pen.rounded_rectangle((left, top, right - 1, bottom - 1), radius, fill=card.colour)
     bar = max(3, round(unit / 3))
@@ -72,11 +112,11 @@ def _draw_card(canvas: Image.Image, left: int, top: int, card: Card, style: Styl
     middle = top + round(_HEAD * unit / 2)
     chip = (left + bar + round(_PAD * unit), middle - round(0.75 * unit))
     number = str(card.index)
-    font = style.font(0.95)
-    width = max(round(1.6 * unit), round(font.getlength(number) + 0.8 * unit))
+    width = round((0.8 + 0.8 * len(number)) * unit)
     pen.rounded_rectangle((*chip, chip[0] + width, chip[1] + round(1.5 * unit)), round(unit / 3.5), fill=card.colour)
-    pen.text((chip[0] + width // 2, middle), number, fill=ink_on(card.colour), font=font, anchor="mm")
-    pen.text((chip[0] + width + round(0.6 * unit), middle), _name(card.region), fill=MUTED, font=font, anchor="lm")
+    style.write(pen, (chip[0] + width // 2, middle), number, 0.95, ink_on(card.colour), anchor="mm")
+    name_left = chip[0] + width + round(0.6 * unit)
+    style.write(pen, (name_left, middle), _name(card.region), 0.95, MUTED, right - unit - name_left, "lm")
 
     row = top + round(_HEAD * unit)
     for match in card.region.matches[: card.shown]:
@@ -98,13 +138,14 @@ def _draw_match(canvas: Image.Image, place: tuple[int, int], match: Match, colou
 
     text_left = left + side + round(0.7 * unit)
     rank_width = round(3.2 * unit)
-    text_right = left + style.panel_width - round(2.0 * unit)
+    text_right = left + style.column_width - round(2.0 * unit)
     width = text_right - text_left - rank_width - round(0.4 * unit)
-    text_line(pen, (text_left, top + round(0.2 * unit)), match.item.title or match.item.id, style.font(1.0), INK, width)
-    text_line(pen, (text_left, top + round(1.65 * unit)), _details(match.item), style.font(0.8), MUTED, width)
+    title = match.item.title or match.item.id
+    style.write(pen, (text_left, top + round(0.2 * unit)), title, 1.0, INK, width)
+    style.write(pen, (text_left, top + round(1.65 * unit)), _details(match.item), 0.8, MUTED, width)
 
     rank_left = text_right - rank_width
-    pen.text((text_right, top + round(0.2 * unit)), f"{match.rank:.2f}", fill=INK, font=style.font(1.0), anchor="ra")
+    style.write(pen, (text_right, top + round(0.2 * unit)), f"{match.rank:.2f}", 1.0, INK, anchor="ra")
     bar_top, thick = top + round(1.9 * unit), max(3, round(unit / 3))
     pen.rounded_rectangle((rank_left, bar_top, text_right, bar_top + thick), thick // 2, fill=FAINT)
     filled = round(rank_width * min(max(match.rank / 2, 0.0), 1.0))
@@ -124,7 +165,7 @@ def _draw_thumbnail(canvas: Image.Image, place: tuple[int, int], side: int, item
     picture = _local_picture(item.image)
     if picture is None:
         middle = (left + side // 2, top + side // 2)
-        pen.text(middle, (item.title or item.id)[:1].upper(), fill=FAINT, font=style.font(1.8), anchor="mm")
+        style.write(pen, middle, (item.title or item.id)[:1].upper(), 1.8, FAINT, anchor="mm")
         return
     picture.thumbnail((side - 2, side - 2))
     canvas.paste(picture, (left + (side - picture.width) // 2, top + (side - picture.height) // 2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,6 +22,17 @@ _COLOURS = (
 )  # fmt: skip
 
 
+# What Pillow's own font draws for sure.
+_PLAIN = frozenset(chr(code) for code in range(32, 127)) | {"·", "…"}
+_SYSTEM_FONTS = (
+    "DejaVuSans.ttf",
+    "NotoSans-Regular.ttf",
+    "LiberationSans-Regular.ttf",
+    "Arial.ttf",
+    "Arial Unicode.ttf",
+)
+
+
 @dataclass(frozen=True)
 class Style:
     """The measures of one picture.
@@ -37,13 +49,39 @@ class Style:
         return self.unit
 
     @property
-    def panel_width(self) -> int:
-        """Pixels of the side panel."""
+    def column_width(self) -> int:
+        """Pixels of one column of cards."""
         return 25 * self.unit
 
-    def font(self, size: float) -> Font:
-        """The text font, `size` units high."""
-        return _font(max(6, round(size * self.unit)))
+    def line(self, text: str, size: float, width: float | None = None) -> tuple[str, Font]:
+        """One line of text and the font that it reads in.
+
+        Args:
+            text: any text; white space becomes single spaces.
+            size: height in units.
+            width: the line is cut with an ellipsis where it is wider, in pixels.
+        """
+        line = " ".join(text.split())
+        pixels = max(6, round(size * self.unit))
+        font = _font(pixels)
+        if not _PLAIN.issuperset(line):
+            wide = _system_font(pixels)
+            line, font = (line, wide) if wide else (_plain(line), font)
+        return (line if width is None else _cut(line, font, width)), font
+
+    def write(
+        self,
+        pen: ImageDraw.ImageDraw,
+        place: tuple[int, int],
+        text: str,
+        size: float,
+        ink: str,
+        width: float | None = None,
+        anchor: str = "la",
+    ) -> None:
+        """Write one line; `anchor` says which point of it lies at `place`, as in Pillow."""
+        line, font = self.line(text, size, width)
+        pen.text(place, line, fill=ink, font=font, anchor=anchor)
 
 
 def colour(index: int) -> str:
@@ -57,9 +95,7 @@ def ink_on(background: str) -> str:
     return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 150 else "#ffffff"
 
 
-def fitted(text: str, font: Font, width: float) -> str:
-    """The text on one line, cut with an ellipsis where it is wider than `width` pixels."""
-    line = " ".join(text.split())
+def _cut(line: str, font: Font, width: float) -> str:
     if font.getlength(line) <= width:
         return line
     low, high = 0, len(line)
@@ -72,11 +108,24 @@ def fitted(text: str, font: Font, width: float) -> str:
     return line[:low].rstrip() + "…" if low else ""
 
 
-def text_line(pen: ImageDraw.ImageDraw, place: tuple[int, int], text: str, font: Font, ink: str, width: float) -> None:
-    """Write one line from its upper left corner, at most `width` pixels wide."""
-    pen.text(place, fitted(text, font, width), fill=ink, font=font, anchor="la")
+@lru_cache(maxsize=32)
+def _font(pixels: int) -> Font:
+    return ImageFont.load_default(pixels)
 
 
 @lru_cache(maxsize=32)
-def _font(size: int) -> Font:
-    return ImageFont.load_default(size)
+def _system_font(pixels: int) -> Font | None:
+    """A font of this machine with letters beyond ASCII, which Pillow's own lacks."""
+    for name in _SYSTEM_FONTS:
+        try:
+            return ImageFont.truetype(name, round(pixels * 0.92))
+        except OSError:  # noqa: PERF203 - a handful of names, once per size
+            continue
+    return None
+
+
+def _plain(line: str) -> str:
+    """The line in letters of Pillow's own font: accents dropped, "?" for what has no ASCII form."""
+    letters = (unicodedata.normalize("NFKD", char) for char in line)
+    plain = ("".join(c for c in letter if not unicodedata.combining(c)) or "?" for letter in letters)
+    return "".join(letter if _PLAIN.issuperset(letter) else "?" for letter in plain)

@@ -16,7 +16,11 @@ Value = TypeVar("Value")
 _PREFIX = re.compile(r"^in ensemble '[^']*',\s*")
 _REFUSED = frozenset({"400", "StatusCode.INVALID_ARGUMENT"})
 _LATE = frozenset({"StatusCode.DEADLINE_EXCEEDED"})
-_LOST = frozenset({"StatusCode.UNAVAILABLE"})
+_UNAVAILABLE = frozenset({"503", "StatusCode.UNAVAILABLE"})
+# gRPC's own words for a connection that failed; it gives the same status to what a server says of itself.
+_NO_CONNECTION = re.compile(
+    r"connect|socket|stream removed|resolv|dns|goaway|reset|broken pipe|recvmsg|transport|endpoint|http2", re.IGNORECASE
+)
 
 
 class ConnectionLost(Unavailable):
@@ -68,6 +72,6 @@ def answered(address: Address, timeout: float, status: str | None, message: str 
         )
     if status in _REFUSED:
         return InvalidInput(text)
-    if status in _LOST:
-        return lost(address)
+    if status in _UNAVAILABLE:
+        return lost(address) if status != "503" and _NO_CONNECTION.search(text) else Unavailable(text)
     return Unavailable(f"The server at {address} could not answer ({status}: {text}): see its log.")
