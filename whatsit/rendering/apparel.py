@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from whatsit.rendering.canvas import Canvas, Colour, Pixels, luminance, mix, stack_alpha
 from whatsit.rendering.design import Design
@@ -15,7 +16,7 @@ _WHITE: Colour = (246, 245, 240)
 _BLACK: Colour = (22, 20, 26)
 
 
-def _mirrored(half: list[tuple[float, float]]) -> np.ndarray:
+def _mirrored(half: list[tuple[float, float]]) -> NDArray[np.float64]:
     right = np.array(half)
     return np.concatenate([right, right[::-1] * (-1, 1) + (1, 0)])
 
@@ -76,8 +77,10 @@ def shoe(design: Design, size: int, pose: Pose) -> Pixels:
     high = rng.uniform(0.0, 0.16) if rng.random() < 0.7 else 0.24
     top = 0.3 - high
     sole = 0.8
-    upper = np.array([(0.05, sole), (0.04, 0.55), (0.09, top + 0.1), (0.1, top), (0.2, top + 0.04), (0.36, top - 0.01),
-                      (0.42, top + 0.06), (0.55, 0.44), (0.72, 0.52), (0.88, 0.6), (0.96, 0.7), (0.97, sole)])  # fmt: skip
+    back = [(0.05, sole), (0.04, 0.55), (0.09, top + 0.1), (0.1, top)]
+    opening = [(0.2, top + 0.04), (0.36, top - 0.01), (0.42, top + 0.06)]
+    toe = [(0.55, 0.44), (0.72, 0.52), (0.88, 0.6), (0.96, 0.7), (0.97, sole)]
+    upper = np.array(back + opening + toe)
     canvas = Canvas(w, h, design.colour)
     second = design.brand.accent if rng.random() < 0.7 else _WHITE
     ink = _WHITE if luminance(design.colour) < 150 else mix(design.brand.base, _BLACK, 0.3)
@@ -108,8 +111,8 @@ def shoe(design: Design, size: int, pose: Pose) -> Pixels:
     for k in range(5):
         x, y = 0.43 + k * 0.045, top + 0.1 + k * (0.43 - top) / 5
         canvas.stroke(np.array([(x, y + 0.03), (x + 0.07, y - 0.05)]) * scale, lace, max(2, h * 0.028))
-    canvas.stroke(np.array([(0.11, top + 0.03), (0.2, top + 0.07), (0.36, top + 0.02)]) * scale, mix(design.colour, _BLACK, 0.4),
-                  h * 0.035)  # fmt: skip
+    padding = np.array([(0.11, top + 0.03), (0.2, top + 0.07), (0.36, top + 0.02)])
+    canvas.stroke(padding * scale, mix(design.colour, _BLACK, 0.4), h * 0.035)
     canvas.stroke(np.array([(0.68, 0.5), (0.7, 0.62), (0.76, 0.8)]) * scale, mix(design.colour, _BLACK, 0.3), 1)
     alpha = np.zeros((h, w), np.uint8)
     smooth = _smooth(upper * scale)
@@ -136,7 +139,7 @@ def shoe(design: Design, size: int, pose: Pose) -> Pixels:
     return tilt_flat(rgba, Pose(pose.yaw, pose.pitch * 0.5, pose.roll, pose.light), 0.8)
 
 
-def _smooth(points: np.ndarray) -> np.ndarray:
+def _smooth(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Round a closed outline by corner cutting (Chaikin), twice."""
     for _ in range(2):
         following = np.roll(points, -1, 0)

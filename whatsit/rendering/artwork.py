@@ -1,4 +1,4 @@
-"""Flat artwork of a pack: front, back and side panels, before they are wrapped around a body."""
+"""Flat artwork of a pack: its front in one of several layouts and its side, before they are wrapped around a body."""
 
 from __future__ import annotations
 
@@ -7,133 +7,13 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from whatsit.rendering.canvas import Canvas, Colour, luminance, mix, readable_on
+from whatsit.rendering.canvas import Canvas, Colour, mix, readable_on
 from whatsit.rendering.design import Design
+from whatsit.rendering.ornaments import badge, brand_name, logo, pattern, picture
 from whatsit.rendering.pictures import draw_picture
 
 _WHITE: Colour = (252, 250, 244)
 _BLACK: Colour = (18, 16, 22)
-
-
-def logo(c: Canvas, design: Design, x: float, y: float, r: float, colour: Colour, under: Colour) -> None:
-    """Draw the brand's sign inside a circle of radius `r`."""
-    kind = design.brand.logo
-    if kind == 0:
-        c.ellipse(x, y, r, r, colour)
-        c.ellipse(x + r * 0.3, y - r * 0.15, r * 0.75, r * 0.75, under)
-    elif kind == 1:
-        for k in range(3):
-            c.polygon([(x - r + k * r * 0.6, y + r * 0.7), (x - r * 0.5 + k * r * 0.6, y - r * 0.7),
-                       (x + k * r * 0.6, y + r * 0.7)], mix(colour, under, 0.25 * k))  # fmt: skip
-    elif kind == 2:
-        c.polygon([(x, y - r), (x + r, y), (x, y + r), (x - r, y)], colour)
-        c.polygon([(x, y - r * 0.5), (x + r * 0.5, y), (x, y + r * 0.5), (x - r * 0.5, y)], under)
-    elif kind == 3:
-        for k in range(10):
-            a = np.pi / 5 * k
-            c.stroke([(x + r * 0.5 * np.cos(a), y + r * 0.5 * np.sin(a)), (x + r * np.cos(a), y + r * np.sin(a))],
-                     colour, r * 0.14)  # fmt: skip
-        c.ellipse(x, y, r * 0.42, r * 0.42, colour)
-    elif kind == 4:
-        c.rounded(x - r, y - r, x + r, y + r, r * 0.35, colour)
-        c.text(design.brand.name[0], x, y, r * 1.1, under, stroke=2)
-    elif kind == 5:
-        for k in range(3):
-            t = np.linspace(-1, 1, 14)
-            c.stroke(np.stack([x + t * r, y + (k - 1) * r * 0.5 + r * 0.2 * np.sin(t * 5)], 1), colour, r * 0.2)
-    elif kind == 6:
-        c.ellipse(x, y, r, r, colour)
-        c.text(design.brand.name[0], x, y, r * 1.1, under, stroke=1)
-    else:
-        a = np.pi / 3 * np.arange(6)
-        c.polygon(np.stack([x + r * np.cos(a), y + r * np.sin(a)], 1), colour)
-        c.ellipse(x, y, r * 0.45, r * 0.45, under)
-
-
-def pattern(c: Canvas, design: Design, colour: Colour) -> None:
-    """Cover the canvas with the line's pattern (stripes, dots, waves, checks, rays or nothing)."""
-    kind, rng = design.pattern % 8, design.rng(21)
-    w, h, pitch = c.width, c.height, c.width * rng.uniform(0.09, 0.2)
-    if kind == 0:
-        for k in range(int(w / pitch) + 1):
-            c.rectangle(k * pitch, 0, k * pitch + pitch * 0.45, h, colour)
-    elif kind == 1:
-        for j in range(int(h / pitch) + 1):
-            for i in range(int(w / pitch) + 1):
-                c.ellipse((i + 0.5 * (j % 2)) * pitch, j * pitch, pitch * 0.22, pitch * 0.22, colour)
-    elif kind == 2:
-        t = np.linspace(0, w, 24)
-        for k in range(int(h / pitch) + 2):
-            c.stroke(np.stack([t, k * pitch + np.sin(t / w * 12) * pitch * 0.3], 1), colour, pitch * 0.22)
-    elif kind == 3:
-        for k in range(-int(h / pitch) - 1, int(w / pitch) + 1):
-            c.polygon([(k * pitch, 0), (k * pitch + pitch * 0.45, 0), (k * pitch + pitch * 0.45 + h, h), (k * pitch + h, h)],
-                      colour)  # fmt: skip
-    elif kind == 4:
-        for k in range(14):
-            a = np.array([k, k + 0.5]) * 2 * np.pi / 14
-            tip = np.stack([w / 2 + 2 * h * np.cos(a), h * 0.55 + 2 * h * np.sin(a)], 1)
-            c.polygon(np.concatenate([[(w / 2, h * 0.55)], tip]), colour)
-    elif kind == 5:
-        for _ in range(14):
-            x, y, r = rng.uniform(0, w), rng.uniform(0, h), rng.uniform(0.03, 0.14) * w
-            c.ellipse(x, y, r, r * rng.uniform(0.6, 1.0), colour, rng.uniform(0, 180))
-
-
-def _print(c: Canvas, rng: np.random.Generator, x1: float, y1: float, x2: float, y2: float, colour: Colour) -> None:
-    """Lines that look like small print."""
-    y = y1
-    while y < y2:
-        end = x1 + (x2 - x1) * rng.uniform(0.6, 1.0)
-        c.stroke([(x1, y), (end, y)], colour, 1)
-        y += 5
-
-
-def _brand(c: Canvas, design: Design, x: float, y: float, height: float, width: float, colour: Colour) -> None:
-    look = design.brand
-    name = look.name.upper() if look.upper else look.name
-    long = min(width, height * 0.85 * len(name))
-    if look.plate in (2, 3):
-        plate = look.accent if luminance(look.accent) > 150 else mix(look.base, _BLACK, 0.2)
-        if look.plate == 2:
-            c.rounded(x - long / 2, y - height * 0.75, x + long / 2, y + height * 0.75, height * 0.7, plate)
-        else:
-            c.ellipse(x, y, long * 0.52, height * 0.95, _WHITE)
-            c.ellipse(x, y, long * 0.5, height * 0.87, plate)
-        colour, width = readable_on(plate, _WHITE), long * 0.84
-    elif look.plate == 4:
-        shadow = mix(colour, _BLACK if luminance(colour) > 128 else _WHITE, 0.6)
-        c.text(name, x + height * 0.05, y + height * 0.06, height, shadow, width, look.stroke, look.spacing, slant=look.slant)
-    written = c.text(name, x, y, height, colour, width, look.stroke, look.spacing, slant=look.slant)
-    if look.plate == 5:
-        t = np.linspace(-0.5, 0.5, 12)
-        line = np.stack([x + t * written, y + height * 0.68 - height * 0.25 * t**2], 1)
-        c.stroke(line, look.accent, max(1.0, height * 0.09))
-
-
-def picture(c: Canvas, design: Design, x: float, y: float, r: float, colour: Colour | None = None) -> None:
-    """Draw the variant's illustration, on a disc where it would drown in the ground."""
-    colour = colour or design.colour
-    row, column = min(c.height - 1, max(0, int(y))), min(c.width - 1, max(0, int(x)))
-    under = c.pixels[row, column].astype(int)
-    if np.abs(under - np.array(colour)).sum() < 170:
-        light = luminance(colour) < 170
-        c.ellipse(x, y, r * 1.2, r * 1.2, mix(colour, _WHITE if light else _BLACK, 0.35))
-        c.ellipse(x, y, r * 1.14, r * 1.14, mix(colour, _WHITE if light else (70, 50, 30), 0.86 if light else 0.7))
-    draw_picture(c, design.picture, x, y, r, colour)
-
-
-def _badge(c: Canvas, design: Design, x: float, y: float, r: float) -> None:
-    rng = design.rng(23)
-    word = ["BIO", "NEW", "100%", "FRESH", "ECO", "No 1"][rng.integers(6)]
-    colour = design.brand.accent
-    if rng.random() < 0.5:
-        a = np.pi / 12 * np.arange(24)
-        radius = r * np.where(np.arange(24) % 2, 0.86, 1.0)
-        c.polygon(np.stack([x + radius * np.cos(a), y + radius * np.sin(a)], 1), colour)
-    else:
-        c.ellipse(x, y, r, r, colour)
-    c.text(word, x, y, r * 0.5, readable_on(colour, _WHITE), r * 1.5, stroke=1)
 
 
 def _banded(c: Canvas, design: Design) -> None:
@@ -141,7 +21,7 @@ def _banded(c: Canvas, design: Design) -> None:
     pattern(c, design, mix(design.ground, _WHITE, 0.12))
     band = design.brand.paper if design.rng(31).random() < 0.5 else mix(design.second, _BLACK, 0.1)
     c.rectangle(0, h * 0.08, w, h * 0.29, band)
-    _brand(c, design, w / 2, h * 0.185, h * 0.12, w * 0.86, readable_on(band, design.brand.base))
+    brand_name(c, design, w / 2, h * 0.185, h * 0.12, w * 0.86, readable_on(band, design.brand.base))
     picture(c, design, w / 2, h * 0.53, min(w * 0.36, h * 0.2))
     c.rectangle(0, h * 0.77, w, h * 0.9, design.second)
     ink = readable_on(design.second, _WHITE)
@@ -157,7 +37,7 @@ def _waved(c: Canvas, design: Design) -> None:
         edge = h * (0.5 + lift) + h * 0.07 * np.sin(t * rng.uniform(3, 6) + 1.0)
         c.polygon(np.concatenate([np.stack([t * w, edge], 1), [(w, h), (0, h)]]), colour)
     logo(c, design, w / 2, h * 0.1, h * 0.055, design.brand.base, design.brand.paper)
-    _brand(c, design, w / 2, h * 0.235, h * 0.11, w * 0.88, readable_on(design.brand.paper, design.brand.base))
+    brand_name(c, design, w / 2, h * 0.235, h * 0.11, w * 0.88, readable_on(design.brand.paper, design.brand.base))
     c.text(design.noun, w / 2, h * 0.345, h * 0.055, readable_on(design.brand.paper, design.second), w * 0.8)
     picture(c, design, w * 0.5, h * 0.6, min(w * 0.38, h * 0.19))
     c.text(design.variant, w / 2, h * 0.87, h * 0.075, readable_on(design.ground, _WHITE), w * 0.86, stroke=1)
@@ -168,7 +48,7 @@ def _plaque(c: Canvas, design: Design) -> None:
     pattern(c, design, mix(design.ground, design.brand.accent, 0.55))
     c.ellipse(w / 2, h * 0.4, w * 0.43, h * 0.3, design.second)
     c.ellipse(w / 2, h * 0.4, w * 0.4, h * 0.275, design.brand.paper)
-    _brand(c, design, w / 2, h * 0.29, h * 0.1, w * 0.66, readable_on(design.brand.paper, design.brand.base))
+    brand_name(c, design, w / 2, h * 0.29, h * 0.1, w * 0.66, readable_on(design.brand.paper, design.brand.base))
     c.text(design.noun, w / 2, h * 0.375, h * 0.045, readable_on(design.brand.paper, design.second), w * 0.6)
     picture(c, design, w / 2, h * 0.51, min(w * 0.22, h * 0.11))
     c.rounded(w * 0.1, h * 0.77, w * 0.9, h * 0.88, h * 0.04, design.colour)
@@ -182,7 +62,7 @@ def _diagonal(c: Canvas, design: Design) -> None:
     c.polygon([(0, h * (0.42 + slope)), (w, h * (0.42 - slope)), (w, h * (0.45 - slope)), (0, h * (0.45 + slope))],
               design.brand.accent)  # fmt: skip
     ink = readable_on(design.ground, design.brand.paper)
-    _brand(c, design, w / 2, h * 0.16, h * 0.13, w * 0.88, ink)
+    brand_name(c, design, w / 2, h * 0.16, h * 0.13, w * 0.88, ink)
     c.text(design.noun, w / 2, h * 0.27, h * 0.055, ink, w * 0.8)
     picture(c, design, w * 0.5, h * 0.58, min(w * 0.37, h * 0.2))
     c.text(design.variant, w / 2, h * 0.86, h * 0.08, readable_on(design.second, _WHITE), w * 0.86, stroke=1)
@@ -194,7 +74,7 @@ def _minimal(c: Canvas, design: Design) -> None:
     c.rectangle(0, 0, w, h, paper)
     ink = readable_on(paper, mix(design.brand.base, _BLACK, 0.3))
     logo(c, design, w * 0.5, h * 0.12, h * 0.06, design.brand.base, paper)
-    _brand(c, design, w / 2, h * 0.25, h * 0.07, w * 0.8, ink)
+    brand_name(c, design, w / 2, h * 0.25, h * 0.07, w * 0.8, ink)
     c.stroke([(w * 0.15, h * 0.32), (w * 0.85, h * 0.32)], ink, 2)
     c.text(design.variant, w / 2, h * 0.42, h * 0.12, readable_on(paper, design.colour), w * 0.86, stroke=2)
     c.text(design.noun, w / 2, h * 0.52, h * 0.05, ink, w * 0.8)
@@ -212,7 +92,7 @@ def _scattered(c: Canvas, design: Design) -> None:
             )
     c.rounded(w * 0.08, h * 0.28, w * 0.92, h * 0.7, w * 0.06, design.second)
     ink = readable_on(design.second, _WHITE)
-    _brand(c, design, w / 2, h * 0.39, h * 0.12, w * 0.76, ink)
+    brand_name(c, design, w / 2, h * 0.39, h * 0.12, w * 0.76, ink)
     c.text(design.noun, w / 2, h * 0.5, h * 0.055, ink, w * 0.7)
     c.text(
         design.variant, w / 2, h * 0.6, h * 0.07, readable_on(design.second, design.brand.accent), w * 0.72, stroke=2
@@ -264,12 +144,21 @@ def front(design: Design, width: int, height: int) -> Canvas:
     ink = readable_on((red, green, blue), _BLACK)
     canvas.text(design.size, width * 0.8, height * 0.955, height * 0.045, ink, width * 0.3)
     if rng.random() < 0.45:
-        _badge(canvas, design, width * spot[0], height * spot[1], min(width, height) * 0.11)
+        badge(canvas, design, width * spot[0], height * spot[1], min(width, height) * 0.11)
     # Print is never quite even: a little lighter above than below.
     fall = cv2.resize(np.array([[1.05], [0.95]], np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     black = np.zeros_like(canvas.pixels)
     canvas.pixels = cv2.blendLinear(canvas.pixels, black, fall / 1.05, 1 - fall / 1.05).astype(np.uint8, copy=False)
     return canvas
+
+
+def _print(c: Canvas, rng: np.random.Generator, x1: float, y1: float, x2: float, y2: float, colour: Colour) -> None:
+    """Lines that look like small print."""
+    y = y1
+    while y < y2:
+        end = x1 + (x2 - x1) * rng.uniform(0.6, 1.0)
+        c.stroke([(x1, y), (end, y)], colour, 1)
+        y += 5
 
 
 def side(design: Design, width: int, height: int) -> Canvas:

@@ -25,7 +25,9 @@ def relight(pixels: Pixels, rng: np.random.Generator, strength: float) -> Pixels
     x = np.linspace(-0.5, 0.5, w, dtype=np.float32)[None] * np.float32(np.cos(angle))
     field = (1.0 + np.float32(depth * 2) * (x + y)).astype(np.float32)
     warm = rng.normal(0, 0.09) * strength
-    cast = np.exp(rng.normal(-0.05, 0.22) * strength) * np.array([1 + warm, 1 + rng.normal(0, 0.03) * strength, 1 - warm])
+    cast = np.exp(rng.normal(-0.05, 0.22) * strength) * np.array(
+        [1 + warm, 1 + rng.normal(0, 0.03) * strength, 1 - warm]
+    )
     contrast = 1 + rng.normal(-0.05, 0.15) * strength
     levels = np.arange(256)[:, None] * cast * contrast + 110 * (1 - contrast)
     table = np.clip(levels, 0, 255).astype(np.uint8)[:, None]
@@ -45,7 +47,7 @@ def blur(pixels: Pixels, rng: np.random.Generator, strength: float) -> Pixels:
     angle = rng.uniform(0, np.pi)
     step = np.array([np.cos(angle), np.sin(angle)]) * length / 2
     ends = np.round(np.stack([length - step, length + step])).astype(int)
-    cv2.line(kernel, ends[0].tolist(), ends[1].tolist(), 1.0, 1)
+    cv2.line(kernel, ends[0].tolist(), ends[1].tolist(), (1.0,), 1)
     return cv2.filter2D(pixels, -1, kernel / kernel.sum()).astype(np.uint8, copy=False)
 
 
@@ -56,7 +58,7 @@ def noise(pixels: Pixels, rng: np.random.Generator, strength: float) -> Pixels:
         return pixels
     grain = np.zeros(pixels.shape, np.int16)
     cv2.setRNGSeed(int(rng.integers(1, 2**31)))
-    cv2.randn(grain, 0, sigma)
+    cv2.randn(grain, np.zeros(1), np.full(1, sigma))
     return cv2.add(pixels, grain, dtype=cv2.CV_8U).astype(np.uint8, copy=False)
 
 

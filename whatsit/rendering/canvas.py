@@ -111,7 +111,7 @@ class Canvas:
         """Pixels down."""
         return int(self.pixels.shape[0])
 
-    def polygon(self, points: NDArray[np.floating] | list[tuple[float, float]], colour: Colour) -> None:
+    def polygon(self, points: NDArray[np.float64] | list[tuple[float, float]], colour: Colour) -> None:
         """Fill a polygon."""
         fixed = np.round(np.asarray(points, np.float64) * (1 << _SHIFT)).astype(np.int32)
         cv2.fillPoly(self.pixels, [fixed], colour, cv2.LINE_AA, _SHIFT)
@@ -138,7 +138,7 @@ class Canvas:
         centre, axes = (round(x * one), round(y * one)), (max(1, round(rx * one)), max(1, round(ry * one)))
         cv2.ellipse(self.pixels, centre, axes, angle, 0, 360, colour, -1, cv2.LINE_AA, _SHIFT)
 
-    def stroke(self, points: NDArray[np.floating] | list[tuple[float, float]], colour: Colour, width: float) -> None:
+    def stroke(self, points: NDArray[np.float64] | list[tuple[float, float]], colour: Colour, width: float) -> None:
         """Draw an open line through the points."""
         fixed = np.round(np.asarray(points, np.float64) * (1 << _SHIFT)).astype(np.int32)
         cv2.polylines(self.pixels, [fixed], False, colour, max(1, round(width)), cv2.LINE_AA, _SHIFT)

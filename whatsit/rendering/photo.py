@@ -22,12 +22,12 @@ def cut_out(rgb: Pixels) -> Pixels:
         RGBA uint8, cropped to what is left.
     """
     h, w = rgb.shape[:2]
-    white = (rgb.min(2) > 236).astype(np.uint8)
+    white: Pixels = (rgb.min(2) > 236).astype(np.uint8)
     border = np.concatenate([white[0], white[-1], white[:, 0], white[:, -1]])
     alpha = np.full((h, w), 255, np.uint8)
     if border.mean() > 0.6:
-        framed = cv2.copyMakeBorder(white, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1)
-        cv2.floodFill(framed, None, (0, 0), 2)
+        framed = cv2.copyMakeBorder(white, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(1,))
+        cv2.floodFill(framed, np.zeros((h + 4, w + 4), np.uint8), (0, 0), (2,))
         alpha[framed[1:-1, 1:-1] == 2] = 0
         if (alpha > 0).mean() < 0.03:
             alpha[:] = 255

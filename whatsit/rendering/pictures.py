@@ -17,18 +17,19 @@ _WHITE: Colour = (252, 250, 244)
 _BLACK: Colour = (20, 18, 24)
 
 
-def _turn(points: NDArray[np.floating], degrees: float) -> NDArray[np.floating]:
+def _turn(points: NDArray[np.float64], degrees: float, x: float = 0.0, y: float = 0.0) -> NDArray[np.float64]:
+    """Turn points about the origin, then move them by (x, y)."""
     angle = np.deg2rad(degrees)
     cos, sin = np.cos(angle), np.sin(angle)
-    return points @ np.array([[cos, sin], [-sin, cos]])
+    return np.asarray(points @ np.array([[cos, sin], [-sin, cos]]) + np.array([x, y]), np.float64)
 
 
 def _leaf(c: Canvas, x: float, y: float, length: float, degrees: float, colour: Colour) -> None:
     t = np.linspace(0, 1, 12)
     half = 0.22 * np.sin(np.pi * t) * (1.15 - 0.5 * t)
     outline = np.concatenate([np.stack([t, half], 1), np.stack([t, -half], 1)[::-1]]) * length
-    c.polygon(_turn(outline, degrees) + (x, y), colour)
-    vein = _turn(np.array([[0.05, 0.0], [0.9, 0.0]]) * length, degrees) + (x, y)
+    c.polygon(_turn(outline, degrees, x, y), colour)
+    vein = _turn(np.array([[0.05, 0.0], [0.9, 0.0]]) * length, degrees, x, y)
     c.stroke(vein, mix(colour, _WHITE, 0.45), length * 0.03)
 
 
@@ -153,8 +154,10 @@ def _lavender(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
 def _bean(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
     for dx, dy, degrees in ((-0.3, -0.3, 30.0), (0.38, 0.0, -40.0), (-0.2, 0.5, 10.0)):
         c.ellipse(x + dx * r, y + dy * r, r * 0.5, r * 0.33, mix(colour, _BLACK, 0.35), degrees)
-        line = _turn(np.array([[-0.42, 0.0], [-0.15, 0.07], [0.15, -0.07], [0.42, 0.0]]) * r, degrees)
-        c.stroke(line + (x + dx * r, y + dy * r), mix(colour, _WHITE, 0.25), r * 0.07)
+        line = _turn(
+            np.array([[-0.42, 0.0], [-0.15, 0.07], [0.15, -0.07], [0.42, 0.0]]) * r, degrees, x + dx * r, y + dy * r
+        )
+        c.stroke(line, mix(colour, _WHITE, 0.25), r * 0.07)
 
 
 def _almond(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:

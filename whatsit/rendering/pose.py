@@ -79,4 +79,6 @@ def tilt_flat(rgba: Pixels, pose: Pose, bend: float = 0.6) -> Pixels:
     size = (int(span[0]), int(span[1]))
     colour = cv2.warpPerspective(rgba[..., :3], matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     alpha = cv2.warpPerspective(rgba[..., 3], matrix, size, flags=cv2.INTER_LINEAR)
-    return stack_alpha(colour, alpha).astype(np.uint8, copy=False)
+    return stack_alpha(colour.astype(np.uint8, copy=False), alpha.astype(np.uint8, copy=False)).astype(
+        np.uint8, copy=False
+    )

@@ -37,11 +37,12 @@ class Scene:
 
 @dataclass(frozen=True)
 class _Spot:
-    """Where a product stands: its middle, the line of its foot and the height it may have, in pixels."""
+    """Where a product stands: its middle, the line of its foot and the height and width it may have, in pixels."""
 
     middle: float
     foot: float
     tall: float
+    wide: float
 
 
 def _ground(rng: np.random.Generator, width: int, height: int) -> Pixels:
@@ -63,7 +64,7 @@ def _spots(rng: np.random.Generator, width: int, height: int, count: int) -> lis
         near = rng.random()
         tall = height * rng.uniform(0.42, 0.6) * (0.85 + 0.3 * near)
         middle = column * (k + 0.5) + rng.normal(0, 0.07) * column
-        spots.append(_Spot(middle, height * (0.72 + 0.24 * near), tall))
+        spots.append(_Spot(middle, height * (0.72 + 0.24 * near), tall, min(1.3 * column, 0.9 * width)))
     return spots
 
 
@@ -102,7 +103,7 @@ def _stand(
     """Put a cut-out into the frame, shrunk until those behind it stay visible; returns its colour and alpha."""
     width, height = size
     h, w = cut.shape[:2]
-    scale = min(spot.tall / max(h, 0.75 * w), width * 0.9 / w)
+    scale = min(spot.tall / max(h, 0.75 * w), spot.wide / w)
     for _ in range(12):
         part_size = (max(8, round(w * scale)), max(8, round(h * scale)))
         part = resize_rgba(cut, part_size, cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)

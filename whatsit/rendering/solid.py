@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from whatsit.rendering import artwork
 from whatsit.rendering.canvas import Canvas, Colour, Pixels, mix, readable_on, stack_alpha
 from whatsit.rendering.design import Design
+from whatsit.rendering.ornaments import logo
 from whatsit.rendering.pose import Pose, project
 
 _WHITE: Colour = (252, 250, 244)
@@ -174,7 +175,7 @@ def gable_carton(design: Design, size: int, pose: Pose) -> Pixels:
     x, peak = w / 2, h + rise
     roof = Canvas(max(16, int(w * size)), max(16, int(rise * 1.6 * size)), roof_colour)
     ink = readable_on(roof_colour, design.brand.base)
-    artwork.logo(roof, design, roof.width * 0.5, roof.height * 0.5, roof.height * 0.26, ink, roof_colour)
+    logo(roof, design, roof.width * 0.5, roof.height * 0.5, roof.height * 0.26, ink, roof_colour)
     if rng.random() < 0.55:
         roof.ellipse(
             roof.width * 0.5, roof.height * 0.55, roof.width * 0.17, roof.height * 0.3, mix(_BLACK, _WHITE, 0.6)

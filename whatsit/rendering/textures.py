@@ -35,7 +35,7 @@ def gradient(rng: np.random.Generator, width: int, height: int) -> Pixels:
     angle = rng.uniform(0, np.pi)
     y, x = np.linspace(-0.5, 0.5, 24)[:, None], np.linspace(-0.5, 0.5, 24)[None]
     share = np.clip(0.5 + x * np.cos(angle) + y * np.sin(angle), 0, 1).astype(np.float32)[..., None]
-    return cv2.resize(a + (b - a) * share, (width, height)).astype(np.uint8)
+    return np.asarray(cv2.resize(a + (b - a) * share, (width, height)), np.uint8)
 
 
 def wood(rng: np.random.Generator, width: int, height: int) -> Pixels:

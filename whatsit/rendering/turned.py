@@ -70,7 +70,9 @@ def render(body: Turned, size: int, pose: Pose) -> Pixels:
     high, wide = body.wrap.shape[:2]
     map_x = (surface * np.float32(wide / (2 * np.pi)) + np.float32((0.5 - pose.yaw / 360) * wide)).astype(np.float32)
     map_y = np.clip(t * high, 0, high - 1).astype(np.float32)
-    colour = cv2.remap(body.wrap, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP).astype(np.uint8, copy=False)
+    colour = cv2.remap(body.wrap, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP).astype(
+        np.uint8, copy=False
+    )
     colour = _shine(colour, u, bulge, body, pose)
     on_top = (t < 0) & (y > -bulge * radius * tip)
     if tip > 0.01:
@@ -204,9 +206,11 @@ def flask(design: Design, size: int, pose: Pose) -> Pixels:
     cap = [_WHITE, design.brand.accent, (50, 50, 56), mix(design.colour, _WHITE, 0.4)][rng.integers(4)]
     pump = bool(rng.random() < 0.4)
     _ridges(canvas, 0.0, cap_end, cap, not pump)
+    profile: tuple[tuple[float, float], ...]
     if pump:
         profile = ((0.0, r * 0.55), (0.04, r * 0.55), (0.045, r * 0.16), (cap_end - 0.05, r * 0.16),
-                   (cap_end - 0.04, r * 0.5), (cap_end, r * 0.5), (cap_end + 0.09, r), (0.96, r), (1.0, r * 0.9))  # fmt: skip
+                   (cap_end - 0.04, r * 0.5), (cap_end, r * 0.5), (cap_end + 0.09, r), (0.96, r),
+                   (1.0, r * 0.9))  # fmt: skip
     else:
         broad = r * rng.uniform(0.55, 0.8)
         profile = ((0.0, broad * 0.94), (0.02, broad), (cap_end, broad), (cap_end + 0.01, broad * 0.9),
