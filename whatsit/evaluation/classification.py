@@ -1,0 +1,91 @@
+"""How good is a classifier: the intent gate, the source and the tags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.taxonomy import INTENTS, SOURCES, TAGS, TOPICS
+
+FloatArray = npt.NDArray[np.float32]
+_OTHER = INTENTS.index("other")
+
+
+def auc(scores: npt.NDArray[np.floating], positive: npt.NDArray[np.bool_]) -> float:
+    """Area under the ROC curve by ranks (Mann-Whitney U), ties halved; NaN where one side is empty.
+
+    Args:
+        scores: f32 [N].
+        positive: bool [N].
+    """
+    ups, downs = int(positive.sum()), int((~positive).sum())
+    if not ups or not downs:
+        return float("nan")
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    return float((ranks[positive].sum() - ups * (ups + 1) / 2) / (ups * downs))
+
+
+def false_accepts(scores: npt.NDArray[np.floating], sought: npt.NDArray[np.bool_], coverage: float = 0.95) -> float:
+    """Share of the pictures without goods that pass a gate which lets `coverage` of the pictures with goods through.
+
+    Args:
+        scores: f32 [N], higher for goods.
+        sought: bool [N], True for pictures with goods.
+        coverage: 0..1.
+    """
+    if not sought.any() or sought.all():
+        return float("nan")
+    threshold = np.quantile(scores[sought], 1 - coverage)
+    return float((scores[~sought] >= threshold).mean())
+
+
+def gate_figures(intent: FloatArray, truth: Sequence[str]) -> dict[str, float]:
+    """The gate's figures.
+
+    Args:
+        intent: f32 [N, 3] scores in the order of `INTENTS`.
+        truth: N intents.
+
+    Returns:
+        intent accuracy, AUC of goods and apparel against other, `false_other` (goods and apparel called other by the
+        highest score), `other_kept` (other called other) and `false_accepts_95`.
+    """
+    called = intent.argmax(axis=1)
+    labels = np.array([INTENTS.index(name) for name in truth])
+    sought, wanted = labels != _OTHER, 1 - intent[:, _OTHER]
+    return {
+        "intent_accuracy": _share(called == labels),
+        "auc": auc(wanted, sought),
+        "false_other": _share(called[sought] == _OTHER),
+        "other_kept": _share(called[~sought] == _OTHER),
+        "false_accepts_95": false_accepts(wanted, sought),
+    }
+
+
+def tag_figures(outputs: Mapping[str, FloatArray], truth: Sequence[str], topics: Sequence[str]) -> dict[str, float]:
+    """Top-1 of tag and topic, and tag top-5.
+
+    Args:
+        outputs: `tag` f32 [N, 42] and `topic` f32 [N, 9].
+        truth: N tags.
+        topics: N topics.
+    """
+    labels = np.array([TAGS.index(name) for name in truth])
+    best = np.argsort(-outputs["tag"], axis=1)[:, :5]
+    topic = np.array([TOPICS.index(name) for name in topics])
+    return {
+        "tag": _share(best[:, 0] == labels),
+        "tag_top5": _share((best == labels[:, None]).any(axis=1)),
+        "topic": _share(outputs["topic"].argmax(axis=1) == topic),
+    }
+
+
+def source_accuracy(source: FloatArray, truth: Sequence[str]) -> float:
+    """Share of pictures whose highest source score is right; `source` is f32 [N, 3] in the order of `SOURCES`."""
+    return _share(source.argmax(axis=1) == np.array([SOURCES.index(name) for name in truth]))
+
+
+def _share(hits: npt.NDArray[np.bool_]) -> float:
+    return float(hits.mean()) if len(hits) else float("nan")

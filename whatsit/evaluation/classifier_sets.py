@@ -1,0 +1,111 @@
+"""The pictures a classifier is judged on; none of them is ever trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.taxonomy import TAG_TOPIC
+
+from whatsit.evaluation.classification import auc, gate_figures, source_accuracy, tag_figures
+from whatsit.evaluation.drawn import draw_pictures
+from whatsit.evaluation.labelled import read_rgb
+from whatsit.evaluation.tagged import TaggedPicture, read_clothing, read_grocery, read_imagenet
+from whatsit.rendering.mockups import compose_advertisement, compose_screenshot
+from whatsit.vision.crop import crop_resize
+
+FloatArray = npt.NDArray[np.float32]
+Classify = Callable[[npt.NDArray[np.uint8]], Mapping[str, FloatArray]]
+"""uint8 [n, 3, 224, 224] -> intent [n, 3], source [n, 3], topic [n, 9], tag [n, 42], all f32."""
+
+DRAWN_SEED = 500
+_COMPOSED_SEED = 77
+
+
+@dataclass(frozen=True)
+class JudgedSet:
+    """Pictures that belong together in the report.
+
+    Args:
+        name: e.g. "grocery val".
+        pictures: with their truth.
+        sources: "photo", "advertisement" or "screenshot" of each; what is not a photo is composed around the picture.
+    """
+
+    name: str
+    pictures: Sequence[TaggedPicture]
+    sources: Sequence[str]
+
+    def views(self) -> npt.NDArray[np.uint8]:
+        """Network inputs, uint8 [N, 3, 224, 224]."""
+        made = []
+        for index, (picture, source) in enumerate(zip(self.pictures, self.sources, strict=True)):
+            pixels = read_rgb(picture.path)
+            if source != "photo":
+                rng = np.random.default_rng([_COMPOSED_SEED, index])
+                neighbour = read_rgb(self.pictures[(index + 1) % len(self.pictures)].path)
+                compose = compose_screenshot if source == "screenshot" else compose_advertisement
+                pixels = compose([pixels, neighbour], rng)
+            made.append(crop_resize(pixels))
+        return np.stack(made)
+
+
+def judged_sets(data: Path, drawn: Path | None = None) -> list[JudgedSet]:
+    """The sets of the report: real photos of three data sets, compositions around them and, with `drawn`, drawings.
+
+    Args:
+        data: the folder that holds grocery_store, clothing_small and imagenet_sample.
+        drawn: a folder to keep drawn pictures in; None leaves them out.
+
+    Raises:
+        InvalidInput: a data set is not there.
+    """
+    grocery = read_grocery(data / "grocery_store", "val")
+    clothing = read_clothing(data / "clothing_small", "validation")
+    scenes = read_imagenet(data / "imagenet_sample", held_out=True)
+    mixed = [*grocery[::3], *clothing[::3], *scenes]
+    kinds = ["advertisement" if index % 2 else "screenshot" for index in range(len(mixed))]
+    sets = [_photos("grocery val", grocery), _photos("clothing val", clothing), _photos("imagenet held out", scenes)]
+    sets.append(JudgedSet("composed", mixed, kinds))
+    if drawn is not None:
+        sets.append(_photos("drawn goods", draw_pictures(drawn, 80, DRAWN_SEED)))
+    return sets
+
+
+def judge(classify: Classify, sets: Sequence[JudgedSet], batch: int = 16) -> dict[str, dict[str, float]]:
+    """Run a classifier over the sets.
+
+    Returns:
+        By set: the gate's, the source's and the tags' figures; under "gate" the AUC of the goods in grocery and
+        clothing photos against the held-out ImageNet photos that show none.
+    """
+    figures: dict[str, dict[str, float]] = {}
+    wanted: list[FloatArray] = []
+    sought: list[npt.NDArray[np.bool_]] = []
+    for judged in sets:
+        views = judged.views()
+        parts = [classify(views[at : at + batch]) for at in range(0, len(views), batch)]
+        outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        truth = [picture.intent for picture in judged.pictures]
+        tags = [picture.tag for picture in judged.pictures]
+        figures[judged.name] = {
+            "pictures": float(len(views)),
+            **gate_figures(outputs["intent"], truth),
+            "source": source_accuracy(outputs["source"], judged.sources),
+            **tag_figures(outputs, tags, [TAG_TOPIC[tag] for tag in tags]),
+        }
+        if judged.name in {"grocery val", "clothing val", "imagenet held out"}:
+            is_goods = np.array([intent != "other" for intent in truth])
+            keep = ~is_goods if judged.name == "imagenet held out" else is_goods
+            wanted.append(1 - outputs["intent"][keep, -1])
+            sought.append(is_goods[keep])
+    if wanted:
+        figures["gate"] = {"auc": auc(np.concatenate(wanted), np.concatenate(sought))}
+    return figures
+
+
+def _photos(name: str, pictures: Sequence[TaggedPicture]) -> JudgedSet:
+    return JudgedSet(name, pictures, ["photo"] * len(pictures))

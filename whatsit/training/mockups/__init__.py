@@ -1,6 +1,0 @@
-"""Screenshots and advertisements composed around real photos: no data set has to be collected for them."""
-
-from whatsit.training.mockups.advertisement import compose_advertisement
-from whatsit.training.mockups.screenshot import compose_screenshot
-
-__all__ = ["compose_advertisement", "compose_screenshot"]
