@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from whatsit.serving.launcher import Server
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -26,3 +31,35 @@ def shared_data() -> Path:
 def shared_weights() -> Path:
     """The folder of starting weights beside the checkout; the test skips where it is absent."""
     return _shared("weights")
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A rendered shop of 40 products with `products.csv`, and four scenes with `truth.json` in `scenes/`."""
+    from whatsit.rendering.product import make_products
+    from whatsit.rendering.shop import write_scenes, write_shop
+
+    folder = tmp_path_factory.mktemp("shop")
+    write_shop(folder, count=40, seed=7)
+    write_scenes(folder / "scenes", make_products(40, 7), count=4, seed=7)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def catalogue(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shop as a published catalogue."""
+    from whatsit.serving.ingestion import index_source
+
+    folder = tmp_path_factory.mktemp("catalogue")
+    index_source(folder, shop / "products.csv")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(catalogue: Path) -> Iterator[Server]:
+    """One real Triton for the whole session, on free ports of the loopback address."""
+    pytest.importorskip("pytriton", reason="the wheel nvidia-pytriton, which carries Triton, is not installed")
+    from whatsit.serving.launcher import Ports, Server
+
+    with Server(catalogue, ports=Ports(0, 0, 0)) as running:
+        yield running

@@ -128,6 +128,7 @@ class FindRegions:
             cap=self._cap,
             min_score=self._min_score,
         )
+        outputs["GATED"] = np.array([gated])
         outputs |= {"BOXES": regions.boxes, "BOX_SCORES": regions.scores, "BOX_LABELS": text_tensor(regions.labels)}
         if "CROPS" in wanted:
             outputs["CROPS"] = crops(inputs["PIXELS"], int(width), regions)

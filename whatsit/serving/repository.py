@@ -1,4 +1,4 @@
-"""Where the model repositories are, in a checkout and in an installed wheel."""
+"""Where the model repositories are."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ NETWORKS = ("detector", "classifier", "embedder")
 
 
 def default_root() -> Path:
-    """The folder that holds `model_repository/` and `ensembles/`.
+    """The checkout, which holds `model_repository/` and `ensembles/`.
 
     Raises:
-        Unavailable: neither a checkout nor the wheel's own copy is here.
+        Unavailable: Whatsit was installed without one.
     """
-    package = Path(whatsit.__file__).resolve().parent
-    for root in (package.parent, package / "share"):
-        if (root / "model_repository").is_dir() and (root / "ensembles").is_dir():
-            return root
-    raise Unavailable("The folders model_repository/ and ensembles/ are not here: run from a checkout of Whatsit.")
+    root = Path(whatsit.__file__).resolve().parents[1]
+    if not ((root / "model_repository").is_dir() and (root / "ensembles").is_dir()):
+        raise Unavailable("The folders model_repository/ and ensembles/ are not here: use a checkout of Whatsit.")
+    return root
 
 
 def network_file(model_repository: Path, network: str) -> Path:

@@ -24,7 +24,6 @@ from whatsit.ranking.pipeline import DEFAULT_STAGES, compose
 from whatsit.ranking.rank import MIN_RANK, match
 from whatsit.serving.fingerprint import embedder_fingerprint
 from whatsit.serving.options import Options
-from whatsit.serving.regions import is_gated
 from whatsit.serving.repository import network_file
 from whatsit.serving.step import Tensors, text_tensor
 
@@ -43,6 +42,7 @@ def check_catalogue(folder: Path, model_repository: Path) -> None:
     layout = Layout(folder)
     if not layout.store.is_file():
         raise Unavailable(f"There is no catalogue in {folder}: make one with `whatsit catalogue add {folder} SOURCE`.")
+    Store(layout.store, read_only=True).close()
     open_generation(layout.index, embedder_fingerprint(network_file(model_repository, "embedder")))
 
 
@@ -119,7 +119,7 @@ class Retriever:
 
 
 class Retrieve:
-    """EMBEDDINGS, INTENT_SCORES -> ITEM_IDS, ITEM_RANKS, ITEM_RECORDS, ANSWER.
+    """EMBEDDINGS, GATED -> ITEM_IDS, ITEM_RANKS, ITEM_RECORDS, ANSWER.
 
     Model parameters: `embedder` (its file, relative to the model folder), `min_rank`, `stages`.
     The environment variable WHATSIT_CATALOGUE names the catalogue's folder.
@@ -140,7 +140,7 @@ class Retrieve:
     def __call__(self, inputs: Tensors, options: Options, wanted: frozenset[str]) -> dict[str, npt.NDArray[Any]]:
         """Answer one request."""
         embeddings = inputs["EMBEDDINGS"]
-        if is_gated(inputs["INTENT_SCORES"], options):
+        if inputs["GATED"][0]:
             nothing = tuple(Matches(*_EMPTY) for _ in embeddings)
             return as_tensors(Retrieved(nothing, {}, Answer(found=False)), options.top_k)
         return as_tensors(self._retriever(embeddings, options), options.top_k)
