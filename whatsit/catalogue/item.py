@@ -83,6 +83,9 @@ class Picture:
     sha256: str
     vectors: tuple[Vector, ...]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", _storable(self.path))  # a file's name may be any bytes
+
 
 def _storable(value: Any) -> Any:
     """The value as JSON and SQLite hold it: no lone surrogates, NULs, NaN or integers past 64 bits."""

@@ -1,0 +1,226 @@
+"""`whatsit catalogue`: add, list, show, delete and publish items."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from whatsit.catalogue.ingest import Report
+    from whatsit.catalogue.publish import Published
+    from whatsit.catalogue.store import Store
+
+app = typer.Typer(no_args_is_help=True, help="Put items into a catalogue, look at them, and publish its index.")
+
+_SHOWN_SKIPPED = 20
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The catalogue's folder.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Where = Annotated[
+    str | None, typer.Option(help='Only items that fulfil this JSON filter, such as \'{"price": {"$lt": 5}}\'.')
+]
+
+
+@app.command(epilog="Example: whatsit catalogue add demo/catalogue products.csv --publish")
+def add(
+    folder: Folder,
+    sources: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="SOURCE",
+            help="A folder of pictures, or a CSV, JSON Lines or Parquet file with the columns id and image "
+            "(and title, brand, category, price, url; every other column becomes an attribute).",
+            show_default=False,
+        ),
+    ],
+    publish: Annotated[bool, typer.Option("--publish", help="Publish the index afterwards.")] = False,
+    workers: Annotated[int, typer.Option(min=0, help="Pictures embedded at once; 0 is one per core.")] = 0,
+    model_repository: Annotated[Path | None, typer.Option(help="Networks instead of Whatsit's own.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add items, or update those whose id is there.
+
+    Rows and pictures that cannot be read are reported and skipped. An interrupted run is resumed by running it again:
+    what is there already is not embedded twice.
+    """
+    from whatsit.catalogue import Layout, Store
+    from whatsit.catalogue.sources import open_source
+    from whatsit.serving.pipeline import Pipeline
+
+    opened = [open_source(source) for source in sources]
+    with Pipeline(model_repository) as pipeline, Store(Layout(folder).store) as store:
+        rows = (row for source in opened for row in source)
+        total = sum(source.count() for source in opened)
+        report = _ingest(store, rows, pipeline, workers, total, quiet=as_json)
+        published = _publish(store, folder, pipeline.fingerprint) if publish and report.kept else None
+    if as_json:
+        _print_json({**report.to_record(), **({"published": _generation(published)} if published else {})})
+    else:
+        _print_report(report)
+        if published:
+            _print_published(published)
+        elif report.kept:
+            typer.echo(f"Publish the index with: whatsit catalogue publish {folder}")
+    if not report.kept:
+        raise typer.Exit(1)
+
+
+@app.command("list", epilog='Example: whatsit catalogue list demo/catalogue --where \'{"brand": "Arla"}\' --limit 20')
+def list_items(
+    folder: Folder,
+    where: Where = None,
+    limit: Annotated[int, typer.Option(min=1, help="Items on the page.")] = 50,
+    offset: Annotated[int, typer.Option(min=0, help="Items before the page.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """List items, in the order in which they were added."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from whatsit.catalogue import Filter, Layout, Store
+
+    condition = None if where is None else Filter.parse(where)
+    with Store(Layout(folder).store, read_only=True) as store:
+        records, count = store.page(condition, limit, offset), store.count(condition)
+    if as_json:
+        _print_json({"count": count, "items": records})
+        return
+    table = Table("id", "title", "brand", "category", "price", box=None)
+    for record in records:
+        table.add_row(*(_cell(record[name]) for name in ("id", "title", "brand", "category", "price")))
+    Console().print(table)
+    typer.echo(f"{len(records)} of {count} items" + (f", after the first {offset}" if offset else ""))
+
+
+@app.command(epilog="Example: whatsit catalogue show demo/catalogue P00001")
+def show(
+    folder: Folder,
+    item_id: Annotated[str, typer.Argument(metavar="ID", help="The item's id.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Show everything that is known of one item."""
+    from whatsit.catalogue import Layout, Store
+
+    with Store(Layout(folder).store, read_only=True) as store:
+        item = store.show(item_id)
+    if as_json:
+        _print_json(item)
+        return
+    images, attributes = item.pop("images"), item.pop("attributes")
+    item.pop("image")
+    for name, value in {**item, **attributes}.items():
+        typer.echo(f"{name:<12} {_cell(value)}")
+    for image in images:
+        typer.echo(f"{'picture':<12} {image['path']} ({image['vectors']} vectors)")
+
+
+@app.command(epilog="Example: whatsit catalogue delete demo/catalogue P00001 P00002")
+def delete(
+    folder: Folder,
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="The items' ids.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Delete items; a running server stops returning them at once, the next index is made without them."""
+    from whatsit.catalogue import Layout, Store
+
+    path = Layout(folder).store
+    with Store(path, read_only=True):
+        pass  # a catalogue that is not there is refused, not made
+    with Store(path) as store:
+        unknown = store.delete(ids)
+    if as_json:
+        _print_json({"deleted": len(ids) - len(unknown), "unknown": unknown})
+    else:
+        typer.echo(f"Deleted {len(ids) - len(unknown)} of {len(ids)} items.")
+        if unknown:
+            typer.echo(f"Not in the catalogue: {', '.join(unknown)}", err=True)
+    if unknown:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: whatsit catalogue publish demo/catalogue")
+def publish(folder: Folder, as_json: AsJson = False) -> None:
+    """Write the index that a server searches; a running server takes it up at its next call."""
+    from whatsit.catalogue import Layout, Store
+
+    with Store(Layout(folder).store, read_only=True) as store:
+        published = _publish(store, folder, None)
+    if as_json:
+        _print_json(_generation(published))
+    else:
+        _print_published(published)
+
+
+def _ingest(store: Store, rows: Any, pipeline: Any, workers: int, total: int, quiet: bool) -> Report:
+    import os
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from whatsit.catalogue.ingest import ingest
+
+    columns = (
+        TextColumn("Adding"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]} {task.fields[skipped]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bar:
+        task = bar.add_task("", total=total, rate="", skipped="")
+
+        def step(done: int, report: Report) -> None:
+            speed = bar.tasks[0].speed
+            rate = f"{speed:.1f} items/s" if speed else ""
+            skipped = f"{len(report.skipped)} skipped" if report.skipped else ""
+            bar.update(task, completed=done, rate=rate, skipped=skipped)
+
+        workers = workers or len(os.sched_getaffinity(0))
+        return ingest(store, rows, pipeline.embed_item, pipeline.fingerprint, workers=workers, progress=step)
+
+
+def _publish(store: Store, folder: Path, fingerprint: str | None) -> Published:
+    from whatsit.catalogue import Layout
+    from whatsit.catalogue.publish import publish as publish_index
+
+    return publish_index(store, Layout(folder).index, fingerprint)
+
+
+def _generation(published: Published) -> dict[str, Any]:
+    manifest = published.generation.manifest
+    return {
+        "generation": published.generation.name,
+        "items": manifest.items,
+        "vectors": manifest.vectors,
+        "fingerprint": manifest.fingerprint,
+        "notes": list(published.notes),
+    }
+
+
+def _print_report(report: Report) -> None:
+    typer.echo(
+        f"{report.added} items added, {report.updated} updated, {report.unchanged} unchanged, "
+        f"{len(report.skipped)} rows or pictures skipped."
+    )
+    for one in report.skipped[:_SHOWN_SKIPPED]:
+        typer.echo(f"  skipped {one.place}: {one.reason}.", err=True)
+    if len(report.skipped) > _SHOWN_SKIPPED:
+        typer.echo(f"  … and {len(report.skipped) - _SHOWN_SKIPPED} more; --json lists all.", err=True)
+
+
+def _print_published(published: Published) -> None:
+    manifest = published.generation.manifest
+    typer.echo(f"Published {published.generation.name}: {manifest.items} items, {manifest.vectors} vectors.")
+    for note in published.notes:
+        typer.echo(note, err=True)
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value)
