@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -15,6 +15,7 @@ from whatsit.rendering.product import Product, draw, make_products
 from whatsit.rendering.scene import make_scene
 
 _FIELDS = ("id", "title", "brand", "category", "price", "url", "image")
+_Advanced = Callable[[int, int], None]
 _OPTIONS = ("flavour", "scent", "colour", "edition", "size")
 
 
@@ -37,13 +38,16 @@ def save_jpeg(path: Path, pixels: Pixels, quality: int = 90) -> None:
     part.replace(path)
 
 
-def write_shop(folder: str | Path, count: int = 300, seed: int = 1) -> Path:
+def write_shop(
+    folder: str | Path, count: int = 300, seed: int = 1, advanced: _Advanced = lambda done, total: None
+) -> Path:
     """Render a shop: `images/<id>.jpg` and `products.csv`; what is there already is kept.
 
     Args:
         folder: Where to; made if missing.
         count: Number of products.
         seed: The shop; the demo's is 1.
+        advanced: Called after every picture with how many are there and how many there will be.
 
     Returns:
         Path of products.csv (id, title, brand, category, price, url, image, then one column for each option).
@@ -51,10 +55,11 @@ def write_shop(folder: str | Path, count: int = 300, seed: int = 1) -> Path:
     folder = Path(folder)
     (folder / "images").mkdir(parents=True, exist_ok=True)
     products = make_products(count, seed)
-    for product in products:
+    for done, product in enumerate(products, start=1):
         path = folder / "images" / f"{product.id}.jpg"
         if not path.exists():
             save_jpeg(path, catalogue_picture(product))
+        advanced(done, count)
     table = folder / "products.csv"
     part = table.with_suffix(".part")
     with part.open("w", newline="", encoding="utf-8") as file:
@@ -68,7 +73,20 @@ def write_shop(folder: str | Path, count: int = 300, seed: int = 1) -> Path:
     return table
 
 
-def write_scenes(folder: str | Path, products: Sequence[Product], count: int = 24, seed: int = 1) -> Path:
+def write_truth(table: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write what stands in some pictures as JSON; a half-written file never keeps the name."""
+    part = table.with_suffix(".part")
+    part.write_text(json.dumps(list(rows), indent=1), encoding="utf-8")
+    part.replace(table)
+
+
+def write_scenes(
+    folder: str | Path,
+    products: Sequence[Product],
+    count: int = 24,
+    seed: int = 1,
+    advanced: _Advanced = lambda done, total: None,
+) -> Path:
     """Render scenes of the products and their truth; what is there already is kept.
 
     Args:
@@ -76,6 +94,7 @@ def write_scenes(folder: str | Path, products: Sequence[Product], count: int = 2
         products: What stands in the scenes.
         count: Number of scenes; each holds 2 to 4 products.
         seed: Scene k of a seed is the same whatever `count` is.
+        advanced: Called after every scene with how many are there and how many there will be.
 
     Returns:
         Path of truth.json: a list of {"image": file name, "boxes": [[x1, y1, x2, y2], …], "product_ids": [id, …]}.
@@ -86,14 +105,13 @@ def write_scenes(folder: str | Path, products: Sequence[Product], count: int = 2
     known = {row["image"]: row for row in json.loads(table.read_text())} if table.exists() else {}
     truth = []
     for k in range(count):
-        name = f"scene-{k:03d}.jpg"
+        name = f"scene-{k:04d}.jpg"
         if name not in known or not (folder / name).exists():
             rng = np.random.default_rng([seed, 17, k])
             scene = make_scene(products, rng, count=int(rng.integers(2, 5)))
             save_jpeg(folder / name, scene.image)
             known[name] = {"image": name, "boxes": scene.boxes.tolist(), "product_ids": list(scene.product_ids)}
         truth.append(known[name])
-    part = table.with_suffix(".part")
-    part.write_text(json.dumps(truth, indent=1))
-    part.replace(table)
+        advanced(k + 1, count)
+    write_truth(table, truth)
     return table

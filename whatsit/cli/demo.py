@@ -1,0 +1,176 @@
+"""`whatsit demo`: everything from pictures to answers on this machine, with known truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+    from rich.table import Table
+    from whatsit_client.types import Identification
+
+    from whatsit.serving.demo.identify import Result, Totals
+    from whatsit.serving.demo.prepare import Stage
+    from whatsit.serving.demo.sightings import Sighting
+
+_SHOWN_SKIPPED = 5
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the tree."""
+    app.command(
+        epilog="Example: whatsit demo --photos ~/Pictures/products",
+        help="Render a shop (or take your own pictures), index it, start a real Triton, and identify pictures of it.",
+    )(demo)
+
+
+def demo(
+    photos: Annotated[
+        Path | None,
+        typer.Option(help="Your own pictures, instead of the rendered shop; a products.csv or .jsonl there is used."),
+    ] = None,
+    count: Annotated[int, typer.Option(min=2, max=100_000, help="Products of the rendered shop.")] = 300,
+    scenes: Annotated[
+        int | None,
+        typer.Option(min=1, max=10_000, help="Pictures to identify; 12 scenes, or 60 of your own, unless told."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Where shop, index and results go; what is there is used again.")] = Path(
+        "demo"
+    ),
+) -> None:
+    """Render a shop, index it, start a real Triton on it, identify scenes of it, and say what was right."""
+    import signal
+
+    from rich.console import Console
+
+    from whatsit.serving.demo.identify import add_up, identify_all, save_pictures
+    from whatsit.serving.demo.prepare import stage_photos, stage_shop
+    from whatsit.serving.launcher import Ports, Server
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops in the same order as Ctrl-C
+    console = Console(highlight=False)
+    with _progress(console) as advanced:
+        if photos is None:
+            stage = stage_shop(out, count, scenes or 12, advanced)
+        else:
+            stage = stage_photos(out, photos, scenes or 60, advanced)
+    _index(console, stage)
+    results: list[Result] = []
+    with console.status("Starting Triton …") as status:
+        server = Server(stage.catalogue, ports=Ports(0, 0, 0))
+        server.start(lambda waited: status.update(f"Starting Triton … {waited:.0f} s"))
+    with server, _progress(console) as advanced:
+        for result in identify_all(stage.queries, server.grpc_url):
+            results.append(result)
+            advanced("Identifying, one call a picture", len(results), len(stage.queries))
+    console.print(_table(results))
+    _print_totals(console, add_up(results))
+    with console.status("Drawing …"):
+        folder, sheet = save_pictures(stage, results)
+    example = max(results, key=lambda result: result.found.answer.confidence)
+    console.print(f"\nThe answer for {example.query.image.name}: {_answer(example.found)}")
+    console.print(f"Annotated pictures: {folder}/    Contact sheet: [bold]{sheet}[/]")
+    console.print(f"Go on with: whatsit serve --catalogue {stage.catalogue}", style="dim")
+
+
+def _index(console: Console, stage: Stage) -> None:
+    from whatsit.serving.ingestion import index_source
+
+    with _progress(console) as advanced:
+        report = index_source(
+            stage.catalogue, stage.source, progress=lambda done, total, _: advanced("Embedding items", done, total)
+        )
+    console.print(
+        f"Catalogue {stage.catalogue}: {report.kept} items, {report.added + report.updated} of them embedded now."
+    )
+    for skipped in report.skipped[:_SHOWN_SKIPPED]:
+        console.print(f"  skipped {skipped.place}: {skipped.reason}", style="yellow", markup=False)
+    if len(report.skipped) > _SHOWN_SKIPPED:
+        console.print(f"  … and {len(report.skipped) - _SHOWN_SKIPPED} more were skipped", style="yellow")
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar with rate and time left for each kind of work; gone when it is done."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=console, transient=True) as bar:
+
+        def advanced(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total, rate="")
+            speed = bar.tasks[bar.task_ids.index(tasks[what])].speed
+            bar.update(tasks[what], completed=done, total=total, rate=f"{speed:.1f}/s" if speed else "")
+
+        yield advanced
+
+
+def _table(results: Sequence[Result]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("Picture", "It shows", "", "Best match", title="What stands there, and what the server says")
+    table.add_column("Rank", justify="right")
+    table.add_column("ms", justify="right")
+    for result in results:
+        first = True
+        for sighting in result.sightings:
+            best = sighting.best
+            told = "" if best is None or sighting.hit else best.item.title or best.item.id
+            table.add_row(
+                result.query.image.stem if first else "",
+                Text(sighting.title),
+                _verdict(result.found, sighting),
+                Text(told, style="dim"),
+                f"{best.rank:.2f}" if best else "",
+                f"{result.milliseconds:.0f}" if first else "",
+            )
+            first = False
+        table.add_section()
+    return table
+
+
+def _verdict(found: Identification, sighting: Sighting) -> str:
+    if sighting.hit:
+        return "[green]found[/]"
+    if sighting.in_top:
+        return "[yellow]in the top 5[/]"
+    if found.gated:
+        return "[red]gate closed[/]"
+    return "[red]missed[/]" if sighting.seen else "[red]not seen[/]"
+
+
+def _print_totals(console: Console, totals: Totals) -> None:
+    def share(part: int) -> str:
+        return f"{part} ({part / totals.items:.0%})"
+
+    console.print(
+        f"[bold]{share(totals.hits)} of {totals.items} items found[/], {share(totals.in_top)} among the first five "
+        f"matches of a region, {share(totals.seen)} with a region on them."
+    )
+    console.print(
+        f"{totals.calls} calls of `identify` over gRPC, one after the other: median {totals.median_ms:.0f} ms."
+    )
+
+
+def _answer(found: Identification) -> str:
+    from rich.markup import escape
+    from whatsit_client.table import headline
+
+    ids = ", ".join(found.answer.ids[:3])
+    return f"[bold]{escape(headline(found))}[/]" + (f" [dim]{escape(ids)}[/]" if ids else "")
