@@ -27,8 +27,7 @@ def headline(result: Identification) -> str:
     """The answer in one line."""
     answer = result.answer
     if answer.found:
-        name = " · ".join(part for part in (answer.title, answer.brand, answer.category) if part)
-        return f"{name} (confidence {answer.confidence:.0%})"
+        return f"{described(answer.title, answer.brand, answer.category)} (confidence {answer.confidence:.0%})"
     return "Nothing that the catalogue is about" if result.gated else "Not in the catalogue"
 
 
@@ -42,7 +41,15 @@ def summary(result: Identification) -> str:
     return ", ".join(parts)
 
 
+def described(title: str, *more: str) -> str:
+    """A title and what it does not say already, in one line."""
+    parts = [title] if title else []
+    for part in more:
+        if part and part.casefold() not in " · ".join(parts).casefold():
+            parts.append(part)
+    return " · ".join(parts)
+
+
 def _title(match: Match) -> str:
-    item = match.item
-    title = " · ".join(part for part in (item.title or item.id, item.brand) if part)
+    title = described(match.item.title or match.item.id, match.item.brand)
     return title if len(title) <= _TITLE_WIDTH else title[: _TITLE_WIDTH - 1] + "…"

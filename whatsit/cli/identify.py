@@ -117,7 +117,7 @@ def _table(result: Identification, photo: str) -> Table:
     from rich.table import Table
     from rich.text import Text
     from whatsit_client.drawing.style import colour
-    from whatsit_client.table import headline, summary
+    from whatsit_client.table import described, headline, summary
 
     table = Table(
         title=Text(f"{photo}: {headline(result)}", style="bold"),
@@ -125,17 +125,16 @@ def _table(result: Identification, photo: str) -> Table:
         title_justify="left",
         caption_justify="left",
     )
-    for name in ("Region", "Box", "Rank", "Item", "Title", "Brand", "Price"):
-        table.add_column(
-            name, justify="right" if name in {"Rank", "Price"} else "left", no_wrap=name in {"Rank", "Price"}
-        )
+    for name in ("Region", "Box", "Rank", "Item", "Title", "Price"):
+        table.add_column(name, justify="right" if name in {"Rank", "Price"} else "left", no_wrap=name != "Title")
     for index, region in enumerate(result.regions):
         place = Text(f"{index} {region.label} {region.score:.2f}", style=colour(index) if index else "")
         box = Text(" ".join(f"{side:.0f}" for side in region.box))
         for match in region.matches:
             item = match.item
+            title = Text(described(item.title, item.brand))
             price = "" if item.price is None else f"{item.price:.2f}"
-            table.add_row(place, box, f"{match.rank:.3f}", Text(item.id), Text(item.title), Text(item.brand), price)
+            table.add_row(place, box, f"{match.rank:.3f}", Text(item.id), title, price)
             place = box = Text()
         if not region.matches:
             table.add_row(place, box, "-", "", Text("no match", style="dim"))

