@@ -66,7 +66,7 @@ def scratch() -> Iterator[Store]:
         yield store
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(items=st.lists(ITEMS, min_size=1, max_size=12), wheres=st.lists(WHERES, min_size=1, max_size=10))
 def test_sql_and_python_agree(scratch: Store, items: list[dict[str, Any]], wheres: list[dict[str, Any]]) -> None:
     scratch.delete([record["id"] for record in scratch.page()])

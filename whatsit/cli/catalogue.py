@@ -179,7 +179,11 @@ def _ingest(store: Store, rows: Any, pipeline: Any, workers: int, total: int, qu
             bar.update(task, completed=done, rate=rate, skipped=skipped)
 
         workers = workers or len(os.sched_getaffinity(0))
-        return ingest(store, rows, pipeline.embed_item, pipeline.fingerprint, workers=workers, progress=step)
+        try:
+            return ingest(store, rows, pipeline.embed_item, pipeline.fingerprint, workers=workers, progress=step)
+        except KeyboardInterrupt:
+            typer.echo("Interrupted. What was done is kept; run the same command again to go on.", err=True)
+            raise
 
 
 def _publish(store: Store, folder: Path, fingerprint: str | None) -> Published:

@@ -1,0 +1,153 @@
+"""The commands of `whatsit catalogue`, with a made-up embedder in place of the networks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from typer.testing import CliRunner
+from whatsit_client.errors import InvalidInput, Unavailable
+
+from whatsit.cli.catalogue import app
+from whatsit.index import open_generation
+
+
+class FakePipeline:
+    fingerprint = "fake-embedder"
+
+    def __init__(self, model_repository: Path | None = None) -> None:
+        if model_repository is not None:
+            raise Unavailable(f"There is no network in {model_repository}.")
+
+    def __enter__(self) -> FakePipeline:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def embed_item(self, data: bytes) -> list[tuple[tuple[float, ...], npt.NDArray[np.float32]]]:
+        if not data:
+            raise InvalidInput("The image is empty.")
+        seed = int.from_bytes(hashlib.sha256(data).digest()[:8], "big")
+        vector = np.random.default_rng(seed).normal(size=16).astype(np.float32)
+        return [((0.0, 0.0, 1.0, 1.0), vector / np.linalg.norm(vector))]
+
+
+@pytest.fixture(autouse=True)
+def fake_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("whatsit.serving.pipeline")
+    module.Pipeline = FakePipeline  # type: ignore[attr-defined] # a module made for the test
+    monkeypatch.setitem(sys.modules, "whatsit.serving.pipeline", module)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    for name in "abc":
+        (tmp_path / f"{name}.jpg").write_bytes(name.encode())
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    rows = ["id,title,brand,price,image,flavour", "a,Milk,Arla,1.5,a.jpg,plain", "b,Tea,Lipton,2,b.jpg,green"]
+    (tmp_path / "products.csv").write_text("\n".join([*rows, "c,Juice,Arla,3,c.jpg,", "d,Bad,,1,empty.jpg,"]))
+    return tmp_path
+
+
+def run(*arguments: object) -> Any:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def run_json(*arguments: object) -> Any:
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_add_list_show_delete_publish(shop: Path) -> None:
+    folder = shop / "catalogue"
+    added = run("add", folder, shop / "products.csv", "--publish")
+    assert added.exit_code == 0
+    assert "3 items added, 0 updated, 0 unchanged, 1 rows or pictures skipped" in added.stdout
+    assert "products.csv line 5" in added.stderr
+    assert "The image is empty" in added.stderr
+    assert "3 items, 3 vectors" in added.stdout
+    assert open_generation(folder / "index", "fake-embedder").manifest.items == 3
+
+    listed = run("list", folder, "--where", '{"brand": "Arla"}')
+    assert "Milk" in listed.stdout
+    assert "Tea" not in listed.stdout
+    assert "2 of 2 items" in listed.stdout
+    shown = run("show", folder, "b")
+    assert "green" in shown.stdout
+    assert "1 vectors" in shown.stdout
+
+    gone = run("delete", folder, "b", "z")
+    assert gone.exit_code == 1
+    assert "Deleted 1 of 2" in gone.stdout
+    assert "z" in gone.stderr
+    assert "2 items, 2 vectors" in run("publish", folder).stdout
+
+
+def test_json_for_machines(shop: Path) -> None:
+    folder = shop / "catalogue"
+    added = run_json("add", folder, shop / "products.csv", "--publish")
+    assert (added["added"], len(added["skipped"]), added["published"]["items"]) == (3, 1, 3)
+    assert run_json("add", folder, shop / "products.csv")["unchanged"] == 3
+    page = run_json("list", folder, "--limit", 1, "--offset", 1)
+    assert (page["count"], page["items"][0]["id"]) == (3, "b")
+    assert run_json("show", folder, "a")["attributes"] == {"flavour": "plain"}
+    assert run_json("delete", folder, "a") == {"deleted": 1, "unknown": []}
+    assert run_json("publish", folder)["fingerprint"] == "fake-embedder"
+
+
+def test_several_sources_and_a_hint(shop: Path) -> None:
+    (shop / "more").mkdir()
+    (shop / "more" / "cup.jpg").write_bytes(b"cup")
+    added = run("add", shop / "catalogue", shop / "products.csv", shop / "more")
+    assert "4 items added" in added.stdout
+    assert "whatsit catalogue publish" in added.stdout
+
+
+def test_when_nothing_could_be_read_the_exit_code_says_so(shop: Path) -> None:
+    (shop / "bad.csv").write_text("id,image\nx,gone.jpg\n")
+    result = run("add", shop / "catalogue", shop / "bad.csv", "--publish")
+    assert result.exit_code == 1
+    assert "no such picture" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("add", "CATALOGUE", "gone.csv"),
+        ("add", "CATALOGUE", "products.csv", "--model-repository", "gone"),
+        ("list", "CATALOGUE"),
+        ("show", "CATALOGUE", "a"),
+        ("delete", "CATALOGUE", "a"),
+        ("publish", "CATALOGUE"),
+    ],
+)
+def test_what_is_not_there_is_refused_and_not_made(shop: Path, arguments: tuple[str, ...]) -> None:
+    names = {"CATALOGUE": "catalogue", "gone.csv": "gone.csv", "products.csv": "products.csv", "gone": "gone"}
+    result = run(*(shop / names[one] if one in names else one for one in arguments))
+    assert isinstance(result.exception, (InvalidInput, Unavailable))
+    assert not (shop / "catalogue").exists()
+
+
+def test_a_malformed_filter_is_refused(shop: Path) -> None:
+    run("add", shop / "catalogue", shop / "products.csv")
+    assert isinstance(run("list", shop / "catalogue", "--where", "{").exception, InvalidInput)
+
+
+def test_wrong_usage_is_exit_code_2(shop: Path) -> None:
+    assert run("add", shop / "catalogue").exit_code == 2
+    assert run("list", shop / "catalogue", "--limit", 0).exit_code == 2
+
+
+@pytest.mark.parametrize("verb", ["add", "list", "show", "delete", "publish"])
+def test_every_help_has_an_example(verb: str) -> None:
+    result = run(verb, "--help")
+    assert result.exit_code == 0
+    assert f"Example: whatsit catalogue {verb}" in result.stdout
