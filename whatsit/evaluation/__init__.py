@@ -1,0 +1,1 @@
+"""How good is it: data sets with known truth, and the field's measures on them."""

@@ -1,0 +1,24 @@
+"""Averages the trained weights with those that training started from (Wortsman et al. 2022, "WiSE-FT").
+
+What fine-tuning on few classes forgets about all others comes back, at little cost on those classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+
+def blend(start: Mapping[str, Tensor], trained: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+    """Return share * trained + (1 - share) * start for every tensor that both name; the others as trained.
+
+    Args:
+        start: state dict before training.
+        trained: state dict after training.
+        share: 0..1, 1 is all trained.
+    """
+    return {
+        name: start[name].lerp(value, share) if name in start and value.is_floating_point() else value
+        for name, value in trained.items()
+    }
