@@ -15,9 +15,9 @@ from whatsit_client.errors import Unavailable
 
 TOOLS = Path(__file__).resolve().parent / "tools"
 
-_OLD = "tritonclient==2.51.0"  # the last wheels with a perf_analyzer that an older glibc runs
 _NEW = "perf-analyzer==2.60.0"
 _NEW_GLIBC = (2, 38)
+_OLD = "tritonclient==2.51.0"  # its perf_analyzer runs with an older glibc, and needs libb64 and the CUDA runtime
 _CUDART = "nvidia-cuda-runtime-cu12"
 _HELP = "install perf_analyzer yourself and put it on PATH (NVIDIA's Triton SDK container has it)"
 
@@ -91,8 +91,8 @@ def _fetch() -> None:
         _unpack_wheel(_NEW)
     else:
         _unpack_wheel(_OLD, "--platform", "manylinux1_x86_64")
+        _unpack_wheel(_CUDART)
         _unpack_libb64()
-    _unpack_wheel(_CUDART)
     for binary in TOOLS.rglob("perf_analyzer"):
         if binary.is_file():
             binary.chmod(0o755)
