@@ -47,37 +47,25 @@ def demo(
 ) -> None:
     """Render a shop, index it, start a real Triton on it, identify scenes of it, and say what was right."""
     import signal
+    import sys
 
     from rich.console import Console
 
-    from whatsit.serving.demo.identify import add_up, identify_all, save_pictures
     from whatsit.serving.demo.prepare import stage_photos, stage_shop
-    from whatsit.serving.launcher import Ports, Server
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops in the same order as Ctrl-C
-    console = Console(highlight=False)
-    with _progress(console) as advanced:
-        if photos is None:
-            stage = stage_shop(out, count, scenes or 12, advanced)
-        else:
-            stage = stage_photos(out, photos, scenes or 60, advanced)
-    _index(console, stage)
-    results: list[Result] = []
-    with console.status("Starting Triton …") as status:
-        server = Server(stage.catalogue, ports=Ports(0, 0, 0))
-        server.start(lambda waited: status.update(f"Starting Triton … {waited:.0f} s"))
-    with server, _progress(console) as advanced:
-        for result in identify_all(stage.queries, server.grpc_url):
-            results.append(result)
-            advanced("Identifying, one call a picture", len(results), len(stage.queries))
-    console.print(_table(results))
-    _print_totals(console, add_up(results))
-    with console.status("Drawing …"):
-        folder, sheet = save_pictures(stage, results)
-    example = max(results, key=lambda result: result.found.answer.confidence)
-    console.print(f"\nThe answer for {example.query.image.name}: {_answer(example.found)}")
-    console.print(f"Annotated pictures: {folder}/    Contact sheet: [bold]{sheet}[/]")
-    console.print(f"Go on with: whatsit serve --catalogue {stage.catalogue}", style="dim")
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    try:
+        with _progress(console) as advanced:
+            if photos is None:
+                stage = stage_shop(out, count, scenes or 12, advanced)
+            else:
+                stage = stage_photos(out, photos, scenes or 60, advanced)
+        _index(console, stage)
+        _show(console, stage, _identify(console, stage))
+    except KeyboardInterrupt:
+        console.print("Stopped. What is done is kept: the same command goes on from here.")
+        raise typer.Exit(130) from None
 
 
 def _index(console: Console, stage: Stage) -> None:
@@ -88,12 +76,44 @@ def _index(console: Console, stage: Stage) -> None:
             stage.catalogue, stage.source, progress=lambda done, total, _: advanced("Embedding items", done, total)
         )
     console.print(
-        f"Catalogue {stage.catalogue}: {report.kept} items, {report.added + report.updated} of them embedded now."
+        f"Catalogue {stage.catalogue}: {report.kept} items, {report.added + report.updated} of them embedded now.",
+        soft_wrap=True,
     )
     for skipped in report.skipped[:_SHOWN_SKIPPED]:
-        console.print(f"  skipped {skipped.place}: {skipped.reason}", style="yellow", markup=False)
+        console.print(f"  skipped {skipped.place}: {skipped.reason}", style="yellow", markup=False, soft_wrap=True)
     if len(report.skipped) > _SHOWN_SKIPPED:
         console.print(f"  … and {len(report.skipped) - _SHOWN_SKIPPED} more were skipped", style="yellow")
+
+
+def _identify(console: Console, stage: Stage) -> list[Result]:
+    from whatsit.serving.demo.identify import identify_all
+    from whatsit.serving.launcher import Ports, Server
+
+    results: list[Result] = []
+    server = Server(stage.catalogue, ports=Ports(0, 0, 0))
+    try:
+        with console.status("Starting Triton …") as status:
+            server.start(lambda waited: status.update(f"Starting Triton … {waited:.0f} s"))
+        with _progress(console) as advanced:
+            for result in identify_all(stage.queries, server.grpc_url):
+                results.append(result)
+                advanced("Identifying, one call a picture", len(results), len(stage.queries))
+    finally:
+        server.stop()
+    return results
+
+
+def _show(console: Console, stage: Stage, results: Sequence[Result]) -> None:
+    from whatsit.serving.demo.identify import add_up, save_pictures
+
+    console.print(_table(results))
+    _print_totals(console, add_up(results))
+    with console.status("Drawing …"):
+        folder, sheet = save_pictures(stage, results)
+    example = max(results, key=lambda result: result.found.answer.confidence)
+    console.print(f"\nThe answer for {example.query.image.name}: {_answer(example.found)}", soft_wrap=True)
+    console.print(f"Annotated pictures: {folder}/\nContact sheet: [bold]{sheet}[/]", soft_wrap=True)
+    console.print(f"Go on with: whatsit serve --catalogue {stage.catalogue}", style="dim", soft_wrap=True)
 
 
 @contextmanager
@@ -109,7 +129,7 @@ def _progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
         TimeRemainingColumn(),
     )
     tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
 
         def advanced(what: str, done: int, total: int) -> None:
             if what not in tasks:
