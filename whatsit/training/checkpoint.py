@@ -46,3 +46,9 @@ def best_weights(out: Path) -> dict[str, Tensor]:
     """Return the state dict that a run is to be judged by (averaged weights, best validation) from its folder."""
     weights: dict[str, Tensor] = load(out / BEST)["module"]
     return weights
+
+
+def network_weights(out: Path) -> dict[str, Tensor]:
+    """Return what of `best_weights` belongs to the part named `network`: what is shipped, without the loss's own."""
+    prefix = "network."
+    return {name[len(prefix) :]: value for name, value in best_weights(out).items() if name.startswith(prefix)}
