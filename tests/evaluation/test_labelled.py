@@ -1,0 +1,57 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+from whatsit_client.errors import Damaged, InvalidInput
+
+from whatsit.evaluation.labelled import LabelledPicture, read_coco, read_yolo, write_coco
+from whatsit.models.product_labels import NO_PRODUCT, UNKNOWN, product_label
+
+
+def picture(path, boxes=(), labels=(), doubtful=()):
+    as_boxes = [np.array(rows, dtype=np.float32).reshape(-1, 4) for rows in (boxes, doubtful)]
+    return LabelledPicture(path, as_boxes[0], np.array(labels, dtype=np.int64), as_boxes[1])
+
+
+def test_coco_json_round_trip(tmp_path):
+    given = [
+        picture(tmp_path / "a/1.jpg", [[1, 2, 11, 22], [0, 0, 5, 5]], [product_label("can"), UNKNOWN], [[3, 3, 9, 9]]),
+        picture(tmp_path / "b.jpg", [[4, 4, 8, 8]], [NO_PRODUCT]),
+        picture(tmp_path / "c.jpg"),
+    ]
+    write_coco(tmp_path / "boxes.json", tmp_path, given)
+    back = read_coco(tmp_path / "boxes.json", tmp_path)
+    assert [p.path for p in back] == [p.path for p in given]
+    for one, other in zip(back, given, strict=True):
+        np.testing.assert_allclose(one.boxes, other.boxes, atol=0.01)
+        np.testing.assert_array_equal(one.labels, other.labels)
+        np.testing.assert_allclose(one.doubtful, other.doubtful, atol=0.01)
+
+
+def test_a_foreign_category_and_a_broken_file_are_named(tmp_path):
+    file = tmp_path / "boxes.json"
+    file.write_text(json.dumps({"images": [], "annotations": [], "categories": [{"id": 1, "name": "spaceship"}]}))
+    with pytest.raises(InvalidInput, match="spaceship"):
+        read_coco(file, tmp_path)
+    file.write_text("{")
+    with pytest.raises(Damaged, match="boxes.json"):
+        read_coco(file, tmp_path)
+    with pytest.raises(InvalidInput, match="none.json"):
+        read_coco(tmp_path / "none.json", tmp_path)
+
+
+def test_yolo_text_and_what_is_left_out(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels").mkdir()
+    for name in ("a", "b", "c"):
+        cv2.imwrite(str(tmp_path / "images" / f"{name}.jpg"), np.zeros((50, 100, 3), dtype=np.uint8))
+    (tmp_path / "labels" / "a.txt").write_text("1 0.5 0.5 0.2 0.4\n")
+    (tmp_path / "labels" / "b.txt").write_text("")
+    pictures = read_yolo(tmp_path, [7, 8], frozenset({"c.jpg"}))
+    assert [p.path.name for p in pictures] == ["a.jpg", "b.jpg"]
+    np.testing.assert_allclose(pictures[0].boxes, [[40, 15, 60, 35]], atol=1e-4)
+    assert pictures[0].labels.tolist() == [8]
+    assert pictures[1].boxes.shape == (0, 4)
+    with pytest.raises(InvalidInput, match="no pictures"):
+        read_yolo(tmp_path / "nowhere", [])

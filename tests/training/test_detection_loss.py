@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from whatsit.models.anchors import make_anchors  # noqa: E402  # after importorskip
+from whatsit.models.product_labels import NO_PRODUCT, UNKNOWN  # noqa: E402
+from whatsit.models.retinanet import DenseOutput  # noqa: E402
+from whatsit.training.atss import assign  # noqa: E402
+from whatsit.training.detection_loss import BoxTargets, detection_loss  # noqa: E402
+
+ANCHORS = make_anchors([(4, 4)], [8])
+
+
+def output(seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return DenseOutput(
+        torch.randn(1, 16, generator=generator),
+        torch.randn(1, 16, 2, generator=generator),
+        torch.zeros(1, 16, 4),
+        ANCHORS,
+    )
+
+
+def target(boxes, labels, doubtful=()):
+    return BoxTargets(
+        torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
+        torch.tensor(labels, dtype=torch.int64),
+        torch.tensor(doubtful, dtype=torch.float32).reshape(-1, 4),
+    )
+
+
+def focal(logit, target):
+    s = 1 / (1 + np.exp(-logit))
+    return -(np.abs(target - s) ** 2) * ((1 - target) * np.log(1 - s) + target * np.log(s))
+
+
+def test_parts_by_hand():
+    dense, box = output(), [6.0, 6.0, 34.0, 34.0]
+    parts = detection_loss(dense, [target([box], [2])], [16])
+    matched = assign(ANCHORS, [16], torch.tensor([box])).numpy()
+    quality = np.zeros(16)
+    for a in np.flatnonzero(matched == 0):
+        anchor = ANCHORS[a].numpy()
+        w, h = np.minimum(anchor[2:], box[2:]) - np.maximum(anchor[:2], box[:2])
+        quality[a] = w * h / (32 * 32 + 28 * 28 - w * h)
+    positives = (matched == 0).sum()
+    assert positives > 0
+    expected_object = focal(dense.objects[0].numpy(), quality).sum() / positives
+    wanted = np.stack([np.zeros(16), quality], axis=1)  # label 2 is the second class
+    expected_product = focal(dense.classes[0].numpy(), wanted).sum() / positives
+    assert parts["object"].item() == pytest.approx(expected_object, rel=1e-4)
+    assert parts["product"].item() == pytest.approx(expected_product, rel=1e-4)
+    assert parts["box"].item() > 0
+
+
+def test_a_picture_without_things_teaches_background_alone():
+    dense = output()
+    parts = detection_loss(dense, [target([], [])], [16])
+    assert parts["object"].item() == pytest.approx(focal(dense.objects[0].numpy(), 0.0).sum(), rel=1e-4)
+    assert parts["box"].item() == 0
+
+
+def test_doubtful_places_teach_nothing():
+    whole = [[-100.0, -100.0, 200.0, 200.0]]
+    parts = detection_loss(output(), [target([], [], whole)], [16])
+    assert parts["object"].item() == 0
+    assert parts["product"].item() == 0
+
+
+def test_unknown_products_are_objects_that_teach_no_class():
+    box = [[6.0, 6.0, 34.0, 34.0]]
+    unknown = detection_loss(output(), [target(box, [UNKNOWN])], [16])
+    other = detection_loss(output(), [target(box, [NO_PRODUCT])], [16])
+    assert unknown["object"].item() == pytest.approx(other["object"].item())
+    assert unknown["product"].item() < other["product"].item()

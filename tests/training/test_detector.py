@@ -1,0 +1,85 @@
+import cv2
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from rich.console import Console  # noqa: E402  # after importorskip
+
+from whatsit.evaluation.labelled import LabelledPicture  # noqa: E402
+from whatsit.training.detector import DetectorTask, build_detector  # noqa: E402
+from whatsit.training.detector_recipe import DetectorRecipe  # noqa: E402
+from whatsit.training.loop import fit  # noqa: E402
+
+RECIPE = DetectorRecipe(
+    epochs=1,
+    steps_per_epoch=2,
+    batch=2,
+    canvas=64,
+    sizes=(64,),
+    channels=16,
+    depth=1,
+    frozen_blocks=5,
+    shares={"shop": 1.0, "scenes": 1.0},
+    warmup_steps=0,
+    monitor="recall",
+)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Bright blocks on dark ground."""
+    rng, made = np.random.default_rng(0), []
+    for i in range(6):
+        pixels = rng.integers(0, 60, size=(64, 64, 3), dtype=np.uint8)
+        x, y = (int(v) for v in rng.integers(4, 30, size=2))
+        pixels[y : y + 24, x : x + 24] = 230
+        path = tmp_path / f"{i}.png"
+        cv2.imwrite(str(path), pixels)
+        made.append(LabelledPicture(path, np.array([[x, y, x + 24, y + 24]], dtype=np.float32), np.array([1 + i % 2])))
+    return made
+
+
+@pytest.fixture
+def task(pictures):
+    torch.manual_seed(0)
+    return DetectorTask(RECIPE, build_detector(RECIPE), {"shop": pictures, "unused": []}, [], {"blocks": pictures})
+
+
+def test_the_same_step_gives_the_same_batch(task):
+    (_, late), (again,) = list(task.batches(0, 0)), list(task.batches(0, 1))
+    torch.testing.assert_close(late[0], again[0])
+    torch.testing.assert_close(late[1][0][0], again[1][0][0])
+    other = next(iter(task.batches(1, 1)))
+    assert not torch.equal(other[0], late[0])
+
+
+def test_frozen_blocks_and_rates(task):
+    groups = task.parameter_groups()
+    assert {group["lr"] for group in groups} == {RECIPE.backbone_rate, RECIPE.head_rate}
+    trained = {id(p) for group in groups for p in group["params"]}
+    assert not trained & {id(p) for layer in task.network.backbone.layers[:6] for p in layer.parameters()}
+    assert {id(p) for p in task.network.pyramid.parameters()} <= trained
+
+
+def test_steps_on_one_batch_lower_its_loss(task):
+    batch = next(iter(task.batches(0, 0)))
+    optimizer = torch.optim.AdamW(task.parameter_groups())
+    task.module.train()
+    losses = []
+    for _ in range(8):
+        loss, shown = task.loss(batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert set(shown) == {"object", "product", "box"}
+    assert losses[-1] < losses[0]
+
+
+def test_fit_leaves_the_best_weights_and_their_recall(task, tmp_path):
+    outcome = fit(task, RECIPE, tmp_path / "run", console=Console(quiet=True))
+    assert outcome.finished
+    assert 0 <= outcome.best["recall"] <= 1
+    saved = torch.load(tmp_path / "run" / "best.pt", weights_only=True)
+    build_detector(RECIPE).load_state_dict(saved["module"])

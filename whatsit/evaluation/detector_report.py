@@ -1,0 +1,83 @@
+"""The detector on pictures that no training saw, beside YOLOX-nano in the same run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.errors import InvalidInput
+
+from whatsit.evaluation.detection import DetectionScores, Found, class_free, evaluate_detector
+from whatsit.evaluation.labelled import opened, read_yolo
+from whatsit.models.product_labels import of_coco
+from whatsit.models.yolox import COCO_NAMES, Yolox
+from whatsit.rendering.product import make_products
+from whatsit.rendering.scene import make_scene
+from whatsit.vision.boxes import FloatArray
+
+Pixels = npt.NDArray[np.uint8]
+Arrays = dict[str, npt.NDArray[np.generic]]
+Run = Callable[[Arrays], Arrays]
+Pictures = Iterator[tuple[Pixels, FloatArray]]
+_LOWEST_SCORE = 0.01
+
+
+def detector_finder(run: Run, size: int = 416) -> Callable[[Pixels], Found]:
+    """The class-free stream of a detector with the server's contract; `run` is an ONNX runner's."""
+
+    def contract(images: Pixels) -> tuple[FloatArray, FloatArray, npt.NDArray[np.int32]]:
+        out = run({"images": images})
+        return out["boxes"].astype(np.float32), out["scores"].astype(np.float32), out["labels"].astype(np.int32)
+
+    return class_free(contract, size)
+
+
+def yolox_finder(run: Run) -> Callable[[Pixels], Found]:
+    """YOLOX-nano, class-free; scores from 0.01, NMS at 0.5. `run` is an ONNX runner's."""
+    network = Yolox(lambda images: next(iter(run({"images": images}).values())).astype(np.float32))
+
+    def find(pixels: Pixels) -> Found:
+        found = network.detect(pixels, min_score=_LOWEST_SCORE)
+        return found.boxes, found.scores
+
+    return find
+
+
+def coco_scenes(data: Path, held_out: frozenset[str]) -> Pictures:
+    """The scenes of coco128 that training leaves out.
+
+    Raises:
+        InvalidInput: `data` lacks one of them.
+    """
+    pictures = read_yolo(data / "coco128", [of_coco(name) for name in COCO_NAMES])
+    chosen = [picture for picture in pictures if picture.path.name in held_out]
+    if missing := held_out - {picture.path.name for picture in chosen}:
+        raise InvalidInput(f"{data / 'coco128'} lacks {min(missing)}, which the held-out list names: fetch it again.")
+    return opened(chosen)
+
+
+def shop_scenes(seed: int = 2, scenes: int = 100, products: int = 300) -> Pictures:
+    """Rendered scenes of 1 to 6 products of a shop that no training saw.
+
+    Raises:
+        InvalidInput: the seed is one of those that networks train on.
+    """
+    if seed >= 1000:
+        raise InvalidInput(f"Shop seed {seed} may have been trained on: measure on a seed below 1000.")
+    shop = make_products(products, seed)
+    for number in range(scenes):
+        rng = np.random.default_rng([seed, 31, number])
+        scene = make_scene(shop, rng, count=int(rng.integers(1, 7)))
+        yield scene.image, scene.boxes
+
+
+def compare(
+    finders: Mapping[str, Callable[[Pixels], Found]], pictures: Mapping[str, Callable[[], Pictures]]
+) -> dict[str, dict[str, DetectionScores]]:
+    """Score every detector on every set: set -> detector -> scores."""
+    return {
+        name: {finder: evaluate_detector(find, make()) for finder, find in finders.items()}
+        for name, make in pictures.items()
+    }

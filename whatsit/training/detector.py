@@ -1,0 +1,172 @@
+"""Training of the detector: what `fit` needs to know about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from rich.console import Console
+from torch import Tensor, nn
+
+from whatsit.evaluation.detection import class_free, evaluate_detector
+from whatsit.evaluation.labelled import LabelledPicture, opened
+from whatsit.models.backbone import STAGE_CHANNELS, MobileNetV2
+from whatsit.models.product_labels import PRODUCTS
+from whatsit.models.retinanet import DetectorForExport, RetinaNet
+from whatsit.training.canvas import Sample, distort, mosaic, single
+from whatsit.training.cutouts import Cutout, paste
+from whatsit.training.detection_loss import BoxTargets, detection_loss
+from whatsit.training.detector_data import load_detector_data
+from whatsit.training.detector_recipe import DetectorRecipe
+from whatsit.training.loop import Outcome, fit
+from whatsit.training.prefetch import prefetch
+
+Target = tuple[Tensor, Tensor, Tensor]
+Batch = tuple[Tensor, list[Target]]
+
+
+def build_detector(recipe: DetectorRecipe, weights: Path | None = None) -> RetinaNet:
+    """The network of a recipe.
+
+    Args:
+        recipe: width and depth.
+        weights: MobileNetV2 to start from; None where a checkpoint follows.
+    """
+    return RetinaNet(MobileNetV2(weights), STAGE_CHANNELS, len(PRODUCTS), recipe.channels, recipe.depth)
+
+
+class DetectorTask:
+    """RetinaNet with ATSS, quality focal loss and GIoU on composed pictures.
+
+    Args:
+        recipe: of the run.
+        network: to train.
+        sources: labelled pictures under the names that `recipe.shares` uses; a share without a source is left out.
+        cutouts: products to paste; none turns pasting off.
+        validation: sets of pictures whose class-free recall is measured; their mean is `recall`.
+    """
+
+    def __init__(
+        self,
+        recipe: DetectorRecipe,
+        network: RetinaNet,
+        sources: Mapping[str, Sequence[LabelledPicture]],
+        cutouts: Sequence[Cutout],
+        validation: Mapping[str, Sequence[LabelledPicture]],
+    ) -> None:
+        self.recipe = recipe
+        self.module: nn.Module = network
+        self.network = network
+        self.steps_per_epoch = recipe.steps_per_epoch
+        self.sources = {name: sources[name] for name, share in recipe.shares.items() if share > 0 and sources.get(name)}
+        weight = np.array([recipe.shares[name] for name in self.sources])
+        self.weights = weight / weight.sum()
+        self.cutouts = cutouts
+        self.validation = validation
+        network.backbone.freeze(recipe.frozen_blocks)  # type: ignore[operator]
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Backbone and the rest, each with its own rate; norms and biases do not decay."""
+        groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+        for name, parameter in self.network.named_parameters():
+            if parameter.requires_grad:
+                rate = self.recipe.backbone_rate if name.startswith("backbone.") else self.recipe.head_rate
+                groups.setdefault((rate, parameter.ndim > 1), []).append(parameter)
+        return [
+            {"params": parameters, "lr": rate, **({} if decays else {"weight_decay": 0.0})}
+            for (rate, decays), parameters in groups.items()
+        ]
+
+    def batches(self, epoch: int, start: int) -> Iterator[Batch]:
+        """Compose batches a few steps ahead of the network."""
+        return prefetch(lambda step: self._batch(epoch, step), start, self.steps_per_epoch)
+
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        """The sum of the parts of `detection_loss`."""
+        images, targets = batch
+        pixels = ((images.float() - 127.5) / 127.5).contiguous(memory_format=torch.channels_last)
+        output = self.network(pixels)
+        sizes = self.network.level_sizes(images.shape[-1])
+        parts = detection_loss(output, [BoxTargets(*target) for target in targets], [h * w for h, w in sizes])
+        total = torch.stack(list(parts.values())).sum()
+        return total, {name: float(value.detach()) for name, value in parts.items()}
+
+    def validate(self) -> dict[str, float]:
+        """Class-free recall of 20 boxes on each validation set, at the serving size."""
+        detector = DetectorForExport(self.network, self.recipe.canvas).eval()
+        device = next(self.network.parameters()).device
+
+        def run(images: np.ndarray[Any, np.dtype[np.uint8]]) -> tuple[Any, Any, Any]:
+            boxes, scores, labels = detector.to(device)(torch.from_numpy(images).to(device))
+            return boxes.cpu().numpy(), scores.cpu().numpy(), labels.cpu().numpy()
+
+        find = class_free(run, self.recipe.canvas)
+        recalls = {k: evaluate_detector(find, opened(pictures)).recall for k, pictures in self.validation.items()}
+        return {**{f"recall_{k}": v for k, v in recalls.items()}, "recall": float(np.mean(list(recalls.values())))}
+
+    def _batch(self, epoch: int, step: int) -> Batch:
+        rng = np.random.default_rng([self.recipe.seed, epoch, step])
+        size = int(rng.choice(self.recipe.sizes))
+        samples = [self._sample(size, rng) for _ in range(self.recipe.batch)]
+        images = torch.from_numpy(np.stack([sample.pixels for sample in samples]).transpose(0, 3, 1, 2).copy())
+        return images, [
+            (torch.from_numpy(sample.boxes), torch.from_numpy(sample.labels), torch.from_numpy(sample.doubtful))
+            for sample in samples
+        ]
+
+    def _sample(self, size: int, rng: np.random.Generator) -> Sample:
+        if rng.random() < self.recipe.mosaic:
+            return distort(mosaic([self._picture(rng) for _ in range(4)], size, rng), rng)
+        sample = single(self._picture(rng), size, rng)
+        if self.cutouts and rng.random() < self.recipe.pasted:
+            sample = paste(sample, self.cutouts, rng)
+        return distort(sample, rng)
+
+    def _picture(self, rng: np.random.Generator) -> LabelledPicture:
+        pictures = self.sources[str(rng.choice(list(self.sources), p=self.weights))]
+        return pictures[int(rng.integers(len(pictures)))]
+
+
+def train_detector(
+    recipe: DetectorRecipe,
+    data: Path,
+    weights: Path,
+    out: Path,
+    *,
+    held_out: frozenset[str] = frozenset(),
+    resume: bool = False,
+    max_minutes: float | None = None,
+    threads: int | None = None,
+    console: Console | None = None,
+) -> Outcome:
+    """Train the detector; `out/best.pt` then holds the network to build.
+
+    The first run labels the photos with the teacher and renders the shop scenes; `out/data` keeps both.
+
+    Args:
+        recipe: the recipe.
+        data: the folder that holds coco128, grocery_store, clothing_small and imagenet_sample.
+        weights: the folder that holds the ImageNet MobileNetV2 and the teacher yolox_nano.onnx.
+        out: the run's folder.
+        held_out: names of coco128 files that training never sees.
+        resume: go on with the run in `out`.
+        max_minutes: budget of training time, labelling and rendering not counted.
+        threads: CPU threads of torch; None for torch's own choice.
+        console: where progress goes.
+
+    Raises:
+        InvalidInput: data or weights are missing, or `out` does not fit `resume`.
+    """
+    cv2.setNumThreads(1)
+    if threads:
+        torch.set_num_threads(threads)
+    torch.manual_seed(recipe.seed)
+    console = console or Console(stderr=True)
+    content = load_detector_data(data, weights, held_out, out / "data", recipe, console)
+    network = build_detector(recipe, weights / "mobilenet_v2_1.0_224_float.onnx")
+    task = DetectorTask(recipe, network, content.sources, content.cutouts, content.validation)
+    return fit(task, recipe, out, resume=resume, max_minutes=max_minutes, console=console)

@@ -1,0 +1,1 @@
+"""Boxes and names for pictures that nobody has labelled."""
