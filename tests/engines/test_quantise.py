@@ -28,7 +28,10 @@ class TinyNet(nn.Module):
         self.expand = nn.Conv2d(16, 32, 1)
         self.depthwise = nn.Conv2d(32, 32, 3, padding=1, groups=32)
         self.project = nn.Conv2d(32, 16, 1)
-        self.head = nn.Linear(16, 8)
+        self.head = nn.Linear(16, 8, bias=False)
+        for layer in (self.stem, self.expand, self.depthwise, self.project):
+            nn.init.normal_(layer.weight, std=2 / layer.weight[0].numel() ** 0.5)
+            nn.init.zeros_(layer.bias)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         x = (images.float() - 127.5) / 127.5
@@ -61,20 +64,20 @@ def cosine(a: Path, b: Path, images: np.ndarray) -> float:
 def test_int8_answers_like_float(exported: Path, tmp_path: Path) -> None:
     target = tmp_path / "int8.onnx"
     layers = quantise_cpu(exported, target, [pictures(16, seed=1)], keep_float=["/head/*"])
-    assert len(layers) == 4
-    assert cosine(exported, target, pictures(32, seed=2)) > 0.99
+    assert len(layers) == 3  # the stem and the head stay in float
+    assert cosine(exported, target, pictures(32, seed=2)) > 0.995
     kinds = {node.op_type for node in onnx.load(target).graph.node}
-    assert {"QuantizeLinear", "Gemm"} <= kinds
+    assert {"QuantizeLinear", "MatMul"} <= kinds
     with OnnxRunner(target) as runner:
         assert str(runner.inputs[0]) == "images uint8[n,3,32,32]"
         assert runner.outputs[0].shape == (None, 8)
 
 
 def test_broken_calibration_shows(exported: Path, tmp_path: Path) -> None:
-    flat = np.full((4, 3, 32, 32), 127, np.uint8)
+    flat = np.full((4, 3, 32, 32), 120, np.uint8)
     target = tmp_path / "broken.onnx"
     quantise_cpu(exported, target, [flat], keep_float=["/head/*"])
-    assert cosine(exported, target, pictures(32, seed=2)) < 0.95
+    assert cosine(exported, target, pictures(32, seed=2)) < 0.99
 
 
 def test_same_inputs_same_bytes(exported: Path, tmp_path: Path) -> None:
@@ -106,3 +109,27 @@ def test_export_notices_a_network_that_differs(tmp_path: Path) -> None:
 
     with pytest.raises(WhatsitError, match="differs from torch"):
         export_onnx(Stateful(), tmp_path / "bad.onnx", 32, ["embedding"])
+
+
+def test_weights_do_not_saturate_on_any_cpu(tmp_path: Path) -> None:
+    """All-equal weights and full inputs are the worst case of 16-bit sums."""
+
+    class Worst(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.spread = nn.Conv2d(3, 8, 1)
+            self.sum = nn.Conv2d(8, 4, 1)
+            nn.init.constant_(self.spread.weight, 1 / 3)
+            nn.init.constant_(self.sum.weight, 1.0)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return self.sum(nn.functional.relu(self.spread(images.float()))).mean((2, 3))
+
+    source, target = tmp_path / "float.onnx", tmp_path / "int8.onnx"
+    export_onnx(Worst(), source, 8, ["out"])
+    images = np.full((2, 3, 8, 8), 255, np.uint8)
+    images[1] = 3
+    quantise_cpu(source, target, [images])
+    with OnnxRunner(source) as exact, OnnxRunner(target) as int8:
+        want, got = (runner.run({"images": images})["out"] for runner in (exact, int8))
+    np.testing.assert_allclose(got[0], want[0], rtol=0.02)

@@ -1,10 +1,10 @@
-"""INT8 for the CPU: ONNX Runtime's Q/DQ form with weights that cannot saturate on CPUs without VNNI."""
+"""INT8 for the CPU: ONNX Runtime's Q/DQ form, exact on CPUs with and without VNNI."""
 
 from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
+from onnx import numpy_helper
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -22,9 +23,13 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from whatsit_client.errors import InvalidInput
 
+from whatsit.engines.bias_correction import correct_biases
+from whatsit.engines.channel_scales import channel_scales
+
 _WITH_WEIGHTS = {"Conv", "Gemm", "MatMul"}
 _ACTIVATIONS = {"Clip", "Relu"}
 _BETWEEN = {"Add", "Concat", "MaxPool", "Resize"}
+_CORRECTION_BATCHES = 8
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime ships no types
@@ -43,12 +48,25 @@ def quantise_cpu(
     *,
     keep_float: Sequence[str] = (),
     method: str = "minmax",
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[str]:
     """Quantise a float ONNX file that `export_onnx` wrote.
 
-    Activations are asymmetric uint8 per tensor, weights symmetric int8 per channel. Without VNNI a CPU adds two
-    uint8 x int8 products in 16 bits and saturates; so dense convolutions get 7-bit weights. Depthwise ones are
-    computed another way, do not saturate and suffer most from coarse weights: they keep 8 bits.
+    Activations are asymmetric uint8 per tensor, weights symmetric int8 per channel, biases int32 and corrected so that
+    every channel keeps its mean. Measured on MobileNetV2 (224 px, 200 photos, a Xeon with AVX-512 and no VNNI, one
+    thread; cosine of the 1280 pooled features to the float network's, CPU time a picture; float 11.3 ms):
+
+    | weights | cosine | ms |
+    | --- | --- | --- |
+    | full int8 range (saturates) | 0.931 | 9.7 |
+    | `reduce_range` (7 bits) | 0.906 | 9.8 |
+    | uint8 | 0.979 | 16.1 |
+    | `reduce_range`, 8 bits in depthwise layers | 0.966 | 9.7 |
+    | 8 bits, `channel_scales` where sums could saturate | 0.988 | 9.7 |
+    | the same and `correct_biases` (this function) | 0.996 | 9.7 |
+
+    The first convolution (three input channels) stays in float, which is a millisecond faster there: its short
+    reduction does not suit integer kernels. Depthwise layers are computed another way and cannot saturate.
 
     Args:
         source: float ONNX file with the input `images` uint8 [n,3,H,W].
@@ -56,6 +74,7 @@ def quantise_cpu(
         calibration: batches of real inputs, uint8 [b,3,H,W]; 64 to 256 images in all are enough.
         keep_float: patterns (fnmatch) of node names that stay in float, such as "/head/*".
         method: how activation ranges are found: "minmax", "percentile" or "entropy".
+        progress: called with the number of layers whose biases are corrected, and their total.
 
     Returns:
         Names of the quantised nodes that hold weights.
@@ -89,8 +108,13 @@ def quantise_cpu(
                 op_types_to_quantize=sorted({node.op_type for node in chosen}),
                 nodes_to_quantize=[node.name for node in chosen],
                 calibrate_method=_METHODS[method],
-                extra_options={"TensorQuantOverrides": _weight_overrides(weighted)},
+                extra_options={"TensorQuantOverrides": _weight_overrides(model.graph, weighted)},
             )
+    quantised = onnx.load(target)
+    layers = [node.name for node in weighted if node.op_type == "Conv"]
+    correct_biases(model, quantised, layers, batches[:_CORRECTION_BATCHES], progress)
+    quantised.producer_name, quantised.producer_version = "whatsit", ""
+    onnx.save(quantised, target)
     return [node.name for node in weighted]
 
 
@@ -112,7 +136,8 @@ def select_nodes(graph: onnx.GraphProto, keep_float: Sequence[str]) -> list[onnx
             raise InvalidInput(f"keep_float pattern {pattern!r} matches no node of the network; see its node names.")
     constants = {tensor.name for tensor in graph.initializer}
     free = [node for node in graph.node if not any(fnmatchcase(node.name, pattern) for pattern in keep_float)]
-    weighted = [n for n in free if n.op_type in _WITH_WEIGHTS and n.input[1] in constants]
+    shapes = {tensor.name: tensor.dims for tensor in graph.initializer}
+    weighted = [n for n in free if n.op_type in _WITH_WEIGHTS and n.input[1] in shapes and not _is_stem(n, shapes)]
     after = _reach(graph.node, weighted)
     before = _reach(reversed(graph.node), weighted, backwards=True)
     taken = {node.name for node in weighted}
@@ -142,12 +167,34 @@ def _reach(nodes: Iterable[onnx.NodeProto], seeds: Sequence[onnx.NodeProto], bac
     return names
 
 
-def _weight_overrides(weighted: Sequence[onnx.NodeProto]) -> dict[str, list[dict[str, Any]]]:
-    depthwise = [node for node in weighted if _group(node) > 1]
-    return {
-        node.input[1]: [{"quant_type": QuantType.QInt8, "reduce_range": False, "symmetric": True, "axis": 0}]
-        for node in depthwise
-    }
+def _weight_overrides(graph: onnx.GraphProto, weighted: Sequence[onnx.NodeProto]) -> dict[str, list[dict[str, Any]]]:
+    """Full range for depthwise weights, non-saturating scales for dense convolutions; the rest keeps 7 bits."""
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    overrides: dict[str, list[dict[str, Any]]] = {}
+    for node in weighted:
+        if node.op_type != "Conv":
+            continue
+        if _group(node) > 1:
+            overrides[node.input[1]] = [
+                {"quant_type": QuantType.QInt8, "reduce_range": False, "symmetric": True, "axis": 0}
+            ]
+        else:
+            scales = channel_scales(numpy_helper.to_array(tensors[node.input[1]]))
+            rows: list[dict[str, Any]] = [
+                {
+                    "quant_type": QuantType.QInt8,
+                    "scale": np.array(scale, np.float32),
+                    "zero_point": np.array(0, np.int8),
+                }
+                for scale in scales
+            ]
+            rows[0]["axis"] = 0
+            overrides[node.input[1]] = rows
+    return overrides
+
+
+def _is_stem(node: onnx.NodeProto, shapes: Mapping[str, Sequence[int]]) -> bool:
+    return bool(node.op_type == "Conv" and _group(node) == 1 and shapes[node.input[1]][1] == 3)
 
 
 def _group(node: onnx.NodeProto) -> int:
