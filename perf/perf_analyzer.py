@@ -29,6 +29,7 @@ from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
 HERE = Path(__file__).resolve().parent
 PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 MOST_PICTURES = 64
+DEMO_PRODUCTS, DEMO_SCENES = 300, 12  # as `whatsit demo` has them
 WARM_UP = 16  # requests before each measurement, not counted
 
 
@@ -46,17 +47,20 @@ def main(
 ) -> None:
     """Load `identify` with perf_analyzer and print the composing models' table."""
     console = Console()
+    numbers = _numbers(concurrency)
     tool = find_perf_analyzer()
     demo = HERE.parent / "demo"
+    if (photos is None) or (url is None and catalogue is None):
+        _stage(demo, console)
     pictures = _pictures(photos or demo / "scenes")
-    with _server(url, catalogue or demo / "catalogue") as address, tempfile.TemporaryDirectory() as folder:
+    with _server(url, catalogue or demo / "catalogue", console) as address, tempfile.TemporaryDirectory() as folder:
         data = Path(folder, "pictures.json")
         _write_input(pictures, data)
         loads = []
-        for number in _numbers(concurrency):
+        for number in numbers:
             _run(tool, model, address, data, number, WARM_UP, limit)
             loads.append(_run(tool, model, address, data, number, requests, limit))
-            console.print(_table(model, loads[-1]))
+            console.print(_headline(model, loads[-1]), _table(model, loads[-1]), sep="\n", soft_wrap=True)
     _write_results(
         out, Setting.of_this_machine(f"perf_analyzer {tool.version()}"), model, len(pictures), requests, loads
     )
@@ -67,22 +71,33 @@ def _pictures(folder: Path) -> list[Path]:
     """At most `MOST_PICTURES` of a folder, spread evenly over its names."""
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
     if not found:
-        raise InvalidInput(f"There are no pictures in {folder}: run `make demo` first or give --photos DIR.")
+        raise InvalidInput(f"There are no pictures in {folder}: give a folder with JPEG, PNG or WebP files.")
     step = max(1, len(found) / MOST_PICTURES)
     return [found[int(place * step)] for place in range(min(len(found), MOST_PICTURES))]
 
 
+def _stage(demo: Path, console: Console) -> None:
+    """The shop, scenes and catalogue of `whatsit demo`; what is there already is kept."""
+    from whatsit.serving.demo.prepare import stage_shop
+    from whatsit.serving.ingestion import index_source
+
+    with console.status("Preparing the demo's shop and catalogue …"):
+        stage = stage_shop(demo, DEMO_PRODUCTS, DEMO_SCENES)
+        index_source(stage.catalogue, stage.source)
+
+
 @contextlib.contextmanager
-def _server(url: str | None, catalogue: Path) -> Iterator[str]:
+def _server(url: str | None, catalogue: Path, console: Console) -> Iterator[str]:
     """The given address, or that of a server of our own on free ports of the loopback address."""
     if url is not None:
         yield url.removeprefix("grpc://")
         return
     from whatsit.serving.launcher import Ports, Server
 
-    if not catalogue.is_dir():
-        raise InvalidInput(f"There is no catalogue in {catalogue}: run `make demo` first or give --catalogue or --url.")
-    with Server(catalogue, ports=Ports(0, 0, 0)) as server:
+    server = Server(catalogue, ports=Ports(0, 0, 0))
+    with console.status("Starting Triton …"):
+        server.start()
+    with server:
         yield server.grpc_url
 
 
@@ -126,12 +141,13 @@ def _run(
     return load
 
 
-def _table(model: str, load: Load) -> Table:
+def _headline(model: str, load: Load) -> str:
     latency = ", ".join(f"p{percent} {time:.1f}" for percent, time in load.percentiles.items())
-    table = Table(
-        title=f"{model} at concurrency {load.concurrency}: {load.rate:.1f} images/s, latency in ms {latency}",
-        title_justify="left",
-    )
+    return f"\n{model} at concurrency {load.concurrency}: {load.rate:.1f} images/s, latency in ms {latency}"
+
+
+def _table(model: str, load: Load) -> Table:
+    table = Table()
     for name in ("Model", "Inferences", "Executions", "Queue ms", "Compute ms"):
         table.add_column(name, justify="left" if name == "Model" else "right")
     for part in load.models:
