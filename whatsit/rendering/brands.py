@@ -21,7 +21,10 @@ _TAILS = (
 )  # fmt: skip
 _SECOND = ("& Sons", "Farm", "Hill", "Bros", "House", "Valley", "Mill", "Works")
 # Combinations that are, or sound like, names in use.
-_TAKEN = {"Solo", "Lindell", "Lindo", "Velo", "Veloby", "Nimo", "Okeo", "Lumo", "Lumimo", "Hespora", "Fenda", "Pello"}
+_TAKEN = {
+    "Elmo", "Fenda", "Hespora", "Ildo", "Lindby", "Lindell", "Lindo", "Lindora", "Lumimo", "Lumo", "Nimo", "Nordell",
+    "Nordisk", "Okeo", "Pello", "Solander", "Solimo", "Solo", "Solora", "Velo", "Veloby", "Velora", "Zello", "Zellava",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class Pose:
         if view == 0:
             return cls(float(rng.uniform(-18, 18)), float(rng.uniform(5, 10)), 0.0, float(rng.uniform(-0.7, 0.7)))
         yaw = float(np.clip(rng.normal(0, 18), -42, 42))
-        return cls(yaw, float(rng.uniform(2, 20)), float(rng.normal(0, 3)), float(rng.uniform(-1, 1)))
+        return cls(yaw, float(rng.uniform(2, 20)), float(rng.normal(0, 1.2)), float(rng.uniform(-1, 1)))
 
 
 def project(points: NDArray[np.float64], pose: Pose, distance: float = 4.5) -> NDArray[np.float64]:
