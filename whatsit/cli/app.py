@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import typer
+
+from whatsit.cli import build, catalogue, demo, evaluate, identify, serve, train
 
 app = typer.Typer(
     name="whatsit",
@@ -13,10 +13,8 @@ app = typer.Typer(
     help="Point a camera at a thing, make one call, get back what it is and where it stands in your catalogue.",
 )
 
-# A file of this package either offers `app` (a noun with verbs) or `register(app)` (single commands).
-for _noun in ("catalogue", "train", "evaluate"):
-    if importlib.util.find_spec(f"whatsit.cli.{_noun}"):
-        app.add_typer(importlib.import_module(f"whatsit.cli.{_noun}").app, name=_noun)
-for _verb in ("serve", "identify", "demo", "build"):
-    if importlib.util.find_spec(f"whatsit.cli.{_verb}"):
-        importlib.import_module(f"whatsit.cli.{_verb}").register(app)
+for _verb in (demo, serve, identify, build):
+    _verb.register(app)
+app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(train.app, name="train")
+app.add_typer(evaluate.app, name="evaluate")
