@@ -74,9 +74,10 @@ def render(body: Turned, size: int, pose: Pose) -> Pixels:
         np.uint8, copy=False
     )
     colour = _shine(colour, u, bulge, body, pose)
-    on_top = (t < 0) & (y > -bulge * radius * tip)
     if tip > 0.01:
-        _cover(colour, on_top, x, y, body, float(points[0, 1]), tip)
+        rows = slice(0, int(2 * top * tall) + 4)  # no further down does the top reach
+        on_top = (t[rows] < 0) & (y[rows] > -bulge[rows] * radius[rows] * tip)
+        _cover(colour[rows], on_top, x, y[rows], body, float(points[0, 1]), tip)
     alpha = np.clip((1.0 - np.abs(u)) * radius * tall + 0.5, 0, 1)
     edge_top, edge_bottom = (y + bulge * radius * tip) * tall, (1.0 - t) * tall
     alpha = alpha * np.clip(edge_top + 0.5, 0, 1) * np.clip(edge_bottom + 0.5, 0, 1)
@@ -132,7 +133,7 @@ def _wrap(design: Design, size: int, radius: float, t1: float, t2: float, ground
     front = artwork.front(design, wide, y2 - y1).pixels
     side = artwork.side(design, wide // 2, y2 - y1).pixels
     left = (around - wide) // 2
-    canvas.pixels[y1:y2] = design.ground
+    canvas.rows(y1, y2, design.ground)
     canvas.pixels[y1:y2, left : left + wide] = front
     canvas.pixels[y1:y2, left + wide : left + wide + side.shape[1]] = side[:, : around - left - wide]
     canvas.pixels[y1:y2, max(0, left - side.shape[1]) : left] = side[:, -left:]
@@ -141,7 +142,7 @@ def _wrap(design: Design, size: int, radius: float, t1: float, t2: float, ground
 
 def _ridges(canvas: Canvas, t1: float, t2: float, colour: Colour, ribbed: bool = True) -> None:
     y1, y2 = int(t1 * canvas.height), int(t2 * canvas.height)
-    canvas.pixels[y1:y2] = colour
+    canvas.rows(y1, y2, colour)
     if ribbed:
         canvas.pixels[y1 + 1 : y2, ::5] = mix(colour, _BLACK, 0.25)
         canvas.pixels[y1 + 1 : y2, 1::5] = mix(colour, _WHITE, 0.15)
@@ -161,7 +162,7 @@ def tin(design: Design, size: int, pose: Pose) -> Pixels:
     canvas = _wrap(design, size, r, 0.06, 0.94, (196, 198, 202))
     for t in (0.02, 0.96):
         y = int(t * canvas.height)
-        canvas.pixels[y : y + 3] = (150, 152, 158)
+        canvas.rows(y, y + 3, (150, 152, 158))
     profile = ((0.0, r), (0.04, r), (0.06, r * 0.975), (0.94, r * 0.975), (0.96, r), (1.0, r))
     return render(Turned(profile, canvas.pixels, (186, 189, 194), (226, 228, 232), 0.4, True), size, pose)
 
@@ -174,7 +175,7 @@ def jar(design: Design, size: int, pose: Pose) -> Pixels:
     colour = [design.brand.base, (205, 170, 80), _WHITE, (60, 60, 66)][rng.integers(4)]
     _ridges(canvas, 0.0, lid, colour)
     y = int(lid * canvas.height)
-    canvas.pixels[y : y + int(0.04 * canvas.height)] = mix(design.colour, _WHITE, 0.55)
+    canvas.rows(y, y + int(0.04 * canvas.height), mix(design.colour, _WHITE, 0.55))
     neck = r * rng.uniform(0.78, 0.92)
     profile = ((0.0, neck), (lid, neck), (lid + 0.02, neck * 0.95), (lid + 0.1, r), (0.94, r), (1.0, r * 0.9))
     return render(Turned(profile, canvas.pixels, mix(colour, _WHITE, 0.12), colour, 0.5), size, pose)
@@ -188,7 +189,7 @@ def bottle(design: Design, size: int, pose: Pose) -> Pixels:
     glass = mix(design.colour, _WHITE, 0.25) if kind < 0.55 else ((58, 84, 52) if kind < 0.8 else (96, 54, 28))
     canvas = _wrap(design, size, r, shoulder + 0.08, rng.uniform(0.84, 0.92), glass)
     y = int(0.17 * canvas.height)
-    canvas.pixels[:y] = mix(glass, _WHITE, 0.45)
+    canvas.rows(0, y, mix(glass, _WHITE, 0.45))
     cap = design.brand.accent if rng.random() < 0.6 else design.brand.base
     _ridges(canvas, 0.0, 0.07, cap)
     neck = r * rng.uniform(0.33, 0.44)
@@ -263,18 +264,15 @@ def mug(design: Design, size: int, pose: Pose) -> Pixels:
 def _with_handle(body: Pixels, colour: Colour, side: int, rng: np.random.Generator) -> Pixels:
     h, w = body.shape[:2]
     reach = int(h * rng.uniform(0.26, 0.34))
-    wide = np.zeros((h, w + 2 * reach, 4), np.uint8)
-    wide[..., :3] = colour
+    broad = w + 2 * reach
     x = reach + w * 0.94 if side > 0 else reach + w * 0.06
-    ring, axes = np.zeros((h, w + 2 * reach), np.uint8), (int(reach * 0.75), int(h * 0.27))
-    cv2.ellipse(ring, (int(x), int(h * 0.52)), axes, 0, 0, 360, (255,), max(3, int(h * 0.085)), cv2.LINE_AA)
-    shine = np.zeros_like(ring)
-    cv2.ellipse(shine, (int(x), int(h * 0.51)), axes, 0, 0, 360, (255,), max(1, int(h * 0.025)), cv2.LINE_AA)
-    lit = np.array(mix(colour, _BLACK, 0.22), np.float32) + shine[..., None] * np.float32(0.2)
-    wide[..., :3] = np.clip(lit, 0, 255)
-    wide[..., 3] = ring
-    inner = wide[:, reach : reach + w]
-    cover = body[..., 3:].astype(np.float32) / 255
-    inner[..., :3] = inner[..., :3] * (1 - cover) + body[..., :3] * cover
-    inner[..., 3] = np.maximum(inner[..., 3], body[..., 3])
-    return wide
+    under = Canvas(broad, h, mix(colour, _BLACK, 0.22))
+    alpha, axes = np.zeros((h, broad), np.uint8), (int(reach * 0.75), int(h * 0.27))
+    cv2.ellipse(alpha, (int(x), int(h * 0.52)), axes, 0, 0, 360, (255,), max(3, int(h * 0.085)), cv2.LINE_AA)
+    shine, thin = mix(colour, _WHITE, 0.2), max(1, int(h * 0.025))
+    cv2.ellipse(under.pixels, (int(x), int(h * 0.51)), axes, 0, 0, 360, shine, thin, cv2.LINE_AA)
+    inner = under.pixels[:, reach : reach + w]
+    cover = body[..., 3].astype(np.float32) / 255
+    inner[:] = cv2.blendLinear(np.ascontiguousarray(body[..., :3]), np.ascontiguousarray(inner), cover, 1 - cover)
+    alpha[:, reach : reach + w] = np.maximum(alpha[:, reach : reach + w], body[..., 3])
+    return stack_alpha(under.pixels, alpha)
