@@ -1,0 +1,73 @@
+"""The model card: what a network is, where it comes from and what was measured, with the hashes of its files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from whatsit.engines.recipe import CardText, EngineRecipe
+from whatsit.engines.runner import OnnxRunner, file_fingerprint
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What the build knows.
+
+    Args:
+        engine: e.g. "classifier".
+        files: ONNX files by what they are, e.g. {"INT8, CPU": path}; the first is the shipped one.
+        recipe: the `engine:` section.
+        training: the training recipe that the checkpoint carries.
+        metrics: the validation row of the checkpoint, if it carries one.
+        parity: figures of `whatsit.engines.parity.compare`.
+    """
+
+    engine: str
+    files: Mapping[str, Path]
+    recipe: EngineRecipe
+    training: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    parity: Mapping[str, float]
+
+
+def write_card(path: Path, facts: CardFacts, text: CardText) -> None:
+    """Write the card as Markdown; the same facts give the same bytes."""
+    shipped = next(iter(facts.files.values()))
+    with OnnxRunner(shipped) as runner:
+        tensors = [f"- in: `{spec}`" for spec in runner.inputs] + [f"- out: `{spec}`" for spec in runner.outputs]
+    parts = [f"# The {facts.engine}", text.summary.strip()]
+    parts += ["## Tensors", "\n".join(tensors)]
+    rows = [
+        f"| {kind} | {path.name} | {path.stat().st_size / 1e6:.2f} MB | `{file_fingerprint(path)}` |"
+        for kind, path in facts.files.items()
+    ]
+    parts += ["## Files", _table(("what", "file", "size", "SHA-256"), rows)]
+    for title, lines in (("Origin", text.origin), ("Data", text.data), ("Measured", text.measured)):
+        parts += _list(title, lines)
+    parity = [f"| {name} | {value:.4f} | {_least(facts.recipe, name)} |" for name, value in facts.parity.items()]
+    note = f"INT8 against float on {facts.recipe.calibration.checks} pictures that did not calibrate."
+    parts += ["## Parity", note, _table(("figure", "value", "least"), parity)]
+    if facts.metrics:
+        metrics = [f"| {name} | {value:.4g} |" for name, value in facts.metrics.items()]
+        parts += ["## Training's last validation (float)", _table(("figure", "value"), metrics)]
+    parts += _list("Limits", text.limits)
+    parts += ["## Again", "```\n" + "\n".join(text.commands) + "\n```"] if text.commands else []
+    libraries = ", ".join(f"{name} {version(name).split('+')[0]}" for name in ("torch", "onnx", "onnxruntime", "numpy"))
+    settings = ", ".join(f"{name} {value}" for name, value in facts.training.items())
+    parts += ["## Built with", f"{libraries}.", f"Training recipe: {settings}."]
+    path.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
+
+
+def _table(head: Sequence[str], rows: Sequence[str]) -> str:
+    return "\n".join([f"| {' | '.join(head)} |", "|" + " --- |" * len(head), *rows])
+
+
+def _list(title: str, lines: Sequence[str]) -> list[str]:
+    return [f"## {title}", "\n".join(f"- {line}" for line in lines)] if lines else []
+
+
+def _least(recipe: EngineRecipe, name: str) -> str:
+    return f"{recipe.tolerances[name]:g}" if name in recipe.tolerances else ""

@@ -1,0 +1,77 @@
+"""What a recipe file may say about building an engine: the `engine:` and `card:` sections of `build/<engine>.yaml`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from whatsit_client.errors import InvalidInput
+
+
+class CardText(BaseModel):
+    """What only a person can say in the model card; hashes and figures are added by the build."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    summary: str = ""
+    origin: list[str] = Field(default=[], description="Starting weights and teachers, with their licences.")
+    data: list[str] = Field(default=[], description="Training data, with their licences; what was kept out.")
+    commands: list[str] = Field(default=[], description="What trains, builds and evaluates it again.")
+    measured: list[str] = Field(default=[], description="Figures of the shipped file: data, split, command.")
+    limits: list[str] = Field(default=[], description="What it does not do well.")
+
+
+class Calibration(BaseModel):
+    """Real pictures that set the ranges of the activations; others of the same folders check the result."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pictures: list[str] = Field(
+        min_length=1, description="Glob patterns under the data folder; never a split that is reported on."
+    )
+    count: int = Field(96, ge=8, description="Pictures that calibrate, spread evenly over each pattern's files.")
+    checks: int = Field(64, ge=8, description="Other pictures on which INT8 and float are compared.")
+    method: Literal["minmax", "percentile", "entropy"] = "minmax"
+
+
+class EngineRecipe(BaseModel):
+    """The `engine:` section: how the trained network becomes the file that serves."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    keep_float: list[str] = Field(default=[], description="Patterns of node names that stay in float.")
+    calibration: Calibration
+    tolerances: dict[str, float] = Field(
+        default={}, description="Least value of each parity figure, e.g. embedding.cosine: 0.98; the build fails below."
+    )
+
+
+class BuildRecipe(BaseModel):
+    """The sections of a recipe file that `whatsit build` reads."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    engine: EngineRecipe
+    card: CardText = CardText()
+
+
+def read_build_recipe(path: Path) -> BuildRecipe:
+    """Read the `engine:` and `card:` sections of a recipe file.
+
+    Raises:
+        InvalidInput: no such file, no YAML, or the first field that is missing or does not fit.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInput(f"The recipe {path} cannot be read: pass --recipe with one of build/*.yaml.") from error
+    except yaml.YAMLError as error:
+        raise InvalidInput(f"The recipe {path} is not YAML: correct its indentation or quotes.") from error
+    try:
+        return BuildRecipe.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "engine"
+        raise InvalidInput(f"The recipe {path} does not fit at {field}: {first['msg'].lower()}.") from error
