@@ -8,7 +8,8 @@ says what is special about it:
 - `<!-- readme: skip REASON -->`: not run, for the reason given.
 
 The folder holds what `make demo` leaves there: a (small) shop and scenes. `make` itself runs as `make --dry-run`, which
-proves that the target exists without setting up an environment inside a test.
+proves that the target exists without setting up an environment inside a test, and `curl` as `curl --fail`, so that a
+refusal is a failure.
 """
 
 from __future__ import annotations
@@ -29,8 +30,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 _FENCE = re.compile(r"^```(\w*)\s*$")
 _DIRECTIVE = re.compile(r"^<!-- readme: (\w+) ?(.*?) ?-->$")
-_PRELUDE = 'set -e -o pipefail\nmake() { command make --dry-run --directory "$README_ROOT" "$@"; }\n'
-_READY_SECONDS = 180
+_PRELUDE = """set -e -o pipefail
+make() { command make --dry-run --directory "$README_ROOT" "$@"; }
+curl() { command curl --fail --silent --show-error "$@"; }
+"""
+_READY_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,7 @@ def _run(command: list[str], ground: Ground) -> None:
 def _start(block: Block, ground: Ground) -> None:
     """Start the block's server on free ports and wait until it says where it listens."""
     pytest.importorskip("pytriton", reason="the wheel nvidia-pytriton, which carries Triton, is not installed")
-    command = f"exec {block.text} --http-port 0 --grpc-port 0 --metrics-port 0"
+    command = f"exec {block.text} --http-port 0 --grpc-port 0 --metrics-port 0 --ready-timeout {_READY_SECONDS}"
     server = ground.server = subprocess.Popen(
         ["bash", "-c", command],
         cwd=ground.folder,

@@ -105,7 +105,7 @@ def write_scenes(
     known = {row["image"]: row for row in json.loads(table.read_text())} if table.exists() else {}
     truth = []
     for k in range(count):
-        name = f"scene-{k:04d}.jpg"
+        name = f"scene-{k:03d}.jpg"
         if name not in known or not (folder / name).exists():
             rng = np.random.default_rng([seed, 17, k])
             scene = make_scene(products, rng, count=int(rng.integers(2, 5)))
