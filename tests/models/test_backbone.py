@@ -41,6 +41,20 @@ def test_freeze_holds_the_stem_and_the_first_blocks() -> None:
     assert all(p.requires_grad for p in network.parameters())
 
 
+def test_frozen_layers_give_the_same_in_training_as_in_evaluation() -> None:
+    torch.manual_seed(0)
+    network, images = MobileNetV2(), torch.rand(5, 3, 64, 64)
+    network.freeze(5)
+    trained, trained_maps = network.train()(images), network.train().stages(images)
+    with torch.no_grad():
+        torch.testing.assert_close(trained, network.eval()(images))
+        for stride, features in network.stages(images).items():
+            torch.testing.assert_close(trained_maps[stride], features)
+    trained.sum().backward()
+    assert network.layers[6].layers[0][0].weight.grad is not None
+    assert network.layers[5].layers[0][0].weight.grad is None
+
+
 def test_missing_or_foreign_weights_are_refused_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="--weights"):
         MobileNetV2(tmp_path / "nowhere.onnx")

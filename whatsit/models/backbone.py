@@ -84,8 +84,15 @@ class MobileNetV2(nn.Module):
             self._load(weights)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the final feature map, f32 [n, 1280, h / 32, w / 32]; its mean over h, w is the classic embedding."""
-        for layer in self.layers:
+        """Return the final feature map, f32 [n, 1280, h / 32, w / 32]; its mean over h, w is the classic embedding.
+
+        As in `stages`, training on a CPU takes few pictures at a time through the frozen layers.
+        """
+        start = self._frozen if self.training and x.device.type == "cpu" else 0
+        if start:
+            with torch.no_grad():
+                x = torch.cat([self._walk(part, 0, start)[0] for part in torch.split(x, 4)])
+        for layer in self.layers[start:]:
             x = layer(x)
         return x
 
