@@ -90,7 +90,7 @@ def _identify(console: Console, stage: Stage) -> list[Result]:
     from whatsit.serving.launcher import Ports, Server
 
     results: list[Result] = []
-    server = Server(stage.catalogue, ports=Ports(0, 0, 0))
+    server = Server(stage.catalogue, ports=Ports(0, 0, 0), ready_timeout=300.0)
     try:
         with console.status("Starting Triton …") as status:
             server.start(lambda waited: status.update(f"Starting Triton … {waited:.0f} s"))
