@@ -27,7 +27,7 @@ FLOORS = {
     "vision": 1,
 }
 # Besides training/ and models/, only these know torch.
-TORCH_FILES = {"engines/export.py", "engines/build.py"}
+TORCH_FILES = {"engines/export.py", "engines/networks.py", "engines/build.py"}
 
 
 def imports(path: Path) -> set[str]:

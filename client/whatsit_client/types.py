@@ -95,7 +95,7 @@ class Region:
     Args:
         box: x1, y1, x2, y2 in pixels of the upright picture.
         score: how sure the detector is, 0..1 (1 for the whole picture and for a caller's own box).
-        label: the detector's class, "image" for the whole picture, "box" for a caller's own box.
+        label: the detector's class, "image" for the whole picture, "caller" for a caller's own box.
         matches: best first.
     """
 

@@ -25,7 +25,7 @@ def serve(
     repository: Annotated[
         Path | None, typer.Option(help="Folder with model_repository/ and ensembles/ instead of Whatsit's own.")
     ] = None,
-    ready_timeout: Annotated[float, typer.Option(help="Seconds to wait until every model is ready.")] = 120.0,
+    ready_timeout: Annotated[float, typer.Option(help="Seconds to wait until every model is ready.")] = 300.0,
 ) -> None:
     """Start Triton on a published catalogue and serve until Ctrl-C."""
     import signal

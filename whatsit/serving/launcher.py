@@ -63,7 +63,7 @@ class Server:
         host: str = "127.0.0.1",
         ports: Ports | None = None,
         config_name: str | None = None,
-        ready_timeout: float = 120.0,
+        ready_timeout: float = 300.0,
         arguments: tuple[str, ...] = (),
     ) -> None:
         self.catalogue = catalogue.resolve()

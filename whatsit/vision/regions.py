@@ -11,7 +11,7 @@ import numpy.typing as npt
 from whatsit.vision.boxes import FloatArray, area, iou, nms
 
 WHOLE_IMAGE = "image"
-USER_BOX = "box"
+USER_BOX = "caller"
 
 
 @dataclass(frozen=True)

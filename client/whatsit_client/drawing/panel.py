@@ -125,7 +125,7 @@ def _draw_card(canvas: Image.Image, left: int, top: int, card: Card, style: Styl
 
 
 def _name(region: Region) -> str:
-    named = {"image": "whole picture", "box": "your box"}
+    named = {"image": "whole picture", "caller": "your box"}
     return named.get(region.label) or f"{region.label} {region.score:.0%}"
 
 
