@@ -158,3 +158,65 @@ def detector(
             figures = (score.recall, score.recall_big, score.ap50)
             table.add_row(name, finder, str(score.boxes), *(f"{100 * f:.1f}" for f in figures))
     Console().print(table)
+
+
+@app.command(epilog="Example: whatsit evaluate classifier --model model_repository/classifier/1/model.onnx")
+def classifier(
+    model: Annotated[Path, typer.Option(help="The ONNX file that takes the classifier's place.")] = Path(
+        "model_repository/classifier/1/model.onnx"
+    ),
+    data: Data = Path("../shared/data"),
+    weights: Weights = Path("../shared/weights"),
+    drawn: Annotated[Path, typer.Option(help="Where drawn pictures are kept.")] = Path(
+        "build/runs/evaluate-classifier"
+    ),
+    threads: Threads = 1,
+    json_: AsJson = False,
+) -> None:
+    """The gate (is there something to look up?), the source and the tags, on pictures that training never saw.
+
+    The frozen ImageNet network, its classes summed into tags and intents, stands beside it.
+    """
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from whatsit.engines.runner import OnnxRunner
+    from whatsit.evaluation import classifier_sets as report
+
+    with Console(stderr=True).status("composing and classifying"):
+        sets = report.judged_sets(data, drawn)
+        with OnnxRunner(model, threads) as own, OnnxRunner(weights / FROZEN, threads) as frozen:
+            figures, teacher = report.judge_beside(own.run, frozen.run, sets)
+    if json_:
+        typer.echo(json.dumps({"classifier": figures, "frozen": teacher}, indent=1))
+        return
+    table = Table(title=f"{model} ({model.stat().st_size / 1e6:.1f} MB); the frozen ImageNet network in brackets")
+    columns = {
+        "false other": "false_other",
+        "other kept": "other_kept",
+        "intent": "intent_accuracy",
+        "source": "source",
+    }
+    columns |= {"tag": "tag", "tag top 5": "tag_top5", "topic": "topic"}
+    for column in ("pictures", "number", *columns):
+        table.add_column(column, justify="left" if column == "pictures" else "right")
+    for judged in sets:
+        own_row, other = figures[judged.name], teacher[judged.name]
+        cells = [_beside(own_row[key], other[key], key != "source") for key in columns.values()]
+        table.add_row(judged.name, f"{own_row['pictures']:.0f}", *cells)
+    Console().print(table)
+    typer.echo(
+        f"Gate: AUC {figures['gate']['auc']:.4f} ({teacher['gate']['auc']:.4f}), false accepts at 95 % coverage "
+        f"{figures['gate']['false_accepts_95']:.1%} ({teacher['gate']['false_accepts_95']:.1%}): goods in the grocery "
+        "and clothing photos against held-out ImageNet photos without goods."
+    )
+    typer.echo(
+        f"Best tag as the frozen network's on held-out ImageNet photos: {figures['teacher']['tag_agreement']:.1%}."
+    )
+
+
+def _beside(own: float, other: float, both: bool = True) -> str:
+    shown = "-" if own != own else f"{100 * own:.1f}"
+    return f"{shown} ({100 * other:.1f})" if both and other == other else shown

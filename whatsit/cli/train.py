@@ -88,3 +88,36 @@ def detector(
         threads=threads,
     )
     ended(outcome.finished, out, "detector")
+
+
+@app.command(
+    epilog="Example: whatsit train classifier --data ../shared/data --weights ../shared/weights --max-minutes 30"
+)
+def classifier(
+    recipe: Annotated[Path, typer.Option(help="What to train and how.")] = Path("build/classifier.yaml"),
+    data: Data = Path("../shared/data"),
+    weights: Weights = Path("../shared/weights"),
+    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("build/runs/classifier"),
+    resume: Resume = False,
+    max_minutes: MaxMinutes = None,
+    threads: Threads = None,
+) -> None:
+    """Train the classifier: intent, source, topic and tags of a whole picture.
+
+    The first run renders products and asks the ImageNet teacher for its tags (a few minutes, kept in --out);
+    --max-minutes does not count that.
+    """
+    from whatsit.training.classifier import train_classifier
+    from whatsit.training.classifier_recipe import ClassifierRecipe
+    from whatsit.training.recipe import read_recipe
+
+    outcome = train_classifier(
+        read_recipe(recipe, ClassifierRecipe),
+        data,
+        weights,
+        out,
+        resume=resume,
+        max_minutes=max_minutes,
+        threads=threads,
+    )
+    ended(outcome.finished, out, "classifier")

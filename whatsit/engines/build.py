@@ -82,7 +82,7 @@ def build(
     float_model, part = checkpoint.with_name("float.onnx"), out.with_name(out.name + ".part")
     with Progress(console=console or Console(stderr=True), transient=True) as progress:
         task = progress.add_task("Exporting", total=None)
-        export_onnx(network.module, float_model, network.size, network.outputs)
+        export_onnx(network.module, float_model, network.size, network.outputs, compared=network.compared)
         progress.update(task, description="Reading calibration pictures")
         inputs, checks = _batches(calibrating, network.prepare), _batches(checking, network.prepare)
 
@@ -95,7 +95,6 @@ def build(
             part,
             inputs,
             keep_float=plan.engine.keep_float,
-            method=plan.engine.calibration.method,
             progress=corrected,
         )
         progress.update(task, description="Comparing with float", total=None)

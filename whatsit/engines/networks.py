@@ -29,6 +29,7 @@ class EngineNetwork:
         outputs: names of the outputs.
         prepare: RGB uint8 [H,W,3] -> network input uint8 [3,size,size], as the server does it.
         recipe: the training recipe that the checkpoint carries.
+        compared: outputs by which the export is checked against torch; None checks all.
     """
 
     module: nn.Module
@@ -36,6 +37,7 @@ class EngineNetwork:
     outputs: tuple[str, ...]
     prepare: Callable[[Pixels], Pixels]
     recipe: Mapping[str, Any]
+    compared: tuple[str, ...] | None = None
 
 
 def load_network(engine: str, checkpoint: Path) -> EngineNetwork:
@@ -88,7 +90,8 @@ def _detector(weights: Mapping[str, Tensor], recipe: Mapping[str, Any]) -> Engin
     network = RetinaNet(MobileNetV2(), STAGE_CHANNELS, len(PRODUCTS), channels, depth)
     network.load_state_dict(dict(weights))
     export = DetectorForExport(network.eval(), size)
-    return EngineNetwork(export, size, ("boxes", "scores", "labels"), lambda pixels: letterbox(pixels, size)[0], recipe)
+    outputs = ("boxes", "scores", "labels")
+    return EngineNetwork(export, size, outputs, lambda pixels: letterbox(pixels, size)[0], recipe, ("scores",))
 
 
 def _part(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

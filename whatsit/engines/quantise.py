@@ -47,7 +47,6 @@ def quantise_cpu(
     calibration: Iterable[npt.NDArray[np.uint8]],
     *,
     keep_float: Sequence[str] = (),
-    method: str = "minmax",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[str]:
     """Quantise a float ONNX file that `export_onnx` wrote.
@@ -73,7 +72,6 @@ def quantise_cpu(
         target: where to write the INT8 file.
         calibration: batches of real inputs, uint8 [b,3,H,W]; 64 to 256 images in all are enough.
         keep_float: patterns (fnmatch) of node names that stay in float, such as "/head/*".
-        method: how activation ranges are found: "minmax", "percentile" or "entropy".
         progress: called with the number of layers whose biases are corrected, and their total.
 
     Returns:
@@ -107,7 +105,7 @@ def quantise_cpu(
                 reduce_range=True,
                 op_types_to_quantize=sorted({node.op_type for node in chosen}),
                 nodes_to_quantize=[node.name for node in chosen],
-                calibrate_method=_METHODS[method],
+                calibrate_method=CalibrationMethod.MinMax,
                 extra_options={"TensorQuantOverrides": _weight_overrides(model.graph, weighted)},
             )
     quantised = onnx.load(target)
@@ -116,13 +114,6 @@ def quantise_cpu(
     quantised.producer_name, quantised.producer_version = "whatsit", ""
     onnx.save(quantised, target)
     return [node.name for node in weighted]
-
-
-_METHODS = {
-    "minmax": CalibrationMethod.MinMax,
-    "percentile": CalibrationMethod.Percentile,
-    "entropy": CalibrationMethod.Entropy,
-}
 
 
 def select_nodes(graph: onnx.GraphProto, keep_float: Sequence[str]) -> list[onnx.NodeProto]:
@@ -168,18 +159,20 @@ def _reach(nodes: Iterable[onnx.NodeProto], seeds: Sequence[onnx.NodeProto], bac
 
 
 def _weight_overrides(graph: onnx.GraphProto, weighted: Sequence[onnx.NodeProto]) -> dict[str, list[dict[str, Any]]]:
-    """Full range for depthwise weights, non-saturating scales for dense convolutions; the rest keeps 7 bits."""
+    """Full range for depthwise weights, non-saturating scales for dense layers; the rest keeps 7 bits."""
     tensors = {tensor.name: tensor for tensor in graph.initializer}
     overrides: dict[str, list[dict[str, Any]]] = {}
     for node in weighted:
-        if node.op_type != "Conv":
+        rows_first = node.op_type == "Conv" or _transposed(node)
+        if not rows_first:
             continue
         if _group(node) > 1:
             overrides[node.input[1]] = [
                 {"quant_type": QuantType.QInt8, "reduce_range": False, "symmetric": True, "axis": 0}
             ]
         else:
-            scales = channel_scales(numpy_helper.to_array(tensors[node.input[1]]))
+            weight = numpy_helper.to_array(tensors[node.input[1]])
+            scales = channel_scales(weight.reshape(*weight.shape, *(1,) * (4 - weight.ndim)))
             rows: list[dict[str, Any]] = [
                 {
                     "quant_type": QuantType.QInt8,
@@ -195,6 +188,11 @@ def _weight_overrides(graph: onnx.GraphProto, weighted: Sequence[onnx.NodeProto]
 
 def _is_stem(node: onnx.NodeProto, shapes: Mapping[str, Sequence[int]]) -> bool:
     return bool(node.op_type == "Conv" and _group(node) == 1 and shapes[node.input[1]][1] == 3)
+
+
+def _transposed(node: onnx.NodeProto) -> bool:
+    """True for the Gemm of a torch Linear, whose weight is [out, in]."""
+    return node.op_type == "Gemm" and any(a.name == "transB" and a.i for a in node.attribute)
 
 
 def _group(node: onnx.NodeProto) -> int:

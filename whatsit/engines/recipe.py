@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -33,7 +32,6 @@ class Calibration(BaseModel):
     )
     count: int = Field(96, ge=8, description="Pictures that calibrate, spread evenly over each pattern's files.")
     checks: int = Field(64, ge=8, description="Other pictures on which INT8 and float are compared.")
-    method: Literal["minmax", "percentile", "entropy"] = "minmax"
 
 
 class EngineRecipe(BaseModel):

@@ -12,7 +12,7 @@ FloatArray = npt.NDArray[np.float32]
 _OTHER = INTENTS.index("other")
 
 
-def auc(scores: npt.NDArray[np.floating], positive: npt.NDArray[np.bool_]) -> float:
+def auc(scores: FloatArray, positive: npt.NDArray[np.bool_]) -> float:
     """Area under the ROC curve by ranks (Mann-Whitney U), ties halved; NaN where one side is empty.
 
     Args:
@@ -27,7 +27,7 @@ def auc(scores: npt.NDArray[np.floating], positive: npt.NDArray[np.bool_]) -> fl
     return float((ranks[positive].sum() - ups * (ups + 1) / 2) / (ups * downs))
 
 
-def false_accepts(scores: npt.NDArray[np.floating], sought: npt.NDArray[np.bool_], coverage: float = 0.95) -> float:
+def false_accepts(scores: FloatArray, sought: npt.NDArray[np.bool_], coverage: float = 0.95) -> float:
     """Share of the pictures without goods that pass a gate which lets `coverage` of the pictures with goods through.
 
     Args:

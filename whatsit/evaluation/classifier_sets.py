@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from whatsit_client.taxonomy import TAG_TOPIC
+from whatsit_client.taxonomy import SOURCES, TAG_TOPIC
 
-from whatsit.evaluation.classification import auc, gate_figures, source_accuracy, tag_figures
+from whatsit.evaluation.classification import auc, false_accepts, gate_figures, source_accuracy, tag_figures
 from whatsit.evaluation.drawn import draw_pictures
+from whatsit.evaluation.imagenet_tags import intent_matrix, tag_matrix, topic_matrix
 from whatsit.evaluation.labelled import read_rgb
 from whatsit.evaluation.tagged import TaggedPicture, read_clothing, read_grocery, read_imagenet
 from whatsit.rendering.mockups import compose_advertisement, compose_screenshot
@@ -21,7 +22,12 @@ FloatArray = npt.NDArray[np.float32]
 Classify = Callable[[npt.NDArray[np.uint8]], Mapping[str, FloatArray]]
 """uint8 [n, 3, 224, 224] -> intent [n, 3], source [n, 3], topic [n, 9], tag [n, 42], all f32."""
 
+Feeds = Mapping[str, npt.NDArray[np.generic]]
+
 DRAWN_SEED = 500
+_SCENES = "imagenet held out"
+_GATE = {"grocery val": True, "clothing val": True, _SCENES: False}
+"""Sets of the gate's figures: of these the pictures with goods (True) or without (False)."""
 _COMPOSED_SEED = 77
 
 
@@ -68,43 +74,95 @@ def judged_sets(data: Path, drawn: Path | None = None) -> list[JudgedSet]:
     scenes = read_imagenet(data / "imagenet_sample", held_out=True)
     mixed = [*grocery[::3], *clothing[::3], *scenes]
     kinds = ["advertisement" if index % 2 else "screenshot" for index in range(len(mixed))]
-    sets = [_photos("grocery val", grocery), _photos("clothing val", clothing), _photos("imagenet held out", scenes)]
+    sets = [_photos("grocery val", grocery), _photos("clothing val", clothing), _photos(_SCENES, scenes)]
     sets.append(JudgedSet("composed", mixed, kinds))
     if drawn is not None:
         sets.append(_photos("drawn goods", draw_pictures(drawn, 80, DRAWN_SEED)))
     return sets
 
 
-def judge(classify: Classify, sets: Sequence[JudgedSet], batch: int = 16) -> dict[str, dict[str, float]]:
-    """Run a classifier over the sets.
+def answers(classify: Classify, sets: Sequence[JudgedSet], batch: int = 16) -> dict[str, dict[str, FloatArray]]:
+    """Run a classifier over the sets; outputs by set and name."""
+    found: dict[str, dict[str, FloatArray]] = {}
+    for judged in sets:
+        views = judged.views()
+        parts = [classify(views[at : at + batch]) for at in range(0, len(views), batch)]
+        found[judged.name] = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return found
+
+
+def judge(found: Mapping[str, Mapping[str, FloatArray]], sets: Sequence[JudgedSet]) -> dict[str, dict[str, float]]:
+    """Score what `answers` gave.
 
     Returns:
-        By set: the gate's, the source's and the tags' figures; under "gate" the AUC of the goods in grocery and
-        clothing photos against the held-out ImageNet photos that show none.
+        By set: the gate's, the source's and the tags' figures; under "gate" AUC and false accepts of the goods in
+        grocery and clothing photos against the held-out ImageNet photos that show none.
     """
     figures: dict[str, dict[str, float]] = {}
     wanted: list[FloatArray] = []
     sought: list[npt.NDArray[np.bool_]] = []
     for judged in sets:
-        views = judged.views()
-        parts = [classify(views[at : at + batch]) for at in range(0, len(views), batch)]
-        outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        outputs = found[judged.name]
         truth = [picture.intent for picture in judged.pictures]
         tags = [picture.tag for picture in judged.pictures]
         figures[judged.name] = {
-            "pictures": float(len(views)),
+            "pictures": float(len(truth)),
             **gate_figures(outputs["intent"], truth),
             "source": source_accuracy(outputs["source"], judged.sources),
             **tag_figures(outputs, tags, [TAG_TOPIC[tag] for tag in tags]),
         }
-        if judged.name in {"grocery val", "clothing val", "imagenet held out"}:
-            is_goods = np.array([intent != "other" for intent in truth])
-            keep = ~is_goods if judged.name == "imagenet held out" else is_goods
+        is_goods = np.array([intent != "other" for intent in truth])
+        if judged.name in _GATE:
+            keep = is_goods == _GATE[judged.name]
             wanted.append(1 - outputs["intent"][keep, -1])
             sought.append(is_goods[keep])
-    if wanted:
-        figures["gate"] = {"auc": auc(np.concatenate(wanted), np.concatenate(sought))}
+    scores, goods = np.concatenate(wanted), np.concatenate(sought)
+    figures["gate"] = {"auc": auc(scores, goods), "false_accepts_95": false_accepts(scores, goods)}
     return figures
+
+
+def frozen_classifier(run: Callable[[Feeds], Mapping[str, npt.NDArray[np.generic]]]) -> Classify:
+    """The ImageNet network as a classifier: its classes summed into tags, topics and intents; it knows no sources.
+
+    Args:
+        run: of `mobilenet_v2_1.0_224_float.onnx`.
+    """
+    tags, topics, intents = tag_matrix(), topic_matrix(), intent_matrix()
+
+    def classify(images: npt.NDArray[np.uint8]) -> dict[str, FloatArray]:
+        # One by one: the file's input batch is free, but large float batches only cost memory.
+        probs = [run({"images": (image[None].astype(np.float32) - 127.5) / 127.5})["probs"] for image in images]
+        stacked = np.concatenate(probs).astype(np.float32)
+        tag = stacked @ tags
+        source = np.zeros((len(images), len(SOURCES)), np.float32)
+        return {"intent": stacked @ intents, "source": source, "topic": tag @ topics, "tag": tag}
+
+    return classify
+
+
+def judge_beside(
+    own: Callable[[Feeds], Mapping[str, npt.NDArray[np.generic]]],
+    frozen: Callable[[Feeds], Mapping[str, npt.NDArray[np.generic]]],
+    sets: Sequence[JudgedSet],
+) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
+    """Score our classifier and the frozen ImageNet network on the same pictures.
+
+    Args:
+        own: runs our file: `images` uint8 [n,3,224,224] -> the contract's outputs.
+        frozen: runs the ImageNet network.
+        sets: the pictures.
+
+    Returns:
+        The figures of both (see `judge`); ours has "teacher" too: `tag_agreement`, how often both name the same tag on
+        the held-out ImageNet photos.
+    """
+    ours = answers(lambda images: {k: v.astype(np.float32) for k, v in own({"images": images}).items()}, sets)
+    theirs = answers(frozen_classifier(frozen), sets)
+    figures = judge(ours, sets)
+    if _SCENES in ours:
+        same = ours[_SCENES]["tag"].argmax(axis=1) == theirs[_SCENES]["tag"].argmax(axis=1)
+        figures["teacher"] = {"tag_agreement": float(same.mean())}
+    return figures, judge(theirs, sets)
 
 
 def _photos(name: str, pictures: Sequence[TaggedPicture]) -> JudgedSet:

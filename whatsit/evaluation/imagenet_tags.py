@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
-from whatsit_client.taxonomy import TAG_TOPIC, TAGS, TOPICS
+from whatsit_client.taxonomy import INTENTS, TAG_TOPIC, TAGS, TOPICS
 
 CLASSES = 1001
 
@@ -137,6 +137,15 @@ def tag_matrix() -> npt.NDArray[np.float32]:
     for number, tag in enumerate(class_tags()):
         if tag is not None:
             matrix[number, TAGS.index(tag)] = 1
+    return matrix
+
+
+def intent_matrix() -> npt.NDArray[np.float32]:
+    """0/1 matrix f32 [1001, 3]: `probs @ intent_matrix()` are the teacher's intent probabilities."""
+    matrix = np.zeros((CLASSES, len(INTENTS)), np.float32)
+    for number, intent in enumerate(class_intents()):
+        if intent is not None:
+            matrix[number, INTENTS.index(intent)] = 1
     return matrix
 
 

@@ -4,34 +4,63 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from whatsit_client.taxonomy import INTENTS, SOURCES, TAGS, TOPICS
+from whatsit_client.taxonomy import INTENTS, SOURCES, TAG_TOPIC, TAGS, TOPICS
 
-from whatsit.models.backbone import FINAL_CHANNELS, MobileNetV2, pooled
+from whatsit.models.backbone import FINAL_CHANNELS, MobileNetV2, imagenet_head, pooled
 
-HEADS: dict[str, int] = {"intent": len(INTENTS), "source": len(SOURCES), "topic": len(TOPICS), "tag": len(TAGS)}
-"""Length of each head's output, in the order of the tensor contract."""
+OUTPUTS: dict[str, int] = {"intent": len(INTENTS), "source": len(SOURCES), "topic": len(TOPICS), "tag": len(TAGS)}
+"""Length of each output, in the order of the tensor contract."""
 
 IMAGE_SIZE = 224
+_CLASSES = 1001
+_LEAST = 1e-3
 
 
 class Classifier(nn.Module):
-    """MobileNetV2, mean over the map, one linear head per question.
+    """MobileNetV2, mean over the map, linear heads for intent, source and tags; the topic is the sum of its tags.
+
+    A tag or an intent is the union of dozens of ImageNet classes, which no single linear direction separates. So the
+    ImageNet head stays: the probabilities of its classes are summed into tags and intents, and the heads learn what is
+    to be added to their logarithms (and all of it for the tags that ImageNet knows nothing of).
 
     Args:
-        weights: the ONNX file that the backbone starts from; None leaves torch's random start.
-        dropout: share of the pooled features that training leaves out.
+        weights: the ONNX file that backbone and ImageNet head start from; None leaves torch's random start.
+        class_tags: f32 [1001, 42], 1 where a class belongs to a tag; None where a checkpoint follows.
+        class_intents: f32 [1001, 3], 1 where a class has an intent; None where a checkpoint follows.
+        dropout: share of the pooled features that training leaves out before the heads.
     """
 
-    def __init__(self, weights: Path | None = None, dropout: float = 0.0) -> None:
+    class_tags: Tensor
+    class_intents: Tensor
+    tag_topics: Tensor
+
+    def __init__(
+        self,
+        weights: Path | None = None,
+        class_tags: Tensor | None = None,
+        class_intents: Tensor | None = None,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         self.backbone = MobileNetV2(weights)
         self.dropout = dropout
-        self.heads = nn.ModuleDict({name: nn.Linear(FINAL_CHANNELS, length) for name, length in HEADS.items()})
+        self.imagenet = nn.Linear(FINAL_CHANNELS, _CLASSES) if weights is None else imagenet_head(weights)
+        self.heads = nn.ModuleDict(
+            {name: nn.Linear(FINAL_CHANNELS, OUTPUTS[name]) for name in ("intent", "source", "tag")}
+        )
+        for head in self.heads.values():
+            nn.init.zeros_(cast(nn.Linear, head).weight)
+            nn.init.zeros_(cast(nn.Linear, head).bias)
+        self.register_buffer("class_tags", torch.zeros(_CLASSES, len(TAGS)) if class_tags is None else class_tags)
+        intents = torch.zeros(_CLASSES, len(INTENTS)) if class_intents is None else class_intents
+        self.register_buffer("class_intents", intents)
+        topics = [TOPICS.index(TAG_TOPIC[tag]) for tag in TAGS]
+        self.register_buffer("tag_topics", F.one_hot(torch.tensor(topics), len(TOPICS)).float(), persistent=False)
 
     @classmethod
     def from_recipe(cls, recipe: Mapping[str, Any]) -> Classifier:
@@ -39,10 +68,17 @@ class Classifier(nn.Module):
         return cls(dropout=float(recipe.get("dropout", 0.0)))
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Return the logits of each head, f32 [n, length], of f32 images [n, 3, h, w] scaled to -1..1."""
-        features = F.dropout(pooled(self.backbone(images)), self.dropout, self.training)
+        """Return the logits of each output, f32 [n, length], of f32 images [n, 3, h, w] scaled to -1..1."""
+        features = pooled(self.backbone(images))
         with torch.autocast(images.device.type, enabled=False):
-            return {name: head(features.float()) for name, head in self.heads.items()}
+            features = features.float()
+            classes = self.imagenet(features).softmax(dim=1)
+            features = F.dropout(features, self.dropout, self.training)
+            logits = {name: head(features) for name, head in self.heads.items()}
+            logits["intent"] = logits["intent"] + (classes @ self.class_intents).clamp(min=_LEAST).log()
+            logits["tag"] = logits["tag"] + (classes @ self.class_tags).clamp(min=_LEAST).log()
+            logits["topic"] = (logits["tag"].softmax(dim=1) @ self.tag_topics).clamp(min=1e-9).log()
+        return logits
 
 
 class ClassifierForExport(nn.Module):
@@ -54,7 +90,7 @@ class ClassifierForExport(nn.Module):
     """
 
     input_name, input_size = "images", IMAGE_SIZE
-    output_names = tuple(HEADS)
+    output_names = tuple(OUTPUTS)
 
     def __init__(self, network: Classifier, resolution: int = IMAGE_SIZE) -> None:
         super().__init__()
@@ -62,7 +98,7 @@ class ClassifierForExport(nn.Module):
         self.resolution = resolution
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Return the softmax of each head, f32 [n, length], of uint8 RGB images [n, 3, 224, 224]."""
+        """Return the softmax of each output, f32 [n, length], of uint8 RGB images [n, 3, 224, 224]."""
         x = (images.float() - 127.5) / 127.5
         if self.resolution != self.input_size:
             x = F.interpolate(x, size=(self.resolution, self.resolution), mode="bilinear", align_corners=False)

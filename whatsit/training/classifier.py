@@ -15,7 +15,8 @@ from rich.console import Console
 from torch import Tensor, nn
 from whatsit_client.taxonomy import INTENTS
 
-from whatsit.evaluation.classifier_sets import judge, judged_sets
+from whatsit.evaluation.classifier_sets import answers, judge, judged_sets
+from whatsit.evaluation.imagenet_tags import intent_matrix, tag_matrix
 from whatsit.models.classifier import IMAGE_SIZE, Classifier, ClassifierForExport
 from whatsit.training.classifier_data import Batch, ClassifierViews, tag_targets, training_pictures
 from whatsit.training.classifier_recipe import ClassifierRecipe
@@ -46,7 +47,8 @@ class ClassifierTask:
         tags = tag_targets(pictures, teacher, recipe.teacher_share)
         self.views = ClassifierViews(pictures, tags, recipe, IMAGE_SIZE)
         self.sets = judged_sets(data, out / "rendered")
-        self.network = Classifier(weights, recipe.dropout)
+        tables = (torch.from_numpy(tag_matrix()), torch.from_numpy(intent_matrix()))
+        self.network = Classifier(weights, *tables, recipe.dropout)
         self.network.backbone.freeze(recipe.frozen_blocks)
         self.module: nn.Module = self.network
         self.steps_per_epoch = recipe.steps_per_epoch
@@ -54,11 +56,12 @@ class ClassifierTask:
         self.intent_weight = torch.tensor(weight)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return two groups: what is free of the backbone, the heads."""
+        """Return two groups: the heads, and what came trained (the free part of the backbone, the ImageNet head)."""
         backbone = [p for p in self.network.backbone.parameters() if p.requires_grad]
+        trained = [*backbone, *self.network.imagenet.parameters()]
         return [
             {"params": list(self.network.heads.parameters()), "lr": self.recipe.head_rate},
-            *([{"params": backbone, "lr": self.recipe.backbone_rate}] if backbone else []),
+            {"params": trained, "lr": self.recipe.backbone_rate},
         ]
 
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
@@ -84,10 +87,10 @@ class ClassifierTask:
         device = next(self.network.parameters()).device
 
         def classify(images: npt.NDArray[np.uint8]) -> Mapping[str, npt.NDArray[np.float32]]:
-            answers = network(torch.from_numpy(images).to(device))
-            return {name: a.cpu().numpy() for name, a in zip(network.output_names, answers, strict=True)}
+            scores = network(torch.from_numpy(images).to(device))
+            return {name: s.cpu().numpy() for name, s in zip(network.output_names, scores, strict=True)}
 
-        figures = judge(classify, self.sets)
+        figures = judge(answers(classify, self.sets), self.sets)
         return {
             "auc": figures["gate"]["auc"],
             "false_other_grocery": figures["grocery val"]["false_other"],

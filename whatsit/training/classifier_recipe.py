@@ -12,11 +12,15 @@ class Groups(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    imagenet: float = Field(0.4, ge=0, description="imagenet_sample without its held-out fifth: the only `other`.")
-    grocery: float = Field(0.22, ge=0, description="Grocery photos.")
-    shop: float = Field(0.06, ge=0, description="Their 81 shop images.")
-    clothing: float = Field(0.18, ge=0, description="Clothing photos.")
-    rendered: float = Field(0.14, ge=0, description="Drawn products: scenes, photos of one, catalogue pictures.")
+    imagenet: float = Field(
+        default=0.4, ge=0, description="imagenet_sample without its held-out fifth: the only `other`."
+    )
+    grocery: float = Field(default=0.22, ge=0, description="Grocery photos.")
+    shop: float = Field(default=0.06, ge=0, description="Their 81 shop images.")
+    clothing: float = Field(default=0.18, ge=0, description="Clothing photos.")
+    rendered: float = Field(
+        default=0.14, ge=0, description="Drawn products: scenes, photos of one, catalogue pictures."
+    )
 
 
 class ClassifierRecipe(TrainingRecipe):

@@ -1,0 +1,124 @@
+"""The whole build on a small network: files, card, parity gate, clear refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from whatsit_client.errors import Damaged, InvalidInput, Unavailable, WhatsitError
+
+torch = pytest.importorskip("torch")
+
+from whatsit.engines import networks  # noqa: E402
+from whatsit.engines.build import Built, build  # noqa: E402
+from whatsit.engines.networks import EngineNetwork  # noqa: E402
+from whatsit.engines.parity import compare  # noqa: E402
+from whatsit.engines.runner import OnnxRunner, file_fingerprint  # noqa: E402
+from whatsit.vision.crop import crop_resize  # noqa: E402
+
+RECIPE = """
+training: {epochs: 1}
+engine:
+  keep_float: ["/head/*"]
+  calibration: {pictures: ["photos/*.jpg"], count: 8, checks: 8}
+  tolerances: {embedding.cosine: LEAST}
+card:
+  summary: A small network for the tests.
+  limits: [knows nothing]
+"""
+
+
+class Small(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = torch.nn.Conv2d(3, 8, 3, stride=4)
+        self.conv = torch.nn.Conv2d(8, 16, 1)
+        self.head = torch.nn.Linear(16, 8)
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor]:
+        x = torch.nn.functional.relu6(self.stem((images.float() - 127.5) / 127.5))
+        x = torch.nn.functional.relu6(self.conv(x))
+        return (torch.nn.functional.normalize(self.head(x.mean((2, 3)))),)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    def load(weights: dict[str, torch.Tensor], recipe: dict[str, object]) -> EngineNetwork:
+        network = Small()
+        network.load_state_dict(weights)
+        return EngineNetwork(network, 32, ("embedding",), lambda pixels: crop_resize(pixels, None, 32), recipe)
+
+    monkeypatch.setitem(networks.ENGINES, "small", load)
+    torch.manual_seed(1)
+    content = {"module": Small().state_dict(), "recipe": {"epochs": 1}, "metrics": {"val_r1": 0.5}}
+    torch.save(content, tmp_path / "best.pt")
+    (tmp_path / "photos").mkdir()
+    rng = np.random.default_rng(0)
+    for index in range(20):
+        small = rng.integers(0, 256, (4, 4, 3)).astype(np.uint8)
+        cv2.imwrite(str(tmp_path / "photos" / f"{index}.jpg"), cv2.resize(small, (64, 48)))
+    return tmp_path
+
+
+def run(place: Path, least: str = "0.9", **changes: str) -> Built:
+    (place / "recipe.yaml").write_text(RECIPE.replace("LEAST", least), encoding="utf-8")
+    engine, target = changes.get("engine", "small"), changes.get("target", "onnxruntime")
+    checkpoint = place / changes.get("checkpoint", "best.pt")
+    out, card = place / "model" / "model.onnx", place / "card.md"
+    return build(engine, place / "recipe.yaml", checkpoint, out, card, place, target=target)
+
+
+def test_builds_the_same_file_again_with_its_card(place: Path) -> None:
+    built = run(place)
+    first = file_fingerprint(built.model)
+    assert built.parity["embedding.cosine"] > 0.99
+    with OnnxRunner(built.model) as runner:
+        assert str(runner.inputs[0]) == "images uint8[n,3,32,32]"
+    card = built.card.read_text(encoding="utf-8")
+    for part in (
+        first,
+        file_fingerprint(built.float_model),
+        "A small network",
+        "knows nothing",
+        "val_r1",
+        "onnxruntime",
+    ):
+        assert part in card
+    assert file_fingerprint(run(place).model) == first
+    assert built.card.read_text(encoding="utf-8") == card
+    assert not list(built.model.parent.glob("*.part"))
+
+
+def test_a_broken_tolerance_leaves_the_old_file(place: Path) -> None:
+    before = file_fingerprint(run(place).model)
+    with pytest.raises(WhatsitError, match=r"embedding\.cosine is \d\.\d+, the recipe wants 1\.1"):
+        run(place, least="1.1")
+    assert file_fingerprint(place / "model" / "model.onnx") == before
+
+
+def test_noise_as_network_is_visible_in_parity(place: Path) -> None:
+    built = run(place)
+    other = place / "other.pt"
+    torch.manual_seed(9)
+    torch.save({"module": Small().state_dict(), "recipe": {}}, other)
+    build("small", place / "recipe.yaml", other, place / "o.onnx", place / "o.md", place)
+    images = np.random.default_rng(3).integers(0, 256, (8, 3, 32, 32)).astype(np.uint8)
+    assert compare(built.model, place / "o.onnx", [images])["embedding.cosine"] < 0.9
+
+
+def test_refusals(place: Path) -> None:
+    with pytest.raises(Unavailable, match="tensorrt"):
+        run(place, target="tensorrt")
+    with pytest.raises(InvalidInput, match="choose one of embedder"):
+        run(place, engine="nothing")
+    with pytest.raises(InvalidInput, match="whatsit train small"):
+        run(place, checkpoint="none.pt")
+    (place / "bad.pt").write_bytes(b"no checkpoint")
+    with pytest.raises(Damaged, match="not a checkpoint of the small"):
+        run(place, checkpoint="bad.pt")
+    for photo in (place / "photos").glob("*"):
+        photo.unlink()
+    with pytest.raises(InvalidInput, match=r"No pictures match photos/\*\.jpg"):
+        run(place)
