@@ -40,6 +40,8 @@ class Fake:
     models: list[str] = field(default_factory=list)
     parameters: list[dict[str, Any]] = field(default_factory=list)
     images: list[bytes] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+    deadlines: list[float | None] = field(default_factory=list)
     url: str = ""
 
     @property
@@ -113,6 +115,9 @@ class _GrpcService(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: igno
     def ModelInfer(self, request: Any, context: Any) -> Any:
         fake = self._fake
         fake.models.append(request.model_name)
+        answered: list[bool] = []
+        context.add_callback(lambda: answered or fake.cancelled.append(request.model_name))
+        fake.deadlines.append(context.time_remaining())
         fake.images.append(request.raw_input_contents[0])
         chosen = {
             name: getattr(value, value.WhichOneof("parameter_choice")) for name, value in request.parameters.items()
@@ -124,6 +129,7 @@ class _GrpcService(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: igno
             context.abort(grpc.StatusCode.UNAVAILABLE, "Stream removed (Socket closed)")
         if refusal:
             context.abort(refusal[1], refusal[2])
+        answered.append(True)
         response = service_pb2.ModelInferResponse(model_name=request.model_name, model_version="1")
         for name, tensor in fake.reply.items():
             output = response.outputs.add()

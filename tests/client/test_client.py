@@ -122,6 +122,24 @@ def test_a_late_answer_is_not_tried_again(call: Call, fake: Any, photo: bytes) -
     assert fake.calls == 1
 
 
+def test_a_call_that_is_given_up_is_not_cancelled(call: Call, fake: Any, photo: bytes) -> None:
+    """Triton of the wheel may crash on a cancelled gRPC call, and on one that passes its deadline."""
+    fake.delay = 0.5
+    with pytest.raises(TimedOut):
+        call("identify", fake.url, photo, timeout=0.1)
+    assert not fake.cancelled
+    assert all(seconds is None or seconds > 1e6 for seconds in fake.deadlines)
+
+
+def test_a_closed_client_says_so(fake: Any, photo: bytes) -> None:
+    client = Client(fake.url)
+    client.identify(photo)
+    client.close()
+    if fake.url.startswith("grpc"):
+        with pytest.raises(Unavailable, match="open a new client"):
+            client.identify(photo)
+
+
 def test_a_client_goes_on_after_a_late_answer(fake: Any, photo: bytes) -> None:
     with Client(fake.url) as client:
         fake.delay = 0.5

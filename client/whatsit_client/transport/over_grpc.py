@@ -1,7 +1,15 @@
-"""Calls over gRPC, blocking and asyncio."""
+"""Calls over gRPC, blocking and asyncio.
+
+A call that takes too long is left to end by itself, not cancelled, and no deadline goes on the wire: Triton 2.51, which
+is the wheel's, crashes when calls of `ModelInfer` are cancelled or pass their deadline (its issues #7368 and #8034;
+seen here within 200 such calls).
+"""
 
 from __future__ import annotations
 
+import asyncio
+import queue
+import threading
 from typing import Any
 
 import numpy as np
@@ -9,11 +17,11 @@ import tritonclient.grpc as triton
 import tritonclient.grpc.aio as triton_aio
 from tritonclient.utils import InferenceServerException
 
-from whatsit_client.errors import WhatsitError
+from whatsit_client.errors import Unavailable, WhatsitError
 from whatsit_client.options import Parameters
 from whatsit_client.tensors import Tensors
 from whatsit_client.transport.address import Address
-from whatsit_client.transport.faults import answered
+from whatsit_client.transport.faults import answered, late
 
 # gRPC's own pause between connection attempts starts at a second, longer than all our retries together.
 _CHANNEL = [
@@ -23,6 +31,8 @@ _CHANNEL = [
     ("grpc.min_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 1000),
 ]
+# Closing a channel cancels its open calls: seconds that those nobody waits for any more have to end before.
+_GRACE = 2.0
 
 
 def _inputs(image: bytes) -> list[Any]:
@@ -41,13 +51,29 @@ class GrpcTransport:
     def __init__(self, address: Address) -> None:
         self._address = address
         self._client = triton.InferenceServerClient(address.place, ssl=address.secure, channel_args=_CHANNEL)
+        self._open = 0
+        self._ended = threading.Condition()
 
     def infer(self, model: str, image: bytes, parameters: Parameters, timeout: float) -> Tensors:
         """Call one model; a `WhatsitError` says what went wrong."""
+        answers: queue.SimpleQueue[tuple[Any, InferenceServerException | None]] = queue.SimpleQueue()
+
+        def done(result: Any, error: InferenceServerException | None) -> None:
+            answers.put((result, error))
+            self._count(-1)
+
+        self._count(+1)
         try:
-            result = self._client.infer(model, _inputs(image), client_timeout=timeout, parameters=parameters)
-        except InferenceServerException as error:
-            raise self._fault(error, timeout) from error
+            self._client.async_infer(model, _inputs(image), done, parameters=parameters)
+        except (InferenceServerException, ValueError) as error:  # gRPC has only a ValueError for a closed channel
+            self._count(-1)
+            raise Unavailable(f"The call to {self._address} could not be made ({error}): open a new client.") from error
+        try:
+            result, refusal = answers.get(timeout=timeout)
+        except queue.Empty:
+            raise late(self._address, timeout) from None
+        if refusal is not None:
+            raise self._fault(refusal, timeout) from refusal
         return _outputs(result)
 
     def is_ready(self, model: str, timeout: float) -> bool:
@@ -58,8 +84,15 @@ class GrpcTransport:
             raise self._fault(error, timeout) from error
 
     def close(self) -> None:
-        """Close the channel."""
+        """Close the channel; calls that were given up have a moment to end."""
+        with self._ended:
+            self._ended.wait_for(lambda: self._open == 0, _GRACE)
         self._client.close()
+
+    def _count(self, change: int) -> None:
+        with self._ended:
+            self._open += change
+            self._ended.notify_all()
 
     def _fault(self, error: InferenceServerException, timeout: float) -> WhatsitError:
         return answered(self._address, timeout, error.status(), error.message())
@@ -71,14 +104,20 @@ class AsyncGrpcTransport:
     def __init__(self, address: Address) -> None:
         self._address = address
         self._client = triton_aio.InferenceServerClient(address.place, ssl=address.secure, channel_args=_CHANNEL)
+        self._open: set[asyncio.Task[Any]] = set()
 
     async def infer(self, model: str, image: bytes, parameters: Parameters, timeout: float) -> Tensors:
         """Call one model; a `WhatsitError` says what went wrong."""
+        call = asyncio.ensure_future(self._client.infer(model, _inputs(image), parameters=parameters))
+        self._open.add(call)
+        call.add_done_callback(self._forget)
+        await asyncio.wait({call}, timeout=timeout)  # unlike wait_for it leaves the call alone
+        if not call.done():
+            raise late(self._address, timeout)
         try:
-            result = await self._client.infer(model, _inputs(image), client_timeout=timeout, parameters=parameters)
+            return _outputs(call.result())
         except InferenceServerException as error:
             raise self._fault(error, timeout) from error
-        return _outputs(result)
 
     async def is_ready(self, model: str, timeout: float) -> bool:
         """Whether the model takes calls."""
@@ -88,8 +127,15 @@ class AsyncGrpcTransport:
             raise self._fault(error, timeout) from error
 
     async def close(self) -> None:
-        """Close the channel."""
+        """Close the channel; calls that were given up have a moment to end."""
+        if self._open:
+            await asyncio.wait(self._open, timeout=_GRACE)
         await self._client.close()
+
+    def _forget(self, call: asyncio.Task[Any]) -> None:
+        self._open.discard(call)
+        if not call.cancelled():
+            call.exception()  # looked at here, lest asyncio complains about calls that were given up
 
     def _fault(self, error: InferenceServerException, timeout: float) -> WhatsitError:
         return answered(self._address, timeout, error.status(), error.message())
