@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from whatsit.serving.launcher import Server
 
 
 def register(app: typer.Typer) -> None:
@@ -38,17 +43,26 @@ def serve(
     console = Console(stderr=True)
     server = Server(catalogue, repository, host, Ports(http_port, grpc_port, metrics_port), ready_timeout=ready_timeout)
     try:
-        with console.status("Starting Triton …") as status:
-            server.start(lambda waited: status.update(f"Starting Triton … {waited:.0f} s"))
+        _start(server, console)
         console.print(
             f"[green]Ready.[/] HTTP {server.http_url}  gRPC {server.grpc_url}  metrics {server.metrics_url}\n"
             f"Try: whatsit identify photo.jpg --url {server.grpc_url}    (Ctrl-C stops the server)",
             highlight=False,
         )
-        code = server.wait()
+        # Triton 2.51 crashes when gRPC callers cancel (its issues #7368, #8034): callers find it again in seconds.
+        while (code := server.wait()) < 0:
+            console.print(f"Triton was ended by signal {-code}; starting it again.")
+            server.stop()
+            _start(server, console)
+            console.print("[green]Ready[/] again.")
         console.print(f"Triton ended by itself with exit code {code}; the end of its log:\n{server.log[-2000:]}")
         raise typer.Exit(1)
     except KeyboardInterrupt:
         console.print("Stopping Triton …")
     finally:
         server.stop()
+
+
+def _start(server: Server, console: Console) -> None:
+    with console.status("Starting Triton …") as status:
+        server.start(lambda waited: status.update(f"Starting Triton … {waited:.0f} s"))

@@ -24,6 +24,7 @@ from whatsit.serving.installation import find_installation, lay_out_backends, se
 from whatsit.serving.repository import NETWORKS, default_root, network_file
 
 CATALOGUE_VARIABLE = "WHATSIT_CATALOGUE"
+_SHARED_MEMORY = Path("/dev/shm")
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,8 @@ class Server:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         if self._folder is not None:
+            for region in _SHARED_MEMORY.glob(f"{self._folder.name}-*"):  # a server that was killed leaves them
+                region.unlink(missing_ok=True)
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
 
@@ -184,6 +187,7 @@ class Server:
             f"--metrics-address={self.host}",
             f"--metrics-port={self.ports.metrics}",
             "--backend-config=python,shm-default-byte-size=8388608",
+            f"--backend-config=python,shm-region-prefix-name={backends.parent.name}-",
             "--model-load-thread-count=8",
             "--exit-timeout-secs=5",
             "--log-verbose=0",
