@@ -68,7 +68,7 @@ class Server:
         arguments: tuple[str, ...] = (),
     ) -> None:
         self.catalogue = catalogue.resolve()
-        self._root = root or default_root()
+        self._root = (root or default_root()).resolve()
         self.host = host
         self.ports = _reserve(host, ports or Ports())
         self._config_name = config_name
@@ -126,6 +126,7 @@ class Server:
         with (self._folder / "tritonserver.log").open("wb") as log:
             self._process = subprocess.Popen(
                 command,
+                cwd=self._folder,  # Python steps import from their working directory first: not from the user's
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
