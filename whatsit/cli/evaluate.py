@@ -190,7 +190,10 @@ def classifier(
         with OnnxRunner(model, threads) as own, OnnxRunner(weights / FROZEN, threads) as frozen:
             figures, teacher = report.judge_beside(own.run, frozen.run, sets)
     if json_:
-        typer.echo(json.dumps({"classifier": figures, "frozen": teacher}, indent=1))
+        known = [
+            {name: {k: v for k, v in row.items() if v == v} for name, row in f.items()} for f in (figures, teacher)
+        ]
+        typer.echo(json.dumps(dict(zip(("classifier", "frozen"), known, strict=True)), indent=1))
         return
     table = Table(title=f"{model} ({model.stat().st_size / 1e6:.1f} MB); the frozen ImageNet network in brackets")
     columns = {
@@ -204,9 +207,9 @@ def classifier(
         table.add_column(column, justify="left" if column == "pictures" else "right")
     for judged in sets:
         own_row, other = figures[judged.name], teacher[judged.name]
-        cells = [_beside(own_row[key], other[key], key != "source") for key in columns.values()]
+        cells = [_beside(own_row[key], other.get(key)) for key in columns.values()]
         table.add_row(judged.name, f"{own_row['pictures']:.0f}", *cells)
-    Console().print(table)
+    Console(width=None if Console().is_terminal else 140).print(table)
     typer.echo(
         f"Gate: AUC {figures['gate']['auc']:.4f} ({teacher['gate']['auc']:.4f}), false accepts at 95 % coverage "
         f"{figures['gate']['false_accepts_95']:.1%} ({teacher['gate']['false_accepts_95']:.1%}): goods in the grocery "
@@ -217,6 +220,7 @@ def classifier(
     )
 
 
-def _beside(own: float, other: float, both: bool = True) -> str:
+def _beside(own: float, other: float | None) -> str:
+    """A share in percent with the other network's in brackets; a dash where there is nothing to measure."""
     shown = "-" if own != own else f"{100 * own:.1f}"
-    return f"{shown} ({100 * other:.1f})" if both and other == other else shown
+    return shown if other is None or other != other else f"{shown} ({100 * other:.1f})"

@@ -124,7 +124,8 @@ def _pictures(calibration: Calibration, data: Path) -> tuple[list[Path], list[Pa
     checking: list[Path] = []
     count, checks = (-(-n // len(calibration.pictures)) for n in (calibration.count, calibration.checks))
     for pattern in calibration.pictures:
-        files = sorted(data.glob(pattern))
+        every = calibration.leave_out_every
+        files = [path for i, path in enumerate(sorted(data.glob(pattern))) if not every or i % every != every - 1]
         if len(files) < 2:
             raise InvalidInput(
                 f"No pictures match {pattern} in {data}; pass --data or change the recipe's calibration."

@@ -31,6 +31,11 @@ class Calibration(BaseModel):
         min_length=1, description="Glob patterns under the data folder; never a split that is reported on."
     )
     count: int = Field(96, ge=8, description="Pictures that calibrate, spread evenly over each pattern's files.")
+    leave_out_every: int = Field(
+        0,
+        ge=0,
+        description="Of each pattern's sorted files, every so-manieth is reported on and left out here; 0: none.",
+    )
     checks: int = Field(64, ge=8, description="Other pictures on which INT8 and float are compared.")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from whatsit_client.taxonomy import SOURCES, TAG_TOPIC
+from whatsit_client.taxonomy import TAG_TOPIC
 
 from whatsit.evaluation.classification import auc, false_accepts, gate_figures, source_accuracy, tag_figures
 from whatsit.evaluation.drawn import draw_pictures
@@ -20,7 +20,7 @@ from whatsit.vision.crop import crop_resize
 
 FloatArray = npt.NDArray[np.float32]
 Classify = Callable[[npt.NDArray[np.uint8]], Mapping[str, FloatArray]]
-"""uint8 [n, 3, 224, 224] -> intent [n, 3], source [n, 3], topic [n, 9], tag [n, 42], all f32."""
+"""uint8 [n, 3, 224, 224] -> intent [n, 3], topic [n, 9], tag [n, 42] and, where it knows, source [n, 3], all f32."""
 
 Feeds = Mapping[str, npt.NDArray[np.generic]]
 
@@ -108,7 +108,7 @@ def judge(found: Mapping[str, Mapping[str, FloatArray]], sets: Sequence[JudgedSe
         figures[judged.name] = {
             "pictures": float(len(truth)),
             **gate_figures(outputs["intent"], truth),
-            "source": source_accuracy(outputs["source"], judged.sources),
+            **({"source": source_accuracy(outputs["source"], judged.sources)} if "source" in outputs else {}),
             **tag_figures(outputs, tags, [TAG_TOPIC[tag] for tag in tags]),
         }
         is_goods = np.array([intent != "other" for intent in truth])
@@ -134,8 +134,7 @@ def frozen_classifier(run: Callable[[Feeds], Mapping[str, npt.NDArray[np.generic
         probs = [run({"images": (image[None].astype(np.float32) - 127.5) / 127.5})["probs"] for image in images]
         stacked = np.concatenate(probs).astype(np.float32)
         tag = stacked @ tags
-        source = np.zeros((len(images), len(SOURCES)), np.float32)
-        return {"intent": stacked @ intents, "source": source, "topic": tag @ topics, "tag": tag}
+        return {"intent": stacked @ intents, "topic": tag @ topics, "tag": tag}
 
     return classify
 
