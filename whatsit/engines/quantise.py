@@ -52,20 +52,21 @@ def quantise_cpu(
     """Quantise a float ONNX file that `export_onnx` wrote.
 
     Activations are asymmetric uint8 per tensor, weights symmetric int8 per channel, biases int32 and corrected so that
-    every channel keeps its mean. Measured on MobileNetV2 (224 px, 200 photos, a Xeon with AVX-512 and no VNNI, one
-    thread; cosine of the 1280 pooled features to the float network's, CPU time a picture; float 11.3 ms):
+    every channel keeps its mean. Measured on MobileNetV2 (224 px, 200 photos, a busy Xeon with AVX-512 and no VNNI, one
+    thread; cosine of the 1280 pooled features to the float network's, median CPU time a picture, interleaved; float
+    12.5 ms):
 
     | weights | cosine | ms |
     | --- | --- | --- |
-    | full int8 range (saturates) | 0.931 | 9.7 |
-    | `reduce_range` (7 bits) | 0.906 | 9.8 |
-    | uint8 | 0.979 | 16.1 |
-    | `reduce_range`, 8 bits in depthwise layers | 0.966 | 9.7 |
-    | 8 bits, `channel_scales` where sums could saturate | 0.988 | 9.7 |
-    | the same and `correct_biases` (this function) | 0.996 | 9.7 |
+    | full int8 range (saturates) | 0.931 | 10.3 |
+    | `reduce_range` (7 bits) | 0.906 | 10.3 |
+    | uint8 | 0.979 | 18.3 |
+    | `reduce_range`, 8 bits in depthwise layers | 0.966 | 10.7 |
+    | 8 bits, `channel_scales` where sums could saturate, `correct_biases` | 0.996 | 10.4 |
+    | the same with the first convolution in float (this function) | 0.997 | 9.5 |
 
-    The first convolution (three input channels) stays in float, which is a millisecond faster there: its short
-    reduction does not suit integer kernels. Depthwise layers are computed another way and cannot saturate.
+    The first convolution (three input channels) stays in float: its short reduction does not suit integer
+    kernels. Depthwise layers are computed another way and cannot saturate.
 
     Args:
         source: float ONNX file with the input `images` uint8 [n,3,H,W].
