@@ -18,9 +18,14 @@ def test_none_is_rank_alone() -> None:
     assert compose("rank")(MATCHES).numbers.tolist() == found.numbers.tolist()
 
 
-def test_the_default_runs_both_stages_after_the_threshold() -> None:
-    found = compose(DEFAULT_STAGES, min_rank=0.0)(MATCHES)
+def test_stages_run_in_the_order_given_after_the_threshold() -> None:
+    found = compose("surprise,category_order", min_rank=0.0)(MATCHES)
     assert found.categories == (*["drinks"] * 21, "cups")
+
+
+def test_the_default_drops_chance_categories_and_keeps_the_order() -> None:
+    assert DEFAULT_STAGES == "surprise"
+    assert compose(min_rank=0.0)(MATCHES).categories == ("cups", *["drinks"] * 21)
 
 
 def test_min_rank_is_handed_on() -> None:
@@ -28,7 +33,8 @@ def test_min_rank_is_handed_on() -> None:
 
 
 def test_spaces_are_allowed() -> None:
-    assert compose(" surprise , category_order ")(MATCHES).numbers.tolist() == compose()(MATCHES).numbers.tolist()
+    spaced, tight = compose(" surprise , category_order "), compose("surprise,category_order")
+    assert spaced(MATCHES).numbers.tolist() == tight(MATCHES).numbers.tolist()
 
 
 @pytest.mark.parametrize("rerank", ["geometri", "surprise,", "", "none,surprise", "answer"])

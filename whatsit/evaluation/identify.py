@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from whatsit_client.types import Identification, Region
 
+from whatsit.ranking.subject import subject_rank
+
 MODES = ("whole image only", "with detector")
 
 
@@ -67,20 +69,26 @@ def run_queries(queries: Iterable[Query], identify: Callable[[bytes], Identifica
     """Send each query once; both modes are read off the same reply."""
     for query in queries:
         found = identify(query.image)
-        rankings = (best_items(found.regions[:1]), best_items(found.regions))
+        rankings = ([match.item.id for match in found.regions[0].matches], best_items(found.regions))
         positions = tuple(ids.index(query.truth) if query.truth in ids else None for ids in rankings)
         answered = found.answer.ids[:1] == (query.truth,)
         yield Outcome(query, positions, found.gated, answered, len(found.regions))
 
 
 def best_items(regions: Sequence[Region]) -> list[str]:
-    """The items of some regions, each once with its best rank, best first; one region keeps the server's own order."""
-    if len(regions) == 1:
-        return [match.item.id for match in regions[0].matches]
+    """The items of all regions, best first, each once with its best rank as the server's answer weighs regions."""
+    whole = _area(regions[0])
     ranks: dict[str, float] = {}
-    for match in (match for region in regions for match in region.matches):
-        ranks[match.item.id] = max(match.rank, ranks.get(match.item.id, 0.0))
+    for region in regions:
+        for match in region.matches:
+            rank = float(subject_rank(match.rank, _area(region) / whole))
+            ranks[match.item.id] = max(rank, ranks.get(match.item.id, rank))
     return sorted(ranks, key=lambda item: -ranks[item])
+
+
+def _area(region: Region) -> float:
+    x1, y1, x2, y2 = region.box
+    return (x2 - x1) * (y2 - y1)
 
 
 def tabulate(outcomes: Sequence[Outcome]) -> list[Row]:

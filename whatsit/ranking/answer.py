@@ -12,15 +12,22 @@ from whatsit_client.types import Answer
 
 from whatsit.ranking.matches import Matches
 from whatsit.ranking.rank import MIN_RANK
+from whatsit.ranking.subject import subject_rank
 
 # A match this much below the best rank has 1/e of its vote: neighbours speak, but they do not shout the best one down.
 VOTE_SCALE = 0.1
 
 
-def answer(regions: Sequence[Matches], records: Mapping[int, Mapping[str, Any]], min_rank: float = MIN_RANK) -> Answer:
-    """Vote on title, brand and category of the region with the best match.
+def answer(
+    regions: Sequence[Matches],
+    records: Mapping[int, Mapping[str, Any]],
+    min_rank: float = MIN_RANK,
+    areas: Sequence[float] | npt.NDArray[np.float32] | None = None,
+) -> Answer:
+    """Vote on title, brand and category of the region that the picture is about.
 
-    The region is the one whose best rank r is highest (the first of equals). Each of its matches has the vote
+    The region is the one whose best rank r counts most as `subject_rank` weighs it (the first of equals), of those with
+    r of at least `min_rank`. Each of its matches has the vote
     exp((rank - r) / `VOTE_SCALE`). The category with most votes wins, then, among its items, the brand with most votes;
     those items are behind the answer, and the first of them, in the order that the stages left, gives title and image.
     So the fields never contradict each other. Having no category, or no brand, is voted for like a name.
@@ -31,15 +38,19 @@ def answer(regions: Sequence[Matches], records: Mapping[int, Mapping[str, Any]],
     Args:
         regions: one `Matches` per region after all stages, region 0 first.
         records: item number -> record with `id`, `title`, `brand`, `image`; must hold every matched item.
-        min_rank: the threshold that `rank` ran with.
+        min_rank: a best match below it is no answer, 0..2.
+        areas: share of the picture's area of each region, 0..1; None where all count the same.
 
     Returns:
-        `Answer`; `found` is False where no region has a match.
+        `Answer`; `found` is False where no region has a match of `min_rank`.
     """
     best_ranks = [float(matches.ranks.max()) if len(matches) else -1.0 for matches in regions]
-    if not best_ranks or max(best_ranks) < 0.0:
+    # The float32 nearest to the threshold, as in `rank`.
+    candidates = [index for index, rank in enumerate(best_ranks) if rank >= np.float32(min_rank)]
+    if not candidates:
         return Answer(found=False)
-    region = int(np.argmax(best_ranks))
+    shares = [1.0] * len(regions) if areas is None else areas
+    region = max(candidates, key=lambda index: float(subject_rank(best_ranks[index], shares[index])))
     matches, best_rank = regions[region], best_ranks[region]
 
     votes = np.exp((matches.ranks.astype(np.float64) - best_rank) / VOTE_SCALE)

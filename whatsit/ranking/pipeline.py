@@ -11,7 +11,9 @@ from whatsit.ranking.matches import Matches, Stage
 from whatsit.ranking.rank import MIN_RANK, Rank
 from whatsit.ranking.surprise import Surprise
 
-DEFAULT_STAGES = "surprise,category_order"
+# `category_order` may move the best match off the first place; for a catalogue of look-alikes that costs more than it
+# gives (grocery train photos: R@1 98.7 % with `surprise`, 98.0 % with both), so it is on request.
+DEFAULT_STAGES = "surprise"
 
 _STAGES: dict[str, Callable[[], Stage]] = {
     "surprise": Surprise,

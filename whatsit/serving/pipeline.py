@@ -20,9 +20,6 @@ from whatsit.serving.regions import crops, find_regions, is_gated, read_labels
 from whatsit.serving.repository import NETWORKS, default_root, network_file
 from whatsit.vision.regions import Regions
 
-# A catalogue picture is stored whole, and once more cut to its subject where the detector is this sure of one.
-SUBJECT_SCORE = 0.5
-
 
 @dataclass(frozen=True)
 class Described:
@@ -88,25 +85,16 @@ class Pipeline:
         return np.asarray(embeddings, dtype=np.float32)
 
     def embed_item(self, data: bytes) -> list[tuple[Box, npt.NDArray[np.float32]]]:
-        """The vectors under which a catalogue picture is found: the whole picture and its subject.
+        """The vectors under which a catalogue picture is found: one, of the whole picture.
+
+        The detector's best box as a second vector was tried: on rendered products it added 1 point of R@1 (within
+        noise), on grocery train photos it took 2 (one apple cut out of a picture of three is another item's twin).
 
         Raises:
             InvalidInput: the file is no picture that Whatsit takes.
         """
         picture = view(data, Options())
-        found = self._run("detector", picture.detector[None])
-        geometry = (picture.width, picture.height, picture.detector_scale)
-        regions = find_regions(
-            found["boxes"][0],
-            found["scores"][0],
-            found["labels"][0],
-            self._names,
-            geometry,
-            Options(),
-            gated=False,
-            cap=2,
-            min_score=SUBJECT_SCORE,
-        )
+        regions = Regions.whole(picture.width, picture.height)
         embeddings = self.embed(picture, regions)
         return [(_box(box), vector) for box, vector in zip(regions.boxes, embeddings, strict=True)]
 

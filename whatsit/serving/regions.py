@@ -13,9 +13,12 @@ from whatsit_client.taxonomy import INTENTS
 
 from whatsit.serving.options import Options
 from whatsit.serving.step import Tensors, text_tensor
-from whatsit.vision.boxes import FloatArray
+from whatsit.vision.boxes import FloatArray, area
 from whatsit.vision.crop import crop_resize
 from whatsit.vision.regions import USER_BOX, Regions, select_regions
+
+# 99 % of the products in rendered scenes of an unseen shop (seed 2) have a box of at least 0.58.
+MIN_SCORE = 0.5
 
 OTHER = INTENTS.index("other")
 
@@ -40,7 +43,7 @@ def find_regions(
     *,
     gated: bool,
     cap: int = 8,
-    min_score: float = 0.3,
+    min_score: float = MIN_SCORE,
 ) -> Regions:
     """The parts of a picture that are looked up.
 
@@ -77,6 +80,11 @@ def crops(pixels: npt.NDArray[np.uint8], width: int, regions: Regions, size: int
     return np.stack([crop_resize(pixels, box * scale, size) for box in regions.boxes])
 
 
+def area_shares(regions: Regions, width: float, height: float) -> FloatArray:
+    """The share of the picture's area that each region has, f32 [N], 0..1."""
+    return np.asarray(area(regions.boxes) / (width * height), dtype=np.float32)
+
+
 def read_labels(path: Path) -> tuple[str, ...]:
     """The detector's label names, one a line, the class-free "object" first.
 
@@ -102,7 +110,7 @@ class FindRegions:
     def __init__(self, parameters: Mapping[str, str]) -> None:
         self._names = read_labels(Path(parameters["model_directory"], parameters["labels"]))
         self._cap = int(parameters.get("cap", "8"))
-        self._min_score = float(parameters.get("min_score", "0.3"))
+        self._min_score = float(parameters.get("min_score", MIN_SCORE))
 
     def __call__(self, inputs: Tensors, options: Options, wanted: frozenset[str]) -> dict[str, npt.NDArray[Any]]:
         """Answer one request."""
@@ -129,6 +137,7 @@ class FindRegions:
             min_score=self._min_score,
         )
         outputs["GATED"] = np.array([gated])
+        outputs["AREAS"] = area_shares(regions, width, height)
         outputs |= {"BOXES": regions.boxes, "BOX_SCORES": regions.scores, "BOX_LABELS": text_tensor(regions.labels)}
         if "CROPS" in wanted:
             outputs["CROPS"] = crops(inputs["PIXELS"], int(width), regions)

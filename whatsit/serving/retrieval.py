@@ -68,6 +68,7 @@ class Retriever:
         folder: the catalogue's folder.
         fingerprint: of the embedder whose vectors will be looked up.
         min_rank: default of the option.
+        answer_rank: an answer needs a match of this rank, unless the caller sets `min_rank`.
         stages: default of the option `rerank`.
 
     Raises:
@@ -75,21 +76,29 @@ class Retriever:
     """
 
     def __init__(
-        self, folder: Path, fingerprint: str, min_rank: float = MIN_RANK, stages: str = DEFAULT_STAGES
+        self,
+        folder: Path,
+        fingerprint: str,
+        min_rank: float = MIN_RANK,
+        answer_rank: float = MIN_RANK,
+        stages: str = DEFAULT_STAGES,
     ) -> None:
         layout = Layout(folder)
         self._root = layout.index
         self._fingerprint = fingerprint
-        self._min_rank, self._stages = min_rank, stages
+        self._min_rank, self._answer_rank, self._stages = min_rank, answer_rank, stages
         self._generation = open_generation(self._root, fingerprint, verify=False)
         self._seen = self._generation.name
         self._store = Store(layout.store, read_only=True)
 
-    def __call__(self, embeddings: npt.NDArray[np.float32], options: Options) -> Retrieved:
+    def __call__(
+        self, embeddings: npt.NDArray[np.float32], areas: npt.NDArray[np.float32], options: Options
+    ) -> Retrieved:
         """Look up every region.
 
         Args:
             embeddings: f32 [N,D], unit length.
+            areas: f32 [N], each region's share of the picture's area, 0..1.
             options: the caller's.
         """
         allowed = None if options.where is None else self._store.select(options.where)
@@ -103,7 +112,8 @@ class Retriever:
             there = np.array([int(number) in records for number in row_numbers], dtype=bool)  # deleted ones are not
             categories = [records[int(number)]["category"] or "" for number in row_numbers[there]]
             regions.append(stages(match(row_distances[there], row_numbers[there], categories, min_rank)))
-        verdict = answer(regions, records, min_rank)
+        answer_rank = self._answer_rank if options.min_rank is None else options.min_rank
+        verdict = answer(regions, records, answer_rank, areas)
         return Retrieved(tuple(matches.first(options.top_k) for matches in regions), records, verdict)
 
     def _current(self) -> Generation:
@@ -119,9 +129,9 @@ class Retriever:
 
 
 class Retrieve:
-    """EMBEDDINGS, GATED -> ITEM_IDS, ITEM_RANKS, ITEM_RECORDS, ANSWER.
+    """EMBEDDINGS, AREAS, GATED -> ITEM_IDS, ITEM_RANKS, ITEM_RECORDS, ANSWER.
 
-    Model parameters: `embedder` (its file, relative to the model folder), `min_rank`, `stages`.
+    Model parameters: `embedder` (its file, relative to the model folder), `min_rank`, `answer_rank`, `stages`.
     The environment variable WHATSIT_CATALOGUE names the catalogue's folder.
     """
 
@@ -134,6 +144,7 @@ class Retrieve:
             Path(folder),
             embedder_fingerprint(embedder),
             float(parameters.get("min_rank", MIN_RANK)),
+            float(parameters.get("answer_rank", MIN_RANK)),
             parameters.get("stages", DEFAULT_STAGES),
         )
 
@@ -143,7 +154,7 @@ class Retrieve:
         if inputs["GATED"][0]:
             nothing = tuple(Matches(*_EMPTY) for _ in embeddings)
             return as_tensors(Retrieved(nothing, {}, Answer(found=False)), options.top_k)
-        return as_tensors(self._retriever(embeddings, options), options.top_k)
+        return as_tensors(self._retriever(embeddings, inputs["AREAS"], options), options.top_k)
 
 
 def as_tensors(retrieved: Retrieved, width: int) -> dict[str, npt.NDArray[Any]]:

@@ -1,0 +1,22 @@
+"""Which region a picture is about: the best match counts, and a small corner of the picture counts less."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+# Chosen on 300 grocery train photos and the shop of seed 2, as the first weight at which looking into the detector's
+# boxes cost nothing: one apple of a heap must not speak for the heap.
+WEIGHT = 0.3
+
+
+def subject_rank(
+    rank: float | npt.NDArray[np.float32], area: float | npt.NDArray[np.float32]
+) -> float | npt.NDArray[np.float32]:
+    """rank - WEIGHT * (1 - sqrt(area)): what a region's match says about the whole picture.
+
+    Args:
+        rank: 0..2.
+        area: the region's share of the picture's area, 0..1.
+    """
+    return rank - WEIGHT * (1.0 - np.sqrt(area))
