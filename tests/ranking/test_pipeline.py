@@ -23,9 +23,12 @@ def test_stages_run_in_the_order_given_after_the_threshold() -> None:
     assert found.categories == (*["drinks"] * 21, "cups")
 
 
-def test_the_default_drops_chance_categories_and_keeps_the_order() -> None:
-    assert DEFAULT_STAGES == "surprise"
-    assert compose(min_rank=0.0)(MATCHES).categories == ("cups", *["drinks"] * 21)
+def test_the_default_is_rank_alone() -> None:
+    assert compose(DEFAULT_STAGES)(MATCHES).numbers.tolist() == compose("none")(MATCHES).numbers.tolist()
+
+
+def test_surprise_drops_chance_categories_and_keeps_the_order() -> None:
+    assert compose("surprise", min_rank=0.0)(MATCHES).categories == ("cups", *["drinks"] * 21)
 
 
 def test_min_rank_is_handed_on() -> None:

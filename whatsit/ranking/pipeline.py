@@ -11,9 +11,10 @@ from whatsit.ranking.matches import Matches, Stage
 from whatsit.ranking.rank import MIN_RANK, Rank
 from whatsit.ranking.surprise import Surprise
 
-# `category_order` may move the best match off the first place; for a catalogue of look-alikes that costs more than it
-# gives (grocery train photos: R@1 98.7 % with `surprise`, 98.0 % with both), so it is on request.
-DEFAULT_STAGES = "surprise"
+# On 300 grocery train photos against 81 shop images no stage beat rank alone (R@1 98.7 %): `surprise` alone and
+# `category_order` alone equalled it, both together gave 98.0 %. Where categories hold one to five items, counting them
+# says little. They are on request until a catalogue is measured that they help.
+DEFAULT_STAGES = "none"
 
 _STAGES: dict[str, Callable[[], Stage]] = {
     "surprise": Surprise,

@@ -20,10 +20,11 @@ from types import TracebackType
 
 from whatsit_client.errors import Unavailable, WhatsitError
 
-from whatsit.serving.installation import find_installation, lay_out_backends, server_environment
+from whatsit.serving.installation import Installation, find_installation, lay_out_backends, server_environment
 from whatsit.serving.repository import NETWORKS, default_root, network_file
 
 CATALOGUE_VARIABLE = "WHATSIT_CATALOGUE"
+_LOCK_FAILURE = "boost::interprocess"
 _SHARED_MEMORY = Path("/dev/shm")
 
 
@@ -119,6 +120,22 @@ class Server:
             network_file(model_repository, network)
         check_catalogue(self.catalogue, model_repository)
         installation = find_installation()
+        for last in (False, True):
+            self._launch(installation)
+            try:
+                self._wait(waiting)
+            except BaseException as error:
+                # Seen on a very busy machine: two of the Python backend's processes fight over a lock while they start.
+                again = isinstance(error, WhatsitError) and _LOCK_FAILURE in self.log and not last
+                self.stop()
+                if not again:
+                    raise
+            else:
+                break
+        return self
+
+    def _launch(self, installation: Installation) -> None:
+        """Start the server's process in a folder of its own."""
         self._folder = Path(tempfile.mkdtemp(prefix="whatsit-"))
         backends = lay_out_backends(installation, self._folder / "backends")
         environment = server_environment(installation, {CATALOGUE_VARIABLE: str(self.catalogue)})
@@ -134,12 +151,6 @@ class Server:
                 start_new_session=True,  # Ctrl-C reaches the launcher alone, which then stops the server in order
                 preexec_fn=_die_with_parent,
             )
-        try:
-            self._wait(waiting)
-        except BaseException:
-            self.stop()
-            raise
-        return self
 
     def wait(self) -> int:
         """Block until the server ends by itself; its exit code."""
@@ -242,7 +253,7 @@ def _last_error(log: str) -> str:
     lines = log.splitlines()
     told = [line for line in lines if "failed to load" in line] or [line for line in lines if line.startswith("error")]
     lines = told or lines[-1:] or ["it wrote nothing"]
-    return lines[0].split("] ", 1)[-1].strip().strip('"')[:400]
+    return lines[0].split("] ", 1)[-1].strip().strip('"').split("\\n")[0][:400]
 
 
 def _die_with_parent() -> None:
