@@ -143,3 +143,25 @@ def test_an_open_generation_outlives_its_folder(tmp_path: Path) -> None:
     assert not old.folder.exists()
     assert open_generation(tmp_path).name == new.name
     assert old.search(vectors[40:], 1)[1][:, 0].tolist() == list(range(40, 50))
+
+
+@pytest.mark.parametrize("kind", ["flat", "hnsw"])
+def test_the_nearest_vector_of_each_item_derived_by_a_loop(tmp_path: Path, kind: str) -> None:
+    rng = np.random.default_rng(5)
+    vectors, numbers = unit(rng, 60), rng.integers(0, 15, 60) * 3
+    generation = write_generation(tmp_path, vectors, numbers, "e", kind=kind)
+    query = unit(rng, 1)[0]
+    asked = rng.permutation(np.unique(numbers))[:9]
+    found = generation.nearest_vectors(query, asked)
+    assert (found.shape, found.dtype) == ((9, 16), np.float32)
+    for item, vector in zip(asked.tolist(), found, strict=True):
+        own = [row for row, number in zip(vectors, numbers.tolist(), strict=True) if number == item]
+        np.testing.assert_array_equal(vector, min(own, key=lambda row: float(np.linalg.norm(row - query))))
+    assert generation.nearest_vectors(query, asked[:0]).shape == (0, 16)
+
+
+def test_an_item_without_a_vector_is_named(tmp_path: Path) -> None:
+    rng = np.random.default_rng(6)
+    generation = write_generation(tmp_path, unit(rng, 4), np.array([2, 4, 6, 8]), "e")
+    with pytest.raises(InvalidInput, match="item number 5"):
+        generation.nearest_vectors(unit(rng, 1)[0], np.array([4, 5]))

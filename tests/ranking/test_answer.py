@@ -59,6 +59,13 @@ def test_the_order_of_the_stages_decides_which_item_is_first() -> None:
     assert said.ids == ("three", "two")
 
 
+def test_rescored_matches_vote_with_their_scores_and_keep_their_strength() -> None:
+    matches = matches_of([1, 2], [1.54, 1.5], ["milk", "juice"]).rescore(np.array([0.5, 1.5]))
+    said = answer([matches], RECORDS, min_rank=1.08)
+    assert (said.category, said.ids) == ("juice", ("two",))
+    assert said.confidence == pytest.approx((1.54 - 1.08) / 0.92, abs=1e-3)
+
+
 def test_the_region_with_the_best_match_is_answered_for() -> None:
     regions = [EMPTY, matches_of([1], [1.2], ["milk"]), matches_of([2], [1.7], ["juice"])]
     assert answer(regions, RECORDS).region == 2

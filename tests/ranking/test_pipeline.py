@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from whatsit_client.errors import InvalidInput
 
 from whatsit.ranking import DEFAULT_STAGES, Matches, compose
+from whatsit.ranking.pipeline import STAGES
 
 CATEGORIES = ("cups", *["drinks"] * 21, "toys")
 MATCHES = Matches(np.arange(23), np.linspace(1.9, 1.0, 23, dtype=np.float32), CATEGORIES)
@@ -49,3 +52,24 @@ def test_an_unknown_name_is_refused_with_the_known_ones(rerank: str) -> None:
 def test_a_name_given_twice_is_refused() -> None:
     with pytest.raises(InvalidInput, match="'surprise' twice"):
         compose("surprise,surprise")
+
+
+@pytest.mark.parametrize("rerank", ["none", "rank", DEFAULT_STAGES, "neighbour_vote"])
+def test_stages_that_need_no_vectors_read_none(gallery: Any, rerank: str) -> None:
+    compose(rerank, min_rank=0.0)(gallery.matches())
+    assert gallery.asked == []
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_runs_by_its_name_and_changes_no_rank(gallery: Any, stage: str) -> None:
+    before = gallery.matches()
+    found = compose(stage, min_rank=0.0)(before)
+    assert len(found) == 12
+    np.testing.assert_array_equal(found.ranks, before.ranks[found.numbers])
+    assert found.around is gallery
+
+
+def test_a_stage_works_on_the_scores_that_the_one_before_left(gallery: Any) -> None:
+    found = compose("reciprocal,category_order", min_rank=0.0)(gallery.matches())
+    assert found.numbers.tolist() == compose("reciprocal", min_rank=0.0)(gallery.matches()).numbers.tolist()
+    assert (np.diff(found.scores) <= 0).all()

@@ -14,6 +14,7 @@ import pytest
 from whatsit_client import Client
 from whatsit_client.errors import InvalidInput
 
+from whatsit.ranking.pipeline import STAGES
 from whatsit.serving.launcher import Server
 from whatsit.serving.metrics import request_successes
 from whatsit.serving.options import Options
@@ -171,3 +172,9 @@ def test_an_option_object_is_what_the_wire_carries(client: Client, scenes: list[
     """The library's defaults and the server's are one thing."""
     explicit = client.identify(scenes[0], top_k=Options().top_k, gate=Options().gate)
     assert _ids(explicit.to_json()) == _ids(client.identify(scenes[0]).to_json())
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_ranking_stage_can_be_asked_for(client: Client, scenes: list[Path], stage: str) -> None:
+    found = client.identify(scenes[0], rerank=stage, min_rank=0.0, gate=False)
+    assert all(region.matches for region in found.regions)

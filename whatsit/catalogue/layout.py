@@ -11,7 +11,8 @@ class Layout:
     """The folder of one catalogue.
 
     Args:
-        folder: holds `catalogue.sqlite` (items, pictures, vectors) and `index/` (the published generations).
+        folder: holds `catalogue.sqlite` (items, pictures, vectors), `index/` (the published generations) and, once
+            measured, `calibration.json` (the threshold).
     """
 
     folder: Path
@@ -25,3 +26,8 @@ class Layout:
     def index(self) -> Path:
         """The folder with `CURRENT` and `generations/`."""
         return self.folder / "index"
+
+    @property
+    def calibration(self) -> Path:
+        """The threshold's file, if `whatsit calibrate` wrote one."""
+        return self.folder / "calibration.json"

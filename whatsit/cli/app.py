@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from whatsit.cli import build, catalogue, demo, evaluate, identify, serve, train
+from whatsit.cli import build, calibrate, catalogue, demo, evaluate, evaluate_ranking, identify, serve, train
 
 app = typer.Typer(
     name="whatsit",
@@ -13,8 +13,9 @@ app = typer.Typer(
     help="Point a camera at a thing, make one call, get back what it is and where it stands in your catalogue.",
 )
 
-for _verb in (demo, serve, identify, build):
+for _verb in (demo, serve, identify, calibrate, build):
     _verb.register(app)
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(train.app, name="train")
+evaluate_ranking.register(evaluate.app)
 app.add_typer(evaluate.app, name="evaluate")

@@ -59,6 +59,34 @@ class Generation:
         items = np.concatenate([part[1] for part in found], axis=1)
         return _first_of_each(distances, items, k)
 
+    def nearest_vectors(self, query: Floats, items: Numbers) -> Floats:
+        """Of each item the stored vector that is nearest to the query.
+
+        Args:
+            query: f32 [D], unit length.
+            items: int64 [K], item numbers of this generation, each at most once.
+
+        Returns:
+            f32 [K,D], unit length.
+
+        Raises:
+            InvalidInput: an item has no vector here.
+        """
+        nearest = np.zeros((len(items), self.manifest.dimension), dtype=np.float32)
+        best = np.full(len(items), -np.inf, dtype=np.float32)
+        for shard in self.shards:
+            owned = [(place, row) for place, item in enumerate(items.tolist()) for row in shard.rows_of(item)]
+            if not owned:
+                continue
+            vectors = shard.vectors(np.array([row for _, row in owned], dtype=np.int64))
+            for (place, _), vector, likeness in zip(owned, vectors, vectors @ query, strict=True):
+                if likeness > best[place]:
+                    best[place], nearest[place] = likeness, vector
+        if not np.isfinite(best).all():
+            missing = int(items[np.isneginf(best)][0])
+            raise InvalidInput(f"The index {self.name} has no vector of item number {missing}.")
+        return nearest
+
 
 def open_generation(root: Path, fingerprint: str | None = None, verify: bool = True) -> Generation:
     """Open the current generation of the index in `root`.

@@ -95,3 +95,12 @@ class Shard:
         distances = np.sqrt(np.maximum(squared, 0.0), dtype=np.float32)
         distances[found < 0] = np.inf
         return distances, found
+
+    def rows_of(self, item: int) -> range:
+        """The rows of an item, none if it has none here."""
+        start, end = np.searchsorted(self.items, [item, item + 1])
+        return range(int(start), int(end))
+
+    def vectors(self, rows: Numbers) -> Floats:
+        """The stored vectors of these rows, int64 [R]: f32 [R,D]."""
+        return np.asarray(self.index.reconstruct_batch(rows), dtype=np.float32)

@@ -1,8 +1,8 @@
 """From nearest neighbours to an answer: one pure stage per file, composed by name."""
 
 from whatsit.ranking.answer import answer
-from whatsit.ranking.matches import Matches
+from whatsit.ranking.matches import Matches, Surroundings
 from whatsit.ranking.pipeline import DEFAULT_STAGES, compose
 from whatsit.ranking.rank import MIN_RANK, match
 
-__all__ = ["DEFAULT_STAGES", "MIN_RANK", "Matches", "answer", "compose", "match"]
+__all__ = ["DEFAULT_STAGES", "MIN_RANK", "Matches", "Surroundings", "answer", "compose", "match"]

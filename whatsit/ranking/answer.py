@@ -14,7 +14,7 @@ from whatsit.ranking.matches import Matches
 from whatsit.ranking.rank import MIN_RANK
 from whatsit.ranking.subject import subject_rank
 
-# A match this much below the best rank has 1/e of its vote: neighbours speak, but they do not shout the best one down.
+# A match this much below the best score has 1/e of its vote: neighbours speak, but they do not shout the best one down.
 VOTE_SCALE = 0.1
 
 
@@ -27,10 +27,10 @@ def answer(
     """Vote on title, brand and category of the region that the picture is about.
 
     The region is the one whose best rank r counts most as `subject_rank` weighs it (the first of equals), of those with
-    r of at least `min_rank`. Each of its matches has the vote
-    exp((rank - r) / `VOTE_SCALE`). The category with most votes wins, then, among its items, the brand with most votes;
-    those items are behind the answer, and the first of them, in the order that the stages left, gives title and image.
-    So the fields never contradict each other. Having no category, or no brand, is voted for like a name.
+    r of at least `min_rank`. Each of its matches has the vote exp((score - best score) / `VOTE_SCALE`); scores are the
+    ranks unless a stage changed them. The category with most votes wins, then, among its items, the brand with most
+    votes; those items are behind the answer, and the first of them, in the order that the stages left, gives title and
+    image. So the fields never contradict each other. Having no category, or no brand, is voted for like a name.
 
     confidence = strength * agreement, where strength = (r - min_rank) / (2 - min_rank) says how alike the best match
     is, and agreement is the share of all votes that the items behind the answer hold. It is no calibrated probability.
@@ -53,7 +53,7 @@ def answer(
     region = max(candidates, key=lambda index: float(subject_rank(best_ranks[index], shares[index])))
     matches, best_rank = regions[region], best_ranks[region]
 
-    votes = np.exp((matches.ranks.astype(np.float64) - best_rank) / VOTE_SCALE)
+    votes = np.exp((matches.scores.astype(np.float64) - float(matches.scores.max())) / VOTE_SCALE)
     items = [records[int(number)] for number in matches.numbers]
     behind = list(range(len(matches)))
     brands = [_text(item, "brand") for item in items]

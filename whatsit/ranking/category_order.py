@@ -9,17 +9,18 @@ from whatsit.ranking.matches import Matches
 
 
 def category_order(matches: Matches) -> Matches:
-    """Order the categories by the sum of 1/position of their items, and the items of a category by rank.
+    """Order the categories by the sum of 1/position of their items, and the items of a category by score.
 
-    Position 1 is the best rank. Of two categories with equal sums the one with the better first item leads. An item
-    without a category is a category of its own, so a catalogue without categories stays in the order of rank.
+    Position 1 is the best score, which is the rank where no stage before changed it. Of two categories with equal sums
+    the one with the better first item leads. An item without a category is a category of its own, so a catalogue
+    without categories stays in the order of score.
     """
-    by_rank = sorted(range(len(matches)), key=lambda i: -matches.ranks[i])
+    by_score = sorted(range(len(matches)), key=lambda i: -matches.scores[i])
     members: dict[Hashable, list[int]] = defaultdict(list)
     scores: dict[Hashable, float] = defaultdict(float)
-    for position, i in enumerate(by_rank, start=1):
+    for position, i in enumerate(by_score, start=1):
         category = matches.categories[i] or i
         members[category].append(i)
         scores[category] += 1.0 / position
-    # Both sorts are stable and the dictionaries were filled by rank: ties go to the better first item.
+    # Both sorts are stable and the dictionaries were filled by score: ties go to the better first item.
     return matches.take([i for category in sorted(members, key=lambda c: -scores[c]) for i in members[category]])

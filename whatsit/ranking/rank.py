@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
-from whatsit.ranking.matches import Matches
+from whatsit.ranking.matches import Matches, Surroundings
 
 MIN_RANK = 1.08
 
@@ -43,6 +43,7 @@ def match(
     numbers: npt.NDArray[np.int64],
     categories: Sequence[str],
     min_rank: float = MIN_RANK,
+    around: Surroundings | None = None,
 ) -> Matches:
     """Turn one row of a search into matches: rank = 2 - distance.
 
@@ -51,8 +52,9 @@ def match(
         numbers: int64 [K], item numbers, -1 where the row is padded.
         categories: K names, "" where an item has none (or the row is padded).
         min_rank: what is below is dropped.
+        around: for stages that need vectors.
     """
     numbers = np.asarray(numbers, dtype=np.int64)
     real = np.flatnonzero(numbers >= 0)
     ranks = np.clip(2.0 - np.asarray(distances, dtype=np.float32)[real], 0.0, 2.0).astype(np.float32)
-    return Rank(min_rank)(Matches(numbers[real], ranks, tuple(categories[i] for i in real)))
+    return Rank(min_rank)(Matches(numbers[real], ranks, tuple(categories[i] for i in real), around=around))

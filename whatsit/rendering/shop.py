@@ -30,11 +30,16 @@ def catalogue_picture(product: Product, size: int = 320) -> Pixels:
     return picture
 
 
+def encode_jpeg(pixels: Pixels, quality: int = 90) -> bytes:
+    """RGB pixels as a JPEG file."""
+    _, data = cv2.imencode(".jpg", np.ascontiguousarray(pixels[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return bytes(data.tobytes())
+
+
 def save_jpeg(path: Path, pixels: Pixels, quality: int = 90) -> None:
     """Write RGB pixels as JPEG; a half-written file never keeps the name."""
-    _, data = cv2.imencode(".jpg", np.ascontiguousarray(pixels[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
     part = path.with_suffix(".part")
-    part.write_bytes(data.tobytes())
+    part.write_bytes(encode_jpeg(pixels, quality))
     part.replace(path)
 
 

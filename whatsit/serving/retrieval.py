@@ -14,6 +14,7 @@ import numpy.typing as npt
 from whatsit_client.errors import Unavailable, WhatsitError
 from whatsit_client.types import Answer
 
+from whatsit.catalogue.calibration import CalibratedRank, Calibration
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store import Store
 from whatsit.index.current import current
@@ -21,8 +22,9 @@ from whatsit.index.generation import Generation, open_generation
 from whatsit.ranking.answer import answer
 from whatsit.ranking.matches import Matches
 from whatsit.ranking.pipeline import DEFAULT_STAGES, compose
-from whatsit.ranking.rank import MIN_RANK, match
+from whatsit.ranking.rank import MIN_RANK
 from whatsit.serving.fingerprint import embedder_fingerprint
+from whatsit.serving.lookup import Lookup
 from whatsit.serving.options import Options
 from whatsit.serving.repository import network_file
 from whatsit.serving.step import Tensors, text_tensor
@@ -36,13 +38,14 @@ def check_catalogue(folder: Path, model_repository: Path) -> None:
 
     Raises:
         Unavailable: nothing was published there.
-        Damaged: files do not fit their checksums.
+        Damaged: files do not fit their checksums, or the calibration cannot be read.
         InvalidInput: the index was made by another embedder.
     """
     layout = Layout(folder)
     if not layout.store.is_file():
         raise Unavailable(f"There is no catalogue in {folder}: make one with `whatsit catalogue add {folder} SOURCE`.")
     Store(layout.store, read_only=True).close()
+    Calibration.read(layout.calibration)
     open_generation(layout.index, embedder_fingerprint(network_file(model_repository, "embedder")))
 
 
@@ -68,7 +71,8 @@ class Retriever:
         folder: the catalogue's folder.
         fingerprint: of the embedder whose vectors will be looked up.
         min_rank: default of the option.
-        answer_rank: an answer needs a match of this rank, unless the caller sets `min_rank`.
+        answer_rank: an answer needs a match of this rank, unless the caller sets `min_rank` or the catalogue has a
+            calibration for this embedder (see `whatsit calibrate`).
         stages: default of the option `rerank`.
 
     Raises:
@@ -87,6 +91,7 @@ class Retriever:
         self._root = layout.index
         self._fingerprint = fingerprint
         self._min_rank, self._answer_rank, self._stages = min_rank, answer_rank, stages
+        self._calibrated = CalibratedRank(layout.calibration, fingerprint)
         self._generation = open_generation(self._root, fingerprint, verify=False)
         self._seen = self._generation.name
         self._store = Store(layout.store, read_only=True)
@@ -102,19 +107,19 @@ class Retriever:
             options: the caller's.
         """
         allowed = None if options.where is None else self._store.select(options.where)
-        neighbours = max(options.top_k, NEIGHBOURS)
-        distances, numbers = self._current().search(embeddings, neighbours, allowed)
-        records = self._store.records(np.unique(numbers[numbers >= 0]))
         min_rank = self._min_rank if options.min_rank is None else options.min_rank
         stages = compose(self._stages if options.rerank is None else options.rerank, min_rank)
-        regions = []
-        for row_distances, row_numbers in zip(distances, numbers, strict=True):
-            there = np.array([int(number) in records for number in row_numbers], dtype=bool)  # deleted ones are not
-            categories = [records[int(number)]["category"] or "" for number in row_numbers[there]]
-            regions.append(stages(match(row_distances[there], row_numbers[there], categories, min_rank)))
-        answer_rank = self._answer_rank if options.min_rank is None else options.min_rank
-        verdict = answer(regions, records, answer_rank, areas)
-        return Retrieved(tuple(matches.first(options.top_k) for matches in regions), records, verdict)
+        lookup = Lookup(self._current(), self._store, max(options.top_k, NEIGHBOURS), allowed, min_rank)
+        regions = [stages(matches) for matches in lookup.matches(embeddings)]
+        verdict = answer(regions, lookup.records, self._needed_rank(options), areas)
+        return Retrieved(tuple(matches.first(options.top_k) for matches in regions), lookup.records, verdict)
+
+    def _needed_rank(self, options: Options) -> float:
+        """The rank that an answer needs: the caller's, else the catalogue's, else the server's."""
+        if options.min_rank is not None:
+            return options.min_rank
+        calibrated = self._calibrated()
+        return self._answer_rank if calibrated is None else calibrated
 
     def _current(self) -> Generation:
         """The newest generation that can be opened; one that cannot leaves the old one in service."""

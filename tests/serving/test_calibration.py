@@ -1,0 +1,194 @@
+"""`calibrate` on a catalogue of drawn products, with colours in place of the networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from typer.testing import CliRunner
+from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
+
+from whatsit.catalogue import Layout, Store
+from whatsit.catalogue.calibration import Calibration
+from whatsit.catalogue.item import ItemFields, Picture, Vector
+from whatsit.catalogue.publish import publish
+from whatsit.cli.app import app
+from whatsit.rendering.shop import save_jpeg
+from whatsit.serving import calibration as room
+from whatsit.serving.calibration import Calibrator, Photo, calibrate
+from whatsit.vision.decode import decode_image
+
+COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220), "grey": (120, 120, 120)}
+
+
+def colour_of(data: bytes) -> npt.NDArray[np.float32]:
+    """The median colour of the middle, as a unit vector."""
+    pixels = decode_image(data).pixels.astype(np.float32) - 100
+    h, w = pixels.shape[:2]
+    middle = np.median(pixels[h // 3 : -h // 3, w // 3 : -w // 3].reshape(-1, 3), axis=0)
+    return (middle / max(np.linalg.norm(middle), 1e-6)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Described:
+    embeddings: npt.NDArray[np.float32]
+
+
+class Colours:
+    """Two regions for every picture, of which the second is unlike everything."""
+
+    fingerprint = "colours"
+
+    def __init__(self, model_repository: Path | None = None) -> None: ...
+
+    def __enter__(self) -> Colours:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def describe(self, data: bytes, options: Any) -> Described:
+        assert options.gate is False
+        away = np.array([-0.577, -0.577, -0.577], dtype=np.float32)
+        return Described(np.stack([colour_of(data), away]))
+
+
+@pytest.fixture(autouse=True)
+def colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "Pipeline", Colours)
+
+
+def solid(colour: tuple[int, int, int]) -> npt.NDArray[np.uint8]:
+    return np.full((64, 64, 3), colour, np.uint8)
+
+
+def add(folder: Path, pictures: dict[str, npt.NDArray[np.uint8]], fingerprint: str = "colours") -> None:
+    layout = Layout(folder)
+    with Store(layout.store) as store:
+        for name, pixels in pictures.items():
+            file = folder / f"{name}.jpg"
+            save_jpeg(file, pixels)
+            vector = Vector((0.0, 0.0, 64.0, 64.0), colour_of(file.read_bytes()))
+            store.put([(ItemFields(name), [Picture(str(file), name, (vector,))], fingerprint)])
+        publish(store, layout.index, fingerprint)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "catalogue"
+    folder.mkdir()
+    add(folder, {name: solid(colour) for name, colour in COLOURS.items()})
+    return folder
+
+
+def rank(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float:
+    return 2.0 - float(np.linalg.norm(a - b))
+
+
+def test_the_best_of_the_others_and_the_rank_of_the_own_item(folder: Path) -> None:
+    calibrator = Calibrator(folder, Colours())  # type: ignore[arg-type] # stands in for the networks
+    with Store(Layout(folder).store) as store:
+        number = store.show("red")["number"]
+    (seen,) = calibrator.see([Photo(folder / "red.jpg", number, "red")])
+    known = {name: colour_of((folder / f"{name}.jpg").read_bytes()) for name in COLOURS}
+    away = np.full(3, -0.577, np.float32)
+    others = [rank(one, known[name]) for one in (known["red"], away) for name in COLOURS if name != "red"]
+    assert seen is not None
+    assert seen.own == pytest.approx(2.0, abs=1e-3)
+    assert seen.other == pytest.approx(max(others), abs=1e-3)
+
+
+def test_a_near_identical_duplicate_is_no_false_accept(folder: Path) -> None:
+    before = next(calibrate_one(folder, "red"))
+    add(folder, {"red again": solid((222, 31, 30))})
+    assert next(calibrate_one(folder, "red")) == pytest.approx(before, abs=1e-3)
+    add(folder, {"nearly red": solid((220, 110, 30))})
+    assert next(calibrate_one(folder, "red")) > before
+
+
+def calibrate_one(folder: Path, name: str) -> Any:
+    calibrator = Calibrator(folder, Colours())  # type: ignore[arg-type] # stands in for the networks
+    with Store(Layout(folder).store) as store:
+        photo = Photo(folder / f"{name}.jpg", store.show(name)["number"], name)
+    return (seen.other for seen in calibrator.see([photo]) if seen is not None)
+
+
+def test_synthetic_photos_make_a_file_that_says_how(folder: Path) -> None:
+    steps: list[tuple[int, int]] = []
+    found, seen, unread = calibrate(folder, 0.25, workers=2, progress=lambda *step: steps.append(step))
+    assert Calibration.read(Layout(folder).calibration) == found
+    assert (found.fingerprint, found.items, found.absent, found.present, found.photos, unread) == (
+        *("colours", 4, 4, 4, "synthetic"),
+        0,
+    )
+    assert found.false_accepts <= 0.25
+    assert found.answer_rank == seen.threshold(0.25)
+    assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    again, _, _ = calibrate(folder, 0.25)
+    assert again.answer_rank == found.answer_rank
+
+
+def test_real_photos_show_the_item_that_their_folder_names(folder: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    (photos / "red").mkdir(parents=True)
+    (photos / "strangers").mkdir()
+    save_jpeg(photos / "red" / "1.jpg", solid((210, 40, 40)))
+    save_jpeg(photos / "strangers" / "2.jpg", solid((200, 30, 200)))
+    save_jpeg(photos / "3.jpg", solid((30, 200, 200)))
+    (photos / "4.jpg").write_bytes(b"no picture")
+    found, seen, unread = calibrate(folder, 0.0, photos)
+    assert (found.absent, found.present, unread) == (3, 1, 1)
+    assert seen.own.tolist() == pytest.approx([2.0], abs=0.2)
+    assert (found.coverage, found.right, found.false_accepts) == (1.0, 1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind", "sentence"),
+    [
+        (lambda folder: Layout(folder).store.unlink(), Unavailable, "whatsit catalogue add"),
+        (lambda folder: [file.unlink() for file in folder.glob("*.jpg")], InvalidInput, "can be read"),
+        (lambda folder: add(folder, {"red": solid((1, 2, 3))}, "another"), InvalidInput, "made by"),
+    ],
+)
+def test_what_cannot_be_calibrated_is_refused(
+    folder: Path, spoil: Any, kind: type[WhatsitError], sentence: str
+) -> None:
+    spoil(folder)
+    with pytest.raises(kind, match=sentence):
+        calibrate(folder, 0.05)
+    assert not Layout(folder).calibration.exists()
+
+
+def test_a_catalogue_of_one_item_has_nothing_to_tell_apart(tmp_path: Path) -> None:
+    add(tmp_path, {"red": solid((200, 0, 0))})
+    with pytest.raises(InvalidInput, match="fewer than two"):
+        calibrate(tmp_path, 0.05)
+
+
+def test_a_folder_without_photos_is_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for photos, sentence in ((tmp_path / "gone", "not a folder"), (tmp_path / "empty", "no picture")):
+        with pytest.raises(InvalidInput, match=sentence):
+            calibrate(folder, 0.05, photos)
+
+
+def test_the_command_says_what_it_found(folder: Path, tmp_path: Path) -> None:
+    arguments = ["calibrate", str(folder), "--false-positives", "0.5", "--curve", str(tmp_path / "curve.csv")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "needs a match of rank" in result.stdout
+    assert "4 synthetic photos" in result.stdout
+    assert "rough threshold" in result.stderr
+    assert (tmp_path / "curve.csv").is_file()
+    machine = CliRunner().invoke(app, [*arguments, "--json"])
+    assert '"false_positives": 0.5' in machine.stdout
+
+
+def test_the_command_refuses_before_it_measures(folder: Path) -> None:
+    result = CliRunner().invoke(app, ["calibrate", str(folder), "--curve", "curve.txt"])
+    assert isinstance(result.exception, InvalidInput)
+    assert CliRunner().invoke(app, ["calibrate", str(folder), "--false-positives", "2"]).exit_code == 2
+    assert not Layout(folder).calibration.exists()

@@ -1,0 +1,110 @@
+"""The threshold that was measured for one catalogue and one embedder: `calibration.json` in the catalogue's folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from whatsit_client.errors import Damaged, WhatsitError
+
+FORMAT = 1
+REPAIR = "run 'whatsit calibrate' again or delete it"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What `whatsit calibrate` found.
+
+    Args:
+        fingerprint: of the embedder that the threshold is for.
+        generation: the index that it was measured on.
+        items: in that index.
+        answer_rank: the threshold, 0..2: an answer needs a match of this rank.
+        false_positives: the target, share of photos of absent items that may be accepted, 0..1.
+        false_accepts: the share that was.
+        coverage: share of photos of present items whose item passes the threshold; None where there was no such photo.
+        right: share of them whose item passes it and is above all others; None where there was no such photo.
+        absent: number of photos of absent items.
+        present: number of photos of present items.
+        photos: "synthetic", or the folder of real ones.
+        created: UTC, ISO 8601.
+        format: version of the file.
+    """
+
+    fingerprint: str
+    generation: str
+    items: int
+    answer_rank: float
+    false_positives: float
+    false_accepts: float
+    coverage: float | None
+    right: float | None
+    absent: int
+    present: int
+    photos: str
+    created: str
+    format: int = FORMAT
+
+    def write(self, path: Path) -> None:
+        """Replace the file; a reader sees the old or the new one."""
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+
+    @classmethod
+    def read(cls, path: Path) -> Calibration | None:
+        """What was written, None where nothing was.
+
+        Raises:
+            Damaged: the file cannot be read, or is of a newer format.
+        """
+        try:
+            known = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise Damaged(f"{path} cannot be read ({error}); {REPAIR}.") from error
+        if not isinstance(known, dict) or known.get("format") != FORMAT or set(known) != {f.name for f in fields(cls)}:
+            raise Damaged(f"{path} is no calibration of format {FORMAT}; {REPAIR}.")
+        rank = known["answer_rank"]
+        if isinstance(rank, bool) or not isinstance(rank, (int, float)) or not 0.0 <= rank <= 2.0:
+            raise Damaged(f"{path} has the answer_rank {str(rank)[:20]} outside 0..2; {REPAIR}.")
+        return cls(**known)
+
+
+class CalibratedRank:
+    """Follows a calibration file: a new one counts from the next call.
+
+    Args:
+        path: the file, which need not be there.
+        fingerprint: of the embedder in use; a calibration of another one does not count.
+
+    Raises:
+        Damaged: the file is there and cannot be read.
+    """
+
+    def __init__(self, path: Path, fingerprint: str) -> None:
+        self._path, self._fingerprint = path, fingerprint
+        self._seen = self._stamp()
+        self._calibration = Calibration.read(path)
+
+    def __call__(self) -> float | None:
+        """The calibrated `answer_rank`, None without one; a file that became damaged leaves the old one in use."""
+        stamp = self._stamp()
+        if stamp != self._seen:
+            self._seen = stamp
+            try:
+                self._calibration = Calibration.read(self._path)
+            except WhatsitError as error:
+                print(f"The new calibration was refused and the old one stays in use: {error}", flush=True)
+        known = self._calibration
+        return known.answer_rank if known is not None and known.fingerprint == self._fingerprint else None
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_ino

@@ -1,0 +1,79 @@
+"""What each ranking stage does to recall, on the same queries and the same catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """One query whose truth is known.
+
+    Args:
+        vector: f32 [D], unit length.
+        truth: id of the item that it shows.
+        category: of that item.
+    """
+
+    vector: npt.NDArray[np.float32]
+    truth: str
+    category: str
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What came back for a query.
+
+    Args:
+        ids: of the items, best first.
+        categories: of the items.
+        answer: id of the item that the structured answer names, "" where it says that there is none.
+    """
+
+    ids: tuple[str, ...]
+    categories: tuple[str, ...]
+    answer: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table; every figure is a share, 0..1.
+
+    Args:
+        data: what was looked up where.
+        queries: their number.
+        stages: value of `rerank`.
+        recall_at_1: the truth comes first.
+        recall_at_5: the truth is among the first five.
+        category_at_1: the first item is of the truth's category.
+        answered: the structured answer names the truth.
+    """
+
+    data: str
+    queries: int
+    stages: str
+    recall_at_1: float
+    recall_at_5: float
+    category_at_1: float
+    answered: float
+
+
+def ablate(
+    data: str, looks: Sequence[Look], stages: Sequence[str], find: Callable[[Look, str], Listed]
+) -> tuple[Row, ...]:
+    """Ask every query once for each choice of stages; a query without any match is a miss."""
+    rows = []
+    for choice in stages:
+        found = [(look, find(look, choice)) for look in looks]
+        shares = (
+            [look.truth in listed.ids[:1] for look, listed in found],
+            [look.truth in listed.ids[:5] for look, listed in found],
+            [look.category in listed.categories[:1] for look, listed in found],
+            [look.truth == listed.answer for look, listed in found],
+        )
+        rows.append(Row(data, len(looks), choice, *(sum(hits) / max(len(hits), 1) for hits in shares)))
+    return tuple(rows)

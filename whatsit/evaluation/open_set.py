@@ -1,0 +1,90 @@
+"""Knowing when the catalogue does not hold the thing: false accepts against coverage, and the threshold between."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.errors import InvalidInput
+
+Floats = npt.NDArray[np.float32]
+_STEPS = 10_000  # thresholds are rounded up to four decimals
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What one photo resembles.
+
+    Args:
+        other: best rank among all items but the one it shows (and that one's duplicates); 0 where there is none.
+        own: rank of the item that it shows; None where the catalogue does not hold it.
+    """
+
+    other: float
+    own: float | None = None
+
+
+@dataclass(frozen=True)
+class Point:
+    """One threshold on the curve; shares 0..1, None where no photo shows an item of the catalogue."""
+
+    min_rank: float
+    false_accepts: float
+    coverage: float | None
+    right: float | None
+
+
+class OpenSet:
+    """Sightings, each of them counted as one photo of an absent item and, where `own` is known, one of a present one.
+
+    Args:
+        sightings: one or more.
+
+    Raises:
+        InvalidInput: there is none.
+    """
+
+    def __init__(self, sightings: Sequence[Sighting]) -> None:
+        if not sightings:
+            raise InvalidInput("No photo could be measured, and a threshold needs at least one.")
+        self.others: Floats = np.array([one.other for one in sightings], dtype=np.float32)
+        present = [one for one in sightings if one.own is not None]
+        self.own: Floats = np.array([one.own for one in present], dtype=np.float32)
+        self._first: npt.NDArray[np.bool_] = self.own >= np.array([one.other for one in present], dtype=np.float32)
+
+    def threshold(self, false_positives: float) -> float:
+        """The lowest `min_rank`, to four decimals, that accepts at most this share of the photos of absent items.
+
+        Raises:
+            InvalidInput: the share is outside 0..1, or even the highest threshold accepts more.
+        """
+        if not 0.0 <= false_positives <= 1.0:
+            raise InvalidInput(f"The false-positive target lies within 0..1, not {false_positives}.")
+        falling = np.sort(self.others)[::-1]
+        accepted = math.floor(false_positives * len(falling) + 1e-9)
+        if accepted >= len(falling):
+            return 0.0
+        # Just above the best rank that must be refused; `Rank` compares in float32, as is done here.
+        step = max(0, math.floor(float(falling[accepted]) * _STEPS))
+        while np.float32(step / _STEPS) <= falling[accepted]:
+            step += 1
+        if step > 2 * _STEPS:
+            raise InvalidInput(
+                f"More than {false_positives:.1%} of the photos are exact pictures of another item: "
+                "raise --false-positives, or merge the catalogue's duplicates."
+            )
+        return step / _STEPS
+
+    def at(self, min_rank: float) -> Point:
+        """False accepts, coverage (the item passes) and right answers (it passes and nothing else is above it)."""
+        limit = np.float32(min_rank)
+        passed = self.own >= limit
+        shares = (None, None) if not len(passed) else (float(passed.mean()), float((passed & self._first).mean()))
+        return Point(min_rank, float((self.others >= limit).mean()), *shares)
+
+    def curve(self, points: int = 201) -> list[Point]:
+        """Evenly spaced thresholds 0..2."""
+        return [self.at(round(float(rank), 4)) for rank in np.linspace(0.0, 2.0, points)]

@@ -1,0 +1,115 @@
+"""The ranking stages one by one, in this process: groceries and a drawn shop, each query embedded once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from whatsit.evaluation.ablation import Listed, Look, Row, ablate
+from whatsit.evaluation.grocery import GroceryStore
+from whatsit.ranking.pipeline import DEFAULT_STAGES, STAGES
+from whatsit.rendering.product import make_products
+from whatsit.rendering.shop import write_scenes, write_shop
+from whatsit.serving.decode import view
+from whatsit.serving.ingestion import index_source
+from whatsit.serving.options import Options
+from whatsit.serving.pipeline import Pipeline
+from whatsit.serving.retrieval import Retriever
+from whatsit.vision.regions import USER_BOX, Regions
+
+CHOICES = tuple(dict.fromkeys(("none", *STAGES, "surprise,category_order", DEFAULT_STAGES)))
+
+Advanced = Callable[[str, int, int], None]
+
+
+class Ablation:
+    """Builds the catalogues and measures on them.
+
+    Args:
+        work: where the catalogues are kept, so that a second run is quick.
+        min_rank: threshold of matches and answers.
+        choices: values of `rerank`.
+        advanced: called with what is being done, how much of it is, and how much there is to do.
+    """
+
+    def __init__(
+        self,
+        work: Path,
+        min_rank: float = 0.9,
+        choices: Sequence[str] = CHOICES,
+        advanced: Advanced = lambda what, done, total: None,
+    ) -> None:
+        self._work, self._min_rank, self._choices, self._advanced = work, min_rank, choices, advanced
+
+    def grocery(self, store: GroceryStore, with_train: bool) -> list[Row]:
+        """Val photos, whole, to 81 items with their shop image, or also their train photos; then packages apart."""
+        store.check()
+        name = "train + shop" if with_train else "shop images"
+        pictures = {item.label: [item.image] for item in store.gallery()}
+        if with_train:
+            for path, label in zip(store.queries("train"), store.truth("train"), strict=True):
+                pictures[label].append(path)
+        source = self._work / f"grocery-{name.replace(' ', '')}.jsonl"
+        source.parent.mkdir(parents=True, exist_ok=True)
+        with source.open("w", encoding="utf-8") as file:
+            for item in store.gallery():
+                images = [str(path.resolve()) for path in pictures[item.label]]
+                row = {"id": item.name, "title": item.name, "category": item.coarse, "images": images}
+                file.write(json.dumps(row) + "\n")
+        photos = list(zip(store.queries(), store.truth(), strict=True))
+        looks, packages = [], []
+        with Pipeline() as pipeline:
+            for done, (path, label) in enumerate(photos, start=1):
+                picture = view(path.read_bytes(), Options())
+                vector = pipeline.embed(picture, Regions.whole(picture.width, picture.height))[0]
+                item = store.classes[label]
+                looks.append(Look(vector, item.name, item.coarse))
+                packages += [looks[-1]] if item.department == "Packages" else []
+                self._advanced("embedding grocery val", done, len(photos))
+        title = f"grocery val -> {name}"
+        catalogue = self._index(source)
+        return [*self._measure(title, catalogue, looks), *self._measure(f"{title}, packages", catalogue, packages)]
+
+    def shop(self, seed: int, products: int = 300, scenes: int = 100) -> list[Row]:
+        """The true boxes of a drawn shop's scenes to its catalogue pictures."""
+        folder = self._work / f"shop-{seed}"
+        source = write_shop(folder, products, seed)
+        shop = {product.id: product for product in make_products(products, seed)}
+        truth = json.loads(write_scenes(folder / "scenes", list(shop.values()), scenes, seed).read_text())
+        looks = []
+        with Pipeline() as pipeline:
+            for done, scene in enumerate(truth, start=1):
+                picture = view((folder / "scenes" / scene["image"]).read_bytes(), Options())
+                boxes = np.asarray(scene["boxes"], dtype=np.float32).reshape(-1, 4)
+                whole = Regions.whole(picture.width, picture.height)
+                regions = whole.plus(boxes, np.ones(len(boxes), dtype=np.float32), [USER_BOX] * len(boxes))
+                vectors = pipeline.embed(picture, regions)[1:]
+                ids = scene["product_ids"]
+                looks += [Look(v, i, shop[i].category) for v, i in zip(vectors, ids, strict=True)]
+                self._advanced(f"embedding shop {seed}", done, len(truth))
+        return list(self._measure(f"rendered shop {seed}: boxes -> pictures", self._index(source), looks))
+
+    def _index(self, source: Path) -> Path:
+        """A published catalogue of a source."""
+        catalogue = source.parent / f"{source.stem}.catalogue"
+        index_source(
+            catalogue, source, progress=lambda done, total, _: self._advanced(f"indexing {source.stem}", done, total)
+        )
+        return catalogue
+
+    def _measure(self, data: str, catalogue: Path, looks: Sequence[Look]) -> tuple[Row, ...]:
+        with Pipeline() as pipeline:
+            retriever = Retriever(catalogue, pipeline.fingerprint)
+
+        def find(look: Look, stages: str) -> Listed:
+            found = retriever(
+                look.vector[None], np.ones(1, np.float32), Options(rerank=stages, min_rank=self._min_rank)
+            )
+            matches = found.regions[0]
+            ids = tuple(str(found.records[number]["id"]) for number in matches.numbers.tolist())
+            return Listed(ids, matches.categories, found.answer.ids[0] if found.answer.found else "")
+
+        return ablate(data, looks, self._choices, find)
