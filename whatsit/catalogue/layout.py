@@ -11,7 +11,8 @@ class Layout:
     """The folder of one catalogue.
 
     Args:
-        folder: holds `catalogue.sqlite` (items, pictures, vectors) and `index/` (the published generations).
+        folder: holds `catalogue.sqlite` (items, vectors, the change log), `index/` (the published generations) and
+            `pictures/` (those that callers sent; a merchant's own files stay where they are).
     """
 
     folder: Path
@@ -25,3 +26,8 @@ class Layout:
     def index(self) -> Path:
         """The folder with `CURRENT` and `generations/`."""
         return self.folder / "index"
+
+    @property
+    def pictures(self) -> Path:
+        """The folder of pictures that were sent over the network."""
+        return self.folder / "pictures"
