@@ -15,6 +15,7 @@ from whatsit.catalogue.item import ItemFields
 
 MAX_TEXT = 1_000_000
 MAX_VECTORS = 32
+MAX_DEPTH = 32
 _UNIT_TOLERANCE = 1e-2
 _TEXTS = ("title", "brand", "category", "url")
 _NAMES = ("id", *_TEXTS, "price", "attributes", "image", "vectors")
@@ -57,9 +58,9 @@ class Incoming:
         price = record.get("price")
         if isinstance(price, bool) or not isinstance(price, (int, float, type(None))):
             raise InvalidInput("The price of the item must be a number.")
-        attributes = record.get("attributes") or {}
-        if not isinstance(attributes, dict):
-            raise InvalidInput("The attributes of the item must be a JSON object.")
+        attributes = {} if record.get("attributes") is None else record["attributes"]
+        if not isinstance(attributes, dict) or _is_deep(attributes, MAX_DEPTH):
+            raise InvalidInput(f"The attributes of the item must be a JSON object, nested at most {MAX_DEPTH} deep.")
         try:
             fields = ItemFields(
                 id=record.get("id") or "",
@@ -72,8 +73,8 @@ class Incoming:
             )
         except InvalidInput as error:
             raise InvalidInput(f"The item is refused: {error}.") from error
-        except (OverflowError, RecursionError) as error:
-            raise InvalidInput("The item holds a number or a nesting beyond all measure.") from error
+        except OverflowError as error:
+            raise InvalidInput("The price of the item is beyond all measure.") from error
         return cls(fields, record.get("image") or None, _vectors(record.get("vectors"), dimension))
 
 
@@ -92,6 +93,12 @@ def parse_object(text: str) -> Mapping[str, Any]:
     if not isinstance(record, dict):
         raise InvalidInput('ITEM must be a JSON object like {"id": "X1"}.')
     return record
+
+
+def _is_deep(value: Any, most: int) -> bool:
+    if not isinstance(value, (dict, list)):
+        return False
+    return most == 0 or any(_is_deep(one, most - 1) for one in (value.values() if isinstance(value, dict) else value))
 
 
 def _vectors(value: Any, dimension: int) -> npt.NDArray[np.float32] | None:
