@@ -76,7 +76,7 @@ def loaded_by(statement: str) -> set[str]:
 
 
 def test_the_server_loads_no_torch() -> None:
-    steps = "import whatsit.serving.decode, whatsit.serving.regions, whatsit.serving.retrieval, whatsit.engines.runner"
+    steps = "import whatsit.serving.decode, whatsit.serving.regions, whatsit.serving.retrieval, whatsit.serving.catalogue"
     assert not loaded_by(steps) & {"torch", "matplotlib", "sklearn"}
 
 

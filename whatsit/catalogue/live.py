@@ -13,7 +13,8 @@ from whatsit_client.errors import Damaged, WhatsitError
 from whatsit.catalogue.store import Store
 from whatsit.index import Live, current, open_generation
 
-# Of 128 numbers about 100 MB, and as much again for a moment. A server must not run out of memory over an import.
+# Of 128 numbers about 100 MB, and a few times as much for the moment in which shards are merged. A server must not run
+# out of memory over an import.
 MAX_DELTA_VECTORS = 200_000
 
 

@@ -16,7 +16,8 @@ from whatsit.index.writing import exclusively, oldest_sequence
 
 # An index without vectors takes queries of any length; something must stand in its manifest.
 EMPTY_DIMENSION = 1
-# So many changed items cost a server about 25 MB in each process that searches, and a few milliseconds a query.
+# So many changed items, two vectors of 128 numbers each, cost about 25 MB in each process that searches, and a scan of
+# them at every call.
 COMPACT_BEYOND = 25_000
 
 

@@ -53,6 +53,8 @@ def serve(
             f"Try: whatsit identify photo.jpg --url {server.grpc_url}    (Ctrl-C stops the server)",
             highlight=False,
         )
+        if not read_only and host not in ("127.0.0.1", "::1", "localhost"):
+            console.print(f"Whoever reaches {host} can change the catalogue too; --read-only prevents that.")
         # Triton 2.51 crashes when gRPC callers cancel (its issues #7368, #8034): callers find it again in seconds.
         while (code := server.wait()) < 0:
             console.print(f"Triton was ended by signal {-code}; starting it again.")
