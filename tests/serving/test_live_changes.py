@@ -160,6 +160,15 @@ def test_changes_and_new_indexes_under_load_fail_no_request_and_return_nothing_d
         client.delete(*(f"n{step}" for step in range(60) if step % 3))
 
 
+def test_a_read_only_server_shows_items_and_refuses_changes(catalogue: Path) -> None:
+    pytest.importorskip("pytriton", reason="the wheel nvidia-pytriton, which carries Triton, is not installed")
+    with Server(catalogue, ports=Ports(0, 0, 0), read_only=True) as running, Client(running.grpc_url) as client:
+        stats = client.stats()
+        assert (stats.read_only, stats.items) == (True, 40)
+        with pytest.raises(InvalidInput, match="started read-only"):
+            client.delete("anything")
+
+
 def test_a_killed_server_loses_no_change_that_it_acknowledged(own_server: Server) -> None:
     """The last test of this server, which does not survive it."""
     rng = np.random.default_rng(2)
