@@ -47,7 +47,7 @@ def found(folder: Path, changing: ServedCatalogue, vector: list[float], **option
 def test_a_picture_is_kept_embedded_and_found_until_it_is_deleted(
     folder: Path, changing: ServedCatalogue, shop: Path
 ) -> None:
-    first, second = ((shop / "scenes" / f"scene-000{i}.jpg").read_bytes() for i in range(2))
+    first, second = (path.read_bytes() for path in sorted((shop / "scenes").glob("*.jpg"))[:2])
     text = json.dumps({"id": "new", "title": "A scene", "price": 3, "attributes": {"colour": "red"}})
     done = changing.upsert(text, first)
     assert (done["id"], done["outcome"]) == ("new", "added")
