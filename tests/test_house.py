@@ -76,8 +76,8 @@ def loaded_by(statement: str) -> set[str]:
 
 
 def test_the_server_loads_no_torch() -> None:
-    steps = "import whatsit.serving.decode, whatsit.serving.regions, whatsit.serving.retrieval, whatsit.engines.runner"
-    assert not loaded_by(steps) & {"torch", "matplotlib", "sklearn"}
+    steps = ", ".join(f"whatsit.serving.{step}" for step in ("decode", "regions", "retrieval", "catalogue"))
+    assert not loaded_by(f"import {steps}, whatsit.engines.runner") & {"torch", "matplotlib", "sklearn"}
 
 
 def test_the_client_is_slim() -> None:

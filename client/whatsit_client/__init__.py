@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from whatsit_client.async_client import AsyncClient
+    from whatsit_client.changes import CatalogueStats
     from whatsit_client.client import Client
     from whatsit_client.errors import Damaged, InvalidInput, TimedOut, Unavailable, WhatsitError
     from whatsit_client.types import Answer, Embedding, Identification, Item, Match, Region
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Answer",
     "AsyncClient",
+    "CatalogueStats",
     "Client",
     "Damaged",
     "Embedding",
@@ -27,7 +29,7 @@ __all__ = [
     "WhatsitError",
 ]
 
-_HOME = {"AsyncClient": "async_client", "Client": "client"} | dict.fromkeys(
+_HOME = {"AsyncClient": "async_client", "CatalogueStats": "changes", "Client": "client"} | dict.fromkeys(
     ("Damaged", "InvalidInput", "TimedOut", "Unavailable", "WhatsitError"), "errors"
 )
 

@@ -7,17 +7,21 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from whatsit_client import tensors
+from whatsit_client import changes, tensors
+from whatsit_client.changes import CatalogueStats
 from whatsit_client.errors import Unavailable
 from whatsit_client.image import ImageLike, encode
 from whatsit_client.options import Parameters, parameters
 from whatsit_client.patience import Patience
-from whatsit_client.tensors import Tensors
+from whatsit_client.tensors import Tensors, image_input
 from whatsit_client.transport.address import Address
 from whatsit_client.transport.faults import ConnectionLost, understood
-from whatsit_client.types import Embedding, Identification, Region
+from whatsit_client.types import Embedding, Identification, Item, Region
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from whatsit_client.transport.over_grpc import AsyncGrpcTransport
     from whatsit_client.transport.over_http import AsyncHttpTransport
 
@@ -62,7 +66,7 @@ class AsyncClient:
     ) -> Identification:
         """Say what is in a picture and which items of the catalogue it is; see `Client.identify`."""
         options = parameters(top_k=top_k, boxes=boxes, where=where, min_rank=min_rank, rerank=rerank, gate=gate)
-        return await self._call("identify", image, options, tensors.read_identification, timeout)
+        return await self._look("identify", image, options, tensors.read_identification, timeout)
 
     async def embed(
         self,
@@ -73,7 +77,7 @@ class AsyncClient:
         timeout: float | None = None,
     ) -> Embedding:
         """Give the vectors of a picture's regions; see `Client.embed`."""
-        return await self._call("embed", image, parameters(boxes=boxes, gate=gate), tensors.read_embedding, timeout)
+        return await self._look("embed", image, parameters(boxes=boxes, gate=gate), tensors.read_embedding, timeout)
 
     async def detect(
         self,
@@ -84,7 +88,32 @@ class AsyncClient:
         timeout: float | None = None,
     ) -> tuple[Region, ...]:
         """Give a picture's regions, the whole picture first; see `Client.detect`."""
-        return await self._call("detect", image, parameters(boxes=boxes, gate=gate), tensors.read_detection, timeout)
+        return await self._look("detect", image, parameters(boxes=boxes, gate=gate), tensors.read_detection, timeout)
+
+    async def upsert(
+        self,
+        item: Item | Mapping[str, Any],
+        image: ImageLike | None = None,
+        *,
+        vectors: Sequence[Sequence[float]] | npt.NDArray[np.float32] | None = None,
+        timeout: float | None = None,
+    ) -> str:
+        """Add an item to the server's catalogue, or replace the one with its id; see `Client.upsert`."""
+        data = None if image is None else await _encoded(image)
+        inputs = changes.call("upsert", changes.new_item(item, vectors), data)
+        return await self._call("catalogue", inputs, {}, changes.read_outcome, timeout)
+
+    async def delete(self, *ids: str, timeout: float | None = None) -> tuple[str, ...]:
+        """Delete items by id; returns those ids that were not there."""
+        return await self._call("catalogue", changes.call("delete", {"ids": ids}), {}, changes.read_unknown, timeout)
+
+    async def get(self, id: str, timeout: float | None = None) -> Item:
+        """What the catalogue knows of an item; an unknown id is `InvalidInput`."""
+        return await self._call("catalogue", changes.call("get", {"id": id}), {}, changes.read_item, timeout)
+
+    async def stats(self, timeout: float | None = None) -> CatalogueStats:
+        """How many items there are, and how many changes wait for `whatsit catalogue compact`."""
+        return await self._call("catalogue", changes.call("stats", {}), {}, changes.read_stats, timeout)
 
     async def is_ready(self, timeout: float = 2.0) -> bool:
         """Whether the server answers and takes calls to `identify`."""
@@ -107,7 +136,7 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
-    async def _call(
+    async def _look(
         self,
         model: str,
         image: ImageLike,
@@ -115,11 +144,20 @@ class AsyncClient:
         read: Callable[[Tensors], Value],
         timeout: float | None,
     ) -> Value:
+        return await self._call(model, image_input(await _encoded(image)), options, read, timeout)
+
+    async def _call(
+        self,
+        model: str,
+        inputs: Tensors,
+        options: Parameters,
+        read: Callable[[Tensors], Value],
+        timeout: float | None,
+    ) -> Value:
         tries = self._patience.start(timeout)
-        data = image if isinstance(image, bytes) and image else await asyncio.to_thread(encode, image)
         while True:
             try:
-                reply = await self._transport().infer(model, data, options, tries.remaining())
+                reply = await self._transport().infer(model, inputs, options, tries.remaining())
                 break
             except ConnectionLost:
                 pause = tries.pause()
@@ -140,3 +178,7 @@ class AsyncClient:
 
                 self._connection = AsyncHttpTransport(self.address)
         return self._connection
+
+
+async def _encoded(image: ImageLike) -> bytes:
+    return image if isinstance(image, bytes) and image else await asyncio.to_thread(encode, image)

@@ -7,17 +7,21 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from whatsit_client import tensors
+from whatsit_client import changes, tensors
+from whatsit_client.changes import CatalogueStats
 from whatsit_client.errors import Unavailable
 from whatsit_client.image import ImageLike, encode
 from whatsit_client.options import Parameters, parameters
 from whatsit_client.patience import Patience
-from whatsit_client.tensors import Tensors
+from whatsit_client.tensors import Tensors, image_input
 from whatsit_client.transport.address import Address
 from whatsit_client.transport.faults import ConnectionLost, understood
-from whatsit_client.types import Embedding, Identification, Region
+from whatsit_client.types import Embedding, Identification, Item, Region
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from whatsit_client.transport.over_grpc import GrpcTransport
     from whatsit_client.transport.over_http import HttpTransport
 
@@ -80,7 +84,7 @@ class Client:
             Unavailable: no server, or not this one.
         """
         options = parameters(top_k=top_k, boxes=boxes, where=where, min_rank=min_rank, rerank=rerank, gate=gate)
-        return self._call("identify", image, options, tensors.read_identification, timeout)
+        return self._look("identify", image, options, tensors.read_identification, timeout)
 
     def embed(
         self,
@@ -91,7 +95,7 @@ class Client:
         timeout: float | None = None,
     ) -> Embedding:
         """Give the vectors of a picture's regions; arguments and errors as in `identify`."""
-        return self._call("embed", image, parameters(boxes=boxes, gate=gate), tensors.read_embedding, timeout)
+        return self._look("embed", image, parameters(boxes=boxes, gate=gate), tensors.read_embedding, timeout)
 
     def detect(
         self,
@@ -102,7 +106,49 @@ class Client:
         timeout: float | None = None,
     ) -> tuple[Region, ...]:
         """Give a picture's regions, the whole picture first; arguments and errors as in `identify`."""
-        return self._call("detect", image, parameters(boxes=boxes, gate=gate), tensors.read_detection, timeout)
+        return self._look("detect", image, parameters(boxes=boxes, gate=gate), tensors.read_detection, timeout)
+
+    def upsert(
+        self,
+        item: Item | Mapping[str, Any],
+        image: ImageLike | None = None,
+        *,
+        vectors: Sequence[Sequence[float]] | npt.NDArray[np.float32] | None = None,
+        timeout: float | None = None,
+    ) -> str:
+        """Add an item to the server's catalogue, or replace the one with its id; the next `identify` finds it.
+
+        All fields are replaced: what is not given is not known of the item any more. Its pictures stay as they are
+        where neither an image nor vectors are given.
+
+        Args:
+            item: an `Item`, or its fields: id, title, brand, category, price, url, attributes.
+            image: its picture, in place of those before.
+            vectors: [N,D] of length 1, made by the server's own embedder (`embed`), instead of a picture.
+            timeout: seconds for this call.
+
+        Returns:
+            "added" or "updated". After a lost connection an item that this very call added may be called updated.
+
+        Raises:
+            InvalidInput: the item or the picture is wrong, or the server is read-only; the sentence is the server's.
+            TimedOut: no answer in time; the server may still make the change.
+            Unavailable: no server, or not this one.
+        """
+        inputs = changes.call("upsert", changes.new_item(item, vectors), None if image is None else encode(image))
+        return self._call("catalogue", inputs, {}, changes.read_outcome, timeout)
+
+    def delete(self, *ids: str, timeout: float | None = None) -> tuple[str, ...]:
+        """Delete items by id; returns those ids that were not there. Errors as in `upsert`."""
+        return self._call("catalogue", changes.call("delete", {"ids": ids}), {}, changes.read_unknown, timeout)
+
+    def get(self, id: str, timeout: float | None = None) -> Item:
+        """What the catalogue knows of an item; an unknown id is `InvalidInput`."""
+        return self._call("catalogue", changes.call("get", {"id": id}), {}, changes.read_item, timeout)
+
+    def stats(self, timeout: float | None = None) -> CatalogueStats:
+        """How many items there are, and how many changes wait for `whatsit catalogue compact`."""
+        return self._call("catalogue", changes.call("stats", {}), {}, changes.read_stats, timeout)
 
     def is_ready(self, timeout: float = 2.0) -> bool:
         """Whether the server answers and takes calls to `identify`."""
@@ -123,7 +169,7 @@ class Client:
     ) -> None:
         self.close()
 
-    def _call(
+    def _look(
         self,
         model: str,
         image: ImageLike,
@@ -131,11 +177,20 @@ class Client:
         read: Callable[[Tensors], Value],
         timeout: float | None,
     ) -> Value:
-        data = encode(image)
+        return self._call(model, image_input(encode(image)), options, read, timeout)
+
+    def _call(
+        self,
+        model: str,
+        inputs: Tensors,
+        options: Parameters,
+        read: Callable[[Tensors], Value],
+        timeout: float | None,
+    ) -> Value:
         tries = self._patience.start(timeout)
         while True:
             try:
-                reply = self._transport.infer(model, data, options, tries.remaining())
+                reply = self._transport.infer(model, inputs, options, tries.remaining())
                 break
             except ConnectionLost:
                 pause = tries.pause()

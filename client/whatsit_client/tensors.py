@@ -1,4 +1,4 @@
-"""From the output tensors of the ensembles `identify`, `embed` and `detect` to the client's value types."""
+"""The tensors of the ensembles `identify`, `embed` and `detect`, and the client's value types made from them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Tensors = Mapping[str, npt.NDArray[Any]]
 Value = TypeVar("Value")
 
 
-def _refusing(read: Callable[[Tensors], Value]) -> Callable[[Tensors], Value]:
+def refusing(read: Callable[[Tensors], Value]) -> Callable[[Tensors], Value]:
     """Turn whatever a foreign reply breaks into one sentence."""
 
     @wraps(read)
@@ -33,7 +33,12 @@ def _refusing(read: Callable[[Tensors], Value]) -> Callable[[Tensors], Value]:
     return checked
 
 
-@_refusing
+def image_input(data: bytes) -> Tensors:
+    """The input of the three ensembles: the encoded file."""
+    return {"IMAGE": np.frombuffer(data, np.uint8)}
+
+
+@refusing
 def read_identification(tensors: Tensors) -> Identification:
     """Read the outputs of `identify`.
 
@@ -65,7 +70,7 @@ def read_identification(tensors: Tensors) -> Identification:
     )
 
 
-@_refusing
+@refusing
 def read_embedding(tensors: Tensors) -> Embedding:
     """Read the outputs of `embed`.
 
@@ -84,7 +89,7 @@ def read_embedding(tensors: Tensors) -> Embedding:
     )
 
 
-@_refusing
+@refusing
 def read_detection(tensors: Tensors) -> tuple[Region, ...]:
     """Read the outputs of `detect`: BOXES f32 [N,4], BOX_SCORES f32 [N], BOX_LABELS bytes [N].
 

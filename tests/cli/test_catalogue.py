@@ -111,6 +111,24 @@ def test_several_sources_and_a_hint(shop: Path) -> None:
     assert "whatsit catalogue publish" in added.stdout
 
 
+def test_what_is_added_after_publishing_needs_no_publishing_and_compact_folds_it_in(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shop / "catalogue"
+    (shop / "more").mkdir()
+    (shop / "more" / "cup.jpg").write_bytes(b"cup")
+    run("add", folder, shop / "products.csv", "--publish")
+    added = run("add", folder, shop / "more")
+    assert "1 items added" in added.stdout
+    assert "publish" not in added.stdout
+    assert run_json("compact", folder)["items"] == 4
+    run("delete", folder, "a")
+    monkeypatch.setattr("whatsit.catalogue.publish.COMPACT_BEYOND", 0)
+    (shop / "more" / "cup.jpg").write_bytes(b"another cup")
+    assert "2 items have changed" in run("add", folder, shop / "more").stdout
+    assert "3 items, 3 vectors" in run("compact", folder).stdout
+
+
 def test_when_nothing_could_be_read_the_exit_code_says_so(shop: Path) -> None:
     (shop / "bad.csv").write_text("id,image\nx,gone.jpg\n")
     result = run("add", shop / "catalogue", shop / "bad.csv", "--publish")
@@ -127,6 +145,7 @@ def test_when_nothing_could_be_read_the_exit_code_says_so(shop: Path) -> None:
         ("show", "CATALOGUE", "a"),
         ("delete", "CATALOGUE", "a"),
         ("publish", "CATALOGUE"),
+        ("compact", "CATALOGUE"),
     ],
 )
 def test_what_is_not_there_is_refused_and_not_made(shop: Path, arguments: tuple[str, ...]) -> None:
@@ -146,7 +165,7 @@ def test_wrong_usage_is_exit_code_2(shop: Path) -> None:
     assert run("list", shop / "catalogue", "--limit", 0).exit_code == 2
 
 
-@pytest.mark.parametrize("verb", ["add", "list", "show", "delete", "publish"])
+@pytest.mark.parametrize("verb", ["add", "list", "show", "delete", "publish", "compact"])
 def test_every_help_has_an_example(verb: str) -> None:
     result = run(verb, "--help")
     assert result.exit_code == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from whatsit_client import AsyncClient, Client, Identification, InvalidInput, TimedOut, Unavailable
+from whatsit_client import AsyncClient, Client, Identification, InvalidInput, Item, TimedOut, Unavailable
 
 BROKEN = None
 REFUSED = (400, grpc.StatusCode.INVALID_ARGUMENT, "in ensemble 'identify', top_k must be within 1..100, not 0.")
@@ -81,6 +82,31 @@ def test_embed_and_detect_read_their_outputs(call: Call, fake: Any, photo: bytes
     regions = call("detect", fake.url, photo, boxes=[(0, 0, 5, 5)])
     assert regions == embedding.regions
     assert fake.models == ["embed", "detect"]
+
+
+def test_changes_of_the_catalogue_read_their_results(call: Call, fake: Any, photo: bytes) -> None:
+    def result(value: Any) -> None:
+        fake.reply.clear()
+        fake.reply["RESULT"] = np.array([json.dumps(value).encode()], object)
+
+    result({"id": "a", "outcome": "added", "vectors": 1})
+    assert call("upsert", fake.url, {"id": "a", "price": 2.5}, photo) == "added"
+    assert call("upsert", fake.url, Item("a"), vectors=np.eye(1, 4)) == "added"
+    result({"deleted": 1, "unknown": ["b"]})
+    assert call("delete", fake.url, "a", "b") == ("b",)
+    result({"item": {"id": "a", "title": "Tea", "brand": None, "attributes": {"size": 20}}, "added": "", "images": []})
+    assert call("get", fake.url, "a") == Item("a", "Tea", attributes={"size": 20})
+    state = {"items": 3, "items_indexed": 2, "vectors_indexed": 4, "published": "2026-11-21T20:00:00+00:00"}
+    result({**state, "pending": 1, "read_only": False, "notes": ["Compact."], "of_a_later_version": 1})
+    stats = call("stats", fake.url)
+    assert (stats.items, stats.pending, stats.notes) == (3, 1, ("Compact.",))
+    assert fake.models == ["catalogue"] * 5
+
+
+def test_an_item_that_is_no_json_never_reaches_the_server(call: Call, fake: Any) -> None:
+    with pytest.raises(InvalidInput, match="cannot be written as JSON"):
+        call("upsert", fake.url, {"id": object()})
+    assert fake.calls == 0
 
 
 def test_a_lost_connection_is_tried_again(call: Call, fake: Any, photo: bytes) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from whatsit_client.errors import InvalidInput
 
 from whatsit.index import Generation, open_generation, write_generation
-from whatsit.index.generation import _first_of_each
+from whatsit.index.search import first_of_each
 from whatsit.index.shard import FLAT_UP_TO, Floats, Numbers, choose_kind
 
 
@@ -130,7 +130,7 @@ def test_no_queries_give_no_rows(tmp_path: Path) -> None:
 
 def test_rows_of_several_shards_join_by_item() -> None:
     distances = np.array([[0.5, 0.9, np.inf, 0.4, 0.6]], dtype=np.float32)
-    joined = _first_of_each(distances, np.array([[1, 2, -1, 2, 1]]), 3)
+    joined = first_of_each(distances, np.array([[1, 2, -1, 2, 1]]), 3)
     assert joined[1].tolist() == [[2, 1, -1]]
     np.testing.assert_allclose(joined[0][0, :2], [0.4, 0.5])
 

@@ -13,7 +13,9 @@ import pytest
 from whatsit_client.errors import Damaged, InvalidInput, Unavailable
 
 from whatsit.index import current, open_generation, write_generation
+from whatsit.index.manifest import MANIFEST
 from whatsit.index.shard import Floats
+from whatsit.index.writing import oldest_sequence
 
 
 def vectors_of(rows: int, seed: int = 0) -> Floats:
@@ -171,3 +173,21 @@ def test_a_current_file_that_points_nowhere_is_refused(tmp_path: Path, content: 
         open_generation(tmp_path)
     write_generation(tmp_path, vectors_of(3), np.arange(3), "e")
     assert open_generation(tmp_path).manifest.vectors == 3
+
+
+def test_the_same_vectors_at_a_later_change_are_a_new_generation_that_says_so(tmp_path: Path) -> None:
+    vectors, items = np.eye(3, 8, dtype=np.float32), np.arange(3)
+    first = write_generation(tmp_path, vectors, items, "e", sequence=4)
+    assert write_generation(tmp_path, vectors, items, "e", sequence=4).name == first.name
+    later = write_generation(tmp_path, vectors, items, "e", sequence=9)
+    assert later.name != first.name
+    assert later.manifest.sequence == 9
+    assert oldest_sequence(tmp_path) == 4
+
+
+def test_a_manifest_of_before_the_change_log_is_read(tmp_path: Path) -> None:
+    path = write_generation(tmp_path, np.eye(3, 8, dtype=np.float32), np.arange(3), "e", sequence=4).folder / MANIFEST
+    manifest = json.loads(path.read_text())
+    del manifest["sequence"]
+    path.write_text(json.dumps(manifest))
+    assert open_generation(tmp_path, "e").manifest.sequence == 0

@@ -117,10 +117,11 @@ def test_interrupt_stops_everything_that_was_started(catalogue: Path) -> None:
     command += ["--http-port", "0", "--grpc-port", "0", "--metrics-port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        line = ""
+        line, said = "", ""
         while "HTTP" not in line:
             line = process.stderr.readline()
-            assert line or process.poll() is None, "the server ended before it was ready"
+            said += line
+            assert line or process.poll() is None, f"the server ended before it was ready: {said}"
         address = line.split("HTTP ")[1].split()[0]
         assert urllib.request.urlopen(f"http://{address}/v2/health/ready").status == 200
         children = _descendants(process.pid)

@@ -11,8 +11,9 @@ class Layout:
     """The folder of one catalogue.
 
     Args:
-        folder: holds `catalogue.sqlite` (items, pictures, vectors), `index/` (the published generations) and, once
-            measured, `calibration.json` (the threshold).
+        folder: holds `catalogue.sqlite` (items, vectors, the change log), `index/` (the published generations),
+            `pictures/` (those that callers sent; a merchant's own files stay where they are) and, once measured,
+            `calibration.json` (the threshold).
     """
 
     folder: Path
@@ -31,3 +32,8 @@ class Layout:
     def calibration(self) -> Path:
         """The threshold's file, if `whatsit calibrate` wrote one."""
         return self.folder / "calibration.json"
+
+    @property
+    def pictures(self) -> Path:
+        """The folder of pictures that were sent over the network."""
+        return self.folder / "pictures"

@@ -1,4 +1,4 @@
-"""Publishing: the store's vectors become the next generation of the index."""
+"""Publishing: the store's vectors become the next generation of the index, and the change log starts anew."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ import numpy as np
 from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.store import Store
-from whatsit.index import Generation, write_generation
+from whatsit.index import Generation, current, write_generation
+from whatsit.index.current import GENERATIONS
+from whatsit.index.manifest import Manifest
+from whatsit.index.writing import exclusively, oldest_sequence
 
 # An index without vectors takes queries of any length; something must stand in its manifest.
 EMPTY_DIMENSION = 1
+# So many changed items, two vectors of 128 numbers each, cost about 25 MB in each process that searches, and a scan of
+# them at every call.
+COMPACT_BEYOND = 25_000
 
 
 @dataclass(frozen=True)
@@ -31,8 +37,11 @@ class Published:
 def publish(store: Store, root: Path, fingerprint: str | None = None) -> Published:
     """Write all vectors of one embedder as the index's next generation and make it current.
 
+    This is also what compacts: the new generation holds all changes so far, so servers that take it up begin with an
+    empty delta, and the log is trimmed to what the generations still on disk need to be brought up to date.
+
     Args:
-        store: the catalogue.
+        store: the catalogue; changes may go on meanwhile, in other processes too.
         root: folder of the index.
         fingerprint: the embedder; None for the one that was used last.
 
@@ -40,22 +49,52 @@ def publish(store: Store, root: Path, fingerprint: str | None = None) -> Publish
         InvalidInput: there are items, but none was embedded by this embedder; or a vector is not of unit length.
         Damaged: the stored vectors do not have one length.
     """
-    known = store.fingerprints()
-    fingerprint = fingerprint or (known[0] if known else "")
-    vectors, numbers = store.vectors(fingerprint)
-    items, embedded = store.count(), len(np.unique(numbers))
-    if items and not embedded:
-        raise InvalidInput(
-            f"None of the {items} items in {store.path} was embedded by {fingerprint or 'any embedder'}; "
-            "run 'whatsit catalogue add' on your files again."
-        )
-    notes = []
+    root.mkdir(parents=True, exist_ok=True)
+    with exclusively(root / ".publish.lock"):  # or a slower publisher's older state would come after a newer one
+        with store.snapshot():
+            known = store.fingerprints()
+            fingerprint = fingerprint or (known[0] if known else "")
+            vectors, numbers = store.vectors(fingerprint)
+            items, sequence = store.count(), store.changes.position()
+        embedded = len(np.unique(numbers))
+        if items and not embedded:
+            raise InvalidInput(
+                f"None of the {items} items in {store.path} was embedded by {fingerprint or 'any embedder'}; "
+                "run 'whatsit catalogue add' on your files again."
+            )
+        if not items:
+            vectors = np.empty((0, EMPTY_DIMENSION), dtype=np.float32)
+        generation = write_generation(root, vectors, numbers, fingerprint, sequence=sequence)
+        store.changes.trim(oldest_sequence(root))
+    return Published(generation, _notes(items, embedded))
+
+
+def published(root: Path) -> Manifest | None:
+    """What the current generation says of itself, None before the first one.
+
+    Raises:
+        Damaged: the index cannot be read.
+    """
+    name = current(root)
+    return None if name is None else Manifest.read(root / GENERATIONS / name)
+
+
+def compact_note(pending: int) -> str | None:
+    """The sentence that suggests compacting, where so many changed items wait for it."""
+    if pending <= COMPACT_BEYOND:
+        return None
+    return (
+        f"{pending} items have changed since the index was written, and every server holds their vectors in memory; "
+        "fold them into the index with 'whatsit catalogue compact'."
+    )
+
+
+def _notes(items: int, embedded: int) -> tuple[str, ...]:
     if not items:
-        notes.append("The catalogue is empty, and so is its index: nothing will be found in it.")
-        vectors = np.empty((0, EMPTY_DIMENSION), dtype=np.float32)
-    elif embedded < items:
-        notes.append(
+        return ("The catalogue is empty, and so is its index: nothing will be found in it.",)
+    if embedded < items:
+        return (
             f"{items - embedded} of {items} items were embedded by another embedder only and are not in the index; "
-            "run 'whatsit catalogue add' on their files again."
+            "run 'whatsit catalogue add' on their files again.",
         )
-    return Published(write_generation(root, vectors, numbers, fingerprint), tuple(notes))
+    return ()

@@ -44,6 +44,13 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX vectors_image ON vectors (image);
     CREATE INDEX vectors_fingerprint ON vectors (fingerprint);
     """,
+    # Numbers of trimmed entries are never given again either. What changed before this version is not in the log; it
+    # reaches the index as it did then, by publishing.
+    """
+    CREATE TABLE changes (sequence INTEGER PRIMARY KEY AUTOINCREMENT, item INTEGER NOT NULL);
+    CREATE TABLE trimmed (sequence INTEGER NOT NULL);
+    INSERT INTO trimmed VALUES (0);
+    """,
 )
 
 
@@ -88,7 +95,7 @@ def check_readable(connection: sqlite3.Connection) -> None:
     if version < len(MIGRATIONS):
         raise Damaged(
             f"The catalogue has tables of version {version} instead of {len(MIGRATIONS)}; "
-            "run 'whatsit catalogue add' on it once, which updates them."
+            "run 'whatsit catalogue compact' on it once, which updates them."
         )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import Damaged, InvalidInput
 
+from whatsit.catalogue.changes import ChangeLog, record_change
 from whatsit.catalogue.database import Database
 from whatsit.catalogue.filter import Filter
 from whatsit.catalogue.item import ItemFields, Picture, Vector
@@ -44,6 +46,7 @@ class Store:
     def __init__(self, path: Path, read_only: bool = False) -> None:
         self._database = Database(path, read_only)
         self.path = path
+        self.changes = ChangeLog(self._database)
 
     def __enter__(self) -> Store:
         return self
@@ -56,6 +59,12 @@ class Store:
     def close(self) -> None:
         """Close the connections of all threads."""
         self._database.close()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """What this thread asks inside is answered from one state, whatever others write meanwhile."""
+        with self._database.snapshot():
+            yield
 
     def put(self, changes: Iterable[tuple[ItemFields, Sequence[Picture], str]]) -> list[Outcome]:
         """Add items, or replace all that is known of those whose id is there; all of them or, on an error, none.
@@ -73,7 +82,7 @@ class Store:
     def delete(self, ids: Sequence[str]) -> list[str]:
         """Delete items with their pictures and vectors; returns those ids that were not there."""
         with self._database.transaction() as connection:
-            return [i for i in ids if not connection.execute("DELETE FROM items WHERE id = ?", (i,)).rowcount]
+            return [id for id in ids if not _delete(connection, id)]
 
     def count(self, where: Filter | None = None) -> int:
         """How many items there are, or how many fulfil the filter."""
@@ -231,6 +240,7 @@ def _put(
             "VALUES (?,?,?,?,?,?,?,?,?)",
             (*values, now, fields.id),
         ).lastrowid
+        assert number is not None  # of the row that was just inserted
     else:
         number = known[0]
         connection.execute(
@@ -248,4 +258,15 @@ def _put(
             "INSERT INTO vectors (image, fingerprint, x1, y1, x2, y2, vector) VALUES (?,?,?,?,?,?,?)",
             [(image, fingerprint, *vector.box, vector.values.astype("<f4").tobytes()) for vector in picture.vectors],
         )
+    record_change(connection, number)
     return "added" if known is None else "updated"
+
+
+def _delete(connection: sqlite3.Connection, id: str) -> bool:
+    """Delete an item; whether it was there."""
+    known = connection.execute("SELECT number FROM items WHERE id = ?", (id,)).fetchone()
+    if known is None:
+        return False
+    connection.execute("DELETE FROM items WHERE number = ?", known)
+    record_change(connection, known[0])
+    return True

@@ -31,6 +31,9 @@ def serve(
         Path | None, typer.Option(help="Folder with model_repository/ and ensembles/ instead of Whatsit's own.")
     ] = None,
     ready_timeout: Annotated[float, typer.Option(help="Seconds to wait until every model is ready.")] = 300.0,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Nobody may change the catalogue over the network.")
+    ] = False,
 ) -> None:
     """Start Triton on a published catalogue and serve until Ctrl-C."""
     import signal
@@ -41,7 +44,8 @@ def serve(
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops in the same order as Ctrl-C
     console = Console(stderr=True)
-    server = Server(catalogue, repository, host, Ports(http_port, grpc_port, metrics_port), ready_timeout=ready_timeout)
+    ports = Ports(http_port, grpc_port, metrics_port)
+    server = Server(catalogue, repository, host, ports, ready_timeout=ready_timeout, read_only=read_only)
     try:
         _start(server, console)
         console.print(
@@ -49,6 +53,8 @@ def serve(
             f"Try: whatsit identify photo.jpg --url {server.grpc_url}    (Ctrl-C stops the server)",
             highlight=False,
         )
+        if not read_only and host not in ("127.0.0.1", "::1", "localhost"):
+            console.print(f"Whoever reaches {host} can change the catalogue too; --read-only prevents that.")
         # Triton 2.51 crashes when gRPC callers cancel (its issues #7368, #8034): callers find it again in seconds.
         while (code := server.wait()) < 0:
             console.print(f"Triton was ended by signal {-code}; starting it again.")

@@ -2,6 +2,7 @@
 
 from whatsit.index.current import current
 from whatsit.index.generation import Generation, open_generation
+from whatsit.index.live import Live
 from whatsit.index.writing import write_generation
 
-__all__ = ["Generation", "current", "open_generation", "write_generation"]
+__all__ = ["Generation", "Live", "current", "open_generation", "write_generation"]

@@ -10,6 +10,7 @@ from whatsit_client.errors import Damaged, InvalidInput, Unavailable
 
 from whatsit.index.current import GENERATIONS, current
 from whatsit.index.manifest import REPAIR, Manifest
+from whatsit.index.search import Part, nearest_vectors, search_parts
 from whatsit.index.shard import Floats, Numbers, Shard
 
 
@@ -44,20 +45,9 @@ class Generation:
         Raises:
             InvalidInput: the queries do not fit the index, or k is below 1.
         """
-        queries = np.ascontiguousarray(queries, dtype=np.float32)
-        if queries.ndim != 2 or (self.manifest.vectors and queries.shape[1] != self.manifest.dimension):
-            raise InvalidInput(
-                f"The index {self.name} takes queries [Q,{self.manifest.dimension}], not {list(queries.shape)}."
-            )
-        if k < 1:
-            raise InvalidInput(f"k is 1 or more, not {k}.")
+        queries = check_queries(queries, k, self.name, self.manifest.dimension if self.manifest.vectors else 0)
         rows_per_item = -(-self.manifest.vectors // max(self.manifest.items, 1))
-        found = [_search_items(shard, queries, k, k * rows_per_item, allowed) for shard in self.shards]
-        if len(found) == 1:
-            return found[0]
-        distances = np.concatenate([part[0] for part in found], axis=1)
-        items = np.concatenate([part[1] for part in found], axis=1)
-        return _first_of_each(distances, items, k)
+        return search_parts([Part(shard) for shard in self.shards], queries, k, allowed, rows_per_item)
 
     def nearest_vectors(self, query: Floats, items: Numbers) -> Floats:
         """Of each item the stored vector that is nearest to the query.
@@ -72,20 +62,27 @@ class Generation:
         Raises:
             InvalidInput: an item has no vector here.
         """
-        nearest = np.zeros((len(items), self.manifest.dimension), dtype=np.float32)
-        best = np.full(len(items), -np.inf, dtype=np.float32)
-        for shard in self.shards:
-            owned = [(place, row) for place, item in enumerate(items.tolist()) for row in shard.rows_of(item)]
-            if not owned:
-                continue
-            vectors = shard.vectors(np.array([row for _, row in owned], dtype=np.int64))
-            for (place, _), vector, likeness in zip(owned, vectors, vectors @ query, strict=True):
-                if likeness > best[place]:
-                    best[place], nearest[place] = likeness, vector
-        if not np.isfinite(best).all():
-            missing = int(items[np.isneginf(best)][0])
-            raise InvalidInput(f"The index {self.name} has no vector of item number {missing}.")
-        return nearest
+        return nearest_vectors([Part(shard) for shard in self.shards], query, items)
+
+
+def check_queries(queries: Floats, k: int, name: str, dimension: int) -> Floats:
+    """The queries as f32 [Q,D], contiguous.
+
+    Args:
+        queries: of the caller.
+        k: of the caller.
+        name: of the index, for the sentence.
+        dimension: length of the index's vectors; 0 takes any.
+
+    Raises:
+        InvalidInput: the queries do not fit the index, or k is below 1.
+    """
+    queries = np.ascontiguousarray(queries, dtype=np.float32)
+    if queries.ndim != 2 or (dimension and queries.shape[1] != dimension):
+        raise InvalidInput(f"The index {name} takes queries [Q,{dimension or 'D'}], not {list(queries.shape)}.")
+    if k < 1:
+        raise InvalidInput(f"k is 1 or more, not {k}.")
+    return queries
 
 
 def open_generation(root: Path, fingerprint: str | None = None, verify: bool = True) -> Generation:
@@ -120,36 +117,3 @@ def open_generation(root: Path, fingerprint: str | None = None, verify: bool = T
     if any(shard.index.d != manifest.dimension for shard in shards):
         raise Damaged(f"The index {folder} holds vectors of another length than its manifest says; {REPAIR}.")
     return Generation(name, folder, manifest, shards)
-
-
-def _search_items(shard: Shard, queries: Floats, k: int, rows: int, allowed: Numbers | None) -> tuple[Floats, Numbers]:
-    """Ask for `rows`, then for twice as many, until every query has k distinct items or no row is left."""
-    mask = None if allowed is None else np.isin(shard.items, allowed)
-    available = len(shard.items) if mask is None else int(mask.sum())
-    if not available or not len(queries):
-        return _nothing(len(queries), k)
-    rows = min(rows, available)
-    while True:
-        distances, found = shard.search(queries, rows, mask)
-        items = np.where(found >= 0, shard.items[np.maximum(found, 0)], -1)
-        distances, items = _first_of_each(distances, items, k)
-        if rows == available or (items >= 0).all():
-            return distances, items
-        rows = min(rows * 2, available)
-
-
-def _first_of_each(distances: Floats, items: Numbers, k: int) -> tuple[Floats, Numbers]:
-    """Keep the nearest row of each item: [Q,R] rows in any order -> [Q,k] items, nearest first."""
-    best, numbers = _nothing(len(items), k)
-    for query, (row_distances, row_items) in enumerate(zip(distances, items, strict=True)):
-        order = np.argsort(row_distances, kind="stable")
-        order = order[row_items[order] >= 0]
-        _, firsts = np.unique(row_items[order], return_index=True)
-        chosen = order[np.sort(firsts)][:k]
-        best[query, : len(chosen)] = row_distances[chosen]
-        numbers[query, : len(chosen)] = row_items[chosen]
-    return best, numbers
-
-
-def _nothing(queries: int, k: int) -> tuple[Floats, Numbers]:
-    return np.full((queries, k), np.inf, dtype=np.float32), np.full((queries, k), -1, dtype=np.int64)

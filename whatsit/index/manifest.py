@@ -30,6 +30,7 @@ class Manifest:
         created: UTC, ISO 8601.
         shards: one entry per shard: `file` and `items` (file names), `kind` (flat or hnsw), `rows`.
         files: file name -> SHA-256 of every file but the manifest.
+        sequence: the catalogue's last change that is in it; 0 in manifests of before there was a change log.
     """
 
     format: int
@@ -41,6 +42,7 @@ class Manifest:
     created: str
     shards: tuple[dict[str, Any], ...]
     files: Mapping[str, str]
+    sequence: int = 0
 
     def write(self, folder: Path) -> None:
         """Write `manifest.json` into `folder`."""
@@ -61,6 +63,7 @@ class Manifest:
                     f"The index {folder} has format {data['format']} and this version of Whatsit reads up to {FORMAT}; "
                     f"update Whatsit or {REPAIR}."
                 )
+            data.setdefault("sequence", 0)
             manifest = cls(
                 **{field.name: data[field.name] for field in fields(cls)} | {"shards": tuple(data["shards"])}
             )

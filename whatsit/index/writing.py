@@ -7,7 +7,8 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -25,17 +26,26 @@ _TEMPORARY = ".writing-"
 
 
 def write_generation(
-    root: Path, vectors: Floats, items: Numbers, fingerprint: str, *, kind: str | None = None, keep: int = 3
+    root: Path,
+    vectors: Floats,
+    items: Numbers,
+    fingerprint: str,
+    *,
+    sequence: int = 0,
+    kind: str | None = None,
+    keep: int = 3,
 ) -> Generation:
     """Write the next generation and make it the current one.
 
-    Where the current generation already holds exactly this content, nothing is written and that one is returned.
+    Where the current generation already holds exactly this content of this sequence, nothing is written and that one
+    is returned.
 
     Args:
         root: folder of the index; made if it is not there.
         vectors: f32 [N,D], unit length. N may be 0 (D still counts).
         items: int64 [N], the item number of each row; an item may have several rows.
         fingerprint: identifies the embedder.
+        sequence: the catalogue's last change that is in the vectors.
         kind: `flat` or `hnsw`; by size when None (see `choose_kind`).
         keep: how many of the newest generations stay on disk.
 
@@ -45,8 +55,8 @@ def write_generation(
     vectors, items = _checked(vectors, items)
     content = _content(vectors, items, fingerprint)
     (root / GENERATIONS).mkdir(parents=True, exist_ok=True)
-    with _only_writer(root):
-        same = _already_current(root, content, kind)
+    with exclusively(root / ".lock"):
+        same = _already_current(root, content, sequence, kind)
         if same is not None:
             return same
         for leftover in (root / GENERATIONS).glob(f"{_TEMPORARY}*"):
@@ -54,7 +64,8 @@ def write_generation(
         name = f"{_last_number(root) + 1:06d}-{content[:8]}"
         temporary = root / GENERATIONS / f"{_TEMPORARY}{name}"
         temporary.mkdir()
-        _write_files(temporary, vectors, items, fingerprint, content, kind or choose_kind(len(vectors)))
+        origin = _Origin(fingerprint, content, sequence)
+        _write_files(temporary, vectors, items, origin, kind or choose_kind(len(vectors)))
         os.rename(temporary, root / GENERATIONS / name)
         sync_folder(root / GENERATIONS)
         set_current(root, name)
@@ -85,16 +96,26 @@ def _content(vectors: Floats, items: Numbers, fingerprint: str) -> str:
     return digest.hexdigest()
 
 
-def _write_files(folder: Path, vectors: Floats, items: Numbers, fingerprint: str, content: str, kind: str) -> None:
+@dataclass(frozen=True)
+class _Origin:
+    """Where the vectors of a generation come from; see `Manifest`."""
+
+    fingerprint: str
+    content: str
+    sequence: int
+
+
+def _write_files(folder: Path, vectors: Floats, items: Numbers, origin: _Origin, kind: str) -> None:
     faiss.write_index(build(vectors, kind), str(folder / "shard-0.faiss"))
     np.save(folder / "shard-0.items.npy", items, allow_pickle=False)
     manifest = Manifest(
         format=FORMAT,
-        fingerprint=fingerprint,
+        fingerprint=origin.fingerprint,
         dimension=vectors.shape[1],
         vectors=len(vectors),
         items=len(np.unique(items)),
-        content=content,
+        content=origin.content,
+        sequence=origin.sequence,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         shards=({"file": "shard-0.faiss", "items": "shard-0.items.npy", "kind": kind, "rows": len(vectors)},),
         files={path.name: file_sha256(path) for path in sorted(folder.iterdir())},
@@ -106,14 +127,14 @@ def _write_files(folder: Path, vectors: Floats, items: Numbers, fingerprint: str
     sync_folder(folder)
 
 
-def _already_current(root: Path, content: str, kind: str | None) -> Generation | None:
+def _already_current(root: Path, content: str, sequence: int, kind: str | None) -> Generation | None:
     try:
         if current(root) is None:
             return None
         generation = open_generation(root)
     except Damaged:
         return None
-    if generation.manifest.content != content:
+    if (generation.manifest.content, generation.manifest.sequence) != (content, sequence):
         return None
     if kind is not None and any(shard["kind"] != kind for shard in generation.manifest.shards):
         return None
@@ -130,6 +151,18 @@ def _last_number(root: Path) -> int:
     return int(folders[-1].name.split("-")[0]) if folders else 0
 
 
+def oldest_sequence(root: Path) -> int:
+    """The lowest change number that a generation on disk was made at: later changes are needed to bring it up to date.
+
+    A generation whose manifest cannot be read counts for nothing, for no server can open it.
+    """
+    found = []
+    for folder in _numbered(root):
+        with suppress(Damaged):
+            found.append(Manifest.read(folder).sequence)
+    return min(found, default=0)
+
+
 def _forget_old(root: Path, keep: int) -> None:
     """A server that still maps a removed generation keeps its pages until it opens the new one."""
     for folder in _numbered(root)[: -max(keep, 1)]:
@@ -137,7 +170,8 @@ def _forget_old(root: Path, keep: int) -> None:
 
 
 @contextmanager
-def _only_writer(root: Path) -> Iterator[None]:
-    with (root / ".lock").open("w") as lock:
+def exclusively(path: Path) -> Iterator[None]:
+    """Hold the lock file `path`, waiting for whoever holds it; another process's death frees it."""
+    with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -20,10 +20,10 @@ from types import TracebackType
 
 from whatsit_client.errors import Unavailable, WhatsitError
 
+from whatsit.serving.environment import CATALOGUE_VARIABLE, READ_ONLY_VARIABLE
 from whatsit.serving.installation import Installation, find_installation, lay_out_backends, server_environment
 from whatsit.serving.repository import NETWORKS, default_root, network_file
 
-CATALOGUE_VARIABLE = "WHATSIT_CATALOGUE"
 _LOCK_FAILURE = "boost::interprocess"
 _SHARED_MEMORY = Path("/dev/shm")
 
@@ -48,6 +48,7 @@ class Server:
         config_name: Triton's `--model-config-name`, such as "tensorrt"; None for the CPU default.
         ready_timeout: seconds to wait for readiness.
         arguments: further arguments for tritonserver.
+        read_only: refuse to change the catalogue over the network.
 
     Raises:
         WhatsitError: one sentence on what is missing, taken, damaged or foreign.
@@ -67,6 +68,7 @@ class Server:
         config_name: str | None = None,
         ready_timeout: float = 300.0,
         arguments: tuple[str, ...] = (),
+        read_only: bool = False,
     ) -> None:
         self.catalogue = catalogue.resolve()
         self._root = (root or default_root()).resolve()
@@ -75,6 +77,7 @@ class Server:
         self._config_name = config_name
         self._ready_timeout = ready_timeout
         self._arguments = arguments
+        self._read_only = read_only
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: Path | None = None
 
@@ -138,7 +141,8 @@ class Server:
         """Start the server's process in a folder of its own."""
         self._folder = Path(tempfile.mkdtemp(prefix="whatsit-"))
         backends = lay_out_backends(installation, self._folder / "backends")
-        environment = server_environment(installation, {CATALOGUE_VARIABLE: str(self.catalogue)})
+        told = {CATALOGUE_VARIABLE: str(self.catalogue), READ_ONLY_VARIABLE: "1" if self._read_only else ""}
+        environment = server_environment(installation, told)
         command = [str(installation.binary), *self._command_line(backends)]
         with (self._folder / "tritonserver.log").open("wb") as log:
             self._process = subprocess.Popen(

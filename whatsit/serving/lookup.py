@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 
 from whatsit.catalogue.store import Store
-from whatsit.index.generation import Generation
+from whatsit.index import Generation, Live
 from whatsit.index.shard import Floats, Numbers
 from whatsit.ranking.matches import Matches
 from whatsit.ranking.rank import match
 
 
 class Lookup:
-    """Finds items in one generation and reads what the store knows of them.
+    """Finds items in one snapshot of the index and reads what the store knows of them.
 
     Args:
-        generation: the index.
+        index: a generation, or one with what has changed since.
         store: the records; an item that is deleted there is not found.
         neighbours: items per search.
         allowed: numbers of the items that may be found; None for all.
@@ -27,9 +27,9 @@ class Lookup:
     """
 
     def __init__(
-        self, generation: Generation, store: Store, neighbours: int, allowed: Numbers | None, min_rank: float
+        self, index: Generation | Live, store: Store, neighbours: int, allowed: Numbers | None, min_rank: float
     ) -> None:
-        self.generation, self.min_rank = generation, min_rank
+        self.index, self.min_rank = index, min_rank
         self._store, self._neighbours, self._allowed = store, neighbours, allowed
         self._records: dict[int, dict[str, Any]] = {}
 
@@ -47,7 +47,7 @@ class Lookup:
 
     def search(self, queries: Floats) -> tuple[list[Floats], list[Numbers]]:
         """Distances and numbers of the items near each query f32 [N,D], nearest first, without padding."""
-        distances, numbers = self.generation.search(queries, self._neighbours, self._allowed)
+        distances, numbers = self.index.search(queries, self._neighbours, self._allowed)
         new = np.setdiff1d(numbers[numbers >= 0], np.fromiter(self._records, dtype=np.int64))
         self._records |= self._store.records(new)
         there = [np.array([number in self._records for number in row.tolist()], dtype=bool) for row in numbers]
@@ -62,7 +62,7 @@ class Lookup:
     def again(self, query: Floats, vector: Floats) -> Matches:
         """What `Surroundings.search` promises, for the region with this query."""
         (distances,), (numbers,) = self.search(vector[None])
-        gaps = np.linalg.norm(self.generation.nearest_vectors(query, numbers) - query, axis=1)
+        gaps = np.linalg.norm(self.index.nearest_vectors(query, numbers) - query, axis=1)
         ranks = np.clip(2.0 - gaps, 0.0, 2.0).astype(np.float32)
         scores = np.clip(2.0 - distances, 0.0, 2.0).astype(np.float32)
         found = Matches(numbers, ranks, self._categories(numbers), scores, Region(query, self))
@@ -83,7 +83,7 @@ class Region:
 
     def vectors(self, numbers: Numbers) -> Floats:
         """Of each item the stored vector nearest to the query, f32 [K,D]."""
-        return self.lookup.generation.nearest_vectors(self.query, numbers)
+        return self.lookup.index.nearest_vectors(self.query, numbers)
 
     def search(self, vector: Floats) -> Matches:
         """The items near another vector."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,18 +10,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from whatsit_client.errors import Unavailable, WhatsitError
+from whatsit_client.errors import Unavailable
 from whatsit_client.types import Answer
 
 from whatsit.catalogue.calibration import CalibratedRank, Calibration
 from whatsit.catalogue.layout import Layout
+from whatsit.catalogue.live import LiveIndex
 from whatsit.catalogue.store import Store
-from whatsit.index.current import current
-from whatsit.index.generation import Generation, open_generation
+from whatsit.index.generation import open_generation
 from whatsit.ranking.answer import answer
 from whatsit.ranking.matches import Matches
 from whatsit.ranking.pipeline import DEFAULT_STAGES, compose
 from whatsit.ranking.rank import MIN_RANK
+from whatsit.serving.environment import served_catalogue
 from whatsit.serving.fingerprint import embedder_fingerprint
 from whatsit.serving.lookup import Lookup
 from whatsit.serving.options import Options
@@ -65,7 +65,7 @@ class Retrieved:
 
 
 class Retriever:
-    """Searches a published catalogue and follows it: a new generation is taken up at the next call.
+    """Searches a published catalogue and follows it: what was changed or published before a call counts in it.
 
     Args:
         folder: the catalogue's folder.
@@ -88,13 +88,10 @@ class Retriever:
         stages: str = DEFAULT_STAGES,
     ) -> None:
         layout = Layout(folder)
-        self._root = layout.index
-        self._fingerprint = fingerprint
         self._min_rank, self._answer_rank, self._stages = min_rank, answer_rank, stages
         self._calibrated = CalibratedRank(layout.calibration, fingerprint)
-        self._generation = open_generation(self._root, fingerprint, verify=False)
-        self._seen = self._generation.name
         self._store = Store(layout.store, read_only=True)
+        self._index = LiveIndex(layout.index, self._store, fingerprint)
 
     def __call__(
         self, embeddings: npt.NDArray[np.float32], areas: npt.NDArray[np.float32], options: Options
@@ -109,7 +106,7 @@ class Retriever:
         allowed = None if options.where is None else self._store.select(options.where)
         min_rank = self._min_rank if options.min_rank is None else options.min_rank
         stages = compose(self._stages if options.rerank is None else options.rerank, min_rank)
-        lookup = Lookup(self._current(), self._store, max(options.top_k, NEIGHBOURS), allowed, min_rank)
+        lookup = Lookup(self._index.now(), self._store, max(options.top_k, NEIGHBOURS), allowed, min_rank)
         regions = [stages(matches) for matches in lookup.matches(embeddings)]
         verdict = answer(regions, lookup.records, self._needed_rank(options), areas)
         return Retrieved(tuple(matches.first(options.top_k) for matches in regions), lookup.records, verdict)
@@ -121,17 +118,6 @@ class Retriever:
         calibrated = self._calibrated()
         return self._answer_rank if calibrated is None else calibrated
 
-    def _current(self) -> Generation:
-        """The newest generation that can be opened; one that cannot leaves the old one in service."""
-        try:
-            name = current(self._root)
-            if name is not None and name != self._seen:
-                self._seen = name
-                self._generation = open_generation(self._root, self._fingerprint, verify=False)
-        except WhatsitError as error:
-            print(f"The new index was refused and the old one stays in service: {error}", flush=True)
-        return self._generation
-
 
 class Retrieve:
     """EMBEDDINGS, AREAS, GATED -> ITEM_IDS, ITEM_RANKS, ITEM_RECORDS, ANSWER.
@@ -141,12 +127,9 @@ class Retrieve:
     """
 
     def __init__(self, parameters: Mapping[str, str]) -> None:
-        folder = os.environ.get("WHATSIT_CATALOGUE")
-        if not folder:
-            raise Unavailable("The environment variable WHATSIT_CATALOGUE must name the catalogue's folder.")
         embedder = Path(parameters["model_directory"], parameters["embedder"])
         self._retriever = Retriever(
-            Path(folder),
+            served_catalogue(),
             embedder_fingerprint(embedder),
             float(parameters.get("min_rank", MIN_RANK)),
             float(parameters.get("answer_rank", MIN_RANK)),

@@ -12,7 +12,6 @@ import queue
 import threading
 from typing import Any
 
-import numpy as np
 import tritonclient.grpc as triton
 import tritonclient.grpc.aio as triton_aio
 from tritonclient.utils import InferenceServerException
@@ -22,6 +21,7 @@ from whatsit_client.options import Parameters
 from whatsit_client.tensors import Tensors
 from whatsit_client.transport.address import Address
 from whatsit_client.transport.faults import answered, late
+from whatsit_client.transport.inputs import written
 
 # gRPC's own pause between connection attempts starts at a second, longer than all our retries together.
 _CHANNEL = [
@@ -33,12 +33,6 @@ _CHANNEL = [
 ]
 # Closing a channel cancels its open calls: seconds that those nobody waits for any more have to end before.
 _GRACE = 2.0
-
-
-def _inputs(image: bytes) -> list[Any]:
-    tensor = triton.InferInput("IMAGE", [len(image)], "UINT8")
-    tensor.set_data_from_numpy(np.frombuffer(image, np.uint8))
-    return [tensor]
 
 
 def _outputs(result: Any) -> Tensors:
@@ -54,7 +48,7 @@ class GrpcTransport:
         self._open = 0
         self._ended = threading.Condition()
 
-    def infer(self, model: str, image: bytes, parameters: Parameters, timeout: float) -> Tensors:
+    def infer(self, model: str, inputs: Tensors, parameters: Parameters, timeout: float) -> Tensors:
         """Call one model; a `WhatsitError` says what went wrong."""
         answers: queue.SimpleQueue[tuple[Any, InferenceServerException | None]] = queue.SimpleQueue()
 
@@ -62,9 +56,10 @@ class GrpcTransport:
             answers.put((result, error))
             self._count(-1)
 
+        tensors = written(triton.InferInput, inputs)
         self._count(+1)
         try:
-            self._client.async_infer(model, _inputs(image), done, parameters=parameters)
+            self._client.async_infer(model, tensors, done, parameters=parameters)
         except (InferenceServerException, ValueError) as error:  # gRPC has only a ValueError for a closed channel
             self._count(-1)
             raise Unavailable(f"The call to {self._address} could not be made ({error}): open a new client.") from error
@@ -106,9 +101,10 @@ class AsyncGrpcTransport:
         self._client = triton_aio.InferenceServerClient(address.place, ssl=address.secure, channel_args=_CHANNEL)
         self._open: set[asyncio.Task[Any]] = set()
 
-    async def infer(self, model: str, image: bytes, parameters: Parameters, timeout: float) -> Tensors:
+    async def infer(self, model: str, inputs: Tensors, parameters: Parameters, timeout: float) -> Tensors:
         """Call one model; a `WhatsitError` says what went wrong."""
-        call = asyncio.ensure_future(self._client.infer(model, _inputs(image), parameters=parameters))
+        tensors = written(triton.InferInput, inputs)
+        call = asyncio.ensure_future(self._client.infer(model, tensors, parameters=parameters))
         self._open.add(call)
         call.add_done_callback(self._forget)
         await asyncio.wait({call}, timeout=timeout)  # unlike wait_for it leaves the call alone

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import aiohttp
 import gevent
-import numpy as np
 import tritonclient.http as triton
 import tritonclient.http.aio as triton_aio
 from geventhttpclient.response import HTTPParseError
@@ -19,14 +18,9 @@ from whatsit_client.options import Parameters
 from whatsit_client.tensors import Tensors
 from whatsit_client.transport.address import Address
 from whatsit_client.transport.faults import answered, garbled, late, lost
+from whatsit_client.transport.inputs import written
 
 Value = TypeVar("Value")
-
-
-def _inputs(image: bytes) -> list[Any]:
-    tensor = triton.InferInput("IMAGE", [len(image)], "UINT8")
-    tensor.set_data_from_numpy(np.frombuffer(image, np.uint8))
-    return [tensor]
 
 
 def _outputs(result: Any) -> Tensors:
@@ -40,10 +34,10 @@ class HttpTransport:
         self._address = address
         self._local = threading.local()
 
-    def infer(self, model: str, image: bytes, parameters: Parameters, timeout: float) -> Tensors:
+    def infer(self, model: str, inputs: Tensors, parameters: Parameters, timeout: float) -> Tensors:
         """Call one model; a `WhatsitError` says what went wrong."""
         return self._call(
-            lambda client: _outputs(client.infer(model, _inputs(image), parameters=parameters)),
+            lambda client: _outputs(client.infer(model, written(triton.InferInput, inputs), parameters=parameters)),
             timeout,
         )
 
@@ -95,11 +89,11 @@ class AsyncHttpTransport:
             address.place, ssl=address.secure, conn_timeout=None, ssl_context=True if address.secure else None
         )
 
-    async def infer(self, model: str, image: bytes, parameters: Parameters, timeout: float) -> Tensors:
+    async def infer(self, model: str, inputs: Tensors, parameters: Parameters, timeout: float) -> Tensors:
         """Call one model; a `WhatsitError` says what went wrong."""
 
         async def call() -> Tensors:
-            return _outputs(await self._client.infer(model, _inputs(image), parameters=parameters))
+            return _outputs(await self._client.infer(model, written(triton.InferInput, inputs), parameters=parameters))
 
         return await self._call(call(), timeout)
 

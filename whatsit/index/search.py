@@ -1,0 +1,133 @@
+"""Searching several shards at once, some rows of which may be hidden: the nearest *items*, not vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.errors import InvalidInput
+
+from whatsit.index.shard import Floats, Numbers, Shard
+
+
+@dataclass(frozen=True)
+class Part:
+    """A shard and those of its rows that still count.
+
+    Args:
+        shard: is never changed.
+        alive: bool [N], False for the rows of items that were changed or deleted since; None where all rows count.
+    """
+
+    shard: Shard
+    alive: npt.NDArray[np.bool_] | None = None
+
+    def without(self, items: Numbers) -> Part:
+        """The same shard with the rows of these items (int64, ascending) hidden."""
+        starts = np.searchsorted(self.shard.items, items, "left")
+        ends = np.searchsorted(self.shard.items, items, "right")
+        held = ends > starts
+        if not held.any():
+            return self
+        alive = np.ones(len(self.shard.items), dtype=bool) if self.alive is None else self.alive.copy()
+        for start, end in zip(starts[held], ends[held], strict=True):
+            alive[start:end] = False
+        return Part(self.shard, alive)
+
+    def rows_of(self, item: int) -> list[int]:
+        """The rows of an item that still count."""
+        return [row for row in self.shard.rows_of(item) if self.alive is None or self.alive[row]]
+
+    def selected(self, allowed: Numbers | None) -> npt.NDArray[np.bool_] | None:
+        """The rows that a search may return, bool [N]; None for all of them."""
+        if allowed is None:
+            return self.alive
+        mask = np.isin(self.shard.items, allowed)
+        return mask if self.alive is None else mask & self.alive
+
+
+def search_parts(
+    parts: Sequence[Part], queries: Floats, k: int, allowed: Numbers | None, rows_per_item: int
+) -> tuple[Floats, Numbers]:
+    """The k nearest items of each query over all parts; an item with several vectors counts once, with its nearest.
+
+    Args:
+        parts: with vectors as long as the queries.
+        queries: f32 [Q,D].
+        k: items per query, 1 or more.
+        allowed: item numbers that may be returned; None for all.
+        rows_per_item: how many vectors an item has, about; a bad guess costs time, nothing else.
+
+    Returns:
+        L2 distances f32 [Q,k] and item numbers int64 [Q,k], nearest first, filled up with inf and -1.
+    """
+    found = [_search_items(part, queries, k, k * rows_per_item, allowed) for part in parts]
+    if not found:
+        return nothing(len(queries), k)
+    if len(found) == 1:
+        return found[0]
+    distances = np.concatenate([one[0] for one in found], axis=1)
+    items = np.concatenate([one[1] for one in found], axis=1)
+    return first_of_each(distances, items, k)
+
+
+def nearest_vectors(parts: Sequence[Part], query: Floats, items: Numbers) -> Floats:
+    """Of each item the stored vector that is nearest to the query, f32 [K,D].
+
+    Args:
+        parts: with vectors as long as the query.
+        query: f32 [D], unit length.
+        items: int64 [K], each at most once.
+
+    Raises:
+        InvalidInput: an item has no vector in any part.
+    """
+    nearest = np.zeros((len(items), len(query)), dtype=np.float32)
+    best = np.full(len(items), -np.inf, dtype=np.float32)
+    for part in parts:
+        owned = [(place, row) for place, item in enumerate(items.tolist()) for row in part.rows_of(item)]
+        if not owned:
+            continue
+        vectors = part.shard.vectors(np.array([row for _, row in owned], dtype=np.int64))
+        for (place, _), vector, likeness in zip(owned, vectors, vectors @ query, strict=True):
+            if likeness > best[place]:
+                best[place], nearest[place] = likeness, vector
+    if not np.isfinite(best).all():
+        raise InvalidInput(f"The index has no vector of item number {int(items[np.isneginf(best)][0])}.")
+    return nearest
+
+
+def _search_items(part: Part, queries: Floats, k: int, rows: int, allowed: Numbers | None) -> tuple[Floats, Numbers]:
+    """Ask for `rows`, then for twice as many, until every query has k distinct items or no row is left."""
+    shard, mask = part.shard, part.selected(allowed)
+    available = len(shard.items) if mask is None else int(mask.sum())
+    if not available or not len(queries):
+        return nothing(len(queries), k)
+    rows = min(rows, available)
+    while True:
+        distances, found = shard.search(queries, rows, mask)
+        items = np.where(found >= 0, shard.items[np.maximum(found, 0)], -1)
+        distances, items = first_of_each(distances, items, k)
+        if rows == available or (items >= 0).all():
+            return distances, items
+        rows = min(rows * 2, available)
+
+
+def first_of_each(distances: Floats, items: Numbers, k: int) -> tuple[Floats, Numbers]:
+    """Keep the nearest row of each item: [Q,R] rows in any order -> [Q,k] items, nearest first."""
+    best, numbers = nothing(len(items), k)
+    for query, (row_distances, row_items) in enumerate(zip(distances, items, strict=True)):
+        order = np.argsort(row_distances, kind="stable")
+        order = order[row_items[order] >= 0]
+        _, firsts = np.unique(row_items[order], return_index=True)
+        chosen = order[np.sort(firsts)][:k]
+        best[query, : len(chosen)] = row_distances[chosen]
+        numbers[query, : len(chosen)] = row_items[chosen]
+    return best, numbers
+
+
+def nothing(queries: int, k: int) -> tuple[Floats, Numbers]:
+    """What a search returns that finds nothing."""
+    return np.full((queries, k), np.inf, dtype=np.float32), np.full((queries, k), -1, dtype=np.int64)

@@ -1,0 +1,200 @@
+"""The model `catalogue`: look at items and change them while the server runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.errors import InvalidInput
+
+from whatsit.catalogue.incoming import Incoming, parse_object
+from whatsit.catalogue.item import ItemFields, Picture, Vector
+from whatsit.catalogue.layout import Layout
+from whatsit.catalogue.pictures import forget_pictures, keep_picture
+from whatsit.catalogue.publish import compact_note, published
+from whatsit.catalogue.store import Store
+from whatsit.serving.environment import is_read_only, served_catalogue
+from whatsit.serving.fingerprint import embedder_fingerprint
+from whatsit.serving.options import Options
+from whatsit.serving.pipeline import Pipeline
+from whatsit.serving.step import Tensors, text_tensor
+
+MAX_IDS = 1000
+
+Result = dict[str, Any]
+
+
+class ServedCatalogue:
+    """The operations on one catalogue; what one has answered for is on the disk and found by the next search.
+
+    Args:
+        folder: the catalogue's folder.
+        model_repository: of the networks that embed pictures; they are loaded at the first picture.
+        dimension: length of the embedder's vectors.
+        read_only: refuse changes.
+    """
+
+    def __init__(self, folder: Path, model_repository: Path, dimension: int, read_only: bool = False) -> None:
+        self._layout = Layout(folder)
+        self._model_repository = model_repository
+        self._dimension = dimension
+        self._read_only = read_only
+        self._fingerprint = embedder_fingerprint(model_repository / "embedder" / "1" / "model.onnx")
+        self._reading = Store(self._layout.store, read_only=True)
+        self._writing: Store | None = None
+        self._pipeline: Pipeline | None = None
+
+    def upsert(self, text: str, image: bytes | None) -> Result:
+        """Add an item, or replace the fields of the one with this id.
+
+        Args:
+            text: JSON, see `Incoming`.
+            image: an encoded picture, which takes the place of all pictures before. An item that is there already keeps
+                what it has where neither a picture nor vectors are sent.
+
+        Returns:
+            `id`, `outcome` (added or updated) and `vectors`, how many the item has.
+
+        Raises:
+            InvalidInput: the item or the picture is refused.
+            Unavailable: the catalogue or the networks cannot be used.
+        """
+        store = self._writable()
+        item = Incoming.parse(text, self._dimension)
+        if image is not None and item.vectors is not None:
+            raise InvalidInput("Send an item with IMAGE or with vectors, not with both.")
+        new = self._embedded(image) if image is not None else _given(item)
+        before: list[Picture] = []
+        now: list[Picture] = []
+
+        def change() -> Iterator[tuple[ItemFields, list[Picture], str]]:
+            """Runs inside the transaction, so that nothing comes between looking and writing."""
+            before.extend(store.pictures(item.fields.id, self._fingerprint))
+            now.extend([new] if new else before)
+            if not any(picture.vectors for picture in now):
+                raise InvalidInput(f"The item '{item.fields.id}' has no picture yet; send it with IMAGE.")
+            yield item.fields, now, self._fingerprint
+
+        try:
+            (outcome,) = store.put(change())
+        except BaseException:
+            self._forget([new] if new else [])
+            raise
+        self._forget([picture for picture in before if picture not in now])
+        return {"id": item.fields.id, "outcome": outcome, "vectors": sum(len(picture.vectors) for picture in now)}
+
+    def delete(self, text: str) -> Result:
+        """Delete items.
+
+        Args:
+            text: JSON, `{"id": "X1"}` or `{"ids": ["X1", "X2"]}`.
+
+        Returns:
+            `deleted`, how many, and `unknown`, the ids that were not there.
+        """
+        store = self._writable()
+        ids = _ids(parse_object(text))
+        before = [picture for id in ids for picture in store.pictures(id, self._fingerprint)]
+        unknown = store.delete(ids)
+        self._forget(before)
+        return {"deleted": len(ids) - len(unknown), "unknown": unknown}
+
+    def get(self, text: str) -> Result:
+        """What is known of the item `{"id": "X1"}`: `item` (as in ITEM_RECORDS), `added`, `updated`, `images`."""
+        (id,) = _ids(parse_object(text), most=1)
+        if self._reading.fields(id) is None:
+            raise InvalidInput(f"The catalogue has no item '{id}'.")
+        shown = self._reading.show(id)
+        extra = {name: shown.pop(name) for name in ("added", "updated", "images")}
+        del shown["number"]
+        return {"item": shown, **extra}
+
+    def stats(self) -> Result:
+        """`items`, `generation`, `vectors` and `items_indexed` in it, `pending` changed items since, and `notes`."""
+        manifest = published(self._layout.index)
+        pending = self._reading.changes.pending(manifest.sequence if manifest else 0)
+        note = compact_note(pending)
+        return {
+            "items": self._reading.count(),
+            "items_indexed": manifest.items if manifest else 0,
+            "vectors_indexed": manifest.vectors if manifest else 0,
+            "published": manifest.created if manifest else None,
+            "pending": pending,
+            "read_only": self._read_only,
+            "notes": [note] if note else [],
+        }
+
+    def _writable(self) -> Store:
+        if self._read_only:
+            raise InvalidInput("This server does not change its catalogue: it was started read-only.")
+        if self._writing is None:
+            self._writing = Store(self._layout.store)
+        return self._writing
+
+    def _embedded(self, image: bytes) -> Picture:
+        if self._pipeline is None:
+            self._pipeline = Pipeline(self._model_repository)
+        vectors = tuple(Vector(box, values) for box, values in self._pipeline.embed_item(image))
+        path = keep_picture(self._layout.pictures, image)
+        return Picture(str(path), hashlib.sha256(image).hexdigest(), vectors)
+
+    def _forget(self, pictures: list[Picture]) -> None:
+        forget_pictures(self._layout.pictures, (picture.path for picture in pictures))
+
+
+class ChangeCatalogue:
+    """OPERATION, ITEM, IMAGE -> RESULT: one operation of `ServedCatalogue`.
+
+    Model parameters: `networks` (the model repository, relative to the model folder), `dimension`.
+    The environment variable WHATSIT_READ_ONLY takes the changing operations away.
+    """
+
+    def __init__(self, parameters: Mapping[str, str]) -> None:
+        networks = Path(parameters["model_directory"], parameters["networks"])
+        catalogue = ServedCatalogue(served_catalogue(), networks, int(parameters["dimension"]), is_read_only())
+        self._operations: Mapping[str, Callable[[str, bytes | None], Result]] = {
+            "upsert": catalogue.upsert,
+            "delete": lambda text, _: catalogue.delete(text),
+            "get": lambda text, _: catalogue.get(text),
+            "stats": lambda text, _: catalogue.stats(),
+        }
+
+    def __call__(self, inputs: Tensors, options: Options, wanted: frozenset[str]) -> dict[str, npt.NDArray[Any]]:
+        """Answer one request."""
+        name = _text(inputs, "OPERATION")
+        if name not in self._operations:
+            raise InvalidInput(f"There is no operation '{name[:60]}'; OPERATION is {', '.join(self._operations)}.")
+        image = np.asarray(inputs["IMAGE"]).tobytes() if "IMAGE" in inputs else None
+        result = self._operations[name](_text(inputs, "ITEM"), image)
+        return {"RESULT": text_tensor([json.dumps(result, ensure_ascii=False)])}
+
+
+def _text(inputs: Tensors, name: str) -> str:
+    """The text in a BYTES tensor [1]; of an absent ITEM, an empty object."""
+    if name not in inputs:
+        return "{}"
+    try:
+        return bytes(inputs[name].ravel()[0]).decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{name} is not UTF-8 text.") from error
+
+
+def _given(item: Incoming) -> Picture | None:
+    """A picture that the caller embedded; its boxes are not known."""
+    if item.vectors is None:
+        return None
+    digest = hashlib.sha256(item.vectors.tobytes()).hexdigest()
+    return Picture(item.image or "", digest, tuple(Vector((0.0, 0.0, 0.0, 0.0), one) for one in item.vectors))
+
+
+def _ids(record: Mapping[str, Any], most: int = MAX_IDS) -> list[str]:
+    ids = record.get("ids", [record.get("id")])
+    if not isinstance(ids, list) or not 1 <= len(ids) <= most or not all(isinstance(id, str) and id for id in ids):
+        several = f' or {{"ids": ["X1", "X2"]}}, at most {most}' if most > 1 else ""
+        raise InvalidInput(f'ITEM must name what is asked for: {{"id": "X1"}}{several}.')
+    return [id.strip() for id in ids]
