@@ -125,16 +125,21 @@ def _table(result: Identification, photo: str) -> Table:
         title_justify="left",
         caption_justify="left",
     )
-    for name in ("Region", "Box", "Rank", "Item", "Title", "Price"):
-        table.add_column(name, justify="right" if name in {"Rank", "Price"} else "left", no_wrap=name != "Title")
+    priced = any(match.item.price is not None for region in result.regions for match in region.matches)
+    for name in ("Region", "Box", "Rank"):
+        table.add_column(name, justify="right" if name == "Rank" else "left", no_wrap=True)
+    table.add_column("Item", overflow="fold", ratio=1)  # an id is to be copied: folded, never cut
+    table.add_column("Title", ratio=2)
+    if priced:
+        table.add_column("Price", justify="right", no_wrap=True)
     for index, region in enumerate(result.regions):
         place = Text(f"{index} {region.label} {region.score:.2f}", style=colour(index) if index else "")
         box = Text(" ".join(f"{side:.0f}" for side in region.box))
         for match in region.matches:
             item = match.item
             title = Text(described(item.title, item.brand))
-            price = "" if item.price is None else f"{item.price:.2f}"
-            table.add_row(place, box, f"{match.rank:.3f}", Text(item.id), title, price)
+            price = ["" if item.price is None else f"{item.price:.2f}"] if priced else []
+            table.add_row(place, box, f"{match.rank:.3f}", Text(item.id), title, *price)
             place = box = Text()
         if not region.matches:
             table.add_row(place, box, "-", "", Text("no match", style="dim"))
