@@ -41,7 +41,7 @@ def comparisons(values: st.SearchStrategy[Any], ordered: st.SearchStrategy[Any])
         st.tuples(st.sampled_from(["$in", "$nin"]), st.lists(values, max_size=3)),
         st.tuples(st.just("$exists"), st.booleans()),
     )
-    return values | st.lists(operators, max_size=2).map(dict)
+    return values | st.lists(operators, min_size=1, max_size=2).map(dict)
 
 
 FIELDS = st.one_of(
@@ -134,6 +134,7 @@ def test_meaning_by_example(where: dict[str, Any], expected: bool | None) -> Non
         ("[]", "JSON object"),
         ("null", "JSON object"),
         ('{"$nor": []}', "unknown operator"),
+        ('{"brand": {}}', "no condition"),
         ('{"brand": {"$regex": "x"}}', "unknown operator"),
         ('{"brand": 3}', "takes text, not 3"),
         ('{"price": "3"}', "takes a number, not 3"),

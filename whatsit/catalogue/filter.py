@@ -107,6 +107,8 @@ def _comparisons(field: str, value: Any) -> Iterator[Condition]:
     if not isinstance(value, Mapping):
         yield Compare(field, "$eq", _operand(field, "$eq", value))
         return
+    if not value:
+        raise InvalidInput(f"'{field}' in the filter 'where' has no condition; leave it out or give a value.")
     for operator, operand in value.items():
         if operator not in OPERATORS:
             raise InvalidInput(
