@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from rich.console import Console
 from whatsit_client.errors import InvalidInput
 
 torch = pytest.importorskip("torch")
@@ -90,7 +91,7 @@ def test_blend_lies_between_start_and_trained(data: Path, tmp_path: Path) -> Non
 def test_start_points_class_vectors_at_their_pictures(data: Path, tmp_path: Path) -> None:
     task = EmbedderTask(TINY, data, tmp_path)
     task.network.eval()
-    task.start()
+    task.start(Console(quiet=True))
     shop = task.validation.measure(task.network)
     vectors = torch.nn.functional.normalize(task.criterion.W, dim=0)
     assert vectors.shape == (TINY.dimension, 3 + 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,14 @@ import numpy as np
 from whatsit.evaluation.tagged import TaggedPicture
 from whatsit.rendering.goods import GOODS_BY_CATEGORY
 from whatsit.rendering.photo import photograph
-from whatsit.rendering.product import draw, make_products
+from whatsit.rendering.product import Product, draw, make_products
 from whatsit.rendering.scene import make_scene
 from whatsit.rendering.shop import catalogue_picture, save_jpeg
 
 
-def draw_pictures(folder: Path, count: int, seed: int) -> list[TaggedPicture]:
+def draw_pictures(
+    folder: Path, count: int, seed: int, shown: Callable[[Sequence[Product]], Iterable[Product]] = iter
+) -> list[TaggedPicture]:
     """Draw half scenes of several products, a quarter photos of one and a quarter catalogue pictures.
 
     What is in the folder already is kept. A scene takes the tag and intent of its first product.
@@ -23,11 +26,12 @@ def draw_pictures(folder: Path, count: int, seed: int) -> list[TaggedPicture]:
         folder: where the JPEG files go.
         count: number of pictures.
         seed: of the products; 1 is the demo's, training uses 1000 and above.
+        shown: goes through the products and may show how far it is.
     """
     folder.mkdir(parents=True, exist_ok=True)
     products = make_products(max(count, 4), seed)
     pictures = []
-    for index, product in enumerate(products[:count]):
+    for index, product in enumerate(shown(products[:count])):
         goods = GOODS_BY_CATEGORY[product.category]
         path = folder / f"{seed}-{index:05d}.jpg"
         if not path.is_file():

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -22,6 +21,7 @@ from whatsit.training.classifier_data import Batch, ClassifierViews, tag_targets
 from whatsit.training.classifier_recipe import ClassifierRecipe
 from whatsit.training.loop import Outcome, fit
 from whatsit.training.prefetch import prefetch
+from whatsit.training.preparation import prepare
 from whatsit.training.tag_teacher import cached_tags
 
 WEIGHTS = "mobilenet_v2_1.0_224_float.onnx"
@@ -38,11 +38,9 @@ class ClassifierTask:
         console: where progress goes.
     """
 
-    def __init__(
-        self, recipe: ClassifierRecipe, data: Path, weights: Path, out: Path, console: Console | None = None
-    ) -> None:
+    def __init__(self, recipe: ClassifierRecipe, data: Path, weights: Path, out: Path, console: Console) -> None:
         self.recipe = recipe
-        pictures = training_pictures(data, recipe, out / "rendered")
+        pictures = training_pictures(data, recipe, out / "rendered", console)
         teacher = cached_tags(out / "teacher.npz", weights, [p.path for p in pictures], console)
         tags = tag_targets(pictures, teacher, recipe.teacher_share)
         self.views = ClassifierViews(pictures, tags, recipe, IMAGE_SIZE)
@@ -137,9 +135,6 @@ def train_classifier(
     Raises:
         InvalidInput: data or weights are missing, or `out` does not fit `resume`.
     """
-    cv2.setNumThreads(1)
-    if threads:
-        torch.set_num_threads(threads)
-    torch.manual_seed(recipe.seed)
+    console = prepare(recipe.seed, threads, console)
     task = ClassifierTask(recipe, data, weights / WEIGHTS, out, console)
     return fit(task, recipe, out, resume=resume, max_minutes=max_minutes, console=console)

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+from rich.console import Console
 from torch import Tensor
 from whatsit_client.taxonomy import INTENTS, SOURCES, TAGS
 
@@ -25,6 +26,7 @@ from whatsit.evaluation.tagged import (
 from whatsit.rendering.mockups import compose_advertisement, compose_screenshot
 from whatsit.training.augment import random_blur, random_box, random_light, random_turn
 from whatsit.training.classifier_recipe import ClassifierRecipe
+from whatsit.training.progress import counted
 from whatsit.vision.crop import crop_resize
 
 Pixels = npt.NDArray[np.uint8]
@@ -33,7 +35,7 @@ Batch = tuple[Tensor, dict[str, Tensor]]
 COMPOSE = {"advertisement": compose_advertisement, "screenshot": compose_screenshot}
 
 
-def training_pictures(data: Path, recipe: ClassifierRecipe, rendered: Path) -> list[TaggedPicture]:
+def training_pictures(data: Path, recipe: ClassifierRecipe, rendered: Path, console: Console) -> list[TaggedPicture]:
     """Every picture that trains, by group; drawn ones are written to the folder `rendered` first.
 
     Raises:
@@ -44,7 +46,12 @@ def training_pictures(data: Path, recipe: ClassifierRecipe, rendered: Path) -> l
         *read_grocery(data / "grocery_store", "train"),
         *(TaggedPicture(p.path, "shop", p.intent, p.tag) for p in read_grocery_shop(data / "grocery_store")),
         *read_clothing(data / "clothing_small", "train"),
-        *draw_pictures(rendered, recipe.rendered_pictures, recipe.rendered_seed),
+        *draw_pictures(
+            rendered,
+            recipe.rendered_pictures,
+            recipe.rendered_seed,
+            lambda products: counted(products, "Drawing pictures of products", console),
+        ),
     ]
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from rich.console import Console
@@ -24,6 +23,7 @@ from whatsit.training.detector_data import load_detector_data
 from whatsit.training.detector_recipe import DetectorRecipe
 from whatsit.training.loop import Outcome, fit
 from whatsit.training.prefetch import prefetch
+from whatsit.training.preparation import prepare
 
 Target = tuple[Tensor, Tensor, Tensor]
 Batch = tuple[Tensor, list[Target]]
@@ -161,11 +161,7 @@ def train_detector(
     Raises:
         InvalidInput: data or weights are missing, or `out` does not fit `resume`.
     """
-    cv2.setNumThreads(1)
-    if threads:
-        torch.set_num_threads(threads)
-    torch.manual_seed(recipe.seed)
-    console = console or Console(stderr=True)
+    console = prepare(recipe.seed, threads, console)
     content = load_detector_data(data, weights, held_out, out / "data", recipe, console)
     network = build_detector(recipe, weights / "mobilenet_v2_1.0_224_float.onnx")
     task = DetectorTask(recipe, network, content.sources, content.cutouts, content.validation)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -25,6 +24,8 @@ from whatsit.training.loop import Outcome, fit
 from whatsit.training.metric_losses import class_loss, pair_loss
 from whatsit.training.mixture import Ingredient, Mixture
 from whatsit.training.prefetch import prefetch
+from whatsit.training.preparation import prepare
+from whatsit.training.progress import counted
 
 WEIGHTS = "mobilenet_v2_1.0_224_float.onnx"
 START, TRAINED = "start.pt", "trained.pt"
@@ -80,12 +81,13 @@ class EmbedderTask:
         """Return recall@1 and @5 of photos to shop images, and recall@1 of drawn products never trained on."""
         return self.validation.measure(self.network)
 
-    def start(self) -> None:
+    def start(self, console: Console) -> None:
         """Start the head by principal axes, the class vectors by class means: both of up to 8 pictures a class."""
         features, labels = [], []
-        for ingredient in self.ingredients:
+        for number, ingredient in enumerate(self.ingredients, start=1):
             few = _few_of_each(ingredient.source.labels, 8)
-            features.append(self._features(ingredient, few))
+            shown = counted(few, f"Looking at pictures to start from ({number} of {len(self.ingredients)})", console)
+            features.append(self._features(ingredient, shown))
             labels.append(ingredient.source.labels[few] + ingredient.first_label)
         stacked, of_class = torch.cat(features), torch.from_numpy(np.concatenate(labels))
         self.network.start_head(stacked)
@@ -96,7 +98,7 @@ class EmbedderTask:
             seen = means.norm(dim=1) > 0
             class_vectors[seen] = nn.functional.normalize(means[seen])
 
-    def _features(self, ingredient: Ingredient, indices: Sequence[int]) -> Tensor:
+    def _features(self, ingredient: Ingredient, indices: Iterable[int]) -> Tensor:
         pictures = (ingredient.source.plain(i, CROP_SIZE) for i in indices)
         return embed(self.network.features, pictures, self.network.head.weight.device)
 
@@ -127,13 +129,10 @@ def train_embedder(
     Raises:
         InvalidInput: data or weights are missing, or `out` does not fit `resume`.
     """
-    cv2.setNumThreads(1)
-    if threads:
-        torch.set_num_threads(threads)
-    torch.manual_seed(recipe.seed)
+    console = prepare(recipe.seed, threads, console)
     task = EmbedderTask(recipe, data, weights / WEIGHTS)
     if not resume and not (out / checkpoint.LAST).exists():
-        task.start()
+        task.start(console)
         out.mkdir(parents=True, exist_ok=True)
         checkpoint.save(out / START, {"module": task.module.state_dict()})
     outcome = fit(task, recipe, out, resume=resume, max_minutes=max_minutes, console=console)

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
+from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn, track
 
 _LOG_EVERY = 60.0
+
+
+Thing = TypeVar("Thing")
+
+
+def counted(things: Sequence[Thing], what: str, console: Console) -> Iterable[Thing]:
+    """Go through things with a bar and the time left; where there is no terminal, one line says what begins."""
+    if console.is_terminal:
+        return track(things, what, console=console)
+    console.print(f"{what}: {len(things)}")
+    return things
 
 
 class EpochProgress:

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from rich.console import Console
-from rich.progress import track
 
 from whatsit.engines.runner import OnnxRunner
 from whatsit.evaluation.imagenet_tags import tag_matrix
 from whatsit.evaluation.labelled import read_rgb
+from whatsit.training.progress import counted
 from whatsit.vision.crop import crop_resize
 
 FloatArray = npt.NDArray[np.float32]
@@ -32,8 +32,8 @@ def teach_tags(weights: Path, pictures: Sequence[Path], console: Console | None 
     matrix = tag_matrix()
     rows = np.zeros((len(pictures), matrix.shape[1]), np.float32)
     with OnnxRunner(weights) as teacher:
-        quiet = console is None or not console.is_terminal
-        for row, path in enumerate(track(pictures, "Teacher's tags", console=console, disable=quiet)):
+        shown = pictures if console is None else counted(pictures, "The teacher's tags of photos", console)
+        for row, path in enumerate(shown):
             pixels = crop_resize(read_rgb(path)).astype(np.float32)
             probs = teacher.run({"images": ((pixels - 127.5) / 127.5)[None]})["probs"].astype(np.float32)
             rows[row] = (probs @ matrix)[0]
