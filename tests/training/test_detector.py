@@ -7,7 +7,8 @@ torch = pytest.importorskip("torch")
 from rich.console import Console  # noqa: E402  # after importorskip
 
 from whatsit.evaluation.labelled import LabelledPicture  # noqa: E402
-from whatsit.training.detector import DetectorTask, build_detector  # noqa: E402
+from whatsit.models.detector import detector_network  # noqa: E402
+from whatsit.training.detector import DetectorTask  # noqa: E402
 from whatsit.training.detector_recipe import DetectorRecipe  # noqa: E402
 from whatsit.training.loop import fit  # noqa: E402
 
@@ -43,7 +44,9 @@ def pictures(tmp_path):
 @pytest.fixture
 def task(pictures):
     torch.manual_seed(0)
-    return DetectorTask(RECIPE, build_detector(RECIPE), {"shop": pictures, "unused": []}, [], {"blocks": pictures})
+    return DetectorTask(
+        RECIPE, detector_network(RECIPE.model_dump()), {"shop": pictures, "unused": []}, [], {"blocks": pictures}
+    )
 
 
 def test_the_same_step_gives_the_same_batch(task):
@@ -82,4 +85,4 @@ def test_fit_leaves_the_best_weights_and_their_recall(task, tmp_path):
     assert outcome.finished
     assert 0 <= outcome.best["recall"] <= 1
     saved = torch.load(tmp_path / "run" / "best.pt", weights_only=True)
-    build_detector(RECIPE).load_state_dict(saved["module"])
+    detector_network(RECIPE.model_dump()).load_state_dict(saved["module"])

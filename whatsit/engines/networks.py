@@ -82,12 +82,10 @@ def _classifier(weights: Mapping[str, Tensor], recipe: Mapping[str, Any]) -> Eng
 
 
 def _detector(weights: Mapping[str, Tensor], recipe: Mapping[str, Any]) -> EngineNetwork:
-    from whatsit.models.backbone import STAGE_CHANNELS, MobileNetV2
-    from whatsit.models.product_labels import PRODUCTS
-    from whatsit.models.retinanet import DetectorForExport, RetinaNet
+    from whatsit.models.detector import detector_network
+    from whatsit.models.retinanet import DetectorForExport
 
-    channels, depth, size = (int(recipe[key]) for key in ("channels", "depth", "canvas"))
-    network = RetinaNet(MobileNetV2(), STAGE_CHANNELS, len(PRODUCTS), channels, depth)
+    network, size = detector_network(recipe), int(recipe["canvas"])
     network.load_state_dict(dict(weights))
     export = DetectorForExport(network.eval(), size)
     outputs = ("boxes", "scores", "labels")

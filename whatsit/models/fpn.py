@@ -1,4 +1,4 @@
-"""Feature pyramid network (Lin et al., 2017) with depthwise-separable smoothing, for CPUs."""
+"""Feature pyramid networks (Lin et al., 2017): depthwise-separable for CPUs, plain for GPUs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+_BACKBONE_STRIDES = (8, 16, 32)
 
 
 class SeparableConv(nn.Sequential):
@@ -31,23 +33,22 @@ class FeaturePyramid(nn.Module):
         channels: width of every pyramid level.
     """
 
-    strides = (8, 16, 32, 64)
+    strides: tuple[int, ...] = (8, 16, 32, 64)
 
     def __init__(self, in_channels: Mapping[int, int], channels: int = 96) -> None:
         super().__init__()
-        self.channels = channels
         self.lateral = nn.ModuleDict(
             {
                 str(stride): nn.Sequential(
                     nn.Conv2d(in_channels[stride], channels, 1, bias=False), nn.BatchNorm2d(channels)
                 )
-                for stride in self.strides[:3]
+                for stride in _BACKBONE_STRIDES
             }
         )
         self.smooth = nn.ModuleDict(
             {
                 str(stride): nn.Sequential(SeparableConv(channels), nn.BatchNorm2d(channels), nn.ReLU())
-                for stride in self.strides[:3]
+                for stride in _BACKBONE_STRIDES
             }
         )
         self.coarsest = nn.Sequential(SeparableConv(channels, stride=2), nn.BatchNorm2d(channels), nn.ReLU())
@@ -61,12 +62,42 @@ class FeaturePyramid(nn.Module):
         Returns:
             Maps float32 [n, channels, h, w] in the order of `strides`.
         """
-        levels: list[Tensor] = []
-        above: Tensor | None = None
-        for stride in reversed(self.strides[:3]):
-            level = self.lateral[str(stride)](stages[stride])
-            if above is not None:
-                level = level + F.interpolate(above, size=level.shape[-2:], mode="nearest")
-            above = level
-            levels.insert(0, self.smooth[str(stride)](level))
+        levels = _top_down(self.lateral, self.smooth, stages)
         return [*levels, self.coarsest(levels[-1])]
+
+
+class PlainPyramid(nn.Module):
+    """The pyramid of the RetinaNet paper: full 3x3 convolutions, no norms, strides 8 to 128.
+
+    Args:
+        in_channels: channels of the backbone's map at each stride.
+        channels: width of every pyramid level.
+    """
+
+    strides: tuple[int, ...] = (8, 16, 32, 64, 128)
+
+    def __init__(self, in_channels: Mapping[int, int], channels: int = 256) -> None:
+        super().__init__()
+        self.lateral = nn.ModuleDict({str(s): nn.Conv2d(in_channels[s], channels, 1) for s in _BACKBONE_STRIDES})
+        self.smooth = nn.ModuleDict({str(s): nn.Conv2d(channels, channels, 3, padding=1) for s in _BACKBONE_STRIDES})
+        self.coarser = nn.ModuleList(nn.Conv2d(channels, channels, 3, 2, padding=1) for _ in range(2))
+
+    def forward(self, stages: Mapping[int, Tensor]) -> list[Tensor]:
+        """Fuse the levels from coarse to fine; see `FeaturePyramid.forward`."""
+        levels = _top_down(self.lateral, self.smooth, stages)
+        levels.append(self.coarser[0](levels[-1]))
+        levels.append(self.coarser[1](F.relu(levels[-1])))
+        return levels
+
+
+def _top_down(lateral: nn.ModuleDict, smooth: nn.ModuleDict, stages: Mapping[int, Tensor]) -> list[Tensor]:
+    """Add each coarser level, doubled in size, to the lateral map below it; smoothed, finest first."""
+    levels: list[Tensor] = []
+    above: Tensor | None = None
+    for stride in reversed(_BACKBONE_STRIDES):
+        level = lateral[str(stride)](stages[stride])
+        if above is not None:
+            level = level + F.interpolate(above, size=level.shape[-2:], mode="nearest")
+        above = level
+        levels.insert(0, smooth[str(stride)](level))
+    return levels

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from whatsit.evaluation.detection import class_free, evaluate_detector
 from whatsit.evaluation.labelled import LabelledPicture, opened
-from whatsit.models.backbone import STAGE_CHANNELS, MobileNetV2
-from whatsit.models.product_labels import PRODUCTS
+from whatsit.models.detector import detector_network
 from whatsit.models.retinanet import DetectorForExport, RetinaNet
 from whatsit.training.canvas import Sample, distort, mosaic, single
 from whatsit.training.cutouts import Cutout, paste
@@ -27,16 +26,6 @@ from whatsit.training.preparation import prepare
 
 Target = tuple[Tensor, Tensor, Tensor]
 Batch = tuple[Tensor, list[Target]]
-
-
-def build_detector(recipe: DetectorRecipe, weights: Path | None = None) -> RetinaNet:
-    """The network of a recipe.
-
-    Args:
-        recipe: width and depth.
-        weights: MobileNetV2 to start from; None where a checkpoint follows.
-    """
-    return RetinaNet(MobileNetV2(weights), STAGE_CHANNELS, len(PRODUCTS), recipe.channels, recipe.depth)
 
 
 class DetectorTask:
@@ -88,8 +77,7 @@ class DetectorTask:
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         """The sum of the parts of `detection_loss`."""
         images, targets = batch
-        pixels = ((images.float() - 127.5) / 127.5).contiguous(memory_format=torch.channels_last)
-        output = self.network(pixels)
+        output = self.network(images.contiguous(memory_format=torch.channels_last))
         sizes = self.network.level_sizes(images.shape[-1])
         parts = detection_loss(output, [BoxTargets(*target) for target in targets], [h * w for h, w in sizes])
         total = torch.stack(list(parts.values())).sum()
@@ -163,6 +151,6 @@ def train_detector(
     """
     console = prepare(recipe.seed, threads, console)
     content = load_detector_data(data, weights, held_out, out / "data", recipe, console)
-    network = build_detector(recipe, weights / "mobilenet_v2_1.0_224_float.onnx")
+    network = detector_network(recipe.model_dump(), weights)
     task = DetectorTask(recipe, network, content.sources, content.cutouts, content.validation)
     return fit(task, recipe, out, resume=resume, max_minutes=max_minutes, console=console)

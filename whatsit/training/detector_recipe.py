@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from whatsit.training.recipe import TrainingRecipe
@@ -10,6 +12,8 @@ from whatsit.training.recipe import TrainingRecipe
 class DetectorRecipe(TrainingRecipe):
     """The `training:` section of the detector's recipe."""
 
+    backbone: Literal["mobilenet_v2", "resnet50"] = Field("mobilenet_v2", description="resnet50 is for GPUs.")
+    pretrained: str = Field("", description="resnet50: transformers' name of its weights, or a folder; empty: random.")
     canvas: int = Field(
         416, ge=64, multiple_of=32, description="Side that the server uses, in pixels; validation does too."
     )

@@ -1,0 +1,33 @@
+"""The detector that a recipe asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from whatsit.models import backbone, resnet
+from whatsit.models.product_labels import PRODUCTS
+from whatsit.models.retinanet import RetinaNet
+
+
+def detector_network(recipe: Mapping[str, Any], weights: Path | None = None) -> RetinaNet:
+    """Build the network of a training recipe.
+
+    Args:
+        recipe: `backbone` ("mobilenet_v2" where it is not said), `channels`, `depth` and, for resnet50, `pretrained`.
+        weights: the folder of weights to start from; None where a checkpoint follows, or for a random start.
+
+    Raises:
+        InvalidInput: weights to start from are not there.
+        Unavailable: weights to start from cannot be fetched.
+        Damaged: they are of another network.
+    """
+    channels, depth = int(recipe["channels"]), int(recipe["depth"])
+    if recipe.get("backbone") == "resnet50":
+        network = resnet.ResNet50(str(recipe.get("pretrained", "")) if weights else "")
+        return RetinaNet(
+            network, resnet.STAGE_CHANNELS, len(PRODUCTS), channels, depth, plain=True, mean=resnet.MEAN, std=resnet.STD
+        )
+    start = weights / "mobilenet_v2_1.0_224_float.onnx" if weights else None
+    return RetinaNet(backbone.MobileNetV2(start), backbone.STAGE_CHANNELS, len(PRODUCTS), channels, depth)
