@@ -2,8 +2,8 @@
 
     outcome = fit(task, recipe, Path("build/runs/embedder"), resume=False, max_minutes=30)
 
-`fit` writes into `out`: `metrics.csv` (a row per validation), `last.pt` (everything, for --resume), `best.pt` (the
-averaged weights of the best validation under "module", for the export).
+`fit` writes into `out`: `metrics.csv` (a row per validation) and its curves `metrics.png`, `last.pt` (everything, for
+--resume), `best.pt` (the averaged weights of the best validation under "module", for the export).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from whatsit_client.errors import Damaged, InvalidInput
 
 from whatsit.training import checkpoint
 from whatsit.training.averaging import AveragedWeights
+from whatsit.training.curves import draw_curves
 from whatsit.training.device import autocast, choose_device, move
 from whatsit.training.interrupt import StopRequest
 from whatsit.training.progress import EpochProgress
@@ -79,6 +80,9 @@ class _State:
     sums: dict[str, float] = field(default_factory=dict)  # of the epoch's losses so far
 
 
+_CURVES_EVERY = 30.0
+"""Seconds between two drawings of the curves: half a second each would slow short epochs down."""
+
 # What may differ when a run goes on: nothing that the steps already made depend on.
 _FREE_ON_RESUME = frozenset({"epochs", "patience", "checkpoint_minutes", "device", "precision", "validate_every"})
 
@@ -125,12 +129,13 @@ class _Run(Generic[Batch]):
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.average = AveragedWeights(task.module, recipe.ema_decay)
         self.state = _State()
-        self.saved = time.monotonic()
+        self.saved = self.drawn = time.monotonic()
 
     def train(self, stop: StopRequest) -> Outcome:
         while not self.state.finished and not stop:
             self._epoch(stop)
         self._save()
+        self._draw()
         if not self.state.finished:
             self.console.print(f"Stopped and saved in {self.out}. The same command with --resume goes on from here.")
         return Outcome(self.state.finished, self.state.history, self.state.best)
@@ -227,6 +232,13 @@ class _Run(Generic[Batch]):
         writer.writeheader()
         writer.writerows(self.state.history)
         (self.out / "metrics.csv").write_text(text.getvalue(), encoding="utf-8")
+        if time.monotonic() - self.drawn > _CURVES_EVERY:
+            self._draw()
+
+    def _draw(self) -> None:
+        if self.state.history:
+            draw_curves(self.state.history, self.state.best, self.recipe.monitor, self.out / "metrics.png")
+        self.drawn = time.monotonic()
 
     def _save(self) -> None:
         content = {
