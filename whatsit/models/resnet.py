@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self, cast
+from importlib import import_module
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -92,7 +93,7 @@ class ResNet50(nn.Module):
         for number, part in enumerate([self.stem, *self.blocks]):
             part.requires_grad_(number > until_block)
 
-    def train(self, mode: bool = True) -> Self:
+    def train(self, mode: bool = True) -> ResNet50:
         """Switch to training, but for the batch norms."""
         super().train(mode)
         for module in self.modules():
@@ -102,11 +103,11 @@ class ResNet50(nn.Module):
 
     def _load(self, name: str) -> None:
         try:
-            from transformers import AutoModel
+            transformers = import_module("transformers")
         except ModuleNotFoundError as error:
             raise Unavailable(f"The weights {name} need transformers: pip install transformers.") from error
         try:
-            stored = AutoModel.from_pretrained(name).state_dict()
+            stored = transformers.AutoModel.from_pretrained(name).state_dict()
         except OSError as error:
             raise Unavailable(
                 f"The weights {name} cannot be had: give a folder that holds them, or go online."

@@ -58,7 +58,7 @@ class Tower(nn.Module):
         return x
 
 
-class PlainTower(nn.Sequential):
+class PlainTower(nn.Module):
     """The tower of the paper: full 3x3 convolutions, no norms.
 
     Args:
@@ -67,15 +67,16 @@ class PlainTower(nn.Sequential):
     """
 
     def __init__(self, channels: int, depth: int) -> None:
+        super().__init__()
         convs = [nn.Conv2d(channels, channels, 3, padding=1) for _ in range(depth)]
         for conv in convs:
             nn.init.normal_(conv.weight, std=0.01)
             nn.init.zeros_(conv.bias)  # type: ignore[arg-type]  # a Conv2d has a bias by default
-        super().__init__(*(part for conv in convs for part in (conv, nn.ReLU())))
+        self.layers = nn.Sequential(*(part for conv in convs for part in (conv, nn.ReLU())))
 
     def forward(self, x: Tensor, level: int) -> Tensor:
         """float32 [n, c, h, w] -> the same shape, alike on every level."""
-        return cast(Tensor, super().forward(x))
+        return cast(Tensor, self.layers(x))
 
 
 def _rows(x: Tensor, width: int) -> Tensor:
