@@ -110,6 +110,8 @@ def test_parts_of_several_callers_run_as_one(cuda: Any, plan: Any, random: Any) 
         with pytest.raises(InvalidInput, match="up to 8"):
             runner.run_parts([{"images": random(9)}])
         elsewhere = DeviceTensor(second.ctypes.data, second.shape, second.dtype, (cuda.kind, 1), owner=second)
+        with pytest.raises(InvalidInput, match=r"got uint8\[2, 3\]"):
+            runner.run_parts([{"images": first[:, :3]}])
         with pytest.raises(InvalidInput, match="GPU 0"):
             runner.run_parts([{"images": elsewhere}])
 

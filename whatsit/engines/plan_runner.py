@@ -192,6 +192,8 @@ class PlanRunner:
                 raise InvalidInput(f"{self.path.name} takes {spec} on GPU {self._cuda.device}, but got another tensor.")
             self._cuda.copy(pointer, tensor.pointer, tensor.nbytes)
             return tensor
+        if not spec.accepts(tensor):
+            raise InvalidInput(f"{self.path.name} takes {spec}, but got {tensor.dtype}{list(tensor.shape)}.")
         whole = np.ascontiguousarray(tensor)
         self._cuda.upload(pointer, whole)
         return whole
