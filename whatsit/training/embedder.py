@@ -11,10 +11,12 @@ import numpy.typing as npt
 import torch
 from rich.console import Console
 from torch import Tensor, nn
+from whatsit_client.errors import InvalidInput
 
 from whatsit.evaluation.grocery import GroceryStore
 from whatsit.models.embedder import CROP_SIZE, Embedder
 from whatsit.training import checkpoint
+from whatsit.training.alignment import alignment_loss
 from whatsit.training.blending import blend
 from whatsit.training.embedder_data import GroceryParts, ingredients
 from whatsit.training.embedder_recipe import EmbedderRecipe
@@ -26,6 +28,7 @@ from whatsit.training.mixture import Ingredient, Mixture
 from whatsit.training.prefetch import prefetch
 from whatsit.training.preparation import prepare
 from whatsit.training.progress import counted
+from whatsit.training.twins import twin_loss, twins_of_batch
 
 WEIGHTS = "mobilenet_v2_1.0_224_float.onnx"
 START, TRAINED = "start.pt", "trained.pt"
@@ -53,6 +56,8 @@ class EmbedderTask:
         photos = self.ingredients[0].source.labels
         self.validation = EmbedderValidation(self.parts, rendered=recipe.shares.rendered > 0)
         self.steps_per_epoch = max(1, len(photos) // self.mixture.pictures[0])
+        self._products = self.parts.shop.classes
+        self._twins = twins_of_batch(self.ingredients, self.mixture.pictures)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return three groups: what is free of the backbone, the head, the class vectors (undecayed)."""
@@ -75,6 +80,11 @@ class EmbedderTask:
         loss: Tensor = self.criterion(vectors, labels)
         if self.pairs is not None:
             loss = loss + self.recipe.pair_weight * self.pairs(vectors, labels)
+        if self.recipe.align_weight:
+            class_vectors = cast(Tensor, self.criterion.W)
+            loss = loss + self.recipe.align_weight * alignment_loss(vectors, labels, class_vectors, self._products)
+        if self.recipe.twin_weight and len(self._twins):
+            loss = loss + self.recipe.twin_weight * twin_loss(vectors, self._twins)
         return loss, {}
 
     def validate(self) -> dict[str, float]:
@@ -113,6 +123,7 @@ def train_embedder(
     max_minutes: float | None = None,
     threads: int | None = None,
     console: Console | None = None,
+    start_from: Path | None = None,
 ) -> Outcome:
     """Train the embedder; `out/best.pt` then holds the network to build.
 
@@ -125,20 +136,31 @@ def train_embedder(
         max_minutes: budget of training time.
         threads: CPU threads of torch; None for torch's own choice.
         console: where progress goes.
+        start_from: a checkpoint of an earlier run with the same classes, in place of the ImageNet start.
 
     Raises:
-        InvalidInput: data or weights are missing, or `out` does not fit `resume`.
+        InvalidInput: data or weights are missing, `out` does not fit `resume`, or `start_from` has other classes.
     """
     console = prepare(recipe.seed, threads, console)
     task = EmbedderTask(recipe, data, weights / WEIGHTS)
     if not resume and not (out / checkpoint.LAST).exists():
-        task.start(console)
+        if start_from is None:
+            task.start(console)
+        else:
+            _take_over(task.module, start_from)
         out.mkdir(parents=True, exist_ok=True)
         checkpoint.save(out / START, {"module": task.module.state_dict()})
     outcome = fit(task, recipe, out, resume=resume, max_minutes=max_minutes, console=console)
     if outcome.finished:
         _blend_best(out, recipe.blend)
     return outcome
+
+
+def _take_over(module: nn.Module, path: Path) -> None:
+    try:
+        module.load_state_dict(checkpoint.load(path)["module"])
+    except RuntimeError as error:
+        raise InvalidInput(f"{path} was trained with other classes or another network: leave --start out.") from error
 
 
 def _blend_best(out: Path, share: float) -> None:

@@ -35,6 +35,14 @@ class EmbedderRecipe(TrainingRecipe):
     scale: float = Field(20.0, gt=0)
     pair_loss: PairLoss = "none"
     pair_weight: float = Field(0.5, ge=0)
+    align_weight: float = Field(0.0, ge=0, description="Of the pull of grocery views to their class vectors.")
+    twin_weight: float = Field(0.0, ge=0, description="Of two views of one picture finding each other in the batch.")
+    photographed: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Chance that a view of a shop image, garment or scene is a synthetic photograph.",
+    )
     shares: Shares = Shares()
     rendered_products: int = Field(800, ge=2)
     rendered_seed: int = Field(1000, ge=1000, description="Seeds below 1000 are for tests and the demo: never trained.")
