@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,7 @@ from whatsit.engines import networks  # noqa: E402
 from whatsit.engines.build import Built, build  # noqa: E402
 from whatsit.engines.networks import EngineNetwork  # noqa: E402
 from whatsit.engines.parity import compare  # noqa: E402
+from whatsit.engines.places import Places  # noqa: E402
 from whatsit.engines.runner import OnnxRunner, file_fingerprint  # noqa: E402
 from whatsit.vision.crop import crop_resize  # noqa: E402
 
@@ -62,48 +64,70 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def places(place: Path, recipe: str = RECIPE, least: str = "0.9", engine: str = "small") -> Places:
+    (place / "recipe.yaml").write_text(recipe.replace("LEAST", least), encoding="utf-8")
+    checkpoint = place / "small.safetensors"
+    model, card = place / "model" / "model.onnx", place / "card.md"
+    return Places(engine, place / "recipe.yaml", checkpoint, model, card, place, place / "work")
+
+
 def run(place: Path, least: str = "0.9", **changes: str) -> Built:
-    (place / "recipe.yaml").write_text(RECIPE.replace("LEAST", least), encoding="utf-8")
-    engine, target = changes.get("engine", "small"), changes.get("target", "onnxruntime")
-    checkpoint = place / changes.get("checkpoint", "best.pt")
-    out, card = place / "model" / "model.onnx", place / "card.md"
-    return build(engine, place / "recipe.yaml", checkpoint, out, card, place, target=target)
+    trained = place / changes.get("checkpoint", "best.pt")
+    paths = places(place, least=least, engine=changes.get("engine", "small"))
+    return build(paths, trained=trained, target=changes.get("target", "onnxruntime"))
 
 
 def test_builds_the_same_file_again_with_its_card(place: Path) -> None:
     built = run(place)
     first = file_fingerprint(built.model)
+    assert built.identical is None
     assert built.parity["embedding.cosine"] > 0.99
     with OnnxRunner(built.model) as runner:
         assert str(runner.inputs[0]) == "images uint8[n,3,32,32]"
     card = built.card.read_text(encoding="utf-8")
-    for part in (
-        first,
-        file_fingerprint(built.float_model),
-        "A small network",
-        "knows nothing",
-        "val_r1",
-        "onnxruntime",
-    ):
+    parts = ("A small network", "knows nothing", "val_r1", "onnxruntime", torch.__version__.split("+")[0])
+    for part in (first, file_fingerprint(built.float_model), file_fingerprint(place / "small.safetensors"), *parts):
         assert part in card
-    assert file_fingerprint(run(place).model) == first
+    (place / "best.pt").unlink()  # from here on the committed checkpoint is enough
+    again = build(replace(places(place), work=place / "elsewhere"))
+    assert again.identical
+    assert file_fingerprint(again.model) == first
     assert built.card.read_text(encoding="utf-8") == card
     assert not list(built.model.parent.glob("*.part"))
 
 
+def test_other_bytes_are_explained(place: Path) -> None:
+    before = file_fingerprint(run(place).model)
+    card = place / "card.md"
+    card.write_text(card.read_text(encoding="utf-8").replace("| onnxruntime | ", "| onnxruntime | 0.1-"))
+    other = cv2.imread(str(place / "photos" / "3.jpg"))
+    for photo in (place / "photos").glob("*.jpg"):
+        cv2.imwrite(str(photo), 255 - other)
+    told = build(places(place), check=True)
+    assert told.identical is False
+    assert [line.partition(":")[0] for line in told.differences] == ["calibration pictures", "onnxruntime"]
+    assert "0.1-" in told.differences[1]
+    assert file_fingerprint(place / "model" / "model.onnx") == before  # --check changes nothing
+    assert "0.1-" in card.read_text(encoding="utf-8")
+
+
 def test_a_broken_tolerance_leaves_the_old_file(place: Path) -> None:
     before = file_fingerprint(run(place).model)
+    committed = file_fingerprint(place / "small.safetensors")
+    torch.manual_seed(9)
+    torch.save({"module": Small().state_dict(), "recipe": {}}, place / "other.pt")
     with pytest.raises(WhatsitError, match=r"embedding\.cosine is \d\.\d+, the recipe wants 1\.1"):
-        run(place, least="1.1")
+        run(place, least="1.1", checkpoint="other.pt")
     assert file_fingerprint(place / "model" / "model.onnx") == before
+    assert file_fingerprint(place / "small.safetensors") == committed
 
 
 def test_noise_as_network_is_visible_in_parity(place: Path) -> None:
     built = run(place)
-    other = place / "other.pt"
     torch.manual_seed(9)
-    torch.save({"module": Small().state_dict(), "recipe": {}}, other)
-    build("small", place / "recipe.yaml", other, place / "o.onnx", place / "o.md", place)
+    torch.save({"module": Small().state_dict(), "recipe": {}}, place / "other.pt")
+    other = replace(places(place), out=place / "o.onnx", card=place / "o.md", work=place / "o")
+    build(other, trained=place / "other.pt")
     images = np.random.default_rng(3).integers(0, 256, (8, 3, 32, 32)).astype(np.uint8)
     assert compare(built.model, place / "o.onnx", [images])["embedding.cosine"] < 0.9
 
@@ -115,6 +139,8 @@ def test_refusals(place: Path) -> None:
         run(place, engine="nothing")
     with pytest.raises(InvalidInput, match="whatsit train small"):
         run(place, checkpoint="none.pt")
+    with pytest.raises(InvalidInput, match=r"no checkpoint .*small\.safetensors"):
+        build(places(place))
     (place / "bad.pt").write_bytes(b"no checkpoint")
     with pytest.raises(Damaged, match="not a checkpoint of the small"):
         run(place, checkpoint="bad.pt")

@@ -11,7 +11,7 @@ import numpy as np
 from whatsit_client.errors import Damaged, WhatsitError
 
 from whatsit.catalogue.store import Store
-from whatsit.index import Live, current, open_generation
+from whatsit.index import Generation, Live, current, open_generation
 
 # Of 128 numbers about 100 MB, and a few times as much for the moment in which shards are merged. A server must not run
 # out of memory over an import.
@@ -43,6 +43,7 @@ class LiveIndex:
         tell: takes a sentence for the operator.
         max_delta: vectors that are held in memory besides the generation. Beyond it, changed items stay as they were
             and new ones wait for `compact`; deletions always count at once.
+        place: puts a generation that was opened where it is searched, such as on a GPU.
 
     Raises:
         WhatsitError: nothing is published, or it is damaged or made by another embedder, or the log does not fit it.
@@ -55,9 +56,10 @@ class LiveIndex:
         fingerprint: str,
         tell: Callable[[str], None] = print,
         max_delta: int = MAX_DELTA_VECTORS,
+        place: Callable[[Generation], Generation] = lambda generation: generation,
     ) -> None:
         self._root, self._store, self._fingerprint = root, store, fingerprint
-        self._tell, self._max_delta = tell, max_delta
+        self._tell, self._max_delta, self._place = tell, max_delta, place
         self._changing = threading.Lock()
         self._refused: str | None = None
         self._told: str | None = None
@@ -111,7 +113,7 @@ class LiveIndex:
                 f"The index {generation.folder} is of a later state than the catalogue {self._store.path}; "
                 "run 'whatsit catalogue compact' to write it anew."
             )
-        return _State(Live.of(generation), generation.manifest.sequence)
+        return _State(Live.of(self._place(generation)), generation.manifest.sequence)
 
     def _caught_up(self, state: _State) -> _State:
         end = self._store.changes.position()

@@ -30,6 +30,9 @@ def serve(
     repository: Annotated[
         Path | None, typer.Option(help="Folder with model_repository/ and ensembles/ instead of Whatsit's own.")
     ] = None,
+    target: Annotated[
+        str, typer.Option(help="onnxruntime (CPU), tensorrt (NVIDIA GPU), or auto: tensorrt where it can be.")
+    ] = "auto",
     ready_timeout: Annotated[float, typer.Option(help="Seconds to wait until every model is ready.")] = 300.0,
     read_only: Annotated[
         bool, typer.Option("--read-only", help="Nobody may change the catalogue over the network.")
@@ -41,15 +44,19 @@ def serve(
     from rich.console import Console
 
     from whatsit.serving.launcher import Ports, Server
+    from whatsit.serving.repository import default_root
+    from whatsit.serving.target import config_name
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops in the same order as Ctrl-C
     console = Console(stderr=True)
     ports = Ports(http_port, grpc_port, metrics_port)
-    server = Server(catalogue, repository, host, ports, ready_timeout=ready_timeout, read_only=read_only)
+    config = config_name(target, (repository or default_root()) / "model_repository")
+    server = Server(catalogue, repository, host, ports, config, ready_timeout, read_only=read_only)
     try:
         _start(server, console)
+        where = f"HTTP {server.http_url}  gRPC {server.grpc_url}  metrics {server.metrics_url}"
         console.print(
-            f"[green]Ready.[/] HTTP {server.http_url}  gRPC {server.grpc_url}  metrics {server.metrics_url}\n"
+            f"[green]Ready[/] on the {'GPU' if config else 'CPU'}. {where}\n"
             f"Try: whatsit identify photo.jpg --url {server.grpc_url}    (Ctrl-C stops the server)",
             highlight=False,
         )

@@ -34,6 +34,9 @@ def embedder(
     resume: Resume = False,
     max_minutes: MaxMinutes = None,
     threads: Threads = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Checkpoint of an earlier run to start from instead of --weights.")
+    ] = None,
 ) -> None:
     """Train the embedder: 128-d unit vectors, near for the same item."""
     from whatsit.training.embedder import train_embedder
@@ -48,6 +51,7 @@ def embedder(
         resume=resume,
         max_minutes=max_minutes,
         threads=threads,
+        start_from=start,
     )
     ended(outcome.finished, out, "embedder")
 

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-import numpy.typing as npt
-import torch
 from rich.console import Console
 from rich.progress import Progress
-from whatsit_client.errors import Damaged, InvalidInput, Unavailable, WhatsitError
+from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
 
+from whatsit.engines import built_with
+from whatsit.engines.calibration import choose_pictures, read_batches
 from whatsit.engines.card import CardFacts, write_card
+from whatsit.engines.checkpoint import write_checkpoint
 from whatsit.engines.export import export_onnx
-from whatsit.engines.networks import load_network
+from whatsit.engines.networks import load_network, read_trained
 from whatsit.engines.parity import compare
+from whatsit.engines.places import Places
 from whatsit.engines.quantise import quantise_cpu
-from whatsit.engines.recipe import Calibration, EngineRecipe, read_build_recipe
-
-Pixels = npt.NDArray[np.uint8]
+from whatsit.engines.recipe import EngineRecipe, read_build_recipe
 
 TARGETS = ("onnxruntime",)
-_BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -33,40 +29,40 @@ class Built:
 
     Args:
         model: the INT8 file in its place.
-        float_model: the float file beside the checkpoint.
+        float_model: the float file in the work folder.
         card: the model card.
         parity: figures of INT8 against float.
+        identical: True where the bytes are those that the older card records, None where no card says so.
+        differences: what was not as the older card records, where the bytes differ.
     """
 
     model: Path
     float_model: Path
     card: Path
     parity: dict[str, float]
+    identical: bool | None = None
+    differences: tuple[str, ...] = ()
 
 
 def build(
-    engine: str,
-    recipe: Path,
-    checkpoint: Path,
-    out: Path,
-    card: Path,
-    data: Path,
+    places: Places,
     *,
+    trained: Path | None = None,
     target: str = "onnxruntime",
+    check: bool = False,
     console: Console | None = None,
 ) -> Built:
-    """Build one engine.
+    """Build one engine from its committed checkpoint.
 
-    The INT8 file takes its place only after every tolerance of the recipe holds; a failed build leaves the old one.
+    The INT8 file takes its place only after every tolerance of the recipe holds; a failed build leaves the old one,
+    and the old checkpoint.
 
     Args:
-        engine: embedder, detector or classifier.
-        recipe: YAML file with an `engine:` section.
-        checkpoint: `best.pt` of `whatsit train`; the float ONNX file is written beside it.
-        out: where the INT8 file goes, e.g. model_repository/embedder/1/model.onnx.
-        card: where the model card goes.
-        data: the folder under which the recipe's calibration pictures lie.
+        places: what to read and where to write.
+        trained: `best.pt` of `whatsit train`: becomes the committed checkpoint first, and the build starts from that,
+            so that the committed file always gives what ships.
         target: "onnxruntime".
+        check: build, compare the bytes with what the card records, and leave everything as it is.
         console: where progress goes; stderr by default.
 
     Raises:
@@ -76,35 +72,52 @@ def build(
     """
     if target not in TARGETS:
         raise Unavailable(f"The target {target!r} cannot be built yet; choose {', '.join(TARGETS)}.")
-    plan = read_build_recipe(recipe)
-    network = load_network(engine, checkpoint)
-    calibrating, checking = _pictures(plan.engine.calibration, data)
-    float_model, part = checkpoint.with_name("float.onnx"), out.with_name(out.name + ".part")
+    plan = read_build_recipe(places.recipe)
+    places.work.mkdir(parents=True, exist_ok=True)
+    source = places.checkpoint
+    if trained is not None:
+        source = places.work / places.checkpoint.name
+        write_checkpoint(source, read_trained(places.engine, trained))
+    network = load_network(places.engine, source)
+    pictures = choose_pictures(plan.engine.calibration, places.data)
+    float_model, made = places.work / "float.onnx", places.work / "model.onnx.part"
     with Progress(console=console or Console(stderr=True), transient=True) as progress:
         task = progress.add_task("Exporting", total=None)
         export_onnx(network.module, float_model, network.size, network.outputs, compared=network.compared)
         progress.update(task, description="Reading calibration pictures")
-        inputs, checks = _batches(calibrating, network.prepare), _batches(checking, network.prepare)
+        inputs = read_batches(pictures.calibrating, network.prepare)
+        checks = read_batches(pictures.checking, network.prepare)
 
         def corrected(done: int, total: int) -> None:
             progress.update(task, description="Correcting biases", completed=done, total=total)
 
         progress.update(task, description="Calibrating")
-        quantise_cpu(
-            float_model,
-            part,
-            inputs,
-            keep_float=plan.engine.keep_float,
-            progress=corrected,
-        )
+        quantise_cpu(float_model, made, inputs, keep_float=plan.engine.keep_float, progress=corrected)
         progress.update(task, description="Comparing with float", total=None)
-        parity = compare(float_model, part, checks)
-    _require(parity, plan.engine, part)
-    part.replace(out)
-    metrics = torch.load(checkpoint, map_location="cpu", weights_only=True).get("metrics", {})
-    facts = CardFacts(engine, {"INT8, CPU": out, "float": float_model}, plan.engine, network.recipe, metrics, parity)
-    write_card(card, facts, plan.card)
-    return Built(out, float_model, card, parity)
+        parity = compare(float_model, made, checks)
+    _require(parity, plan.engine, made)
+    used = built_with.ingredients(source, plan.engine, pictures.fingerprint)
+    identical, differences = _against_card(places.card, made, used)
+    if not check:
+        places.out.parent.mkdir(parents=True, exist_ok=True)
+        made.replace(places.out)
+        if trained is not None:
+            places.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+            source.replace(places.checkpoint)
+        files = {"INT8, CPU": places.out, "float": float_model, "checkpoint": places.checkpoint}
+        facts = CardFacts(places.engine, files, plan.engine, network.recipe, network.metrics, parity, used)
+        write_card(places.card, facts, plan.card)
+    return Built(made if check else places.out, float_model, places.card, parity, identical, differences)
+
+
+def _against_card(card: Path, made: Path, used: built_with.Ingredients) -> tuple[bool | None, tuple[str, ...]]:
+    """Are these the bytes that the card records, and what was different if not."""
+    shipped, recorded = built_with.read_card(card)
+    if shipped is None:
+        return None, ()
+    if built_with.file_hash(made) == shipped:
+        return True, ()
+    return False, tuple(built_with.differences(recorded, used)) or ("the code of Whatsit: all else is as recorded",)
 
 
 def _require(parity: dict[str, float], recipe: EngineRecipe, part: Path) -> None:
@@ -116,33 +129,3 @@ def _require(parity: dict[str, float], recipe: EngineRecipe, part: Path) -> None
                 f"INT8 differs too much from float: {name} is {parity[name]:.4f}, the recipe wants {least:g}; "
                 f"keep more layers in float or calibrate with better pictures ({part} is kept for a look)."
             )
-
-
-def _pictures(calibration: Calibration, data: Path) -> tuple[list[Path], list[Path]]:
-    """Pictures that calibrate and other ones that check, both spread evenly over the files of each pattern."""
-    calibrating: list[Path] = []
-    checking: list[Path] = []
-    count, checks = (-(-n // len(calibration.pictures)) for n in (calibration.count, calibration.checks))
-    for pattern in calibration.pictures:
-        every = calibration.leave_out_every
-        files = [path for i, path in enumerate(sorted(data.glob(pattern))) if not every or i % every != every - 1]
-        if len(files) < 2:
-            raise InvalidInput(
-                f"No pictures match {pattern} in {data}; pass --data or change the recipe's calibration."
-            )
-        spread = [files[int(i)] for i in np.unique(np.linspace(0, len(files) - 1, count + checks).astype(int))]
-        picked = set(np.linspace(0, len(spread) - 1, min(checks, len(spread) // 2)).astype(int).tolist())
-        calibrating += [path for i, path in enumerate(spread) if i not in picked]
-        checking += [path for i, path in enumerate(spread) if i in picked]
-    return calibrating, checking
-
-
-def _batches(files: Sequence[Path], prepare: Callable[[Pixels], Pixels]) -> list[Pixels]:
-    """Network inputs, uint8 [up to 8,3,S,S] each."""
-    views = []
-    for path in files:
-        bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if bgr is None:
-            raise Damaged(f"The picture {path} cannot be read: fetch it again or take it out of the data folder.")
-        views.append(prepare(np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)))
-    return [np.stack(views[at : at + _BATCH]) for at in range(0, len(views), _BATCH)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,12 @@ class CardFacts:
 
     Args:
         engine: e.g. "classifier".
-        files: ONNX files by what they are, e.g. {"INT8, CPU": path}; the first is the shipped one.
+        files: files by what they are, e.g. {"INT8, CPU": path}; the first is the shipped one.
         recipe: the `engine:` section.
         training: the training recipe that the checkpoint carries.
         metrics: the validation row of the checkpoint, if it carries one.
         parity: figures of `whatsit.engines.parity.compare`.
+        built_with: versions and hashes that decide the bytes, see `whatsit.engines.built_with`.
     """
 
     engine: str
@@ -31,6 +31,7 @@ class CardFacts:
     training: Mapping[str, Any]
     metrics: Mapping[str, float]
     parity: Mapping[str, float]
+    built_with: Mapping[str, str]
 
 
 def write_card(path: Path, facts: CardFacts, text: CardText) -> None:
@@ -55,9 +56,11 @@ def write_card(path: Path, facts: CardFacts, text: CardText) -> None:
         parts += ["## Training's last validation (float)", _table(("figure", "value"), metrics)]
     parts += _list("Limits", text.limits)
     parts += ["## Again", "```\n" + "\n".join(text.commands) + "\n```"] if text.commands else []
-    libraries = ", ".join(f"{name} {version(name).split('+')[0]}" for name in ("torch", "onnx", "onnxruntime", "numpy"))
     settings = ", ".join(f"{name} {value}" for name, value in facts.training.items())
-    parts += ["## Built with", f"{libraries}.", f"Training recipe: {settings}."]
+    used = [f"| {name} | {value} |" for name, value in facts.built_with.items()]
+    note = "With all of these the same, `whatsit build --check` makes the same bytes; else it names what differs."
+    parts += ["## Built with", note, _table(("what", "version or SHA-256"), used)]
+    parts += ["## Training recipe", f"{settings}."]
     path.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
 
 

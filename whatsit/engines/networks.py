@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from whatsit_client.errors import Damaged, InvalidInput
 
+from whatsit.engines.checkpoint import SUFFIX, Checkpoint, read_checkpoint
 from whatsit.vision.crop import crop_resize
 from whatsit.vision.letterbox import letterbox
 
@@ -30,6 +31,7 @@ class EngineNetwork:
         prepare: RGB uint8 [H,W,3] -> network input uint8 [3,size,size], as the server does it.
         recipe: the training recipe that the checkpoint carries.
         compared: outputs by which the export is checked against torch; None checks all.
+        metrics: the validation row of the checkpoint.
     """
 
     module: nn.Module
@@ -38,29 +40,54 @@ class EngineNetwork:
     prepare: Callable[[Pixels], Pixels]
     recipe: Mapping[str, Any]
     compared: tuple[str, ...] | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 def load_network(engine: str, checkpoint: Path) -> EngineNetwork:
-    """Load what `whatsit train` wrote.
+    """Build the network of a checkpoint, ready for export.
 
     Args:
         engine: a key of `ENGINES`.
-        checkpoint: its `best.pt`.
+        checkpoint: `best.pt` of `whatsit train`, or a committed `.safetensors` file.
 
     Raises:
         InvalidInput: an unknown engine, or no such file.
         Damaged: the file is no checkpoint of this network.
     """
+    trained = read_trained(engine, checkpoint)
+    weights = {name: torch.from_numpy(array) for name, array in trained.weights.items()}
+    try:
+        return replace(ENGINES[engine](weights, trained.recipe), metrics=trained.metrics)
+    except Exception as error:  # torch raises many kinds for weights of another network; a missing key means the same
+        raise Damaged(f"{checkpoint} is not a checkpoint of the {engine}; train it again or pass another.") from error
+
+
+def read_trained(engine: str, path: Path) -> Checkpoint:
+    """Read either form of checkpoint; of `best.pt`, only what the network itself needs.
+
+    Raises:
+        InvalidInput: an unknown engine, or no such file.
+        Damaged: the file is no checkpoint, or one of another engine.
+    """
     if engine not in ENGINES:
         raise InvalidInput(f"There is no engine {engine!r}; choose one of {', '.join(ENGINES)}.")
-    if not checkpoint.is_file():
-        raise InvalidInput(f"There is no checkpoint {checkpoint}; run `whatsit train {engine}` or pass --checkpoint.")
+    if path.suffix == SUFFIX:
+        committed = read_checkpoint(path)
+        if committed.engine != engine:
+            raise Damaged(f"{path} is a checkpoint of the {committed.engine}, not of the {engine}; pass another.")
+        return committed
+    if not path.is_file():
+        raise InvalidInput(f"There is no checkpoint {path}; run `whatsit train {engine}` or pass --checkpoint.")
     try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        weights, recipe = content["module"], content["recipe"]
-        return ENGINES[engine](weights, recipe)
-    except Exception as error:  # torch raises many kinds for a file of another origin; a missing key means the same
-        raise Damaged(f"{checkpoint} is not a checkpoint of the {engine}; train it again or pass another.") from error
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        module, recipe, metrics = content["module"], content["recipe"], content.get("metrics", {})
+        # The embedder is trained with losses that hold weights of their own; what is shipped has this prefix.
+        kept = {name: value for name, value in module.items() if engine != "embedder" or name.startswith("network.")}
+        arrays = {name: (v.float() if v.is_floating_point() else v).numpy() for name, v in kept.items()}
+        figures = {name: float(value) for name, value in metrics.items() if isinstance(value, int | float)}
+        return Checkpoint(engine, arrays, recipe, figures)
+    except Exception as error:  # torch raises many kinds for a file of another origin
+        raise Damaged(f"{path} is not a checkpoint of the {engine}; train it again or pass another.") from error
 
 
 def _embedder(weights: Mapping[str, Tensor], recipe: Mapping[str, Any]) -> EngineNetwork:

@@ -108,15 +108,7 @@ class OnnxRunner:
         Raises:
             InvalidInput: an input is missing, unknown, or of another dtype or shape.
         """
-        for spec in self.inputs:
-            if spec.name not in feeds:
-                raise InvalidInput(f"{self.path.name} needs the input {spec}, which was not given.")
-            array = feeds[spec.name]
-            if not spec.accepts(array):
-                got = f"{array.dtype}{list(array.shape)}"
-                raise InvalidInput(f"{self.path.name} takes {spec}, but got {got}; convert it first.")
-        if extra := set(feeds) - {spec.name for spec in self.inputs}:
-            raise InvalidInput(f"{self.path.name} has no input named {', '.join(sorted(extra))}; leave it out.")
+        check_feeds(self.path.name, self.inputs, feeds)
         names = [spec.name for spec in self.outputs]
         return dict(zip(names, self._session.run(names, dict(feeds)), strict=True))
 
@@ -131,6 +123,28 @@ class OnnxRunner:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def check_feeds(file: str, inputs: tuple[TensorSpec, ...], feeds: Mapping[str, npt.NDArray[np.generic]]) -> None:
+    """Refuse feeds that a network does not take.
+
+    Args:
+        file: name of the network's file, for the sentence.
+        inputs: of the network.
+        feeds: one array for each of them.
+
+    Raises:
+        InvalidInput: an input is missing, unknown, or of another dtype or shape.
+    """
+    for spec in inputs:
+        if spec.name not in feeds:
+            raise InvalidInput(f"{file} needs the input {spec}, which was not given.")
+        array = feeds[spec.name]
+        if not spec.accepts(array):
+            got = f"{array.dtype}{list(array.shape)}"
+            raise InvalidInput(f"{file} takes {spec}, but got {got}; convert it first.")
+    if extra := set(feeds) - {spec.name for spec in inputs}:
+        raise InvalidInput(f"{file} has no input named {', '.join(sorted(extra))}; leave it out.")
 
 
 def file_fingerprint(path: Path) -> str:

@@ -13,6 +13,7 @@ from whatsit.serving.options import Options, check_boxes
 from whatsit.serving.step import Tensors
 from whatsit.vision.crop import crop_resize
 from whatsit.vision.decode import decode_image
+from whatsit.vision.gpu_jpeg import GpuJpeg, find_gpu_jpeg
 from whatsit.vision.letterbox import letterbox
 
 DETECTOR_SIDE = 416
@@ -41,13 +42,18 @@ class Picture:
     classifier: npt.NDArray[np.uint8]
 
 
-def view(data: bytes | npt.NDArray[np.uint8], options: Options) -> Picture:
+def view(data: bytes | npt.NDArray[np.uint8], options: Options, jpeg: GpuJpeg | None = None) -> Picture:
     """Decode a file and prepare every network's input.
+
+    Args:
+        data: the encoded file.
+        options: the caller's.
+        jpeg: decodes JPEG files on a GPU.
 
     Raises:
         InvalidInput: the file is no picture that Whatsit takes, or a box of the options lies outside it.
     """
-    decoded = decode_image(data, max_side=MAX_SIDE)
+    decoded = decode_image(data, max_side=MAX_SIDE, jpeg=jpeg)
     if options.boxes is not None:
         check_boxes(options.boxes, decoded.width, decoded.height)
     detector, scale = letterbox(decoded.pixels, DETECTOR_SIDE)
@@ -56,14 +62,17 @@ def view(data: bytes | npt.NDArray[np.uint8], options: Options) -> Picture:
 
 
 class Decode:
-    """IMAGE uint8 [n] -> PIXELS, GEOMETRY (width, height, detector_scale), DETECTOR_IMAGE, CLASSIFIER_IMAGE."""
+    """IMAGE uint8 [n] -> PIXELS, GEOMETRY (width, height, detector_scale), DETECTOR_IMAGE, CLASSIFIER_IMAGE.
+
+    Model parameter: `gpu` ("auto": JPEG files are decoded by nvImageCodec where it and a GPU are there).
+    """
 
     def __init__(self, parameters: Mapping[str, str]) -> None:
-        del parameters
+        self._jpeg = find_gpu_jpeg() if parameters.get("gpu") == "auto" else None
 
     def __call__(self, inputs: Tensors, options: Options, wanted: frozenset[str]) -> dict[str, npt.NDArray[Any]]:
         """Answer one request."""
-        picture = view(inputs["IMAGE"], options)
+        picture = view(inputs["IMAGE"], options, self._jpeg)
         return {
             "PIXELS": picture.pixels,
             "GEOMETRY": np.array([picture.width, picture.height, picture.detector_scale], dtype=np.float32),

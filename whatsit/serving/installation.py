@@ -94,6 +94,7 @@ def server_environment(installation: Installation, extra: dict[str, str]) -> dic
     place: with this interpreter's folder in front it sees the packages of this virtual environment.
     """
     libraries = [str(path) for path in installation.libraries]
+    libraries += [path for path in os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep) if path]  # a GPU's driver
     single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     return {
         **os.environ,

@@ -23,6 +23,7 @@ from whatsit_client.errors import Unavailable, WhatsitError
 from whatsit.serving.environment import CATALOGUE_VARIABLE, READ_ONLY_VARIABLE
 from whatsit.serving.installation import Installation, find_installation, lay_out_backends, server_environment
 from whatsit.serving.repository import NETWORKS, default_root, network_file
+from whatsit.serving.target import TENSORRT, check_tensorrt
 
 _LOCK_FAILURE = "boost::interprocess"
 _SHARED_MEMORY = Path("/dev/shm")
@@ -121,6 +122,8 @@ class Server:
         model_repository = self._root / "model_repository"
         for network in NETWORKS:
             network_file(model_repository, network)
+        if self._config_name == TENSORRT:
+            check_tensorrt(model_repository)
         check_catalogue(self.catalogue, model_repository)
         installation = find_installation()
         for last in (False, True):

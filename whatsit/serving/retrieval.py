@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from whatsit.catalogue.calibration import CalibratedRank, Calibration
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.live import LiveIndex
 from whatsit.catalogue.store import Store
-from whatsit.index.generation import open_generation
+from whatsit.index.generation import Generation, open_generation
+from whatsit.index.on_gpu import on_gpu
 from whatsit.ranking.answer import answer
 from whatsit.ranking.matches import Matches
 from whatsit.ranking.pipeline import DEFAULT_STAGES, compose
@@ -74,6 +75,7 @@ class Retriever:
         answer_rank: an answer needs a match of this rank, unless the caller sets `min_rank` or the catalogue has a
             calibration for this embedder (see `whatsit calibrate`).
         stages: default of the option `rerank`.
+        gpu: search large shards on a GPU where the installed FAISS has one.
 
     Raises:
         WhatsitError: nothing is published, or it is damaged or made by another embedder.
@@ -86,12 +88,14 @@ class Retriever:
         min_rank: float = MIN_RANK,
         answer_rank: float = MIN_RANK,
         stages: str = DEFAULT_STAGES,
+        gpu: bool = False,
     ) -> None:
         layout = Layout(folder)
         self._min_rank, self._answer_rank, self._stages = min_rank, answer_rank, stages
         self._calibrated = CalibratedRank(layout.calibration, fingerprint)
         self._store = Store(layout.store, read_only=True)
-        self._index = LiveIndex(layout.index, self._store, fingerprint)
+        place: Callable[[Generation], Generation] = on_gpu if gpu else lambda generation: generation
+        self._index = LiveIndex(layout.index, self._store, fingerprint, place=place)
 
     def __call__(
         self, embeddings: npt.NDArray[np.float32], areas: npt.NDArray[np.float32], options: Options
@@ -122,7 +126,8 @@ class Retriever:
 class Retrieve:
     """EMBEDDINGS, AREAS, GATED -> ITEM_IDS, ITEM_RANKS, ITEM_RECORDS, ANSWER.
 
-    Model parameters: `embedder` (its file, relative to the model folder), `min_rank`, `answer_rank`, `stages`.
+    Model parameters: `embedder` (its file, relative to the model folder), `min_rank`, `answer_rank`, `stages`, and
+    `gpu` ("auto": FAISS on a GPU where there is one).
     The environment variable WHATSIT_CATALOGUE names the catalogue's folder.
     """
 
@@ -134,6 +139,7 @@ class Retrieve:
             float(parameters.get("min_rank", MIN_RANK)),
             float(parameters.get("answer_rank", MIN_RANK)),
             parameters.get("stages", DEFAULT_STAGES),
+            parameters.get("gpu") == "auto",
         )
 
     def __call__(self, inputs: Tensors, options: Options, wanted: frozenset[str]) -> dict[str, npt.NDArray[Any]]:

@@ -43,7 +43,7 @@ class GroceryParts:
         self.train, self.held_out, self.unseen = _photos(train), _photos(held_out), _photos(unseen)
         self.val = _photos([pair for pair in val if pair[1] not in out])
         self.shop = _shop(gallery)
-        self.shop_train = _shop([pair for pair in gallery if pair[1] not in out])
+        self.shop_train = _shop([pair for pair in gallery if pair[1] not in out], recipe.photographed)
 
     def measured(self) -> dict[str, PhotoSource]:
         """Return the sets of photos to validate on, by name."""
@@ -64,9 +64,11 @@ def ingredients(recipe: EmbedderRecipe, data: Path, grocery: GroceryParts) -> li
         mixed.append(Ingredient(grocery.shop_train, shares.shop))
     others: list[tuple[float, int, PictureSource]] = []
     if shares.clothing:
-        others.append((shares.clothing, 1, _folders(data / "clothing_small" / "train")))
+        views = 2 if recipe.twin_weight else 1
+        others.append((shares.clothing, views, _folders(data / "clothing_small" / "train", recipe.photographed)))
     if shares.scenes:
-        others.append((shares.scenes, 2, PhotoSource(_pictures(data / "imagenet_sample"), smallest=0.5)))
+        scenes = PhotoSource(_pictures(data / "imagenet_sample"), smallest=0.5, photographed=recipe.photographed)
+        others.append((shares.scenes, 2, scenes))
     if shares.rendered:
         others.append((shares.rendered, 2, RenderedSource(recipe.rendered_products, recipe.rendered_seed)))
     for share, views, source in others:
@@ -75,13 +77,13 @@ def ingredients(recipe: EmbedderRecipe, data: Path, grocery: GroceryParts) -> li
     return mixed
 
 
-def _folders(folder: Path) -> PhotoSource:
+def _folders(folder: Path, photographed: float) -> PhotoSource:
     """Photos in one folder for each class."""
     names = sorted(p.name for p in folder.glob("*") if p.is_dir())
     labelled = [(path, label) for label, name in enumerate(names) for path in _pictures(folder / name)]
     if not labelled:
         raise InvalidInput(f"{folder} holds no folders of pictures: pass --data, or set its share to 0.")
-    return _photos(labelled)
+    return _photos(labelled, photographed)
 
 
 def _pictures(folder: Path) -> list[Path]:
@@ -91,9 +93,9 @@ def _pictures(folder: Path) -> list[Path]:
     return found
 
 
-def _photos(pairs: list[tuple[Path, int]]) -> PhotoSource:
-    return PhotoSource([path for path, _ in pairs], [label for _, label in pairs])
+def _photos(pairs: list[tuple[Path, int]], photographed: float = 0.0) -> PhotoSource:
+    return PhotoSource([path for path, _ in pairs], [label for _, label in pairs], photographed=photographed)
 
 
-def _shop(pairs: list[tuple[Path, int]]) -> ShopSource:
-    return ShopSource([path for path, _ in pairs], [label for _, label in pairs])
+def _shop(pairs: list[tuple[Path, int]], photographed: float = 0.0) -> ShopSource:
+    return ShopSource([path for path, _ in pairs], [label for _, label in pairs], photographed=photographed)

@@ -8,11 +8,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from whatsit.rendering.photo import photograph
 from whatsit.rendering.product import draw, make_products
 from whatsit.rendering.shop import catalogue_picture
 from whatsit.training.augment import Image, random_box
-from whatsit.training.picture_sources import finish
+from whatsit.training.picture_sources import finish, photographed_view
 from whatsit.vision.crop import crop_resize
 
 _POSES = 2
@@ -46,16 +45,8 @@ class RenderedSource:
             picture = self._catalogue(index)
             box = _not_white(picture) if rng.random() < 0.5 else random_box(picture, rng, 0.9)
             return finish(picture, box, size, rng, flip=False, light=0.15)
-        photo, box = photograph(
-            self._pose(index, int(rng.integers(_POSES))),
-            rng,
-            (_DRAWN_SIZE, _DRAWN_SIZE),
-            strength=rng.uniform(0.2, 0.8),
-        )
-        width, height = box[2:] - box[:2]
-        slack = rng.uniform(-0.06, 0.15, 4) * (width, height, width, height)
-        loose = np.concatenate([box[:2] - slack[:2], box[2:] + slack[2:]]).astype(np.float32)
-        return finish(photo, loose, size, rng, flip=False, light=0.1)
+        pose = self._pose(index, int(rng.integers(_POSES)))
+        return photographed_view(pose, size, rng, _DRAWN_SIZE)
 
     def _catalogue(self, index: int) -> Image:
         return self._once((index, -1), lambda: catalogue_picture(self._products[index]))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 import numpy.typing as npt
+
+from whatsit.vision.resize import channels_first, resize
 
 
 def crop_resize(
@@ -28,6 +29,4 @@ def crop_resize(
         left, top = min(max(int(x1), 0), width - 1), min(max(int(y1), 0), height - 1)
         right, bottom = min(max(round(x2), left + 1), width), min(max(round(y2), top + 1), height)
         pixels = pixels[top:bottom, left:right]
-    shrinks = pixels.shape[0] > size and pixels.shape[1] > size
-    square = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return np.ascontiguousarray(square.transpose(2, 0, 1))
+    return channels_first(resize(pixels, size, size))

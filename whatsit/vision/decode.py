@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +40,11 @@ class Decoded:
         return self.pixels.shape[1] / self.width
 
 
-def decode_image(data: bytes | npt.NDArray[np.uint8], max_side: int | None = None) -> Decoded:
+def decode_image(
+    data: bytes | npt.NDArray[np.uint8],
+    max_side: int | None = None,
+    jpeg: Callable[[bytes], npt.NDArray[np.uint8] | None] | None = None,
+) -> Decoded:
     """Decode a JPEG, PNG or WebP file.
 
     EXIF rotation is applied, transparency is laid on white, the first frame of an animation is taken, grey, palette,
@@ -49,6 +54,8 @@ def decode_image(data: bytes | npt.NDArray[np.uint8], max_side: int | None = Non
     Args:
         data: the encoded file, bytes or uint8 [n].
         max_side: the longer side of the result is at most this, in pixels; None keeps the full size.
+        jpeg: decodes plain JPEG files in Pillow's place, to upright RGB in full size; None from it leaves the file to
+            Pillow. See `GpuJpeg`.
 
     Raises:
         InvalidInput: the data is empty, over 20 MB, over 50 megapixels (both before decoding), no picture, of another
@@ -67,6 +74,13 @@ def decode_image(data: bytes | npt.NDArray[np.uint8], max_side: int | None = Non
         raise InvalidInput(
             f"The image has {width}x{height} pixels, more than the 50 megapixels allowed: scale it down."
         )
+    if jpeg is not None and image.format == "JPEG" and image.mode in ("RGB", "L"):
+        whole = jpeg(raw)
+        if whole is not None:
+            height, width = whole.shape[:2]
+            small = max_side and max(width, height) > max_side
+            pixels = np.asarray(_fit(Image.fromarray(whole), max_side)) if small and max_side else whole
+            return Decoded(pixels, width, height)
     if max_side and image.format == "JPEG":
         image.draft(None, (min(width, max_side), min(height, max_side)))
     try:

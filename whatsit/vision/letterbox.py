@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import numpy.typing as npt
+
+from whatsit.vision.resize import channels_first, resize
 
 PADDING_GREY = 114
 
@@ -22,7 +23,6 @@ def letterbox(pixels: npt.NDArray[np.uint8], size: int) -> tuple[npt.NDArray[np.
     height, width = pixels.shape[:2]
     scale = size / max(height, width)
     inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     canvas = np.full((size, size, 3), PADDING_GREY, dtype=np.uint8)
-    canvas[: inner[1], : inner[0]] = cv2.resize(pixels, inner, interpolation=method)
-    return np.ascontiguousarray(canvas.transpose(2, 0, 1)), scale
+    canvas[: inner[1], : inner[0]] = resize(pixels, *inner)
+    return channels_first(canvas), scale

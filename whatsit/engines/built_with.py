@@ -1,0 +1,96 @@
+"""What a build was made from: recorded in the model card, and named when a later build gives other bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pydantic import BaseModel
+
+LIBRARIES = ("torch", "onnx", "onnxruntime", "numpy", "opencv-python-headless")
+"""Packages whose version can change a built file."""
+
+_INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
+_ROW = re.compile(r"^\| ([^|]+) \| ([^|]*) \|$", re.MULTILINE)
+
+Ingredients = dict[str, str]
+"""Version or SHA-256 by name, e.g. {"torch": "2.13.0", "checkpoint": "5e1f…"}."""
+
+
+def ingredients(checkpoint: Path, recipe: BaseModel, pictures: str) -> Ingredients:
+    """Everything that decides the bytes of a built file.
+
+    Args:
+        checkpoint: the committed checkpoint.
+        recipe: the `engine:` section.
+        pictures: hash of the calibration pictures, see `pictures_hash`.
+    """
+    return {
+        "checkpoint": file_hash(checkpoint),
+        "engine recipe": hashlib.sha256(json.dumps(recipe.model_dump(), sort_keys=True).encode()).hexdigest(),
+        "calibration pictures": pictures,
+        **{name: package_version(name) for name in LIBRARIES},
+        "processor": _processor(),
+    }
+
+
+def pictures_hash(files: Sequence[Path], root: Path) -> str:
+    """SHA-256 over names (relative to `root`) and contents of some pictures, in their order."""
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def read_card(card: Path) -> tuple[str | None, Ingredients]:
+    """What an older model card records: the SHA-256 of the shipped file and its ingredients.
+
+    A card that is missing, or of an older form, gives (None, {}).
+    """
+    if not card.is_file():
+        return None, {}
+    text = card.read_text(encoding="utf-8")
+    shipped = re.search(r"^\| INT8, CPU \|.*`([0-9a-f]{64})`", text, re.MULTILINE)
+    section = text.partition("## Built with")[2].partition("\n## ")[0]
+    rows = {name.strip(): value.strip().strip("`") for name, value in _ROW.findall(section)}
+    for head in ("what", "---"):
+        rows.pop(head, None)
+    return (shipped.group(1) if shipped else None), rows
+
+
+def differences(recorded: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """One line for each ingredient that is not what the card records, e.g. "torch: 2.13.0 in the card, 2.14.0 here"."""
+    return [
+        f"{name}: {_short(recorded.get(name, 'not recorded'))} in the card, {_short(value)} here"
+        for name, value in now.items()
+        if recorded.get(name) != value
+    ]
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def package_version(name: str) -> str:
+    """Version of an installed package without its local part, "-" where it is absent."""
+    try:
+        return version(name).split("+")[0]
+    except PackageNotFoundError:
+        return "-"
+
+
+def _short(value: str) -> str:
+    return value[:12] if re.fullmatch(r"[0-9a-f]{64}", value) else value
+
+
+def _processor() -> str:
+    """Machine and instruction sets: they decide which kernels run, and float sums differ in the last bits."""
+    info = Path("/proc/cpuinfo")
+    flags = set(info.read_text().split()) if info.is_file() else set()
+    return " ".join([platform.machine(), *(name for name in _INSTRUCTIONS if name in flags)])

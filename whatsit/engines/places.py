@@ -1,0 +1,51 @@
+"""Where a build reads and writes, by the name of its recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from whatsit.engines.checkpoint import SUFFIX
+
+
+@dataclass(frozen=True)
+class Places:
+    """The files of one build.
+
+    Args:
+        engine: embedder, detector or classifier.
+        recipe: YAML file with an `engine:` section.
+        checkpoint: the committed checkpoint, `.safetensors`.
+        out: where the INT8 file for the CPU goes.
+        card: the model card.
+        data: the folder under which the recipe's calibration pictures lie.
+        work: float file, build log and other things that can be made again.
+    """
+
+    engine: str
+    recipe: Path
+    checkpoint: Path
+    out: Path
+    card: Path
+    data: Path
+    work: Path
+
+    @classmethod
+    def of(cls, name: str, root: Path = Path(), data: Path = Path("../shared/data")) -> Places:
+        """The usual places of a recipe `build/<name>.yaml`.
+
+        The name begins with the engine's: "detector-resnet50" is a detector. Only the engine's own recipe writes into
+        the model repository; a variant's files stay in the work folder until they are asked for elsewhere.
+        """
+        engine = name.partition("-")[0]
+        work = root / "build" / "runs" / "engines" / name
+        shipped = root / "model_repository" / engine / "1" / "model.onnx"
+        return cls(
+            engine,
+            root / "build" / f"{name}.yaml",
+            root / "build" / "checkpoints" / f"{name}{SUFFIX}",
+            shipped if name == engine else work / "model.onnx",
+            root / "build" / f"{name}.card.md" if name == engine else work / "card.md",
+            data,
+            work,
+        )
