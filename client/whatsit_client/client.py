@@ -63,6 +63,7 @@ class Client:
         where: Mapping[str, Any] | str | None = None,
         min_rank: float | None = None,
         rerank: Sequence[str] | str | None = None,
+        text: str | None = None,
         gate: bool | None = None,
         timeout: float | None = None,
     ) -> Identification:
@@ -75,6 +76,7 @@ class Client:
             where: filter on item fields, e.g. {"brand": "Arla"}.
             min_rank: matches below are dropped, 0..2.
             rerank: ranking stages to add.
+            text: words of its title, brand or size that are known; items with them move up.
             gate: False searches even where the picture shows none of the catalogue's kind.
             timeout: seconds for this call.
 
@@ -83,7 +85,9 @@ class Client:
             TimedOut: no answer in time.
             Unavailable: no server, or not this one.
         """
-        options = parameters(top_k=top_k, boxes=boxes, where=where, min_rank=min_rank, rerank=rerank, gate=gate)
+        options = parameters(
+            top_k=top_k, boxes=boxes, where=where, min_rank=min_rank, rerank=rerank, text=text, gate=gate
+        )
         return self._look("identify", image, options, tensors.read_identification, timeout)
 
     def embed(

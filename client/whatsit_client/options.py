@@ -21,6 +21,7 @@ def parameters(
     where: Mapping[str, Any] | str | None = None,
     min_rank: float | None = None,
     rerank: Sequence[str] | str | None = None,
+    text: str | None = None,
     gate: bool | None = None,
 ) -> Parameters:
     """Write options as request parameters; what is None is left to the server.
@@ -34,6 +35,7 @@ def parameters(
         where: filter on item fields, a JSON object or its text.
         min_rank: matches below are dropped, 0..2.
         rerank: names of the ranking stages to add.
+        text: words of the title, brand or size.
         gate: False searches even where the picture shows none of the catalogue's kind.
 
     Raises:
@@ -52,6 +54,8 @@ def parameters(
             given["min_rank"] = str(float(min_rank))
         if rerank is not None:
             given["rerank"] = rerank if isinstance(rerank, str) else ",".join(rerank)
+        if text is not None:
+            given["text"] = str(text)
         if gate is not None:
             given["gate"] = "on" if gate else "off"
     except (TypeError, ValueError) as error:

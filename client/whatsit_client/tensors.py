@@ -53,7 +53,7 @@ def read_identification(tensors: Tensors) -> Identification:
     rows = zip(tensors["ITEM_IDS"], tensors["ITEM_RANKS"], tensors["ITEM_RECORDS"], strict=True)
     matches = [
         tuple(
-            Match(Item.from_record(json.loads(record)), float(rank))
+            _match(json.loads(record), float(rank))
             for item_id, rank, record in zip(ids, ranks, records, strict=True)
             if item_id
         )
@@ -97,6 +97,11 @@ def read_detection(tensors: Tensors) -> tuple[Region, ...]:
         InvalidInput: a tensor is missing or does not fit the others.
     """
     return _regions(tensors)
+
+
+def _match(record: dict[str, Any], rank: float) -> Match:
+    evidence = record.pop("match", None) or {}
+    return Match(Item.from_record(record), rank, evidence.get("inliers"), evidence.get("confidence"))
 
 
 def _regions(tensors: Tensors, matches: list[tuple[Match, ...]] | None = None) -> tuple[Region, ...]:

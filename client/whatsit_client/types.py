@@ -78,10 +78,14 @@ class Match:
     Args:
         item: the item.
         rank: 2 - L2 distance of the two unit vectors, 0..2; higher is more alike.
+        inliers: points of print that it has in common with the region; None where the stage `geometry` did not run.
+        confidence: probability that it is this item, 0..1; None where the stage `learned` did not run.
     """
 
     item: Item
     rank: float
+    inliers: int | None = None
+    confidence: float | None = None
 
     def __post_init__(self) -> None:
         if not -_TOLERANCE <= self.rank <= 2.0 + _TOLERANCE:
@@ -114,12 +118,23 @@ class Region:
     def from_record(cls, record: Mapping[str, Any]) -> Region:
         """Build a region from one of `to_record`."""
         x1, y1, x2, y2 = (float(v) for v in record["box"])
-        found = tuple(Match(Item.from_record(match["item"]), float(match["rank"])) for match in record["matches"])
+        found = tuple(
+            Match(Item.from_record(match["item"]), float(match["rank"]), match.get("inliers"), match.get("confidence"))
+            for match in record["matches"]
+        )
         return cls((x1, y1, x2, y2), float(record["score"]), str(record["label"]), found)
 
     def to_record(self) -> dict[str, Any]:
         """The region as a JSON object."""
-        matches = [{"item": match.item.to_record(), "rank": match.rank} for match in self.matches]
+        matches = [
+            {
+                "item": match.item.to_record(),
+                "rank": match.rank,
+                **({} if match.inliers is None else {"inliers": match.inliers}),
+                **({} if match.confidence is None else {"confidence": match.confidence}),
+            }
+            for match in self.matches
+        ]
         return {"box": list(self.box), "score": self.score, "label": self.label, "matches": matches}
 
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from whatsit.ranking import Matches
+from whatsit.vision.local_features import LocalFeatures
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Gallery:
     query: npt.NDArray[np.float32]
     rows: npt.NDArray[np.float32]
     asked: list[str] = field(default_factory=list)
+    features: LocalFeatures = field(default_factory=LocalFeatures.none)
 
     def vectors(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         self.asked.append("vectors")

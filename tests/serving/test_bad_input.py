@@ -27,7 +27,7 @@ from whatsit.serving.launcher import Server
 pytestmark = pytest.mark.triton
 
 ORIENTATION = 0x0112
-OPTIONS = ("top_k", "boxes", "where", "min_rank", "rerank", "gate")
+OPTIONS = ("top_k", "boxes", "where", "min_rank", "rerank", "text", "gate")
 Ask = Callable[..., Any]
 
 
@@ -278,6 +278,10 @@ def test_as_many_boxes_as_are_allowed(ask: Ask, product: Path) -> None:
         {"rerank": "magic"},
         {"rerank": "rank,,magic"},
         {"rerank": 3},
+        {"text": ""},
+        {"text": "?!"},
+        {"text": "x" * 201},
+        {"text": 3},
         {"gate": "maybe"},
         {"gate": 3},
         {"where": ""},
@@ -296,7 +300,9 @@ def test_as_many_boxes_as_are_allowed(ask: Ask, product: Path) -> None:
 )
 def test_options(ask: Ask, product: Path, options: dict[str, Any]) -> None:
     name = next(iter(options))
-    refused(ask(product.read_bytes(), **options), name if name in {"top_k", "min_rank", "rerank", "gate"} else "")
+    refused(
+        ask(product.read_bytes(), **options), name if name in {"top_k", "min_rank", "rerank", "text", "gate"} else ""
+    )
 
 
 def test_a_bad_option_is_refused_by_every_ensemble(ask: Ask, product: Path) -> None:

@@ -178,3 +178,19 @@ def test_an_option_object_is_what_the_wire_carries(client: Client, scenes: list[
 def test_every_ranking_stage_can_be_asked_for(client: Client, scenes: list[Path], stage: str) -> None:
     found = client.identify(scenes[0], rerank=stage, min_rank=0.0, gate=False)
     assert all(region.matches for region in found.regions)
+
+
+def test_geometry_says_what_a_match_has_in_common(client: Client, shop: Path) -> None:
+    picture = sorted((shop / "images").glob("*.jpg"))[5]
+    best = client.identify(picture, rerank="geometry", gate=False).regions[0].matches[0]
+    assert best.item.id == picture.stem
+    assert best.inliers is not None
+    assert best.inliers > 50
+    assert client.identify(picture, rerank="none", gate=False).regions[0].matches[0].inliers is None
+
+
+def test_words_join_the_picture(client: Client, scenes: list[Path]) -> None:
+    alone = client.identify(scenes[0], min_rank=0.0, top_k=30, gate=False, rerank="none").regions[0].matches
+    wanted = alone[20].item
+    found = client.identify(scenes[0], min_rank=0.0, gate=False, rerank="none", text=wanted.title).regions[0].matches
+    assert wanted.id in [match.item.id for match in found[:3]]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from whatsit_client.errors import Damaged
 
 from whatsit.catalogue.database import Database
+from whatsit.vision.local_features import LocalFeatures
 
 # So many entries are read at once: a long log never fills the memory.
 PAGE = 5_000
@@ -26,12 +27,14 @@ class Changes:
         items: int64 ascending, the numbers of the items that were changed or deleted.
         vectors: f32 [N,D], the vectors that they have now; a deleted item has none.
         numbers: int64 [N] ascending, the item of each vector.
+        local: the item and the local features of each picture that they have now.
     """
 
     sequence: int
     items: Numbers
     vectors: npt.NDArray[np.float32]
     numbers: Numbers
+    local: tuple[tuple[int, LocalFeatures], ...] = ()
 
 
 class ChangeLog:
@@ -84,11 +87,18 @@ class ChangeLog:
                 "ORDER BY images.item, position, vectors.rowid",
                 (*span, fingerprint),
             ).fetchall()
+            local = connection.execute(
+                f"SELECT images.item, local_features.rows FROM ({changed}) AS changed "
+                "CROSS JOIN images ON images.item = changed.item "
+                "CROSS JOIN local_features ON local_features.image = images.image ORDER BY images.item, position",
+                span,
+            ).fetchall()
         if len({len(blob) for _, blob in rows}) > 1:
             raise Damaged(f"The catalogue {self._database.path} holds vectors of unequal length; add its items again.")
         vectors = np.array([np.frombuffer(blob, dtype="<f4") for _, blob in rows], dtype=np.float32)
         numbers = np.array([number for number, _ in rows], dtype=np.int64)
-        return Changes(span[1], np.array(items, dtype=np.int64), vectors, numbers)
+        pictures = tuple((number, LocalFeatures.from_bytes(blob)) for number, blob in local)
+        return Changes(span[1], np.array(items, dtype=np.int64), vectors, numbers, pictures)
 
     def pending(self, sequence: int) -> int:
         """How many items were changed or deleted after `sequence`."""

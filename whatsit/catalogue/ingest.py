@@ -18,6 +18,7 @@ from whatsit_client.errors import InvalidInput
 from whatsit_client.types import Box
 
 from whatsit.catalogue.item import Picture, Vector
+from whatsit.catalogue.local import local_features
 from whatsit.catalogue.sources.row import Row, Skipped
 from whatsit.catalogue.store import Store
 from whatsit.vision.decode import MAX_BYTES
@@ -159,10 +160,12 @@ def _result(outcome: Future[_Prepared | Skipped] | Skipped) -> _Prepared | Skipp
 
 
 def _preparer(store: Store, embed: Embed, fingerprint: str) -> Callable[[Row], _Prepared | Skipped]:
+    keeps_local = store.local.kept
+
     def prepare(row: Row) -> _Prepared | Skipped:
         before = store.pictures(row.fields.id, fingerprint)
-        known = {picture.sha256: picture.vectors for picture in before if picture.vectors}
-        tried = [_picture(path, known, embed) for path in row.images]
+        known = {picture.sha256: picture for picture in before if picture.vectors}
+        tried = [_picture(path, known, embed, keeps_local) for path in row.images]
         pictures = tuple(one for one in tried if isinstance(one, Picture))
         skipped = tuple(_at(row, one) for one in tried if isinstance(one, Skipped))
         if not pictures:
@@ -176,11 +179,16 @@ def _preparer(store: Store, embed: Embed, fingerprint: str) -> Callable[[Row], _
     return prepare
 
 
-def _picture(path: Path, known: Mapping[str, tuple[Vector, ...]], embed: Embed) -> Picture | Skipped:
+def _picture(path: Path, known: Mapping[str, Picture], embed: Embed, keeps_local: bool) -> Picture | Skipped:
     try:
         data = _read(path)
         sha256 = hashlib.sha256(data).hexdigest()
-        return Picture(str(path.resolve()), sha256, known.get(sha256) or _vectors(embed(data)))
+        same = known.get(sha256)
+        vectors = same.vectors if same else _vectors(embed(data))
+        local = same.local if same else None
+        if keeps_local and local is None:
+            local = local_features(data)
+        return Picture(str(path.resolve()), sha256, vectors, local)
     except InvalidInput as error:
         return Skipped(str(path), str(error).rstrip("."))
 

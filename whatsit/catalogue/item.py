@@ -77,11 +77,13 @@ class Picture:
         path: where the file lies.
         sha256: of the file, hex.
         vectors: what the embedder made of it.
+        local: its local features as bytes (`LocalFeatures.to_bytes`), None where they were not taken.
     """
 
     path: str
     sha256: str
     vectors: tuple[Vector, ...]
+    local: bytes | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", _storable(self.path))  # a file's name may be any bytes

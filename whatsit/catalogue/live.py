@@ -125,7 +125,7 @@ class LiveIndex:
                 gone = np.setdiff1d(changes.items, changes.numbers)
                 live = live.apply(gone, changes.vectors[:0], changes.numbers[:0])
             else:
-                live = live.apply(changes.items, changes.vectors, changes.numbers)
+                live = live.apply(changes.items, changes.vectors, changes.numbers, changes.local)
             sequence = max(changes.sequence, sequence + 1)
         if full and not state.full:
             self._say(

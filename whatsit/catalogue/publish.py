@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,13 @@ class Published:
     notes: tuple[str, ...]
 
 
-def publish(store: Store, root: Path, fingerprint: str | None = None) -> Published:
+def publish(
+    store: Store,
+    root: Path,
+    fingerprint: str | None = None,
+    geometry: bool | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Published:
     """Write all vectors of one embedder as the index's next generation and make it current.
 
     This is also what compacts: the new generation holds all changes so far, so servers that take it up begin with an
@@ -44,18 +51,25 @@ def publish(store: Store, root: Path, fingerprint: str | None = None) -> Publish
         store: the catalogue; changes may go on meanwhile, in other processes too.
         root: folder of the index.
         fingerprint: the embedder; None for the one that was used last.
+        geometry: True takes and keeps the local features of every picture from now on, for the ranking stage
+            `geometry`; False drops them; None leaves it as it is.
+        progress: called while local features are taken, with pictures done and in all.
 
     Raises:
         InvalidInput: there are items, but none was embedded by this embedder; or a vector is not of unit length.
         Damaged: the stored vectors do not have one length.
     """
     root.mkdir(parents=True, exist_ok=True)
+    if geometry is not None and geometry != store.local.kept:
+        store.local.keep(geometry)
+    unread = store.local.fill(progress) if store.local.kept else 0
     with exclusively(root / ".publish.lock"):  # or a slower publisher's older state would come after a newer one
         with store.snapshot():
             known = store.fingerprints()
             fingerprint = fingerprint or (known[0] if known else "")
             vectors, numbers = store.vectors(fingerprint)
             items, sequence = store.count(), store.changes.position()
+            local = store.local.pictures() if store.local.kept else []
         embedded = len(np.unique(numbers))
         if items and not embedded:
             raise InvalidInput(
@@ -64,9 +78,9 @@ def publish(store: Store, root: Path, fingerprint: str | None = None) -> Publish
             )
         if not items:
             vectors = np.empty((0, EMPTY_DIMENSION), dtype=np.float32)
-        generation = write_generation(root, vectors, numbers, fingerprint, sequence=sequence)
+        generation = write_generation(root, vectors, numbers, fingerprint, sequence=sequence, local=local)
         store.changes.trim(oldest_sequence(root))
-    return Published(generation, _notes(items, embedded))
+    return Published(generation, _notes(items, embedded, unread))
 
 
 def published(root: Path) -> Manifest | None:
@@ -89,7 +103,14 @@ def compact_note(pending: int) -> str | None:
     )
 
 
-def _notes(items: int, embedded: int) -> tuple[str, ...]:
+def _notes(items: int, embedded: int, unread: int) -> tuple[str, ...]:
+    notes = _item_notes(items, embedded)
+    if unread:
+        notes += (f"{unread} pictures could not be read again for their local features: geometry leaves them out.",)
+    return notes
+
+
+def _item_notes(items: int, embedded: int) -> tuple[str, ...]:
     if not items:
         return ("The catalogue is empty, and so is its index: nothing will be found in it.",)
     if embedded < items:

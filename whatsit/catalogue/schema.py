@@ -51,6 +51,29 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE trimmed (sequence INTEGER NOT NULL);
     INSERT INTO trimmed VALUES (0);
     """,
+    # `item_text` has a row per item, rowid = number: what a caller's words are looked up in. Of the attributes the
+    # values alone, for their names stand in every item.
+    """
+    CREATE TABLE local_features (
+        image INTEGER PRIMARY KEY REFERENCES images (image) ON DELETE CASCADE,
+        rows BLOB NOT NULL
+    );
+    CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+    CREATE TABLE clicks (
+        click INTEGER PRIMARY KEY AUTOINCREMENT,
+        item TEXT NOT NULL,
+        path TEXT NOT NULL,
+        box TEXT,
+        made TEXT NOT NULL
+    );
+    CREATE VIRTUAL TABLE item_text USING fts5 (
+        title, brand, category, attributes, tokenize = 'unicode61 remove_diacritics 2'
+    );
+    INSERT INTO item_text (rowid, title, brand, category, attributes)
+    SELECT number, title, brand, category,
+        (SELECT group_concat(atom, ' ') FROM json_tree(items.attributes) WHERE atom IS NOT NULL)
+    FROM items;
+    """,
 )
 
 

@@ -16,9 +16,12 @@ import numpy.typing as npt
 from whatsit_client.errors import Damaged, InvalidInput
 
 from whatsit.catalogue.changes import ChangeLog, record_change
+from whatsit.catalogue.clicks import Clicks
 from whatsit.catalogue.database import Database
 from whatsit.catalogue.filter import Filter
 from whatsit.catalogue.item import ItemFields, Picture, Vector
+from whatsit.catalogue.local import LocalStore
+from whatsit.catalogue.text import ItemText, record_text
 
 Numbers = npt.NDArray[np.int64]
 Outcome = Literal["added", "updated"]
@@ -47,6 +50,9 @@ class Store:
         self._database = Database(path, read_only)
         self.path = path
         self.changes = ChangeLog(self._database)
+        self.local = LocalStore(self._database)
+        self.text = ItemText(self._database)
+        self.clicks = Clicks(self._database)
 
     def __enter__(self) -> Store:
         return self
@@ -156,17 +162,18 @@ class Store:
     def pictures(self, id: str, fingerprint: str) -> tuple[Picture, ...]:
         """The pictures of an item, main one first, with their vectors by this embedder; () if it is not there."""
         rows = self._database.rows(
-            "SELECT images.image, path, sha256, x1, y1, x2, y2, vector FROM items JOIN images ON item = number "
+            "SELECT images.image, path, sha256, local_features.rows, x1, y1, x2, y2, vector "
+            "FROM items JOIN images ON item = number LEFT JOIN local_features ON local_features.image = images.image "
             "LEFT JOIN vectors ON vectors.image = images.image AND fingerprint = ? WHERE id = ? "
             "ORDER BY position, vectors.rowid",
             [fingerprint, id],
         )
-        found: dict[int, tuple[str, str, list[Vector]]] = {}
-        for image, path, sha256, x1, y1, x2, y2, blob in rows:
-            vectors = found.setdefault(image, (path, sha256, []))[2]
+        found: dict[int, tuple[str, str, bytes | None, list[Vector]]] = {}
+        for image, path, sha256, local, x1, y1, x2, y2, blob in rows:
+            vectors = found.setdefault(image, (path, sha256, local, []))[3]
             if blob is not None:
                 vectors.append(Vector((x1, y1, x2, y2), np.frombuffer(blob, dtype="<f4")))
-        return tuple(Picture(path, sha256, tuple(vectors)) for path, sha256, vectors in found.values())
+        return tuple(Picture(path, sha256, tuple(vectors), local) for path, sha256, local, vectors in found.values())
 
     def fields(self, id: str) -> ItemFields | None:
         """The fields of an item as they were put, None if there is no such item."""
@@ -258,6 +265,9 @@ def _put(
             "INSERT INTO vectors (image, fingerprint, x1, y1, x2, y2, vector) VALUES (?,?,?,?,?,?,?)",
             [(image, fingerprint, *vector.box, vector.values.astype("<f4").tobytes()) for vector in picture.vectors],
         )
+        if picture.local is not None:
+            connection.execute("INSERT INTO local_features VALUES (?,?)", (image, picture.local))
+    record_text(connection, number)
     record_change(connection, number)
     return "added" if known is None else "updated"
 
@@ -268,5 +278,6 @@ def _delete(connection: sqlite3.Connection, id: str) -> bool:
     if known is None:
         return False
     connection.execute("DELETE FROM items WHERE number = ?", known)
+    record_text(connection, known[0])
     record_change(connection, known[0])
     return True

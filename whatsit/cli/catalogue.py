@@ -142,14 +142,26 @@ def delete(
         raise typer.Exit(1)
 
 
-@app.command(epilog="Example: whatsit catalogue publish demo/catalogue")
-def publish(folder: Folder, as_json: AsJson = False) -> None:
+@app.command(epilog="Example: whatsit catalogue publish demo/catalogue --geometry")
+def publish(
+    folder: Folder,
+    geometry: Annotated[
+        bool | None,
+        typer.Option(
+            "--geometry/--no-geometry",
+            help="Keep local features of every picture for the ranking stage 'geometry' (40 kB a picture), or drop "
+            "them; as it was unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Write the index that servers open; a running server takes it up at its next call.
 
     The first time, this makes the index. After that, changes are found without it, and it is what `compact` does.
     """
     with _existing(folder) as store:
-        published = _publish(store, folder, None)
+        published = _publish(store, folder, None, geometry, quiet=as_json)
     if as_json:
         _print_json(_generation(published))
     else:
@@ -162,7 +174,7 @@ def compact(folder: Folder, as_json: AsJson = False) -> None:
 
     The same as `publish`. Worth it after some 25,000 changed items, which a server otherwise holds in memory.
     """
-    publish(folder, as_json)
+    publish(folder, as_json=as_json)
 
 
 def _existing(folder: Path) -> Store:
@@ -220,11 +232,22 @@ def _ingest(store: Store, rows: Any, pipeline: Any, workers: int, total: int, qu
             raise
 
 
-def _publish(store: Store, folder: Path, fingerprint: str | None) -> Published:
+def _publish(
+    store: Store, folder: Path, fingerprint: str | None, geometry: bool | None = None, quiet: bool = True
+) -> Published:
+    from rich.console import Console
+    from rich.progress import Progress
+
     from whatsit.catalogue import Layout
     from whatsit.catalogue.publish import publish as publish_index
 
-    return publish_index(store, Layout(folder).index, fingerprint)
+    with Progress(console=Console(stderr=True), disable=quiet, transient=True) as bar:
+        task = bar.add_task("Local features", total=None, visible=False)
+
+        def step(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, visible=True)
+
+        return publish_index(store, Layout(folder).index, fingerprint, geometry, step)
 
 
 def _generation(published: Published) -> dict[str, Any]:
@@ -233,6 +256,7 @@ def _generation(published: Published) -> dict[str, Any]:
         "generation": published.generation.name,
         "items": manifest.items,
         "vectors": manifest.vectors,
+        "pictures_with_geometry": manifest.pictures,
         "fingerprint": manifest.fingerprint,
         "notes": list(published.notes),
     }
@@ -251,7 +275,8 @@ def _print_report(report: Report) -> None:
 
 def _print_published(published: Published) -> None:
     manifest = published.generation.manifest
-    typer.echo(f"Published {published.generation.name}: {manifest.items} items, {manifest.vectors} vectors.")
+    words = f", geometry of {manifest.pictures} pictures" if manifest.pictures else ""
+    typer.echo(f"Published {published.generation.name}: {manifest.items} items, {manifest.vectors} vectors{words}.")
     for note in published.notes:
         typer.echo(note, err=True)
 

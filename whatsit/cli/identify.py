@@ -32,6 +32,9 @@ def identify(
     where: Annotated[str | None, typer.Option(help='JSON filter on item fields, e.g. \'{"brand": "Arla"}\'.')] = None,
     min_rank: Annotated[float | None, typer.Option(help="Drop matches that rank lower, 0..2.")] = None,
     rerank: Annotated[str | None, typer.Option(help="Comma list of ranking stages, or none.")] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Words of its title, brand or size that you know: items with them move up.")
+    ] = None,
     gate: Annotated[
         bool,
         typer.Option("--gate/--no-gate", help="Whether pictures of something else altogether are left unsearched."),
@@ -68,6 +71,7 @@ def identify(
                     where=where,
                     min_rank=min_rank,
                     rerank=rerank,
+                    text=text,
                     gate=None if gate else False,
                 )
                 saved = _save(result, photo, save, several) if save else None

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from whatsit_client.errors import Damaged, InvalidInput, Unavailable
 
 from whatsit.index.current import GENERATIONS, current
 from whatsit.index.manifest import REPAIR, Manifest
-from whatsit.index.search import Part, nearest_vectors, search_parts
+from whatsit.index.search import Part, held, nearest_vectors, search_parts
 from whatsit.index.shard import Floats, Numbers, Shard
+from whatsit.index.visual_words import VisualWords
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,14 @@ class Generation:
         folder: where it lies.
         manifest: what it holds.
         shards: the memory-mapped FAISS indexes.
+        words: the memory-mapped visual words; None where the generation was written without.
     """
 
     name: str
     folder: Path
     manifest: Manifest
     shards: tuple[Shard, ...]
+    words: VisualWords | None = None
 
     def search(self, queries: Floats, k: int, allowed: Numbers | None = None) -> tuple[Floats, Numbers]:
         """The k nearest items of each query; an item with several vectors counts once, with its nearest.
@@ -48,6 +52,10 @@ class Generation:
         queries = check_queries(queries, k, self.name, self.manifest.dimension if self.manifest.vectors else 0)
         rows_per_item = -(-self.manifest.vectors // max(self.manifest.items, 1))
         return search_parts([Part(shard) for shard in self.shards], queries, k, allowed, rows_per_item)
+
+    def held(self, items: Numbers) -> npt.NDArray[np.bool_]:
+        """Whether each item, int64 [K], has a vector here: bool [K]."""
+        return held([Part(shard) for shard in self.shards], items)
 
     def nearest_vectors(self, query: Floats, items: Numbers) -> Floats:
         """Of each item the stored vector that is nearest to the query.
@@ -116,4 +124,4 @@ def open_generation(root: Path, fingerprint: str | None = None, verify: bool = T
     shards = tuple(Shard.open(folder / shard["file"], folder / shard["items"]) for shard in manifest.shards)
     if any(shard.index.d != manifest.dimension for shard in shards):
         raise Damaged(f"The index {folder} holds vectors of another length than its manifest says; {REPAIR}.")
-    return Generation(name, folder, manifest, shards)
+    return Generation(name, folder, manifest, shards, VisualWords.open(folder))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
 from whatsit.index.generation import Generation, check_queries
-from whatsit.index.search import Part, nearest_vectors, search_parts
+from whatsit.index.search import Part, held, nearest_vectors, search_parts
 from whatsit.index.shard import Floats, Numbers, Shard, build
+from whatsit.index.visual_words import VisualWords
+from whatsit.vision.local_features import LocalFeatures
+
+LocalPictures = Sequence[tuple[int, LocalFeatures]]
 
 # A delta shard is merged with the one before it unless that is so many times as large: few shards, little copying.
 _MERGE_BELOW = 8
@@ -23,29 +29,32 @@ class Live:
         generation: the immutable index underneath.
         base: its shards, without the rows of items that were changed or deleted since.
         delta: small exact shards in memory with the vectors of the changed items, older and larger ones first.
+        words: the visual words with the same changes; None where the generation has none.
     """
 
     generation: Generation
     base: tuple[Part, ...]
     delta: tuple[Part, ...] = ()
+    words: VisualWords | None = None
 
     @classmethod
     def of(cls, generation: Generation) -> Live:
         """A generation to which nothing has happened yet."""
-        return cls(generation, tuple(Part(shard) for shard in generation.shards))
+        return cls(generation, tuple(Part(shard) for shard in generation.shards), words=generation.words)
 
     @property
     def delta_vectors(self) -> int:
         """How many vectors the delta holds in memory."""
         return sum(part.shard.index.ntotal for part in self.delta)
 
-    def apply(self, changed: Numbers, vectors: Floats, items: Numbers) -> Live:
+    def apply(self, changed: Numbers, vectors: Floats, items: Numbers, local: LocalPictures = ()) -> Live:
         """The snapshot after some items were added, changed or deleted.
 
         Args:
             changed: int64, the numbers of these items; all vectors that they had before are forgotten.
             vectors: f32 [N,D], unit length, those that they have now.
             items: int64 [N], the item number of each row.
+            local: the item and the local features of each picture that they have now.
 
         Raises:
             InvalidInput: the vectors are not as long as those of the index.
@@ -61,7 +70,11 @@ class Live:
                     f"those of length {expected}."
                 )
             delta.append(_exact(vectors, items))
-        return Live(self.generation, base, _merged(delta))
+        words = self.words
+        if words is not None:
+            owners = np.array([item for item, _ in local], dtype=np.int64)
+            words = words.apply(changed, [features for _, features in local], owners)
+        return Live(self.generation, base, _merged(delta), words)
 
     def search(self, queries: Floats, k: int, allowed: Numbers | None = None) -> tuple[Floats, Numbers]:
         """The k nearest items of each query; arguments, result and errors as in `Generation.search`."""
@@ -69,6 +82,10 @@ class Live:
         manifest = self.generation.manifest
         rows_per_item = -(-manifest.vectors // manifest.items) if manifest.items else 1
         return search_parts((*self.base, *self.delta), queries, k, allowed, rows_per_item)
+
+    def held(self, items: Numbers) -> npt.NDArray[np.bool_]:
+        """Whether each item, int64 [K], has a vector now: bool [K]."""
+        return held((*self.base, *self.delta), items)
 
     def nearest_vectors(self, query: Floats, items: Numbers) -> Floats:
         """Of each item the stored vector that is nearest to the query; as in `Generation.nearest_vectors`."""

@@ -31,6 +31,7 @@ class Manifest:
         shards: one entry per shard: `file` and `items` (file names), `kind` (flat or hnsw), `rows`.
         files: file name -> SHA-256 of every file but the manifest.
         sequence: the catalogue's last change that is in it; 0 in manifests of before there was a change log.
+        pictures: how many pictures are there with visual words; 0 where geometry was not asked for.
     """
 
     format: int
@@ -43,6 +44,7 @@ class Manifest:
     shards: tuple[dict[str, Any], ...]
     files: Mapping[str, str]
     sequence: int = 0
+    pictures: int = 0
 
     def write(self, folder: Path) -> None:
         """Write `manifest.json` into `folder`."""
@@ -63,7 +65,7 @@ class Manifest:
                     f"The index {folder} has format {data['format']} and this version of Whatsit reads up to {FORMAT}; "
                     f"update Whatsit or {REPAIR}."
                 )
-            data.setdefault("sequence", 0)
+            data = {"sequence": 0, "pictures": 0, **data}
             manifest = cls(
                 **{field.name: data[field.name] for field in fields(cls)} | {"shards": tuple(data["shards"])}
             )

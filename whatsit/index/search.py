@@ -73,6 +73,11 @@ def search_parts(
     return first_of_each(distances, items, k)
 
 
+def held(parts: Sequence[Part], items: Numbers) -> npt.NDArray[np.bool_]:
+    """Whether each item, int64 [K], has a vector in any part: bool [K]."""
+    return np.array([any(part.rows_of(item) for part in parts) for item in items.tolist()], dtype=bool)
+
+
 def nearest_vectors(parts: Sequence[Part], query: Floats, items: Numbers) -> Floats:
     """Of each item the stored vector that is nearest to the query, f32 [K,D].
 

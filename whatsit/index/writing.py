@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -20,6 +20,10 @@ from whatsit.index.current import GENERATIONS, current, is_generation_name, set_
 from whatsit.index.generation import Generation, open_generation
 from whatsit.index.manifest import FORMAT, Manifest, file_sha256
 from whatsit.index.shard import Floats, Numbers, build, choose_kind
+from whatsit.index.visual_words import VisualWords
+from whatsit.vision.local_features import LocalFeatures
+
+LocalPictures = Sequence[tuple[int, LocalFeatures]]
 
 _UNIT_TOLERANCE = 1e-2
 _TEMPORARY = ".writing-"
@@ -34,6 +38,7 @@ def write_generation(
     sequence: int = 0,
     kind: str | None = None,
     keep: int = 3,
+    local: LocalPictures = (),
 ) -> Generation:
     """Write the next generation and make it the current one.
 
@@ -48,12 +53,13 @@ def write_generation(
         sequence: the catalogue's last change that is in the vectors.
         kind: `flat` or `hnsw`; by size when None (see `choose_kind`).
         keep: how many of the newest generations stay on disk.
+        local: pictures' item numbers and local features, for the visual words; none where geometry is not asked for.
 
     Raises:
         InvalidInput: shapes do not fit, or a vector is not finite or not of unit length.
     """
     vectors, items = _checked(vectors, items)
-    content = _content(vectors, items, fingerprint)
+    content = _content(vectors, items, fingerprint, local)
     (root / GENERATIONS).mkdir(parents=True, exist_ok=True)
     with exclusively(root / ".lock"):
         same = _already_current(root, content, sequence, kind)
@@ -65,7 +71,8 @@ def write_generation(
         temporary = root / GENERATIONS / f"{_TEMPORARY}{name}"
         temporary.mkdir()
         origin = _Origin(fingerprint, content, sequence)
-        _write_files(temporary, vectors, items, origin, kind or choose_kind(len(vectors)))
+        pictures = _write_words(temporary, local)
+        _write_files(temporary, vectors, items, origin, kind or choose_kind(len(vectors)), pictures)
         os.rename(temporary, root / GENERATIONS / name)
         sync_folder(root / GENERATIONS)
         set_current(root, name)
@@ -89,11 +96,23 @@ def _checked(vectors: Floats, items: Numbers) -> tuple[Floats, Numbers]:
     return np.ascontiguousarray(vectors[order]), np.ascontiguousarray(items[order])
 
 
-def _content(vectors: Floats, items: Numbers, fingerprint: str) -> str:
+def _content(vectors: Floats, items: Numbers, fingerprint: str, local: LocalPictures) -> str:
     digest = hashlib.sha256(f"{FORMAT}\n{fingerprint}\n{vectors.shape}\n".encode())
     digest.update(items.data)
     digest.update(vectors.data)
+    for item, features in local:
+        digest.update(f"{item} {len(features)}\n".encode())
+        digest.update(features.to_bytes())
     return digest.hexdigest()
+
+
+def _write_words(folder: Path, local: LocalPictures) -> int:
+    """Write the visual words of the pictures that have texture; how many that are."""
+    textured = [(item, features) for item, features in local if len(features)]
+    if textured:
+        items = np.array([item for item, _ in textured], dtype=np.int64)
+        VisualWords.build([features for _, features in textured], items).write(folder)
+    return len(textured)
 
 
 @dataclass(frozen=True)
@@ -105,7 +124,7 @@ class _Origin:
     sequence: int
 
 
-def _write_files(folder: Path, vectors: Floats, items: Numbers, origin: _Origin, kind: str) -> None:
+def _write_files(folder: Path, vectors: Floats, items: Numbers, origin: _Origin, kind: str, pictures: int) -> None:
     faiss.write_index(build(vectors, kind), str(folder / "shard-0.faiss"))
     np.save(folder / "shard-0.items.npy", items, allow_pickle=False)
     manifest = Manifest(
@@ -116,6 +135,7 @@ def _write_files(folder: Path, vectors: Floats, items: Numbers, origin: _Origin,
         items=len(np.unique(items)),
         content=origin.content,
         sequence=origin.sequence,
+        pictures=pictures,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         shards=({"file": "shard-0.faiss", "items": "shard-0.items.npy", "kind": kind, "rows": len(vectors)},),
         files={path.name: file_sha256(path) for path in sorted(folder.iterdir())},

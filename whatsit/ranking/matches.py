@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
+from whatsit.vision.local_features import LocalFeatures
+
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
 
@@ -32,6 +34,19 @@ class Surroundings(Protocol):
             those of the query, `scores` are 2 - distance to `vector`, best score first.
         """
 
+    @property
+    def features(self) -> LocalFeatures:
+        """The region's local features; none where they were not taken."""
+
+    def by_words(self, k: int) -> Matches:
+        """At most k items whose pictures share most visual words with the region, under the same filter, best first.
+
+        Their ranks may lie below the threshold. None where the catalogue has no visual words.
+        """
+
+    def pictures(self, number: int, most: int) -> list[LocalFeatures]:
+        """The local features of those pictures of an item that share most visual words with the region."""
+
 
 @dataclass(frozen=True, eq=False)
 class Matches:
@@ -43,6 +58,8 @@ class Matches:
         categories: K names, "" where an item has none.
         rescored: f32 [K], what a stage put in the ranks' place to order by; None while that is the ranks.
         around: vectors and index for stages that need more than ranks; None where there are none.
+        inliers: int64 [K], what `geometry` found in common with each item's pictures; None where it did not look.
+        confidences: f32 [K], 0..1, what `learned` makes of each item; None where it was not asked.
 
     Raises:
         InvalidInput: they do not have the same length.
@@ -53,6 +70,8 @@ class Matches:
     categories: tuple[str, ...]
     rescored: Floats | None = None
     around: Surroundings | None = None
+    inliers: Numbers | None = None
+    confidences: Floats | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.categories),)
@@ -85,8 +104,15 @@ class Matches:
         """The matches at these positions, in this order."""
         chosen = np.asarray(positions, dtype=np.intp)
         rescored = None if self.rescored is None else self.rescored[chosen]
-        categories = tuple(self.categories[i] for i in chosen)
-        return Matches(self.numbers[chosen], self.ranks[chosen], categories, rescored, self.around)
+        return Matches(
+            self.numbers[chosen],
+            self.ranks[chosen],
+            tuple(self.categories[i] for i in chosen),
+            rescored,
+            self.around,
+            None if self.inliers is None else self.inliers[chosen],
+            None if self.confidences is None else self.confidences[chosen],
+        )
 
     def first(self, k: int) -> Matches:
         """The first k matches, or all if there are fewer."""
@@ -96,6 +122,32 @@ class Matches:
         """The same items with these scores [K], ordered by them; equal scores keep their order."""
         rescored: Floats = scores.astype(np.float32)
         return replace(self, rescored=rescored).take(np.argsort(-rescored, kind="stable"))
+
+    def with_inliers(self, inliers: Numbers) -> Matches:
+        """The same matches with this evidence, int64 [K]."""
+        return replace(self, inliers=inliers)
+
+    def with_confidences(self, confidences: Floats) -> Matches:
+        """The same matches with these probabilities, f32 [K], ordered by them; equal ones keep their order."""
+        return replace(self, confidences=confidences).take(np.argsort(-confidences, kind="stable"))
+
+
+def join(matches: Matches, more: Matches) -> Matches:
+    """These matches, and behind them those of `more` that are not among them."""
+    new = more.take(np.flatnonzero(~np.isin(more.numbers, matches.numbers)))
+    if not len(new):
+        return matches
+    inliers = None
+    if matches.inliers is not None:
+        inliers = np.concatenate([matches.inliers, np.zeros(len(new), dtype=np.int64)])
+    return Matches(
+        np.concatenate([matches.numbers, new.numbers]),
+        np.concatenate([matches.ranks, new.ranks]),
+        (*matches.categories, *new.categories),
+        np.concatenate([matches.scores, new.scores]),
+        matches.around,
+        inliers,
+    )
 
 
 Stage = Callable[[Matches], Matches]

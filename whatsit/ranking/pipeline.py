@@ -7,6 +7,7 @@ from collections.abc import Callable
 from whatsit_client.errors import InvalidInput
 
 from whatsit.ranking.category_order import category_order
+from whatsit.ranking.geometry import Geometry
 from whatsit.ranking.matches import Matches, Stage
 from whatsit.ranking.neighbour_vote import NeighbourVote
 from whatsit.ranking.query_expansion import QueryExpansion
@@ -25,8 +26,27 @@ _STAGES: dict[str, Callable[[], Stage]] = {
     "neighbour_vote": NeighbourVote,
     "reciprocal": Reciprocal,
     "query_expansion": QueryExpansion,
+    "geometry": Geometry,
 }
 STAGES = tuple(_STAGES)
+
+
+def stage_names(rerank: str) -> tuple[str, ...]:
+    """The stages that a value of `rerank` names, in its order; `rank`, which always comes first, is not among them.
+
+    Raises:
+        InvalidInput: a name is unknown or given twice.
+    """
+    names = [name.strip() for name in rerank.split(",")]
+    if names == ["none"]:
+        return ()
+    for name in names:
+        if name != "rank" and name not in _STAGES:
+            known = ", ".join(["rank", *_STAGES])
+            raise InvalidInput(f"rerank names the unknown stage '{name[:40]}'; give a comma list of {known}, or none.")
+        if names.count(name) > 1:
+            raise InvalidInput(f"rerank names the stage '{name}' twice.")
+    return tuple(name for name in names if name != "rank")
 
 
 def compose(rerank: str = DEFAULT_STAGES, min_rank: float = MIN_RANK) -> Stage:
@@ -39,16 +59,7 @@ def compose(rerank: str = DEFAULT_STAGES, min_rank: float = MIN_RANK) -> Stage:
     Raises:
         InvalidInput: a name is unknown or given twice, or `min_rank` is outside 0..2.
     """
-    names = [name.strip() for name in rerank.split(",")]
-    if names == ["none"]:
-        names = []
-    for name in names:
-        if name != "rank" and name not in _STAGES:
-            known = ", ".join(["rank", *_STAGES])
-            raise InvalidInput(f"rerank names the unknown stage '{name[:40]}'; give a comma list of {known}, or none.")
-        if names.count(name) > 1:
-            raise InvalidInput(f"rerank names the stage '{name}' twice.")
-    stages: list[Stage] = [Rank(min_rank), *(_STAGES[name]() for name in names if name != "rank")]
+    stages: list[Stage] = [Rank(min_rank), *(_STAGES[name]() for name in stage_names(rerank))]
 
     def run(matches: Matches) -> Matches:
         for stage in stages:

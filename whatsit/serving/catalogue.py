@@ -15,6 +15,7 @@ from whatsit_client.errors import InvalidInput
 from whatsit.catalogue.incoming import Incoming, parse_object
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.layout import Layout
+from whatsit.catalogue.local import local_features
 from whatsit.catalogue.pictures import forget_pictures, keep_picture
 from whatsit.catalogue.publish import compact_note, published
 from whatsit.catalogue.store import Store
@@ -140,8 +141,9 @@ class ServedCatalogue:
         if self._pipeline is None:
             self._pipeline = Pipeline(self._model_repository)
         vectors = tuple(Vector(box, values) for box, values in self._pipeline.embed_item(image))
+        local = local_features(image) if self._reading.local.kept else None
         path = keep_picture(self._layout.pictures, image)
-        return Picture(str(path), hashlib.sha256(image).hexdigest(), vectors)
+        return Picture(str(path), hashlib.sha256(image).hexdigest(), vectors, local)
 
     def _forget(self, pictures: list[Picture]) -> None:
         forget_pictures(self._layout.pictures, (picture.path for picture in pictures))

@@ -19,6 +19,7 @@ def index_source(
     source: Path,
     *,
     workers: int | None = None,
+    geometry: bool | None = None,
     progress: Callable[[int, int, Report], None] | None = None,
 ) -> Report:
     """Add a source to a catalogue and publish it; what is there already is not embedded again.
@@ -27,6 +28,7 @@ def index_source(
         catalogue: the catalogue's folder, made if it is not there.
         source: folder of pictures, or CSV, JSON Lines or Parquet file.
         workers: pictures embedded at once; None for one per core.
+        geometry: True keeps local features of every picture too; see `publish`.
         progress: called now and then with rows done, rows in all (about) and the report so far.
 
     Raises:
@@ -46,5 +48,5 @@ def index_source(
             workers=workers or os.cpu_count() or 1,
             progress=(lambda done, so_far: progress(done, total, so_far)) if progress else None,
         )
-        publish(store, layout.index, pipeline.fingerprint)
+        publish(store, layout.index, pipeline.fingerprint, geometry)
     return report

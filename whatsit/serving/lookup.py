@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,11 @@ import numpy as np
 from whatsit.catalogue.store import Store
 from whatsit.index import Generation, Live
 from whatsit.index.shard import Floats, Numbers
+from whatsit.index.visual_words import Look
+from whatsit.ranking.fusion import fuse
 from whatsit.ranking.matches import Matches
 from whatsit.ranking.rank import match
+from whatsit.vision.local_features import LocalFeatures
 
 
 class Lookup:
@@ -24,12 +28,20 @@ class Lookup:
         neighbours: items per search.
         allowed: numbers of the items that may be found; None for all.
         min_rank: items below are not found.
+        local: the local features of the first regions; () where they were not taken.
     """
 
     def __init__(
-        self, index: Generation | Live, store: Store, neighbours: int, allowed: Numbers | None, min_rank: float
+        self,
+        index: Generation | Live,
+        store: Store,
+        neighbours: int,
+        allowed: Numbers | None,
+        min_rank: float,
+        local: Sequence[LocalFeatures] = (),
     ) -> None:
-        self.index, self.min_rank = index, min_rank
+        self.index, self.min_rank, self.allowed = index, min_rank, allowed
+        self._local = local
         self._store, self._neighbours, self._allowed = store, neighbours, allowed
         self._records: dict[int, dict[str, Any]] = {}
 
@@ -38,34 +50,61 @@ class Lookup:
         """Item number -> record of every item found so far."""
         return self._records
 
-    def matches(self, queries: Floats) -> list[Matches]:
-        """The items near each query f32 [N,D], best first, with their surroundings."""
+    def regions(self, queries: Floats) -> list[Region]:
+        """The surroundings of each query, f32 [N,D]."""
+        taken = [*self._local, *[LocalFeatures.none()] * (len(queries) - len(self._local))]
+        return [Region(query, self, features) for query, features in zip(queries, taken, strict=True)]
+
+    def matches(self, regions: Sequence[Region]) -> list[Matches]:
+        """The items near each region, best first, with their surroundings."""
+        queries = np.stack([region.query for region in regions])
         return [
-            match(distances, numbers, self._categories(numbers), self.min_rank, Region(query, self))
-            for query, distances, numbers in zip(queries, *self.search(queries), strict=True)
+            match(distances, numbers, self._categories(numbers), self.min_rank, region)
+            for region, distances, numbers in zip(regions, *self.search(queries), strict=True)
         ]
+
+    def known(self, region: Region, numbers: Numbers) -> Matches:
+        """These items, int64 [K] each at most once, as matches of a region in this order, whatever their ranks.
+
+        Items that are not in the index or were deleted are left out.
+        """
+        self._read(numbers)
+        there = np.array([number in self._records for number in numbers.tolist()], dtype=bool)
+        numbers = numbers[there & self.index.held(numbers)] if len(numbers) else numbers
+        gaps = np.linalg.norm(self.index.nearest_vectors(region.query, numbers) - region.query, axis=1)
+        ranks = np.clip(2.0 - gaps, 0.0, 2.0).astype(np.float32)
+        return Matches(numbers, ranks, self._categories(numbers), around=region)
+
+    def _read(self, numbers: Numbers) -> None:
+        """Read the records of items that were not found before."""
+        new = np.setdiff1d(numbers[numbers >= 0], np.fromiter(self._records, dtype=np.int64))
+        self._records |= self._store.records(new)
 
     def search(self, queries: Floats) -> tuple[list[Floats], list[Numbers]]:
         """Distances and numbers of the items near each query f32 [N,D], nearest first, without padding."""
         distances, numbers = self.index.search(queries, self._neighbours, self._allowed)
-        new = np.setdiff1d(numbers[numbers >= 0], np.fromiter(self._records, dtype=np.int64))
-        self._records |= self._store.records(new)
+        self._read(numbers)
         there = [np.array([number in self._records for number in row.tolist()], dtype=bool) for row in numbers]
         return (
             [row[kept] for row, kept in zip(distances, there, strict=True)],
             [row[kept] for row, kept in zip(numbers, there, strict=True)],
         )
 
+    def fused(self, region: Region, matches: Matches, named: Numbers) -> Matches:
+        """Matches joined with the items that a caller's words name, int64 best first, if their ranks are enough."""
+        found = self.known(region, named)
+        return fuse(matches, found.take(np.flatnonzero(found.ranks >= np.float32(self.min_rank))), named)
+
     def _categories(self, numbers: Numbers) -> tuple[str, ...]:
         return tuple(self._records[number]["category"] or "" for number in numbers.tolist())
 
-    def again(self, query: Floats, vector: Floats) -> Matches:
-        """What `Surroundings.search` promises, for the region with this query."""
+    def again(self, region: Region, vector: Floats) -> Matches:
+        """What `Surroundings.search` promises, for this region."""
         (distances,), (numbers,) = self.search(vector[None])
-        gaps = np.linalg.norm(self.index.nearest_vectors(query, numbers) - query, axis=1)
+        gaps = np.linalg.norm(self.index.nearest_vectors(region.query, numbers) - region.query, axis=1)
         ranks = np.clip(2.0 - gaps, 0.0, 2.0).astype(np.float32)
         scores = np.clip(2.0 - distances, 0.0, 2.0).astype(np.float32)
-        found = Matches(numbers, ranks, self._categories(numbers), scores, Region(query, self))
+        found = Matches(numbers, ranks, self._categories(numbers), scores, region)
         return found.take(np.flatnonzero(ranks >= np.float32(self.min_rank)))
 
 
@@ -76,10 +115,12 @@ class Region:
     Args:
         query: f32 [D], unit length.
         lookup: of the request.
+        features: its local features.
     """
 
     query: Floats
     lookup: Lookup
+    features: LocalFeatures
 
     def vectors(self, numbers: Numbers) -> Floats:
         """Of each item the stored vector nearest to the query, f32 [K,D]."""
@@ -87,4 +128,19 @@ class Region:
 
     def search(self, vector: Floats) -> Matches:
         """The items near another vector."""
-        return self.lookup.again(self.query, vector)
+        return self.lookup.again(self, vector)
+
+    def by_words(self, k: int) -> Matches:
+        """The items whose pictures share most visual words with the region."""
+        look = self._look
+        numbers = np.empty(0, dtype=np.int64) if look is None else look.items(k, self.lookup.allowed)
+        return self.lookup.known(self, numbers)
+
+    def pictures(self, number: int, most: int) -> list[LocalFeatures]:
+        """The local features of an item's pictures, those that share most visual words with the region first."""
+        return [] if self._look is None else self._look.pictures(number, most)
+
+    @cached_property
+    def _look(self) -> Look | None:
+        words = self.lookup.index.words
+        return None if words is None else words.look(self.features)

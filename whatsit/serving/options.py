@@ -12,12 +12,13 @@ from whatsit_client.errors import InvalidInput
 from whatsit_client.types import Box
 
 from whatsit.catalogue.filter import Filter
-from whatsit.ranking.pipeline import compose
+from whatsit.catalogue.text import words_of
+from whatsit.ranking.pipeline import stage_names
 
 MAX_TOP_K = 100
 MAX_BOXES = 31  # with the whole picture as region 0 they fill the embedder's largest batch
 
-NAMES = ("top_k", "boxes", "where", "min_rank", "rerank", "gate")
+NAMES = ("top_k", "boxes", "where", "min_rank", "rerank", "text", "gate")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Options:
         where: only items that it holds for are searched; None for all.
         min_rank: matches below it are dropped, 0..2; None for the server's default.
         rerank: comma list of ranking stages or "none"; None for the server's default.
+        text: words of the title, brand or size that the caller knows; "" for none.
         gate: False searches even where the picture seems to show nothing of the catalogue's kind.
     """
 
@@ -38,6 +40,7 @@ class Options:
     where: Filter | None = None
     min_rank: float | None = None
     rerank: str | None = None
+    text: str = ""
     gate: bool = True
 
     @classmethod
@@ -56,6 +59,7 @@ class Options:
             "where": Filter.parse,
             "min_rank": _min_rank,
             "rerank": _rerank,
+            "text": _text,
             "gate": _gate,
         }
         return cls(**{name: readers[name](value) for name, value in given.items()})
@@ -123,7 +127,14 @@ def _min_rank(value: Any) -> float:
 def _rerank(value: Any) -> str:
     if not isinstance(value, str):
         raise InvalidInput(f"rerank must be a comma list of stages or 'none', not {_short(value)}.")
-    compose(value)  # names the stage that is unknown
+    stage_names(value)  # names the stage that is unknown
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise InvalidInput(f"text must be words of a title, brand or size, not {_short(value)}.")
+    words_of(value)  # refuses none and too many
     return value
 
 

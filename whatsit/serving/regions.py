@@ -11,14 +11,20 @@ import numpy.typing as npt
 from whatsit_client.errors import Damaged, Unavailable
 from whatsit_client.taxonomy import INTENTS
 
+from whatsit.ranking.pipeline import DEFAULT_STAGES, stage_names
 from whatsit.serving.options import Options
 from whatsit.serving.step import Tensors, text_tensor
 from whatsit.vision.boxes import FloatArray, area
 from whatsit.vision.crop import crop_resize
+from whatsit.vision.local_features import ROW, LocalFeatures, extract_regions
 from whatsit.vision.regions import USER_BOX, Regions, select_regions
 
 # 99 % of the products in rendered scenes of an unseen shop (seed 2) have a box of at least 0.58.
 MIN_SCORE = 0.5
+
+# The whole picture and the best two of its regions: a region's features take some 20 ms.
+LOCAL_REGIONS = 3
+NO_LOCAL_ROWS: npt.NDArray[np.uint8] = np.zeros((1, 1 + ROW), dtype=np.uint8)
 
 OTHER = INTENTS.index("other")
 
@@ -80,6 +86,33 @@ def crops(pixels: npt.NDArray[np.uint8], width: int, regions: Regions, size: int
     return np.stack([crop_resize(pixels, box * scale, size) for box in regions.boxes])
 
 
+def local_rows(pixels: npt.NDArray[np.uint8], width: int, regions: Regions) -> npt.NDArray[np.uint8]:
+    """The local features of the picture and of its best regions, as they travel to the retrieval.
+
+    Features are taken from each region's own pixels, at the resolution that they need; what travels is a tenth of
+    those pixels. A region beyond `LOCAL_REGIONS` has none.
+
+    Args:
+        pixels: uint8 [h,w,3], possibly at reduced scale.
+        width: of the full picture that the regions' boxes refer to, pixels.
+        regions: the picture's.
+
+    Returns:
+        uint8 [M,133]: the region's index, then a row of `LocalFeatures`. M is 1 or more (Triton passes no empty tensor
+        between steps reliably): the first row is all zeros and means nothing.
+    """
+    scale = pixels.shape[1] / width
+    found = extract_regions(pixels, regions.boxes[:LOCAL_REGIONS] * scale)
+    rows = [np.insert(one.rows, 0, region, axis=1) for region, one in enumerate(found)]
+    return np.concatenate([NO_LOCAL_ROWS, *rows])
+
+
+def read_local_rows(rows: npt.NDArray[np.uint8], regions: int) -> list[LocalFeatures]:
+    """What `local_rows` wrote, for each of so many regions."""
+    meant = rows[1:]
+    return [LocalFeatures(np.ascontiguousarray(meant[meant[:, 0] == region, 1:])) for region in range(regions)]
+
+
 def area_shares(regions: Regions, width: float, height: float) -> FloatArray:
     """The share of the picture's area that each region has, f32 [N], 0..1."""
     return np.asarray(area(regions.boxes) / (width * height), dtype=np.float32)
@@ -102,15 +135,19 @@ def read_labels(path: Path) -> tuple[str, ...]:
 
 
 class FindRegions:
-    """PIXELS, GEOMETRY, detector and classifier outputs -> CROPS, BOXES and the classifier's scores without batch.
+    """PIXELS, GEOMETRY, detector and classifier outputs -> CROPS, LOCAL, BOXES, and the classifier's scores unbatched.
 
-    Model parameters: `labels` (the label file, relative to the model folder), `cap`, `min_score`.
+    LOCAL is filled only where the call's ranking stages, or else the server's, look at it.
+
+    Model parameters: `labels` (the label file, relative to the model folder), `cap`, `min_score`, `stages` (those of
+    the retrieval, which must be the same).
     """
 
     def __init__(self, parameters: Mapping[str, str]) -> None:
         self._names = read_labels(Path(parameters["model_directory"], parameters["labels"]))
         self._cap = int(parameters.get("cap", "8"))
         self._min_score = float(parameters.get("min_score", MIN_SCORE))
+        self._stages = parameters.get("stages", DEFAULT_STAGES)
 
     def __call__(self, inputs: Tensors, options: Options, wanted: frozenset[str]) -> dict[str, npt.NDArray[Any]]:
         """Answer one request."""
@@ -138,7 +175,13 @@ class FindRegions:
         )
         outputs["GATED"] = np.array([gated])
         outputs["AREAS"] = area_shares(regions, width, height)
+        outputs["SCORES"] = regions.scores
         outputs |= {"BOXES": regions.boxes, "BOX_SCORES": regions.scores, "BOX_LABELS": text_tensor(regions.labels)}
         if "CROPS" in wanted:
             outputs["CROPS"] = crops(inputs["PIXELS"], int(width), regions)
+        if "LOCAL" in wanted:
+            asked = "geometry" in stage_names(self._stages if options.rerank is None else options.rerank)
+            outputs["LOCAL"] = (
+                local_rows(inputs["PIXELS"], int(width), regions) if asked and not gated else NO_LOCAL_ROWS
+            )
         return outputs

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from whatsit_client.errors import Unavailable
+from whatsit_client.errors import InvalidInput, Unavailable
 from whatsit_client.types import Answer
 
 from whatsit.catalogue.calibration import CalibratedRank, Calibration
@@ -18,20 +18,25 @@ from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.live import LiveIndex
 from whatsit.catalogue.store import Store
 from whatsit.index.generation import Generation, open_generation
+from whatsit.index.live import Live
 from whatsit.index.on_gpu import on_gpu
 from whatsit.ranking.answer import answer
 from whatsit.ranking.matches import Matches
-from whatsit.ranking.pipeline import DEFAULT_STAGES, compose
+from whatsit.ranking.pipeline import DEFAULT_STAGES, compose, stage_names
 from whatsit.ranking.rank import MIN_RANK
 from whatsit.serving.environment import served_catalogue
 from whatsit.serving.fingerprint import embedder_fingerprint
 from whatsit.serving.lookup import Lookup
 from whatsit.serving.options import Options
+from whatsit.serving.regions import read_local_rows
 from whatsit.serving.repository import network_file
 from whatsit.serving.step import Tensors, text_tensor
+from whatsit.vision.local_features import LocalFeatures
 
 # Stages that count categories among the neighbours need more of them than a caller asks for.
 NEIGHBOURS = 30
+# So many items are found by the words of `text`.
+NAMED = 50
 
 
 def check_catalogue(folder: Path, model_repository: Path) -> None:
@@ -98,7 +103,11 @@ class Retriever:
         self._index = LiveIndex(layout.index, self._store, fingerprint, place=place)
 
     def __call__(
-        self, embeddings: npt.NDArray[np.float32], areas: npt.NDArray[np.float32], options: Options
+        self,
+        embeddings: npt.NDArray[np.float32],
+        areas: npt.NDArray[np.float32],
+        options: Options,
+        local: Sequence[LocalFeatures] = (),
     ) -> Retrieved:
         """Look up every region.
 
@@ -106,14 +115,35 @@ class Retriever:
             embeddings: f32 [N,D], unit length.
             areas: f32 [N], each region's share of the picture's area, 0..1.
             options: the caller's.
+            local: local features of the first regions, for the stage `geometry`.
+
+        Raises:
+            InvalidInput: the caller asks for a stage that this catalogue is not prepared for.
         """
+        index = self._index.now()
         allowed = None if options.where is None else self._store.select(options.where)
         min_rank = self._min_rank if options.min_rank is None else options.min_rank
-        stages = compose(self._stages if options.rerank is None else options.rerank, min_rank)
-        lookup = Lookup(self._index.now(), self._store, max(options.top_k, NEIGHBOURS), allowed, min_rank)
-        regions = [stages(matches) for matches in lookup.matches(embeddings)]
+        stages = compose(self._chosen(options, index), min_rank)
+        lookup = Lookup(index, self._store, max(options.top_k, NEIGHBOURS), allowed, min_rank, local)
+        seen = lookup.regions(embeddings)
+        regions = [stages(matches) for matches in lookup.matches(seen)]
+        if options.text:
+            named = self._store.text.search(options.text, NAMED, allowed)
+            regions = [lookup.fused(region, matches, named) for region, matches in zip(seen, regions, strict=True)]
         verdict = answer(regions, lookup.records, self._needed_rank(options), areas)
         return Retrieved(tuple(matches.first(options.top_k) for matches in regions), lookup.records, verdict)
+
+    def _chosen(self, options: Options, index: Live) -> str:
+        """The stages of a call: the caller's, else those of the server's that the catalogue is prepared for."""
+        names = stage_names(self._stages if options.rerank is None else options.rerank)
+        if index.words is None and "geometry" in names:
+            if options.rerank is not None:
+                raise InvalidInput(
+                    "rerank names 'geometry', and this catalogue keeps no local features: "
+                    "run 'whatsit catalogue publish DIR --geometry' on it."
+                )
+            names = tuple(name for name in names if name != "geometry")
+        return ",".join(names) or "none"
 
     def _needed_rank(self, options: Options) -> float:
         """The rank that an answer needs: the caller's, else the catalogue's, else the server's."""
@@ -124,7 +154,7 @@ class Retriever:
 
 
 class Retrieve:
-    """EMBEDDINGS, AREAS, GATED -> ITEM_IDS, ITEM_RANKS, ITEM_RECORDS, ANSWER.
+    """EMBEDDINGS, AREAS, SCORES, LOCAL, GATED -> ITEM_IDS, ITEM_RANKS, ITEM_RECORDS, ANSWER.
 
     Model parameters: `embedder` (its file, relative to the model folder), `min_rank`, `answer_rank`, `stages`, and
     `gpu` ("auto": FAISS on a GPU where there is one).
@@ -148,7 +178,8 @@ class Retrieve:
         if inputs["GATED"][0]:
             nothing = tuple(Matches(*_EMPTY) for _ in embeddings)
             return as_tensors(Retrieved(nothing, {}, Answer(found=False)), options.top_k)
-        return as_tensors(self._retriever(embeddings, inputs["AREAS"], options), options.top_k)
+        local = read_local_rows(inputs["LOCAL"], len(embeddings)) if "LOCAL" in inputs else ()
+        return as_tensors(self._retriever(embeddings, inputs["AREAS"], options, local), options.top_k)
 
 
 def as_tensors(retrieved: Retrieved, width: int) -> dict[str, npt.NDArray[Any]]:
@@ -159,11 +190,18 @@ def as_tensors(retrieved: Retrieved, width: int) -> dict[str, npt.NDArray[Any]]:
     for row, matches in enumerate(retrieved.regions):
         ranks[row, : len(matches)] = matches.ranks
         for column, number in enumerate(matches.numbers):
-            record = retrieved.records[int(number)]
+            record = {**retrieved.records[int(number)], **evidence(matches, column)}
             ids[row, column] = str(record["id"]).encode()
             texts[row, column] = json.dumps(record, ensure_ascii=False).encode()
     verdict = json.dumps(retrieved.answer.to_record(), ensure_ascii=False)
     return {"ITEM_IDS": ids, "ITEM_RANKS": ranks, "ITEM_RECORDS": texts, "ANSWER": text_tensor([verdict])}
+
+
+def evidence(matches: Matches, position: int) -> dict[str, Any]:
+    """What the stages found out about a match beyond its rank: {"match": {"inliers": 34}}, {} where they did not."""
+    if matches.inliers is None:
+        return {}
+    return {"match": {"inliers": int(matches.inliers[position])}}
 
 
 _EMPTY: tuple[Any, Any, tuple[str, ...]] = (np.empty(0, np.int64), np.empty(0, np.float32), ())

@@ -1,0 +1,141 @@
+"""Visual words: the tree, the inverted file, and changes over a generation, each against plain numpy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from whatsit_client.errors import Damaged, InvalidInput
+
+from whatsit.index import Live, open_generation, write_generation
+from whatsit.index.visual_words import FILES, VisualWords
+from whatsit.index.vocabulary import BRANCHES, Vocabulary
+from whatsit.vision.local_features import LocalFeatures, unit_descriptors
+
+PROTOTYPES = np.random.default_rng(0).integers(0, 120, size=(60, 128))
+
+
+def picture(seed: int, prototypes: list[int] | None = None, points: int = 40) -> LocalFeatures:
+    """Descriptors scattered around some of 60 prototypes, so that pictures may share words."""
+    rng = np.random.default_rng(seed)
+    chosen = rng.choice(prototypes or range(60), size=points)
+    values = np.clip(PROTOTYPES[chosen] + rng.integers(-4, 5, size=(points, 128)), 0, 255)
+    places = rng.integers(0, 256, size=(points, 4))
+    return LocalFeatures(np.concatenate([places, values], axis=1).astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[LocalFeatures]:
+    """Two pictures for each of 30 items, numbers 100..129; an item's share its ten prototypes."""
+    rng = np.random.default_rng(1)
+    own = [rng.choice(60, size=10, replace=False).tolist() for _ in range(30)]
+    return [picture(10 * item + k, own[item]) for item in range(30) for k in range(2)]
+
+
+NUMBERS = np.repeat(np.arange(100, 130), 2)
+
+
+def test_a_word_is_the_nearest_child_of_the_nearest_child(pictures: list[LocalFeatures]) -> None:
+    stored = np.concatenate([one.rows for one in pictures])[:, 4:]
+    tree = Vocabulary.train(stored)
+    assert tree.levels == 2  # 1,000 words would need 8,000 descriptors
+    values = unit_descriptors(stored[:50])
+    for value, word in zip(values, tree.words(stored[:50]), strict=True):
+        first = int(((tree.centres[:BRANCHES] - value) ** 2).sum(axis=1).argmin())
+        children = tree.centres[BRANCHES + first * BRANCHES :][:BRANCHES]
+        assert word == first * BRANCHES + int(((children - value) ** 2).sum(axis=1).argmin())
+
+
+def brute_force(words: VisualWords, pictures: list[LocalFeatures], query: LocalFeatures) -> np.ndarray:
+    """1 - half the L1 distance of the tf-idf vectors, with idf = ln(pictures / pictures that hold the word)."""
+    counts = np.stack(
+        [np.bincount(words.vocabulary.words(one.rows[:, 4:]), minlength=words.vocabulary.size) for one in pictures]
+    )
+    idf = np.maximum(np.log(len(pictures) / np.maximum((counts > 0).sum(axis=0), 1)), 1e-3)
+    weighed = counts * idf
+    weighed = weighed / weighed.sum(axis=1, keepdims=True)
+    own = np.bincount(words.vocabulary.words(query.rows[:, 4:]), minlength=words.vocabulary.size) * idf
+    return 1 - np.abs(weighed - own / own.sum()).sum(axis=1) / 2
+
+
+def test_the_shortlist_is_that_of_brute_force(pictures: list[LocalFeatures]) -> None:
+    words = VisualWords.build(pictures, NUMBERS)
+    for seed in range(5):
+        query = picture(1000 + seed)
+        look, expected = words.look(query), brute_force(words, pictures, query)
+        np.testing.assert_allclose(look.scores[0], expected, atol=1e-5)
+        best = list(dict.fromkeys(NUMBERS[np.argsort(-expected, kind="stable")].tolist()))
+        assert look.items(7).tolist() == best[:7]
+        allowed = np.array([101, 105, 120])
+        assert look.items(7, allowed).tolist() == [number for number in best if number in allowed]
+
+
+def test_a_picture_finds_its_item_and_the_item_its_picture(pictures: list[LocalFeatures]) -> None:
+    words = VisualWords.build(pictures, NUMBERS)
+    for i, one in enumerate(pictures):
+        look = words.look(one)
+        assert look.items(1).tolist() == [NUMBERS[i]]
+        np.testing.assert_array_equal(look.pictures(int(NUMBERS[i]), 1)[0].rows, one.rows)
+
+
+def unit(rows: int) -> np.ndarray:
+    vectors = np.random.default_rng(2).normal(size=(rows, 8)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@pytest.fixture
+def root(tmp_path: Path, pictures: list[LocalFeatures]) -> Path:
+    local = list(zip(NUMBERS.tolist(), pictures, strict=True))
+    write_generation(tmp_path, unit(60), NUMBERS, "e", local=local)
+    return tmp_path
+
+
+def test_a_generation_holds_them_and_says_so(root: Path, pictures: list[LocalFeatures]) -> None:
+    generation = open_generation(root, "e")
+    assert generation.words is not None
+    assert generation.manifest.pictures == 60
+    assert set(FILES) <= set(generation.manifest.files)
+    assert isinstance(generation.words.sections[0].pictures.rows, np.memmap)
+    assert generation.words.look(pictures[4]).items(1).tolist() == [102]
+
+
+def test_without_them_nothing_is_written_and_with_them_a_new_generation_is(root: Path, tmp_path: Path) -> None:
+    plain = write_generation(tmp_path / "plain", unit(60), NUMBERS, "e")
+    assert plain.words is None
+    assert not set(FILES) & set(plain.manifest.files)
+    again = write_generation(tmp_path / "plain", unit(60), NUMBERS, "e", local=[(100, picture(1))])
+    assert again.name != plain.name
+    assert again.words is not None
+
+
+def test_a_damaged_file_is_refused(root: Path) -> None:
+    folder = open_generation(root).folder
+    np.save(folder / "words.starts.npy", np.zeros(3, dtype=np.int64))
+    with pytest.raises(Damaged, match="publish"):
+        open_generation(root, verify=False)
+
+
+def test_changes_count_at_once(root: Path, pictures: list[LocalFeatures]) -> None:
+    live = Live.of(open_generation(root))
+    assert live.words is not None
+    # 102 gets another picture, 103 is deleted, 200 and later ones are new.
+    fresh = picture(5000)
+    live = live.apply(np.array([102, 103]), unit(1), np.array([102]), [(102, fresh)])
+    for number in range(200, 220):
+        live = live.apply(np.array([number]), unit(1), np.array([number]), [(number, picture(number))])
+    words = live.words
+    assert words is not None
+    assert len(words.sections) < 8
+    assert words.look(fresh).items(1).tolist() == [102]
+    for number in (200, 213, 219):
+        assert words.look(picture(number)).items(1).tolist() == [number]
+    everything = words.look(pictures[6]).items(1000).tolist()
+    assert 103 not in everything
+    assert words.look(pictures[6]).pictures(103, 5) == []
+    assert len(words.look(pictures[4]).pictures(102, 5)) == 1
+
+
+def test_pictures_without_texture_make_no_words() -> None:
+    with pytest.raises(InvalidInput, match="texture"):
+        VisualWords.build([LocalFeatures.none()], np.array([1]))

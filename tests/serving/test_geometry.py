@@ -1,0 +1,103 @@
+"""Geometry from the regions' pixels to the order of the matches, without Triton: labels that differ in print alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from whatsit_client.errors import InvalidInput
+
+from whatsit.catalogue import Layout, Store
+from whatsit.catalogue.item import ItemFields, Picture, Vector
+from whatsit.catalogue.publish import publish
+from whatsit.rendering.labels import LINES, draw_label
+from whatsit.rendering.photo import photograph
+from whatsit.serving.options import Options
+from whatsit.serving.regions import LOCAL_REGIONS, NO_LOCAL_ROWS, FindRegions, local_rows, read_local_rows
+from whatsit.serving.repository import default_root
+from whatsit.serving.retrieval import Retriever, as_tensors
+from whatsit.vision.local_features import extract
+from whatsit.vision.regions import Regions
+
+LABELS = 4 * LINES
+ONE = np.ones(1, dtype=np.float32)
+
+
+def line_vector(number: int, item: int) -> npt.NDArray[np.float32]:
+    """What a global vector makes of a label: its line, and of the label itself next to nothing."""
+    vector = np.random.default_rng(number % LINES).normal(size=8) + np.random.default_rng(item).normal(size=8) * 0.02
+    return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("labels")
+    with Store(Layout(folder).store) as store:
+        store.local.keep(True)
+        for number in range(LABELS):
+            local = extract(draw_label(number, 3)).to_bytes()
+            vector = Vector((0.0, 0.0, 1.0, 1.0), line_vector(number, number))
+            store.put([(ItemFields(f"{number}"), [Picture(f"{number}.jpg", f"{number}", (vector,), local)], "e")])
+        publish(store, Layout(folder).index)
+    return folder
+
+
+def first(retriever: Retriever, number: int, rerank: str) -> str:
+    """The first match of a photo of a label, whose vector knows the line alone."""
+    pixels, _ = photograph(draw_label(number, 3), np.random.default_rng(number), (420, 560), strength=0.4)
+    found = retriever(line_vector(number, 1000 + number)[None], ONE, Options(rerank=rerank), [extract(pixels)])
+    return as_tensors(found, 10)["ITEM_IDS"][0, 0].decode()
+
+
+def test_print_decides_where_vectors_cannot(folder: Path) -> None:
+    retriever = Retriever(folder, "e")
+    photos = range(0, LABELS, 3)
+    vectors = sum(first(retriever, number, "none") == str(number) for number in photos)
+    both = sum(first(retriever, number, "geometry") == str(number) for number in photos)
+    assert vectors <= 0.6 * len(photos)
+    assert both >= 0.85 * len(photos)
+
+
+def test_a_catalogue_without_print_refuses_the_stage_by_name_and_skips_it_by_default(tmp_path: Path) -> None:
+    with Store(Layout(tmp_path).store) as store:
+        picture = Picture("1.jpg", "1", (Vector((0.0, 0.0, 1.0, 1.0), line_vector(1, 1)),))
+        store.put([(ItemFields("1"), [picture], "e")])
+        publish(store, Layout(tmp_path).index)
+    retriever = Retriever(tmp_path, "e", stages="surprise,geometry")
+    with pytest.raises(InvalidInput, match="publish DIR --geometry"):
+        retriever(line_vector(1, 1)[None], ONE, Options(rerank="geometry"))
+    assert len(retriever(line_vector(1, 1)[None], ONE, Options()).regions[0]) == 1
+
+
+def test_features_travel_by_region() -> None:
+    pixels = draw_label(0, 3, 400)
+    height, width = pixels.shape[:2]
+    boxes = np.array([[10, 20, 200, 240], [40, 200, 280, 380], [0, 0, 90, 90], [5, 5, 80, 80]], dtype=np.float32)
+    regions = Regions.whole(2 * width, 2 * height).plus(2 * boxes, np.ones(4, np.float32), ["x"] * 4)
+    rows = local_rows(pixels, 2 * width, regions)
+    assert rows.shape[1] == 133
+    read = read_local_rows(rows, len(regions))
+    np.testing.assert_array_equal(read[0].rows, extract(pixels).rows)
+    np.testing.assert_array_equal(read[1].rows, extract(pixels[20:240, 10:200]).rows)
+    assert [len(one) > 0 for one in read[LOCAL_REGIONS:]] == [False] * (len(regions) - LOCAL_REGIONS)
+    assert all(len(one) == 0 for one in read_local_rows(NO_LOCAL_ROWS, 2))
+
+
+@pytest.mark.parametrize(("rerank", "taken"), [(None, False), ("none", False), ("surprise,geometry", True)])
+def test_nothing_is_taken_unless_a_stage_asks(rerank: str | None, taken: bool) -> None:
+    step = FindRegions(
+        {"model_directory": str(default_root() / "model_repository/regions"), "labels": "../detector/labels.txt"}
+    )
+    pixels = draw_label(0, 3, 400)
+    inputs = {
+        "PIXELS": pixels,
+        "GEOMETRY": np.array([pixels.shape[1], pixels.shape[0], 1.0], dtype=np.float32),
+        "DETECTOR_BOXES": np.zeros((1, 100, 4), np.float32),
+        "DETECTOR_SCORES": np.zeros((1, 100), np.float32),
+        "DETECTOR_LABELS": np.zeros((1, 100), np.int32),
+    }
+    rows = step(inputs, Options(rerank=rerank), frozenset({"LOCAL"}))["LOCAL"]
+    assert (len(rows) > 1) == taken
+    assert len(rows) >= 1

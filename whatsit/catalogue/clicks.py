@@ -1,0 +1,67 @@
+"""The click log: which item a person chose for which photo, from which `whatsit train ranker` learns."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from whatsit_client.errors import InvalidInput
+from whatsit_client.types import Box
+
+from whatsit.catalogue.database import Database
+
+
+@dataclass(frozen=True)
+class Click:
+    """One choice.
+
+    Args:
+        item: id of the chosen item.
+        path: of the photo; the photo itself is kept, not what the networks of that day made of it.
+        box: of the thing in the photo, pixels of the upright picture; None for the whole.
+    """
+
+    item: str
+    path: Path
+    box: Box | None = None
+
+
+class Clicks:
+    """The log of one store.
+
+    Args:
+        database: of the store.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, click: Click) -> None:
+        """Append a choice.
+
+        Raises:
+            InvalidInput: the catalogue has no such item.
+        """
+        box = None if click.box is None else json.dumps(click.box)
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        with self._database.transaction() as connection:
+            if connection.execute("SELECT 1 FROM items WHERE id = ?", (click.item,)).fetchone() is None:
+                raise InvalidInput(f"The catalogue has no item '{click.item}'.")
+            connection.execute(
+                "INSERT INTO clicks (item, path, box, made) VALUES (?,?,?,?)",
+                (click.item, str(click.path), box, now),
+            )
+
+    def all(self) -> list[Click]:
+        """Every choice of an item that is still there, oldest first."""
+        rows = self._database.rows(
+            "SELECT item, path, box FROM clicks WHERE item IN (SELECT id FROM items) ORDER BY click"
+        )
+        return [Click(item, Path(path), None if box is None else _box(box)) for item, path, box in rows]
+
+
+def _box(text: str) -> Box:
+    x1, y1, x2, y2 = json.loads(text)
+    return float(x1), float(y1), float(x2), float(y2)

@@ -1,0 +1,89 @@
+"""Local features of the pictures in a store, for catalogues whose owner asked for geometry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from whatsit_client.errors import InvalidInput
+
+from whatsit.catalogue.database import Database
+from whatsit.vision.decode import MAX_BYTES, decode_image
+from whatsit.vision.local_features import LocalFeatures, extract
+
+_SETTING = "geometry"
+# Far more than is looked at; JPEG files then decode at reduced scale.
+_MAX_SIDE = 1024
+_BATCH = 64
+
+
+def local_features(data: bytes) -> bytes:
+    """The local features of an encoded picture, as they are stored.
+
+    Raises:
+        InvalidInput: it is no picture.
+    """
+    return extract(decode_image(data, max_side=_MAX_SIDE).pixels).to_bytes()
+
+
+class LocalStore:
+    """The table of local features.
+
+    Args:
+        database: of the store.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def kept(self) -> bool:
+        """Whether this catalogue keeps local features."""
+        rows = self._database.rows("SELECT value FROM settings WHERE name = ?", [_SETTING])
+        return bool(rows) and rows[0][0] == "on"
+
+    def keep(self, wanted: bool) -> None:
+        """Keep them from now on, or drop them all and keep none."""
+        with self._database.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO settings VALUES (?,?)", (_SETTING, "on" if wanted else "off"))
+            if not wanted:
+                connection.execute("DELETE FROM local_features")
+
+    def pictures(self) -> list[tuple[int, LocalFeatures]]:
+        """Item number and features of every picture that has them, by item."""
+        rows = self._database.rows(
+            "SELECT item, rows FROM local_features JOIN images USING (image) ORDER BY item, position"
+        )
+        return [(number, LocalFeatures.from_bytes(blob)) for number, blob in rows]
+
+    def fill(self, progress: Callable[[int, int], None] = lambda done, total: None) -> int:
+        """Take the features of all pictures that lack them, from their files.
+
+        A picture whose file is gone (it was sent as vectors, or moved) is remembered as one without texture.
+
+        Returns:
+            How many files could not be read.
+        """
+        lacking = self._database.rows(
+            "SELECT image, path FROM images WHERE image NOT IN (SELECT image FROM local_features) ORDER BY image"
+        )
+        unread, taken = 0, []
+        for done, (image, path) in enumerate(lacking, start=1):
+            try:
+                with Path(path).open("rb") as file:
+                    taken.append((image, local_features(file.read(MAX_BYTES + 1))))
+            except (OSError, ValueError, InvalidInput):
+                taken.append((image, b""))
+                unread += 1
+            if len(taken) == _BATCH or done == len(lacking):
+                self._write(taken)
+                taken.clear()
+            progress(done, len(lacking))
+        return unread
+
+    def _write(self, taken: Iterable[tuple[int, bytes]]) -> None:
+        with self._database.transaction() as connection:
+            # An item that was changed meanwhile has other pictures now.
+            connection.executemany(
+                "INSERT OR IGNORE INTO local_features SELECT image, ?2 FROM images WHERE image = ?1", taken
+            )

@@ -1,0 +1,115 @@
+"""Local features of many pictures and the inverted file of their visual words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.errors import InvalidInput
+
+from whatsit.index.shard import Floats, Numbers
+from whatsit.index.vocabulary import Vocabulary
+from whatsit.vision.local_features import ROW, LocalFeatures
+
+ARRAYS = ("rows", "starts", "items", "lists", "postings", "weights")
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Pictures that are never changed, searched by their words (Sivic and Zisserman 2003).
+
+    Args:
+        rows: uint8 [F,132], the local features of all pictures one after the other.
+        starts: int64 [P+1], where each picture's rows begin.
+        items: int64 [P] ascending, the item of each picture.
+        lists: int64 [W+1], where each word's postings begin.
+        postings: int32 [M], pictures that hold the word.
+        weights: f32 [M], the word's share of the picture's tf-idf; those of a picture sum to 1.
+    """
+
+    rows: npt.NDArray[np.uint8]
+    starts: Numbers
+    items: Numbers
+    lists: Numbers
+    postings: npt.NDArray[np.int32]
+    weights: Floats
+
+    def __post_init__(self) -> None:
+        fits = (
+            self.rows.ndim == 2
+            and self.rows.shape[1] == ROW
+            and self.starts.shape == (len(self.items) + 1,)
+            and self.postings.shape == self.weights.shape
+            and int(self.starts[-1]) == len(self.rows)
+            and int(self.lists[-1]) == len(self.postings)
+        )
+        if not fits:
+            raise InvalidInput("The arrays of local features do not fit together.")
+
+    @classmethod
+    def of(cls, features: Sequence[LocalFeatures], items: Numbers, vocabulary: Vocabulary, idf: Floats) -> Pictures:
+        """Turn pictures into words.
+
+        Args:
+            features: of each picture.
+            items: int64 [P] ascending.
+            vocabulary: gives the words.
+            idf: f32 [W], the weight of each word.
+        """
+        rows = np.concatenate([one.rows for one in features]) if features else np.empty((0, ROW), dtype=np.uint8)
+        starts = np.concatenate([[0], np.cumsum([len(one) for one in features], dtype=np.int64)]).astype(np.int64)
+        words = vocabulary.words(rows[:, 4:])
+        owners = np.repeat(np.arange(len(features), dtype=np.int64), np.diff(starts))
+        pairs, counts = np.unique(words * max(len(features), 1) + owners, return_counts=True)
+        word, picture = pairs // max(len(features), 1), pairs % max(len(features), 1)
+        weights = counts * idf[word]
+        sums = np.bincount(picture, weights, minlength=len(features))
+        lists = np.searchsorted(word, np.arange(vocabulary.size + 1))
+        return cls(
+            rows,
+            starts,
+            np.asarray(items, dtype=np.int64),
+            lists.astype(np.int64),
+            picture.astype(np.int32),
+            (weights / np.maximum(sums[picture], 1e-12)).astype(np.float32),
+        )
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def scores(self, words: Numbers, weights: Floats) -> Floats:
+        """How alike each picture is to a query: the sum of min(query, picture) over words, f32 [P], 0..1.
+
+        That is 1 - half the L1 distance of the two tf-idf vectors, Nister and Stewenius' score.
+
+        Args:
+            words: int64 [n], each at most once.
+            weights: f32 [n], of the query, sum 1.
+        """
+        total = np.zeros(len(self), dtype=np.float32)
+        for word, weight in zip(words.tolist(), weights.tolist(), strict=True):
+            span = slice(int(self.lists[word]), int(self.lists[word + 1]))
+            # A picture stands at most once in a word's list, so plain assignment adds up.
+            total[self.postings[span]] += np.minimum(self.weights[span], weight)
+        return total
+
+    def features(self, picture: int) -> LocalFeatures:
+        """The local features of one picture."""
+        return LocalFeatures(np.asarray(self.rows[int(self.starts[picture]) : int(self.starts[picture + 1])]))
+
+    def of_item(self, item: int) -> range:
+        """The pictures of an item, none if it has none here."""
+        start, end = np.searchsorted(self.items, [item, item + 1])
+        return range(int(start), int(end))
+
+
+def inverse_frequency(features: Sequence[LocalFeatures], vocabulary: Vocabulary) -> Floats:
+    """idf of each word, ln(P / pictures that hold it), f32 [W]; of a word in no picture, ln P."""
+    seen = np.zeros(vocabulary.size, dtype=np.int64)
+    for one in features:
+        seen[np.unique(vocabulary.words(one.rows[:, 4:]))] += 1
+    held = np.maximum(seen, 1)
+    # A word in every picture says nothing, but in a catalogue of one picture some word must say something.
+    return np.asarray(np.maximum(np.log(max(len(features), 1) / held), 1e-3), dtype=np.float32)

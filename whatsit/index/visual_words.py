@@ -1,0 +1,184 @@
+"""The second channel: pictures found by their visual words, in a generation and in what has changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.errors import Damaged, InvalidInput
+
+from whatsit.index.pictures import ARRAYS, Pictures, inverse_frequency
+from whatsit.index.shard import Floats, Numbers
+from whatsit.index.vocabulary import Vocabulary
+from whatsit.vision.local_features import LocalFeatures
+
+TREE, IDF = "words.tree.npy", "words.idf.npy"
+FILES = (TREE, IDF, *(f"words.{name}.npy" for name in ARRAYS))
+# As for vectors: a small section is merged with the one before it unless that is so many times as large.
+_MERGE_BELOW = 8
+
+
+@dataclass(frozen=True, eq=False)
+class _Section:
+    """Pictures, and those of them that still count: bool [P], None for all."""
+
+    pictures: Pictures
+    alive: npt.NDArray[np.bool_] | None = None
+
+    def without(self, items: Numbers) -> _Section:
+        gone = np.isin(self.pictures.items, items)
+        if not gone.any():
+            return self
+        return _Section(self.pictures, ~gone if self.alive is None else self.alive & ~gone)
+
+
+@dataclass(frozen=True, eq=False)
+class VisualWords:
+    """A snapshot that is never changed; searched from many threads at once.
+
+    Args:
+        vocabulary: the tree.
+        idf: f32 [W], weight of each word.
+        sections: of the generation (memory-mapped) first, then what was added since.
+    """
+
+    vocabulary: Vocabulary
+    idf: Floats
+    sections: tuple[_Section, ...]
+
+    @classmethod
+    def build(cls, features: Sequence[LocalFeatures], items: Numbers) -> VisualWords:
+        """Grow a vocabulary from the pictures and index them.
+
+        Args:
+            features: of each picture, at least one feature in all.
+            items: int64 [P], the item of each picture.
+
+        Raises:
+            InvalidInput: no picture has a feature.
+        """
+        order = np.argsort(items, kind="stable")
+        ordered = [features[i] for i in order if len(features[i])]
+        kept = np.array([items[i] for i in order if len(features[i])], dtype=np.int64)
+        if not ordered:
+            raise InvalidInput("No picture has texture: visual words need some.")
+        vocabulary = Vocabulary.train(np.concatenate([one.rows for one in ordered])[:, 4:])
+        idf = inverse_frequency(ordered, vocabulary)
+        return cls(vocabulary, idf, (_Section(Pictures.of(ordered, kept, vocabulary, idf)),))
+
+    def write(self, folder: Path) -> None:
+        """Write the files `FILES`; only what `build` made, not what was applied to it, can be written."""
+        np.save(folder / TREE, self.vocabulary.centres, allow_pickle=False)
+        np.save(folder / IDF, self.idf, allow_pickle=False)
+        for name in ARRAYS:
+            values = getattr(self.sections[0].pictures, name)
+            np.save(folder / f"words.{name}.npy", values, allow_pickle=False)
+
+    @classmethod
+    def open(cls, folder: Path) -> VisualWords | None:
+        """Map the files of a generation into memory; None where it has none.
+
+        Raises:
+            Damaged: they cannot be read, or do not fit together.
+        """
+        if not (folder / TREE).is_file():
+            return None
+        try:
+            arrays = [np.load(folder / f"words.{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS]
+            vocabulary = Vocabulary(np.load(folder / TREE, allow_pickle=False))
+            idf = np.load(folder / IDF, allow_pickle=False)
+            if idf.shape != (vocabulary.size,) or arrays[3].shape != (vocabulary.size + 1,):
+                raise InvalidInput("The words do not fit their vocabulary.")
+            return cls(vocabulary, idf, (_Section(Pictures(*arrays)),))
+        except (OSError, ValueError, EOFError, InvalidInput) as error:
+            raise Damaged(f"The visual words in {folder} cannot be read; run 'whatsit catalogue publish' again.") from (
+                error
+            )
+
+    def apply(self, changed: Numbers, features: Sequence[LocalFeatures], items: Numbers) -> VisualWords:
+        """The snapshot after some items were added, changed or deleted; the vocabulary stays.
+
+        Args:
+            changed: int64, numbers of these items; the pictures that they had are forgotten.
+            features: of each picture that they have now.
+            items: int64, the item of each of these pictures.
+        """
+        sections = [section.without(changed) for section in self.sections]
+        order = [i for i in np.argsort(items, kind="stable") if len(features[i])]
+        if order:
+            sections.append(self._section([features[i] for i in order], items[order]))
+        while (
+            len(sections) > 2
+            and len(sections[-2].pictures) < _MERGE_BELOW * len(sections[-1].pictures)
+        ):  # fmt: skip
+            sections[-2:] = [self._joined(sections[-2:])]
+        return replace(self, sections=tuple(sections))
+
+    def look(self, query: LocalFeatures) -> Look:
+        """Compare the words of a region with those of every picture."""
+        words, counts = np.unique(self.vocabulary.words(query.rows[:, 4:]), return_counts=True)
+        weights = counts * self.idf[words]
+        shares = (weights / max(float(weights.sum()), 1e-12)).astype(np.float32)
+        found = []
+        for section in self.sections:
+            scores = section.pictures.scores(words, shares)
+            found.append(scores if section.alive is None else np.where(section.alive, scores, np.float32(-1.0)))
+        return Look(self.sections, tuple(found))
+
+    def _section(self, features: Sequence[LocalFeatures], items: Numbers) -> _Section:
+        return _Section(Pictures.of(features, items, self.vocabulary, self.idf))
+
+    def _joined(self, sections: Sequence[_Section]) -> _Section:
+        held = [
+            (int(section.pictures.items[i]), section.pictures.features(i))
+            for section in sections
+            for i in range(len(section.pictures))
+            if section.alive is None or section.alive[i]
+        ]
+        held.sort(key=lambda one: one[0])
+        return self._section([one for _, one in held], np.array([item for item, _ in held], dtype=np.int64))
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What the pictures share with one query.
+
+    Args:
+        sections: where the pictures are.
+        scores: f32 [P] of each section, 0..1, -1 for pictures that no longer count.
+    """
+
+    sections: tuple[_Section, ...]
+    scores: tuple[Floats, ...]
+
+    def items(self, k: int, allowed: Numbers | None = None) -> Numbers:
+        """The shortlist: the k items that share most words with the query, best first, int64 [n].
+
+        Args:
+            k: items at most; an item counts with its best picture, and one that shares nothing is left out.
+            allowed: item numbers that may be returned; None for all.
+        """
+        numbers = np.concatenate([section.pictures.items for section in self.sections])
+        scores = np.concatenate(self.scores)
+        counts = scores > 0
+        if allowed is not None:
+            counts &= np.isin(numbers, allowed)
+        numbers, scores = numbers[counts], scores[counts]
+        order = np.argsort(-scores, kind="stable")
+        _, firsts = np.unique(numbers[order], return_index=True)
+        chosen: Numbers = numbers[order[np.sort(firsts)][:k]]
+        return chosen
+
+    def pictures(self, item: int, most: int) -> list[LocalFeatures]:
+        """Those pictures of an item that share most words with the query, at most `most`."""
+        held = [
+            (float(scores[picture]), section.pictures, picture)
+            for section, scores in zip(self.sections, self.scores, strict=True)
+            for picture in section.pictures.of_item(item)
+            if scores[picture] >= 0
+        ]
+        held.sort(key=lambda one: -one[0])
+        return [pictures.features(picture) for _, pictures, picture in held[:most]]

@@ -1,0 +1,115 @@
+"""A vocabulary tree: descriptors become words by k-means on k-means (Nister and Stewenius 2006)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.errors import InvalidInput
+
+from whatsit.vision.local_features import unit_descriptors
+
+BRANCHES = 10
+MOST_LEVELS = 5
+# A leaf that was made of fewer descriptors than this is chance.
+DESCRIPTORS_PER_WORD = 8
+# What one level of k-means looks at; more does not move the centres.
+SAMPLE_PER_BRANCH = 256
+_ROUNDS = 12
+
+Stored = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+Words = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """The tree, level after level; a word is a leaf.
+
+    Args:
+        centres: f32 [10 + 100 + ... + 10^levels, 128]; the children of node i of a level are 10i .. 10i+9 of the next.
+    """
+
+    centres: Floats
+
+    def __post_init__(self) -> None:
+        if len(self.centres) not in (_nodes(level) for level in range(1, MOST_LEVELS + 1)):
+            raise InvalidInput(f"A vocabulary tree has 10, 110, 1110... nodes, not {len(self.centres)}.")
+
+    @property
+    def levels(self) -> int:
+        """Depth of the tree."""
+        return len(str(len(self.centres))) - 1
+
+    @property
+    def size(self) -> int:
+        """How many words there are."""
+        return int(BRANCHES**self.levels)
+
+    @classmethod
+    def train(cls, descriptors: Stored, seed: int = 0) -> Vocabulary:
+        """Grow a tree as deep as its descriptors allow.
+
+        Args:
+            descriptors: uint8 [n,128], as stored.
+            seed: of k-means.
+        """
+        levels = 1
+        while levels < MOST_LEVELS and BRANCHES ** (levels + 1) * DESCRIPTORS_PER_WORD <= len(descriptors):
+            levels += 1
+        rng = np.random.default_rng(seed)
+        most = SAMPLE_PER_BRANCH * BRANCHES**levels
+        if len(descriptors) > most:
+            descriptors = descriptors[np.sort(rng.choice(len(descriptors), most, replace=False))]
+        values = unit_descriptors(descriptors)
+        members = [np.arange(len(values))]
+        centres = []
+        for _ in range(levels):
+            grown = [_split(values[rows], seed) for rows in members]
+            centres.append(np.concatenate([nodes for nodes, _ in grown]))
+            members = [
+                rows[nearest == k] for rows, (_, nearest) in zip(members, grown, strict=True) for k in range(BRANCHES)
+            ]
+        return cls(np.concatenate(centres).astype(np.float32))
+
+    def words(self, descriptors: Stored) -> Words:
+        """The word of each descriptor, uint8 [n,128] as stored: int64 [n]."""
+        values = unit_descriptors(descriptors)
+        node = np.zeros(len(values), dtype=np.int64)
+        for level in range(self.levels):
+            first, last = _nodes(level), _nodes(level + 1)
+            children = self.centres[first:last].reshape(-1, BRANCHES, self.centres.shape[1])
+            lengths = (children**2).sum(axis=2)
+            chosen = np.empty(len(values), dtype=np.int64)
+            for parent in np.unique(node):  # one product of matrices per parent that is in use
+                rows = np.flatnonzero(node == parent)
+                chosen[rows] = (lengths[parent] - 2.0 * values[rows] @ children[parent].T).argmin(axis=1)
+            node = node * BRANCHES + chosen
+        return node
+
+
+def _nodes(levels: int) -> int:
+    """Nodes of so many levels together."""
+    return int(sum(BRANCHES**level for level in range(1, levels + 1)))
+
+
+def _split(values: Floats, seed: int) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Ten centres f32 [10,D] and the nearest of each row; where rows are few, some centres stand twice."""
+    dimension = values.shape[1]
+    if len(values) <= BRANCHES:
+        centres = np.zeros((BRANCHES, dimension), dtype=np.float32)
+        if len(values):
+            centres = values[np.arange(BRANCHES) % len(values)]
+    else:
+        kmeans = faiss.Kmeans(
+            dimension, BRANCHES, niter=_ROUNDS, seed=seed, min_points_per_centroid=1,
+            max_points_per_centroid=SAMPLE_PER_BRANCH * BRANCHES,
+        )  # fmt: skip
+        kmeans.train(np.ascontiguousarray(values))
+        centres = np.asarray(kmeans.centroids, dtype=np.float32).reshape(BRANCHES, dimension)
+    if not len(values):
+        return centres, np.empty(0, dtype=np.int64)
+    _, nearest = faiss.knn(np.ascontiguousarray(values), np.ascontiguousarray(centres), 1)
+    return centres, nearest[:, 0].astype(np.int64)

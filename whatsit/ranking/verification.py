@@ -1,0 +1,73 @@
+"""Do two pictures show the same print? Descriptors that match, and one movement of the plane that explains them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from whatsit.vision.local_features import LocalFeatures
+
+# Lowe's: the nearest descriptor must be this much nearer than the second nearest.
+RATIO = 0.8
+# In 1/1000 of the longer side; a bent carton or a bottle is no plane.
+TOLERANCE = 25.0
+ROUNDS = 300
+# What a photo of a thing in a hand can be to its catalogue picture; other movements fit chance matches.
+SMALLEST, LARGEST, SLANT = 0.1, 10.0, 4.0
+
+
+def inliers(query: LocalFeatures, picture: LocalFeatures) -> int:
+    """How many matches between two pictures one affine movement explains, 0 where there is none (see `SLANT`).
+
+    Descriptors match by Lowe's ratio test (2004), each of the picture's at most once; the movement is found by RANSAC
+    (Fischler and Bolles 1981). An affine movement needs three matches where a homography needs four, and over the
+    size of a product in a photo the two differ by less than the tolerance.
+    """
+    if len(query) < 4 or len(picture) < 4:
+        return 0
+    pairs = ratio_matches(query.descriptors, picture.descriptors)
+    if len(pairs) < 4:
+        return 0
+    cv2.setRNGSeed(0)  # the same picture has the same answer
+    movement, kept = cv2.estimateAffine2D(
+        query.points[pairs[:, 0]],
+        picture.points[pairs[:, 1]],
+        method=cv2.RANSAC,
+        ransacReprojThreshold=TOLERANCE,
+        maxIters=ROUNDS,
+        confidence=0.99,
+    )
+    return int(kept.sum()) if movement is not None and _plausible(movement[:, :2]) else 0
+
+
+def ratio_matches(query: npt.NDArray[np.float32], picture: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    """Pairs that pass the ratio test.
+
+    Args:
+        query: f32 [n,128], unit length.
+        picture: f32 [m,128], unit length, m of 2 or more.
+
+    Returns:
+        int64 [p,2], rows of both; each row of the picture at most once, with its nearest.
+    """
+    likeness = query @ picture.T
+    rows = np.arange(len(query))
+    nearest = likeness.argmax(axis=1)
+    best = likeness[rows, nearest]
+    likeness[rows, nearest] = -2.0
+    second = likeness.max(axis=1)
+    # Squared distances of unit vectors are 2 - 2 times their likeness.
+    passed = np.flatnonzero(1.0 - best < RATIO**2 * (1.0 - second))
+    passed = passed[np.argsort(-best[passed], kind="stable")]
+    _, firsts = np.unique(nearest[passed], return_index=True)
+    chosen = passed[np.sort(firsts)]
+    return np.asarray(np.stack([chosen, nearest[chosen]], axis=1), dtype=np.int64)
+
+
+def _plausible(linear: npt.NDArray[np.float64]) -> bool:
+    """Not mirrored, not crushed, and neither blown up nor shrunk beyond what a photo does."""
+    if np.linalg.det(linear) <= 0:
+        return False
+    large, small = np.linalg.svd(linear, compute_uv=False)
+    return bool(small >= SMALLEST and large <= LARGEST and large <= SLANT * small)

@@ -1,0 +1,48 @@
+"""Labels that differ in print alone: one layout, one colour scheme a line, other words."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from whatsit.rendering.canvas import Canvas, Colour, Pixels
+
+# As a wine or spice shelf has them: every label of a line looks the same from a step away.
+LINES = 10
+_CONSONANTS, _VOWELS = "bcdfglmnprstvz", "aeiou"
+
+
+def _word(rng: np.random.Generator, syllables: int) -> str:
+    pairs = (rng.choice(list(_CONSONANTS)) + rng.choice(list(_VOWELS)) for _ in range(syllables))
+    return "".join(pairs).capitalize()
+
+
+def _colour(rng: np.random.Generator, low: int, high: int) -> Colour:
+    red, green, blue = rng.integers(low, high, 3).tolist()
+    return red, green, blue
+
+
+def draw_label(number: int, seed: int, size: int = 320) -> Pixels:
+    """A paper label with a name, four lines of small print and a year, RGB uint8 [size, 3/4 size, 3].
+
+    Labels number, number + `LINES`, number + 2 `LINES` ... of a seed are of one line: same colours, same frame.
+
+    Args:
+        number: which label.
+        seed: which shop.
+        size: height in pixels.
+    """
+    line = np.random.default_rng([seed, 5, number % LINES])
+    own = np.random.default_rng([seed, 6, number])
+    width, height = round(size * 0.75), size
+    paper, ink = _colour(line, 225, 256), _colour(line, 0, 110)
+    label = Canvas(width, height, ink)
+    edge = size * 0.03
+    label.rectangle(edge, edge, width - edge, height - edge, paper)
+    middle, room = width / 2, width * 0.8
+    label.text(_word(own, 3), middle, height * 0.2, height * 0.1, ink, max_width=room)
+    label.text(_word(own, 2), middle, height * 0.34, height * 0.07, ink, max_width=room)
+    for row in range(4):
+        text = " ".join(_word(own, int(own.integers(1, 4))).lower() for _ in range(3))
+        label.text(text, middle, height * (0.5 + 0.08 * row), height * 0.035, ink, max_width=room)
+    label.text(str(own.integers(1950, 2026)), middle, height * 0.88, height * 0.08, ink, max_width=room)
+    return label.pixels

@@ -1,0 +1,138 @@
+"""What is printed on a thing, point by point: RootSIFT features, small enough to be kept for every picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.errors import InvalidInput
+
+# On 100 grocery train photos of packages against 81 shop images, geometry alone found 70 % at 256 px, 67 % at 320 and
+# 60 % at 400, at a rising price: small letters are read no better from a phone photo that is scaled up.
+SIDE = 256
+LIMIT = 300
+# SIFT's default of 0.04 leaves pale print without a feature.
+CONTRAST = 0.02
+# With fewer than this there is no texture to speak of: a pear, a plain mug.
+FEWEST = 8
+ROW = 132
+# The unit of coordinates: a picture's longer side. Distances between points are then free of its resolution.
+EXTENT = 65_535
+_UNIT = 512.0  # a RootSIFT value of 1; values above a half, which hardly occur, are cut
+
+Rows = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class LocalFeatures:
+    """The features of one picture, or of one region of it.
+
+    Args:
+        rows: uint8 [n,132]: x and y as little-endian uint16 in 1/65535 of the picture's longer side, then the
+            descriptor of 128 numbers.
+
+    Raises:
+        InvalidInput: the rows have another length.
+    """
+
+    rows: Rows
+
+    def __post_init__(self) -> None:
+        if self.rows.ndim != 2 or self.rows.shape[1] != ROW or self.rows.dtype != np.uint8:
+            raise InvalidInput(f"Local features are rows of {ROW} bytes, not {self.rows.dtype} {self.rows.shape}.")
+
+    @classmethod
+    def none(cls) -> LocalFeatures:
+        """Of a picture without texture."""
+        return cls(np.empty((0, ROW), dtype=np.uint8))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> LocalFeatures:
+        """What `to_bytes` wrote.
+
+        Raises:
+            InvalidInput: the bytes are no whole number of rows.
+        """
+        if len(data) % ROW:
+            raise InvalidInput(f"{len(data)} bytes are no local features, which take {ROW} each.")
+        return cls(np.frombuffer(data, dtype=np.uint8).reshape(-1, ROW))
+
+    def to_bytes(self) -> bytes:
+        """The rows one after the other."""
+        return self.rows.tobytes()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def points(self) -> Floats:
+        """x and y, f32 [n,2], in 1/1000 of the picture's longer side."""
+        places = np.ascontiguousarray(self.rows[:, :4]).view("<u2")
+        return (places * (1000.0 / EXTENT)).astype(np.float32)
+
+    @cached_property
+    def descriptors(self) -> Floats:
+        """f32 [n,128], unit length (up to rounding); two are compared by their dot product."""
+        return unit_descriptors(self.rows[:, 4:])
+
+
+def unit_descriptors(stored: Rows) -> Floats:
+    """Descriptors as stored, uint8 [n,128], brought to unit length: f32 [n,128]."""
+    values = stored.astype(np.float32)
+    lengths = np.linalg.norm(values, axis=1, keepdims=True)
+    return np.asarray(values / np.maximum(lengths, 1.0), dtype=np.float32)
+
+
+def extract(pixels: npt.NDArray[np.uint8], side: int = SIDE, limit: int = LIMIT) -> LocalFeatures:
+    """The strongest SIFT features of a picture, as RootSIFT (Arandjelovic and Zisserman 2012).
+
+    The picture is scaled to `side` first, up as well as down: small pictures of a catalogue and large photos then
+    have features of like size. SIFT itself looks at twice that.
+
+    Args:
+        pixels: uint8 [H,W,3] RGB.
+        side: longer side that is looked at, pixels.
+        limit: at most so many features.
+
+    Returns:
+        Features, strongest first; none where there are fewer than `FEWEST`.
+    """
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    shrinks = scale < 1
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    grey = cv2.cvtColor(np.ascontiguousarray(small), cv2.COLOR_RGB2GRAY)
+    sift = cv2.SIFT.create(nfeatures=limit, contrastThreshold=CONTRAST)
+    keypoints, found = sift.detectAndCompute(grey, np.full_like(grey, 255))
+    if found is None or len(keypoints) < FEWEST:
+        return LocalFeatures.none()
+    strongest = np.argsort([-keypoint.response for keypoint in keypoints], kind="stable")[:limit]
+    points = np.array([keypoint.pt for keypoint in keypoints], dtype=np.float64)[strongest]
+    sums = np.maximum(found.sum(axis=1, keepdims=True), 1e-9)
+    descriptors = np.clip(np.rint(_UNIT * np.sqrt(found / sums)), 0, 255).astype(np.uint8)[strongest]
+    places = np.clip(np.rint(points / max(size) * EXTENT), 0, EXTENT).astype("<u2")
+    return LocalFeatures(np.concatenate([places.view(np.uint8).reshape(-1, 4), descriptors], axis=1))
+
+
+def extract_regions(
+    pixels: npt.NDArray[np.uint8], boxes: Sequence[npt.NDArray[np.float32]] | npt.NDArray[np.float32]
+) -> list[LocalFeatures]:
+    """The features of some parts of a picture, each looked at as a picture of its own.
+
+    Args:
+        pixels: uint8 [H,W,3] RGB.
+        boxes: x1, y1, x2, y2 in these pixels.
+    """
+    height, width = pixels.shape[:2]
+    found = []
+    for box in boxes:
+        left, top = min(max(int(box[0]), 0), width - 1), min(max(int(box[1]), 0), height - 1)
+        right, bottom = min(max(round(float(box[2])), left + 1), width), min(max(round(float(box[3])), top + 1), height)
+        found.append(extract(pixels[top:bottom, left:right]))
+    return found
