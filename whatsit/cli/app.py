@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from whatsit.cli import build, calibrate, catalogue, demo, evaluate, evaluate_ranking, identify, serve, train
+from whatsit.cli import (
+    build,
+    calibrate,
+    catalogue,
+    demo,
+    evaluate,
+    evaluate_ranking,
+    identify,
+    label,
+    label_review,
+    serve,
+    train,
+)
 
 app = typer.Typer(
     name="whatsit",
@@ -16,6 +28,8 @@ app = typer.Typer(
 for _verb in (demo, serve, identify, calibrate, build):
     _verb.register(app)
 app.add_typer(catalogue.app, name="catalogue")
+label_review.register(label.app)
+app.add_typer(label.app, name="label")
 app.add_typer(train.app, name="train")
 evaluate_ranking.register(evaluate.app)
 app.add_typer(evaluate.app, name="evaluate")

@@ -59,7 +59,8 @@ def draw_curves(
             axes.axvline(best["epoch"], color="#444444", linestyle=":", linewidth=1)
         _dress(axes, title)
     part_file = file.with_suffix(".part")
-    FigureCanvasAgg(figure).print_png(part_file)
+    FigureCanvasAgg(figure)
+    figure.savefig(part_file, format="png")
     part_file.replace(file)
 
 

@@ -84,7 +84,9 @@ _CURVES_EVERY = 30.0
 """Seconds between two drawings of the curves: half a second each would slow short epochs down."""
 
 # What may differ when a run goes on: nothing that the steps already made depend on.
-_FREE_ON_RESUME = frozenset({"epochs", "patience", "checkpoint_minutes", "device", "precision", "validate_every"})
+_FREE_ON_RESUME = frozenset(
+    {"epochs", "patience", "checkpoint_minutes", "device", "precision", "validate_every", "start"}
+)
 
 
 def fit(

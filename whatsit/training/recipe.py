@@ -9,6 +9,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from whatsit_client.errors import InvalidInput
 
+from whatsit.training.own_data import OwnData
+
 
 class TrainingRecipe(BaseModel):
     """The `training:` section of `build/<engine>.yaml`; each network's own recipe adds its fields by subclassing.
@@ -19,6 +21,12 @@ class TrainingRecipe(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     seed: int = 0
+    start: str = Field(
+        "imagenet", description='"imagenet" (--weights), "random", or a checkpoint of the same network to go on from.'
+    )
+    own: OwnData | None = Field(
+        None, description="Your own pictures; the recipe's standing sources where there are none."
+    )
     epochs: int = Field(10, ge=1, description="Passes over the data; a time budget may end training earlier.")
     warmup_steps: int = Field(50, ge=0, description="Steps of linear warm-up before the cosine.")
     final_rate: float = Field(0.01, ge=0, le=1, description="Learning rate at the end, as a share of the peak.")

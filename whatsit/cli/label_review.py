@@ -1,0 +1,172 @@
+"""`whatsit label rounds|review|decide|compare`: labels that a person has a say in, and how good they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from whatsit.cli.label import AsJson, Labels, Photos, Weights, counting, open_console, say
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `whatsit label`."""
+    app.command(epilog="Example: whatsit label rounds photos --labels part.json --out rounds --minutes 10")(rounds)
+    app.command(epilog="Example: whatsit label review labels.json photos --out review")(review)
+    app.command(epilog="Example: whatsit label decide labels.json review/review.csv --out decided.json")(decide)
+    app.command(epilog="Example: whatsit label compare weak.json trusted.json --single")(compare)
+
+
+def rounds(
+    photos: Photos,
+    labels: Annotated[Path, typer.Option(help="COCO JSON of the part that is labelled, names relative to PHOTOS.")],
+    out: Annotated[Path, typer.Option(help="Folder of the rounds.")] = Path("rounds"),
+    number: Annotated[int, typer.Option("--rounds", min=1, help="Number of rounds.")] = 3,
+    minutes: Annotated[float | None, typer.Option(min=0, help="Training time of each round.")] = None,
+    precision: Annotated[
+        float, typer.Option(min=0.1, max=1, help="Share of the kept boxes that should be right.")
+    ] = 0.9,
+    review: Annotated[
+        bool, typer.Option(help="Stop after each round until somebody has decided on doubtful boxes.")
+    ] = True,
+    recipe: Annotated[Path, typer.Option(help="The detector's recipe.")] = Path("build/detector.yaml"),
+    start: Annotated[
+        str | None, typer.Option(help="imagenet (--weights), random, or a checkpoint; default: as the recipe says.")
+    ] = None,
+    weights: Weights = Path("../shared/weights"),
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of torch.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train on the labelled part, label the rest, keep what is sure, ask about what is doubtful; again.
+
+    From which score on boxes are kept is measured on a fifth of the labelled pictures, which never trains. Doubtful
+    boxes come as a page (review.html) and a table (review.csv) to decide on; then the same command goes on. It does so
+    after Ctrl-C too.
+    """
+    import json
+
+    from whatsit.training.detector_recipe import DetectorRecipe
+    from whatsit.training.labels.coco import read_labels
+    from whatsit.training.labels.finder import trained_finder
+    from whatsit.training.labels.looking import picture_files
+    from whatsit.training.labels.round_training import detector_trainer
+    from whatsit.training.labels.rounds import Plan, run_rounds
+    from whatsit.training.progress import counted
+    from whatsit.training.recipe import read_recipe
+
+    console = open_console()
+    wanted = read_recipe(recipe, DetectorRecipe)
+    if start is not None:
+        wanted = wanted.model_copy(update={"start": start})
+    if wanted.start == "random":
+        wanted = wanted.model_copy(update={"frozen_blocks": -1})
+    report = run_rounds(
+        Plan(photos, read_labels(labels), out, number, precision, review),
+        picture_files(photos),
+        detector_trainer(wanted, photos, weights, minutes=minutes, threads=threads, console=console),
+        trained_finder,
+        console,
+        lambda things, what: counted(things, what, console),
+    )
+    if as_json:
+        waiting = str(report.waiting) if report.waiting else None
+        result = {"rounds": report.rows, "waiting": waiting, "labels": str(out / "labels.json")}
+        typer.echo(json.dumps(result, indent=1))
+    else:
+        for row in report.rows:
+            sorted_out = f"kept {row['kept']}, doubtful {row['doubtful']}, dropped {row['dropped']} boxes"
+            found = f"finds {row['held_out_recall']:.0%} of {row['held_out_boxes']} held-out boxes"
+            typer.echo(f"round {row['round']}: {sorted_out}; from score {row['sure_from']:.2f} on it {found}")
+    if report.interrupted:
+        raise typer.Exit(130)
+    if report.waiting:
+        typer.echo(
+            f"Decide on the doubtful boxes: open {report.waiting.with_suffix('.html')}, put the file that it saves in "
+            f"place of {report.waiting} (or edit that), and run this again; --no-review goes on without.",
+            err=True,
+        )
+    else:
+        typer.echo(f"Labels: {out / 'labels.json'}.", err=True)
+
+
+def review(
+    labels: Labels,
+    photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="Folder that its file names are relative to.")],
+    out: Annotated[Path, typer.Option(help="Folder for review.html and review.csv.")] = Path("review"),
+    as_json: AsJson = False,
+) -> None:
+    """Lay the doubtful boxes of a label file out for a person: a page of thumbnails and a table."""
+    import json
+
+    from whatsit.training.labels.coco import read_labels
+    from whatsit.training.labels.contact_sheet import write_sheet
+    from whatsit.training.labels.review import write_table
+
+    read = read_labels(labels)
+    asked = write_table(read, out / "review.csv")
+    title = f"{labels.name}: {asked} doubtful boxes"
+    write_sheet(read, photos, out / "review.html", title, "review.csv", counting("Cutting thumbnails", open_console()))
+    result = {"doubtful": asked, "page": str(out / "review.html"), "table": str(out / "review.csv")}
+    typer.echo(json.dumps(result) if as_json else f"{asked} doubtful boxes: {result['page']}, {result['table']}")
+
+
+def decide(
+    labels: Labels,
+    reviewed: Annotated[Path, typer.Argument(help="The edited review.csv, or a COCO JSON export of a labelling tool.")],
+    out: Annotated[Path, typer.Option(help="The COCO JSON file to write.")] = Path("decided.json"),
+    as_json: AsJson = False,
+) -> None:
+    """Apply what a person decided: kept boxes become sure, dropped ones go, open ones stay doubtful.
+
+    Every decision is added to a log beside --out (NAME.decisions.jsonl).
+    """
+    import json
+
+    from whatsit.training.labels.coco import read_labels
+    from whatsit.training.labels.review import decide as apply
+    from whatsit.training.labels.review import read_review
+
+    read = read_labels(labels)
+    decisions = read_review(reviewed, read)
+    decided = apply(read, decisions)
+    decided.write(out)
+    with out.with_suffix(".decisions.jsonl").open("a", encoding="utf-8") as log:
+        log.writelines(json.dumps(decision.row()) + "\n" for decision in decisions)
+    verdicts = [decision.verdict or "open" for decision in decisions]
+    say(decided, out, None, as_json, {name: verdicts.count(name) for name in ("keep", "drop", "open")})
+
+
+def compare(
+    labels: Labels,
+    trusted: Annotated[Path, typer.Argument(metavar="TRUSTED", help="COCO JSON with boxes to judge by.")],
+    single: Annotated[
+        bool,
+        typer.Option("--single", help="Count only pictures on which TRUSTED has one sure box (score 0.5, 5 % of it)."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how far labels agree with boxes that you trust, at IoU 0.5; beside it, the centred box."""
+    import json
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from whatsit.training.labels.agreement import agreement
+    from whatsit.training.labels.coco import read_labels
+
+    result = agreement(read_labels(labels), read_labels(trusted), single)
+    if as_json:
+        typer.echo(json.dumps(asdict(result), indent=1))
+        return
+    title = f"{labels} against {trusted}: {result.pictures} pictures, {result.truth} boxes"
+    table = Table(title=title, show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_row("trusted boxes found (IoU 0.5)", f"{result.found:.1%}")
+    table.add_row("mean IoU of the best box", f"{result.mean_iou:.3f}")
+    table.add_row(f"right of {result.boxes} boxes", f"{result.right:.1%}")
+    table.add_row("of those with the same name", f"{result.named:.1%}")
+    table.add_row("found by the centred box of 80 %", f"{result.centred:.1%}")
+    Console().print(table)

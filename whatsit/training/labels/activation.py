@@ -1,0 +1,137 @@
+"""Weak boxes from what a picture shows as a whole: class activation maps (Zhou et al., 2016) of the classifier.
+
+The map of a tag says how much each place adds to the logits of the tag's ImageNet classes (to the best class of all
+where no tag is given, or it has none): probabilities near certainty hardly change with the features, and what small
+heads add is no map. Its box is not that of the places above a threshold, as in the paper, but the one that leaves a
+fiftieth of the map's mass beyond each side: on product photos it reaches IoU 0.5 more often than any threshold did, and
+slightly more often than the centred box that holds 80 % of each side (`whatsit label compare` prints both).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from whatsit_client.taxonomy import TAGS
+
+from whatsit.engines.networks import load_network
+from whatsit.evaluation.imagenet_tags import intent_matrix, tag_matrix
+from whatsit.models.backbone import pooled
+from whatsit.models.classifier import Classifier
+from whatsit.training.labels.coco import Box
+
+SIZE, TAIL = 320, 0.02
+_FINE = 96
+
+
+def imagenet_classifier(weights: Path) -> Classifier:
+    """The ImageNet network whose classes are summed into tags, as an untrained classifier is."""
+    return Classifier(weights, torch.from_numpy(tag_matrix()), torch.from_numpy(intent_matrix())).eval()
+
+
+def trained_classifier(checkpoint: Path) -> Classifier:
+    """A classifier from a checkpoint of `whatsit train classifier`, or from the one that the project ships.
+
+    Raises:
+        InvalidInput: there is none.
+        Damaged: it is no checkpoint of a classifier.
+    """
+    network = load_network("classifier", checkpoint).module.get_submodule("network")
+    assert isinstance(network, Classifier)
+    return network.eval()
+
+
+class ActivationFinder:
+    """Finds the one thing that a picture is of.
+
+    Args:
+        network: a classifier in evaluation mode.
+        size: side in pixels at which it looks; finer maps than at 224, still at the scale that it knows.
+        tail: share of the map's mass that lies beyond each side of the box.
+        origin: what the boxes say of where they come from.
+    """
+
+    def __init__(self, network: Classifier, size: int = SIZE, tail: float = TAIL, origin: str = "activation") -> None:
+        self._network, self._size, self._tail, self._origin = network, size, tail, origin
+
+    def find(self, pixels: npt.NDArray[np.uint8], tag: str | None = None) -> Box:
+        """Box the thing that a tag stands for.
+
+        Args:
+            pixels: RGB uint8 [H, W, 3].
+            tag: one of `TAGS`, where it is known; None takes the classifier's own best.
+
+        Returns:
+            A box named after the tag, scored with the classifier's probability of it.
+        """
+        heat, found, score = self.heat(pixels, tag)
+        height, width = pixels.shape[:2]
+        return Box.of_corners(mass_box(heat, width, height, self._tail), found, score=score, origin=self._origin)
+
+    def heat(self, pixels: npt.NDArray[np.uint8], tag: str | None = None) -> tuple[npt.NDArray[np.float32], str, float]:
+        """The map f32 [h, w], 0 or more, of the picture and its mirror image; its tag, and the probability of that."""
+        images = torch.from_numpy(np.stack([self._square(pixels), self._square(pixels)[:, :, ::-1]]))
+        with torch.no_grad():
+            maps = self._network.backbone(images).float()
+        features = pooled(maps).mean(dim=0, keepdim=True).requires_grad_()
+        classes, tags = self._network.imagenet(features), _tag_probabilities(self._network, features)
+        number = int(tags.argmax()) if tag is None else TAGS.index(tag)
+        members = self._network.class_tags[:, number] > 0
+        shown = classes[0, members].logsumexp(dim=0) if tag is not None and members.any() else classes.max()
+        (weight,) = torch.autograd.grad(shown, features)
+        both = torch.einsum("k,nkhw->nhw", weight[0], maps)
+        heat = ((both[0] + both[1].flip(1)) / 2).clamp(min=0)
+        return heat.numpy(), TAGS[number], round(float(tags[0, number]), 4)
+
+    def _square(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        shrinks = min(pixels.shape[:2]) > self._size
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        square = cv2.resize(pixels, (self._size, self._size), interpolation=method).transpose(2, 0, 1)
+        return np.ascontiguousarray((square.astype(np.float32) - 127.5) / 127.5)
+
+
+def activation_finder(classifier: Path | None, weights: Path, threads: int = 1) -> ActivationFinder:
+    """Open a classifier's checkpoint, or the ImageNet network where there is none; `threads` are torch's.
+
+    Raises:
+        InvalidInput: the file is missing.
+        Damaged: it is of another network.
+    """
+    torch.set_num_threads(threads)
+    return ActivationFinder(trained_classifier(classifier) if classifier else imagenet_classifier(weights))
+
+
+def mass_box(heat: npt.NDArray[np.float32], width: int, height: int, tail: float) -> tuple[float, float, float, float]:
+    """The box of a map's mass.
+
+    Args:
+        heat: f32 [h, w], 0 or more; a map of zeros counts as even.
+        width: of the picture that the map covers, pixels; `height` too.
+        tail: share of the mass beyond each side, 0..0.5.
+
+    Returns:
+        x1, y1, x2, y2 in pixels.
+    """
+    fine = np.maximum(cv2.resize(heat, (_FINE, _FINE), interpolation=cv2.INTER_CUBIC), 0)
+    if not fine.any():
+        fine = np.ones_like(fine)
+    sides = []
+    for axis, length in ((0, width), (1, height)):
+        mass = np.cumsum(fine.sum(axis=axis, dtype=np.float64)) / fine.sum(dtype=np.float64)
+        low, high = np.searchsorted(mass, [tail, 1 - tail])
+        sides.append((low / _FINE * length, (min(high, _FINE - 1) + 1) / _FINE * length))
+    (x1, x2), (y1, y2) = sides
+    return float(x1), float(y1), float(x2), float(y2)
+
+
+@torch.no_grad()
+def _tag_probabilities(network: Classifier, features: Tensor) -> Tensor:
+    """f32 [1, 42] of pooled features f32 [1, 1280]."""
+    classes = network.imagenet(features).softmax(dim=1)
+    known = (classes @ network.class_tags).clamp(min=1e-3).log()
+    scores: Tensor = network.heads["tag"](features) + known
+    return scores.softmax(dim=1)

@@ -1,0 +1,105 @@
+"""Composites: cut-out products pasted on scenes, whose boxes are exact because we put them there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from whatsit.evaluation.labelled import LabelledPicture
+from whatsit.training.canvas import Sample, single
+from whatsit.training.cutouts import Cutout, paste
+from whatsit.training.labels.coco import OBJECT, Box, LabelFile, Picture
+from whatsit.training.labels.cut_out import NamedPicture
+from whatsit.training.labels.journal import Journal
+from whatsit.vision.boxes import FloatArray
+
+
+def compose(
+    products: Sequence[NamedPicture],
+    scenes: Sequence[Path],
+    out: Path,
+    count: int,
+    *,
+    size: int = 640,
+    seed: int = 0,
+    most: int = 5,
+    scene_labels: Mapping[Path, Picture] | None = None,
+    shown: Callable[[Sequence[int]], Iterable[int]] = iter,
+) -> LabelFile:
+    """Write pictures of 1 to `most` products on scenes.
+
+    Args:
+        products: cut-outs (PNG with alpha) with their names.
+        scenes: photos to paste on; things in them that carry no label are background to a trainer.
+        out: the folder; picture k is `k.jpg`. An interrupted call is resumed by calling again.
+        count: number of pictures.
+        size: side of the square pictures in pixels.
+        seed: the same seed gives the same pictures.
+        most: products on a picture.
+        scene_labels: boxes that scenes have already.
+        shown: goes through the numbers and may show how far it is.
+
+    Returns:
+        The labels, in the order of the pictures.
+
+    Raises:
+        InvalidInput: `out` holds an unfinished composition with other settings.
+        Damaged: a scene or a cut-out cannot be read.
+    """
+    known = scene_labels or {}
+    used = (box.name for picture in known.values() for box in picture.boxes)
+    names = list(dict.fromkeys([OBJECT, *(product.name for product in products), *used]))
+    cutouts = [Cutout(product.path, names.index(product.name)) for product in products]
+    settings = {
+        "count": count,
+        "size": size,
+        "seed": seed,
+        "most": most,
+        "products": len(products),
+        "scenes": len(scenes),
+    }
+    done = Journal(out / "composed.jsonl", settings)
+    rows = {int(entry["number"]): entry for entry in done.entries}
+    for number in shown([n for n in range(count) if n not in rows]):
+        rng = np.random.default_rng([seed, 41, number])
+        path = scenes[int(rng.integers(len(scenes)))]
+        scene = _scene(path, known.get(path), names)
+        sample = paste(single(scene, size, rng), cutouts, rng, most)
+        out.mkdir(parents=True, exist_ok=True)
+        pixels = cv2.cvtColor(np.ascontiguousarray(sample.pixels), cv2.COLOR_RGB2BGR)
+        cv2.imwrite(str(out / f"{number:05d}.jpg"), pixels, [cv2.IMWRITE_JPEG_QUALITY, 92])
+        rows[number] = {"number": number, "scene": path.name, **_plain(sample)}
+        done.add(rows[number])
+    pictures = [
+        Picture(f"{n:05d}.jpg", size, size, _boxes(rows[n], names), more={"scene": rows[n]["scene"]})
+        for n in range(count)
+    ]
+    return LabelFile(tuple(pictures))
+
+
+def _scene(path: Path, labels: Picture | None, names: Sequence[str]) -> LabelledPicture:
+    if labels is None:
+        return LabelledPicture(path, np.zeros((0, 4), dtype=np.float32), np.zeros(0, dtype=np.int64))
+    sure = [box for box in labels.boxes if not box.doubtful]
+    numbers = np.array([names.index(box.name) for box in sure], dtype=np.int64)
+    return LabelledPicture(path, labels.corners(), numbers, labels.corners(doubtful=True))
+
+
+def _plain(sample: Sample) -> dict[str, object]:
+    boxes, doubtful = np.round(sample.boxes, 2).tolist(), np.round(sample.doubtful, 2).tolist()
+    return {"boxes": boxes, "labels": sample.labels.tolist(), "doubtful": doubtful}
+
+
+def _boxes(row: Mapping[str, list[FloatArray]], names: Sequence[str]) -> tuple[Box, ...]:
+    sure = [
+        Box.of_corners(corners, names[int(label)], origin="composite")
+        for corners, label in zip(row["boxes"], row["labels"], strict=True)
+    ]
+    return (
+        *sure,
+        *(replace(Box.of_corners(corners, origin="composite"), doubtful=True) for corners in row["doubtful"]),
+    )

@@ -1,0 +1,87 @@
+"""Goes through a folder of photos and writes down the boxes that somebody finds, one photo after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.errors import Damaged, InvalidInput
+
+from whatsit.evaluation.labelled import read_rgb
+from whatsit.training.labels.coco import Box, LabelFile, Picture
+from whatsit.training.labels.journal import Journal
+
+Pixels = npt.NDArray[np.uint8]
+Look = Callable[[str, Pixels], Sequence[Box]]
+"""The picture's path below the folder, RGB uint8 [H, W, 3] -> boxes."""
+_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+
+
+def picture_files(folder: Path) -> list[str]:
+    """Paths of all pictures below a folder, sorted, with `/`.
+
+    Raises:
+        InvalidInput: there are none.
+    """
+    files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES)
+    if not files:
+        raise InvalidInput(f"There are no pictures in {folder}: pass a folder of JPEG, PNG or WebP files.")
+    return files
+
+
+def look_through(
+    folder: Path,
+    files: Sequence[str],
+    look: Look,
+    journal: Path,
+    settings: Mapping[str, Any],
+    shown: Callable[[Sequence[str]], Iterable[str]] = iter,
+    on_unreadable: Callable[[str], None] = lambda file: None,
+) -> LabelFile:
+    """Label pictures; what the journal holds from an interrupted run is not looked at again.
+
+    Args:
+        folder: that `files` are below.
+        files: the pictures.
+        look: finds boxes.
+        journal: file of what is done; it stays, the caller deletes it once the result is written.
+        settings: everything that `look` depends on.
+        shown: goes through files and may show how far it is.
+        on_unreadable: told of a file that is no picture; it is left out of the result.
+
+    Raises:
+        InvalidInput: the journal is of other settings.
+    """
+    done = Journal(journal, settings)
+    rows = {entry["file"]: entry for entry in done.entries}
+    for file in shown([file for file in files if file not in rows]):
+        try:
+            pixels = read_rgb(folder / file)
+        except Damaged:
+            rows[file] = {"file": file, "unreadable": True}
+        else:
+            height, width = pixels.shape[:2]
+            boxes = [_plain(box) for box in look(file, pixels)]
+            rows[file] = {"file": file, "width": width, "height": height, "boxes": boxes}
+        done.add(rows[file])
+    for file in files:
+        if rows[file].get("unreadable"):
+            on_unreadable(file)
+    found = (rows[file] for file in files if not rows[file].get("unreadable"))
+    return LabelFile(
+        tuple(
+            Picture(row["file"], row["width"], row["height"], tuple(Box(**box) for box in row["boxes"]))
+            for row in found
+        )
+    )
+
+
+def _plain(box: Box) -> dict[str, Any]:
+    """The box's fields but for those that are as they are where nothing is said."""
+    plain = Box(0, 0, 0, 0)
+    sides = {"x", "y", "width", "height"}
+    return {key: value for key, value in asdict(box).items() if key in sides or value != getattr(plain, key)}

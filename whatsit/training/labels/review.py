@@ -1,0 +1,187 @@
+"""Doubtful boxes for a person to go through: a table to edit, a page of thumbnails beside it, and the way back.
+
+    write_review(labels, photos, Path("review"))    # review.csv, review.html
+    ...                                             # somebody writes keep or drop, or clicks and saves
+    decide(labels, read_review(Path("review/review.csv")))
+
+The table can be edited in any spreadsheet: `decision` takes keep or drop (also y or n), name and box may be corrected,
+and a row without a number adds a box. What is left open stays doubtful.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from whatsit_client.errors import Damaged, InvalidInput
+
+from whatsit.training.labels.coco import Box, LabelFile, Picture, renamed
+
+Verdict = Literal["keep", "drop", ""]
+COLUMNS = ("number", "file", "x", "y", "width", "height", "name", "score", "decision")
+_WORDS: Mapping[str, Verdict] = {
+    "": "",
+    **dict.fromkeys(("keep", "k", "y", "yes", "1", "true"), "keep"),  # type: ignore[dict-item]  # fromkeys widens the literal
+    **dict.fromkeys(("drop", "d", "n", "no", "0", "false"), "drop"),  # type: ignore[dict-item]
+}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What became of one box.
+
+    Args:
+        file: the picture.
+        box: as decided, its name and corners perhaps corrected.
+        verdict: "keep", "drop" or "" (still open).
+        by: who decided, such as "person" or "round 2".
+        number: of the box in the review; None for a box that was added.
+    """
+
+    file: str
+    box: Box
+    verdict: Verdict
+    by: str
+    number: int | None = None
+
+    def row(self) -> dict[str, object]:
+        """The decision as a line of a log."""
+        x1, y1, x2, y2 = (round(v, 2) for v in self.box.corners)
+        said = {"file": self.file, "box": [x1, y1, x2, y2], "name": self.box.name, "score": self.box.score}
+        return {**said, "decision": self.verdict or "open", "by": self.by}
+
+
+def doubtful_boxes(labels: LabelFile) -> list[tuple[Picture, Box]]:
+    """The boxes of a review, in the order of their numbers 1, 2, …: the pictures as they come, the surest first."""
+    return [
+        (picture, box)
+        for picture in labels.pictures
+        for box in sorted(picture.boxes, key=lambda box: -(box.score or 0))
+        if box.doubtful
+    ]
+
+
+def write_table(labels: LabelFile, file: Path) -> int:
+    """Write the table of doubtful boxes; returns how many there are."""
+    rows = doubtful_boxes(labels)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for number, (picture, box) in enumerate(rows, start=1):
+            score = "" if box.score is None else box.score
+            writer.writerow([number, picture.file, box.x, box.y, box.width, box.height, box.name, score, ""])
+    return len(rows)
+
+
+def read_review(file: Path, labels: LabelFile) -> list[Decision]:
+    """Read what a person made of the table.
+
+    Args:
+        file: the edited table, or a COCO JSON export of a labelling tool that was given the same pictures. In an
+            export every box on a picture was kept or drawn by the person, and a doubtful one that is not there was
+            dropped.
+        labels: that the review was made of.
+
+    Raises:
+        InvalidInput: the file is not there, or a row is not understood.
+        Damaged: the file has no such columns.
+    """
+    if file.suffix == ".json":
+        return _from_export(file, labels)
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            text = stream.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(
+            f"The review {file} cannot be read: pass the CSV file that `whatsit label` wrote."
+        ) from error
+    # A spreadsheet may have saved it with semicolons.
+    delimiter = ";" if text.split("\n", 1)[0].count(";") > text.split("\n", 1)[0].count(",") else ","
+    reader = csv.DictReader(text.splitlines(), delimiter=delimiter)
+    if missing := {"number", "file", "decision"} - set(reader.fieldnames or ()):
+        raise Damaged(f"The review {file} has no column '{min(missing)}': keep the header line as it was.")
+    known = dict(enumerate(doubtful_boxes(labels), start=1))
+    files = {picture.file for picture in labels.pictures}
+    return [_decision(row, f"{file}, line {line}", known, files) for line, row in enumerate(reader, start=2)]
+
+
+def _decision(
+    row: Mapping[str, str | None], where: str, known: Mapping[int, tuple[Picture, Box]], files: set[str]
+) -> Decision:
+    word = (row["decision"] or "").strip().lower()
+    if word not in _WORDS:
+        raise InvalidInput(f"{where}: the decision '{word}' is not understood: write keep or drop, or leave it empty.")
+    try:
+        number = int(row["number"]) if row["number"] else None
+        numbers = [_number(row.get(name)) for name in ("x", "y", "width", "height")]
+    except ValueError as error:
+        raise InvalidInput(f"{where}: {error.args[0].split(': ')[-1]} is not a number: correct it.") from error
+    if number is None:
+        if row["file"] not in files:
+            raise InvalidInput(f"{where}: there is no picture '{row['file']}': correct its name.")
+        if None in numbers:
+            raise InvalidInput(f"{where}: a box without a number needs x, y, width and height.")
+        x, y, width, height = (float(v) for v in numbers if v is not None)
+        box = Box(x, y, width, height, row.get("name") or "object", origin="person")
+        return Decision(str(row["file"]), box, _WORDS[word] or "keep", "person")
+    if number not in known:
+        raise InvalidInput(f"{where}: there is no box number {number} in this review: it has 1 to {len(known)}.")
+    picture, box = known[number]
+    edited = {name: v for name, v in zip(("x", "y", "width", "height"), numbers, strict=True) if v is not None}
+    name = (row.get("name") or box.name).strip()
+    return Decision(picture.file, replace(box, name=name, **edited), _WORDS[word], "person", number)  # type: ignore[arg-type]  # floats
+
+
+def _number(text: str | None) -> float | None:
+    return float(text.replace(",", ".")) if text and text.strip() else None
+
+
+def _from_export(file: Path, labels: LabelFile) -> list[Decision]:
+    from whatsit.training.labels.coco import read_labels
+
+    ours = labels.by_file()
+    numbers = {id(box): number for number, (_, box) in enumerate(doubtful_boxes(labels), start=1)}
+    decisions = []
+    for picture in renamed(read_labels(file), ours).pictures:
+        decisions += [
+            Decision(picture.file, box, "drop", "person", numbers[id(box)])
+            for box in ours[picture.file].boxes
+            if box.doubtful
+        ]
+        sure = {box.corners for box in ours[picture.file].boxes if not box.doubtful}
+        decisions += [
+            Decision(picture.file, replace(box, doubtful=False, origin="person", id=None), "keep", "person")
+            for box in picture.boxes
+            if box.corners not in sure
+        ]
+    return decisions
+
+
+def decide(labels: LabelFile, decisions: Sequence[Decision]) -> LabelFile:
+    """Apply a person's decisions: kept boxes become sure and the person's, dropped ones go, open ones stay."""
+    boxes = doubtful_boxes(labels)
+    of_box = {id(boxes[d.number - 1][1]): d for d in decisions if d.number is not None}
+    added: dict[str, list[Box]] = {}
+    for decision in decisions:
+        if decision.number is None and decision.verdict == "keep":
+            added.setdefault(decision.file, []).append(decision.box)
+    pictures = []
+    for picture in labels.pictures:
+        kept: list[Box] = []
+        for box in picture.boxes:
+            decision_of = of_box.get(id(box))
+            if decision_of is None or not decision_of.verdict:
+                kept.append(box)
+            elif decision_of.verdict == "keep":
+                kept.append(replace(decision_of.box, doubtful=False, origin="person"))
+        pictures.append(replace(picture, boxes=(*kept, *added.get(picture.file, []))))
+    return replace(labels, pictures=tuple(pictures))
+
+
+def undecided(decisions: Sequence[Decision]) -> bool:
+    """Whether nobody has decided anything yet."""
+    return all(not decision.verdict for decision in decisions)

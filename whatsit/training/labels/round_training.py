@@ -1,0 +1,65 @@
+"""How a round trains: the detector on given and gained labels, from where the round before left off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from whatsit.training import checkpoint
+from whatsit.training.detector_data import DetectorData
+from whatsit.training.detector_recipe import DetectorRecipe
+from whatsit.training.labels.coco import Picture
+from whatsit.training.labels.rounds import Train
+from whatsit.training.own_boxes import fit_detector, training_picture
+
+
+def detector_trainer(
+    recipe: DetectorRecipe,
+    photos: Path,
+    weights: Path,
+    *,
+    minutes: float | None = None,
+    threads: int | None = None,
+    console: Console | None = None,
+) -> Train:
+    """Return what trains a round.
+
+    Args:
+        recipe: of the detector; its sources and `monitor` are replaced, the rest holds for each round.
+        photos: folder of the pictures.
+        weights: the folder that holds the ImageNet MobileNetV2; looked at only where the recipe starts from it.
+        minutes: budget of each round.
+        threads: CPU threads of torch.
+        console: where progress goes.
+    """
+
+    def train(learnt: Sequence[Picture], examined: Sequence[Picture], out: Path) -> bool:
+        data = DetectorData(
+            {"own": [training_picture(picture, photos) for picture in learnt]},
+            [],
+            {"own": [training_picture(picture, photos) for picture in examined]},
+        )
+        fields: dict[str, object] = {"shares": {"own": 1.0}, "monitor": "recall", "own": None}
+        before = _round_before(out) / "run" / checkpoint.BEST
+        if before.is_file():
+            fields["start"] = str(before)
+        return fit_detector(
+            recipe.model_copy(update=fields),
+            data,
+            weights,
+            out,
+            resume=(out / checkpoint.LAST).is_file(),
+            max_minutes=minutes,
+            threads=threads,
+            console=console,
+        ).finished
+
+    return train
+
+
+def _round_before(run: Path) -> Path:
+    """`round-2` of `round-3/run`."""
+    name, number = run.parent.name.rsplit("-", 1)
+    return run.parent.with_name(f"{name}-{int(number) - 1}")

@@ -1,0 +1,238 @@
+"""Semi-supervised rounds: train on what is labelled, label the rest, keep what is sure, ask a person about the rest.
+
+A fifth of the pictures that came with labels never trains: it says from which score on boxes can be believed. Each
+round has a folder:
+
+    round-1/run/              the training run (metrics.csv, metrics.png, best.pt)
+    round-1/thresholds.json   from which score boxes are kept and asked about, and what that rests on
+    round-1/found.jsonl       all boxes of the round's network on the unlabelled pictures, by picture
+    round-1/labels.json       kept boxes, and doubtful ones as `iscrowd`
+    round-1/review.csv|html   the doubtful ones, for a person
+    round-1/decisions.jsonl   what became of every box, and who decided it
+    labels.json               given and gained labels together, after the last whole round
+
+Every stage writes its file at its end and is left out where the file is there, so an interrupted run goes on.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from whatsit_client.errors import InvalidInput
+
+from whatsit.evaluation.labelled import read_rgb
+from whatsit.training.labels.coco import LabelFile, Picture, read_labels
+from whatsit.training.labels.contact_sheet import write_sheet
+from whatsit.training.labels.finder import Finder
+from whatsit.training.labels.looking import look_through
+from whatsit.training.labels.review import Decision, decide, read_review, undecided, write_table
+from whatsit.training.labels.sorting import sort_out
+from whatsit.training.labels.thresholds import Thresholds, measure_thresholds
+from whatsit.training.own_data import hold_out
+
+_FEWEST = 10
+_FLOOR = 0.05
+
+Train = Callable[[Sequence[Picture], Sequence[Picture], Path], bool]
+"""Trains on the first pictures, validates on the second, writes `best.pt` into the folder; False where interrupted."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the rounds are to do.
+
+    Args:
+        photos: the folder of all pictures.
+        given: labels to begin with; their file names are relative to `photos`.
+        work: the folder of the rounds.
+        rounds: how many.
+        precision: share of the kept boxes that should be right, 0..1.
+        review: whether to stop after each round until a person has looked at the doubtful boxes.
+    """
+
+    photos: Path
+    given: LabelFile
+    work: Path
+    rounds: int = 3
+    precision: float = 0.9
+    review: bool = True
+
+
+@dataclass
+class Report:
+    """How the rounds stand.
+
+    Args:
+        rows: a row for each whole round.
+        waiting: the review that a person has to go through before the next round, if any.
+        interrupted: True after Ctrl-C in training.
+    """
+
+    rows: list[dict[str, float]] = field(default_factory=list)
+    waiting: Path | None = None
+    interrupted: bool = False
+
+
+def run_rounds(
+    plan: Plan,
+    files: Sequence[str],
+    train: Train,
+    open_network: Callable[[Path, str], Finder],
+    console: Console,
+    shown: Callable[[Sequence[Any], str], Iterable[Any]] = lambda things, what: things,
+) -> Report:
+    """Go through the rounds, or on from where they stopped.
+
+    Args:
+        plan: what to do.
+        files: all pictures below `plan.photos`.
+        train: trains a detector.
+        open_network: opens a checkpoint; its second argument is the origin that its boxes name.
+        console: where it says what it does.
+        shown: goes through things under a heading and may show how far it is.
+
+    Raises:
+        InvalidInput: too few labels, nothing to label, or `plan.work` is of another plan.
+    """
+    names = set(files)
+    given = sorted((p for p in plan.given.pictures if p.file in names), key=lambda p: p.file)
+    if len(given) < _FEWEST or not any(p.boxes for p in given):
+        raise InvalidInput(
+            f"Only {len(given)} labelled pictures were found in {plan.photos}: rounds need at least {_FEWEST} with "
+            "boxes, whose file names are relative to that folder."
+        )
+    labelled = {picture.file for picture in given}
+    rest = [file for file in files if file not in labelled]
+    if not rest:
+        raise InvalidInput(f"Every picture in {plan.photos} is labelled already: add pictures without labels.")
+    _same_plan(plan, given)
+    learnt, examined = hold_out(given)
+    report, gained = Report(), LabelFile(())
+    for number in range(1, plan.rounds + 1):
+        folder = plan.work / f"round-{number}"
+        if not (folder / "labels.json").is_file():
+            # A picture on which nothing was sure is not empty: it would teach that its things are background.
+            more = [picture for picture in gained.pictures if any(not box.doubtful for box in picture.boxes)]
+            console.print(f"Round {number}: {len(learnt)} given and {len(more)} gained pictures train.")
+            if not train([*learnt, *more], examined, folder / "run"):
+                report.interrupted = True
+                return report
+            finder = open_network(folder / "run" / "best.pt", f"round {number}")
+            thresholds = _thresholds(folder / "thresholds.json", finder, examined, plan, shown)
+            found = look_through(
+                plan.photos,
+                rest,
+                lambda _, pixels, finder=finder: finder.find(pixels, _FLOOR),  # type: ignore[misc]  # mypy: lambda default
+                folder / "found.jsonl",
+                {"round": number},
+                lambda left, number=number: shown(left, f"Round {number} looks at pictures"),  # type: ignore[misc]
+                lambda file: console.print(f"{file} cannot be read and is left out."),
+            )
+            _write_round(folder, plan, sort_out(found, thresholds, _by_person(plan.work, number), number), thresholds)
+        report.rows.append(json.loads((folder / "summary.json").read_text(encoding="utf-8")))
+        gained, waiting = _reviewed(folder, plan, last=number == plan.rounds)
+        _finish_round(plan, given, gained, report)
+        if waiting is not None:
+            report.waiting = waiting
+            return report
+    return report
+
+
+def _same_plan(plan: Plan, given: Sequence[Picture]) -> None:
+    """Refuse a work folder that was begun from other labels or with another precision."""
+    boxes = [[p.file, *(list(box.corners) for box in p.boxes)] for p in given]
+    mine = json.loads(json.dumps({"precision": plan.precision, "given": boxes}))
+    file = plan.work / "plan.json"
+    if file.is_file():
+        if json.loads(file.read_text(encoding="utf-8")) != mine:
+            raise InvalidInput(
+                f"The rounds in {plan.work} began with other labels or --precision: choose another --out."
+            )
+        return
+    plan.work.mkdir(parents=True, exist_ok=True)
+    _write(file, json.dumps(mine))
+
+
+def _thresholds(
+    file: Path,
+    finder: Finder,
+    examined: Sequence[Picture],
+    plan: Plan,
+    shown: Callable[[Sequence[Any], str], Iterable[Any]],
+) -> Thresholds:
+    if not file.is_file():
+        looked = [
+            finder.find(read_rgb(plan.photos / p.file), _FLOOR) for p in shown(examined, "Examining held-out pictures")
+        ]
+        _write(file, json.dumps(asdict(measure_thresholds(looked, examined, plan.precision, _FLOOR))))
+    return Thresholds(**json.loads(file.read_text(encoding="utf-8")))
+
+
+def _write_round(
+    folder: Path, plan: Plan, sorted_out: tuple[LabelFile, list[Decision]], thresholds: Thresholds
+) -> None:
+    """Write the round's files; `labels.json`, which says that the round is whole, comes last."""
+    labels, log = sorted_out
+    _write(folder / "decisions.jsonl", "".join(json.dumps(decision.row()) + "\n" for decision in log))
+    asked = write_table(labels, folder / "review.csv")
+    title = f"{folder.name}: {asked} doubtful boxes"
+    write_sheet(labels, plan.photos, folder / "review.html", title, "review.csv")
+    verdicts = [decision.verdict for decision in log]
+    summary = {
+        "round": int(folder.name.rsplit("-", 1)[1]),
+        "sure_from": thresholds.sure,
+        "doubtful_from": thresholds.doubtful,
+        "held_out_recall": thresholds.recall,
+        "held_out_boxes": thresholds.boxes,
+        "kept": verdicts.count("keep"),
+        "doubtful": verdicts.count(""),
+        "dropped": verdicts.count("drop"),
+    }
+    _write(folder / "summary.json", json.dumps(summary))
+    labels.write(folder / "labels.json")
+
+
+def _reviewed(folder: Path, plan: Plan, last: bool) -> tuple[LabelFile, Path | None]:
+    """The round's labels with a person's decisions, and the review that still waits for them."""
+    labels, table = read_labels(folder / "labels.json"), folder / "review.csv"
+    decisions = read_review(table, labels)
+    if not decisions or undecided(decisions):
+        return labels, table if decisions and plan.review and not last else None
+    person = [d.row() for d in decisions if d.verdict]
+    _write(folder / "person.jsonl", "".join(json.dumps(row) + "\n" for row in person))
+    return decide(labels, decisions), None
+
+
+def _by_person(work: Path, number: int) -> list[Decision]:
+    """All that a person decided in the rounds before `number`."""
+    decisions: list[Decision] = []
+    for earlier in range(1, number):
+        folder = work / f"round-{earlier}"
+        decisions += [d for d in read_review(folder / "review.csv", read_labels(folder / "labels.json")) if d.verdict]
+    return decisions
+
+
+def _finish_round(plan: Plan, given: Sequence[Picture], gained: LabelFile, report: Report) -> None:
+    pictures = (*given, *(replace(picture, id=None) for picture in gained.pictures))
+    renumbered = (replace(p, id=None, boxes=tuple(replace(box, id=None) for box in p.boxes)) for p in pictures)
+    LabelFile(tuple(renumbered), plan.given.categories).write(plan.work / "labels.json")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(report.rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(report.rows)
+    _write(plan.work / "rounds.csv", text.getvalue())
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a file that a reader finds whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f"{file.name}.writing")
+    part.write_text(text, encoding="utf-8")
+    part.replace(file)

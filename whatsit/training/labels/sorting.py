@@ -1,0 +1,60 @@
+"""What becomes of each box that a round finds: kept, asked about or dropped; a person's word is above any score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from whatsit.training.labels.coco import Box, LabelFile
+from whatsit.training.labels.review import Decision
+from whatsit.training.labels.thresholds import Thresholds
+from whatsit.vision.boxes import iou
+
+_SAME = 0.5
+
+
+def sort_out(
+    found: LabelFile, thresholds: Thresholds, by_person: Sequence[Decision], number: int
+) -> tuple[LabelFile, list[Decision]]:
+    """Keep, ask about or drop each box.
+
+    Args:
+        found: scored boxes.
+        thresholds: from which score on.
+        by_person: what a person decided in earlier rounds; it stands, and boxes on the same place are not asked again.
+        number: of the round.
+
+    Returns:
+        Labels with kept and doubtful boxes, and the decision on every box.
+    """
+    person: dict[str, list[Decision]] = {}
+    for decision in by_person:
+        if decision.verdict:
+            person.setdefault(decision.file, []).append(decision)
+    pictures, log = [], []
+    for picture in found.pictures:
+        decided = person.get(picture.file, [])
+        kept = [replace(d.box, doubtful=False, origin="person") for d in decided if d.verdict == "keep"]
+        for box in picture.boxes:
+            score = box.score or 0.0
+            if any(_overlap(box, d.box) >= _SAME for d in decided):
+                log.append(Decision(picture.file, box, "drop", "person, in an earlier round"))
+            elif score >= thresholds.sure:
+                kept.append(box)
+                log.append(Decision(picture.file, box, "keep", f"round {number}, score {thresholds.sure:.3f} or more"))
+            elif score >= thresholds.doubtful:
+                kept.append(replace(box, doubtful=True))
+                log.append(Decision(picture.file, box, "", f"round {number}, score {thresholds.doubtful:.3f} or more"))
+            else:
+                log.append(
+                    Decision(picture.file, box, "drop", f"round {number}, score below {thresholds.doubtful:.3f}")
+                )
+        pictures.append(replace(picture, boxes=tuple(kept)))
+    return LabelFile(tuple(pictures)), log
+
+
+def _overlap(one: Box, other: Box) -> float:
+    rows = (np.array([box.corners], dtype=np.float32) for box in (one, other))
+    return float(iou(*rows)[0, 0])
