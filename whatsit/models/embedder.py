@@ -4,49 +4,72 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from whatsit.models.attention import Attention, attention
 from whatsit.models.backbone import FINAL_CHANNELS, MobileNetV2, pooled
+from whatsit.models.resnet import MEAN, STAGE_CHANNELS, STD, ResNet50
 
 CROP_SIZE = 224
 
+Backbone = Literal["mobilenet_v2", "resnet50"]
+
 
 class Embedder(nn.Module):
-    """MobileNetV2, mean over the map, a linear head, L2 norm 1.
+    """A backbone, attention if asked for, mean over the map, a linear head, L2 norm 1.
 
     Args:
         dimension: length of the embedding.
-        weights: the ONNX file that the backbone starts from; None leaves torch's random start.
+        weights: the ONNX file that MobileNetV2 starts from; None leaves torch's random start.
+        gates: attention on the last map.
+        backbone: "mobilenet_v2" or, for GPUs, "resnet50"; their features are of length 1280 and 2048.
+        pretrained: weights that ResNet-50 starts from, see `ResNet50`.
     """
 
-    def __init__(self, dimension: int = 128, weights: Path | None = None) -> None:
+    def __init__(
+        self,
+        dimension: int = 128,
+        weights: Path | None = None,
+        gates: Attention = "none",
+        backbone: Backbone = "mobilenet_v2",
+        pretrained: str = "",
+    ) -> None:
         super().__init__()
-        self.backbone = MobileNetV2(weights)
-        self.head = nn.Linear(FINAL_CHANNELS, dimension)
+        large = backbone == "resnet50"
+        channels = STAGE_CHANNELS[32] if large else FINAL_CHANNELS
+        self.backbone: MobileNetV2 | LastMapOfResNet50 = (
+            LastMapOfResNet50(pretrained) if large else MobileNetV2(weights)
+        )
+        self.attention = attention(gates, channels)
+        self.head = nn.Linear(channels, dimension)
 
     @classmethod
     def from_recipe(cls, recipe: Mapping[str, Any]) -> Embedder:
         """Build the untrained network of a recipe's `training:` section, for a checkpoint to fill."""
-        return cls(int(recipe.get("dimension", 128)))
+        backbone, gates = recipe.get("backbone", "mobilenet_v2"), recipe.get("attention", "none")
+        return cls(int(recipe.get("dimension", 128)), gates=gates, backbone=backbone)
 
     def features(self, images: Tensor) -> Tensor:
-        """Return the pooled features, f32 [n, 1280], of f32 images [n, 3, h, w] scaled to -1..1."""
-        return pooled(self.backbone(images))
+        """Return the pooled features, f32 [n, 1280 or 2048], of f32 images [n, 3, h, w] scaled to -1..1."""
+        return pooled(self.attention(self.backbone(images)))
 
     def forward(self, images: Tensor) -> Tensor:
         """Return unit vectors, f32 [n, dimension], of f32 images [n, 3, h, w] scaled to -1..1."""
-        features = self.features(images)
+        return self.project(self.features(images))
+
+    def project(self, features: Tensor) -> Tensor:
+        """Return unit vectors, f32 [n, dimension], of pooled features."""
         # Outside autocast: angles are what the loss and the index compare, so the head and the norm stay in fp32.
-        with torch.autocast(images.device.type, enabled=False):
+        with torch.autocast(features.device.type, enabled=False):
             return F.normalize(cast(Tensor, self.head(features.float())))
 
     @torch.no_grad()
     def start_head(self, features: Tensor) -> None:
-        """Set the head to the principal axes of some pooled features, f32 [n, 1280] with n >= dimension.
+        """Set the head to the principal axes of some pooled features, f32 [n, length] with n >= dimension.
 
         Centring and projecting onto the leading axes keeps nearly all of the angles that the start network knows.
         """
@@ -54,6 +77,15 @@ class Embedder(nn.Module):
         axes = torch.linalg.svd(features - mean, full_matrices=False).Vh[: self.head.out_features]
         self.head.weight.copy_(axes)
         self.head.bias.copy_(-axes @ mean)
+
+
+class LastMapOfResNet50(ResNet50):
+    """ResNet-50 that takes pictures as MobileNetV2 does and returns its last map alone."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return f32 [n, 2048, h / 32, w / 32] of f32 images [n, 3, h, w] scaled to -1..1."""
+        mean, std = (images.new_tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
+        return self.stages((images * 127.5 + 127.5 - mean) / std)[32]
 
 
 class EmbedderForExport(nn.Module):

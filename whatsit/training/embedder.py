@@ -22,12 +22,17 @@ from whatsit.training.embedder_data import GroceryParts, ingredients
 from whatsit.training.embedder_recipe import EmbedderRecipe
 from whatsit.training.embedder_validation import EmbedderValidation
 from whatsit.training.embedding import embed, scaled
+from whatsit.training.erasing import erase
 from whatsit.training.loop import Outcome, fit
-from whatsit.training.metric_losses import class_loss, pair_loss
+from whatsit.training.metric_losses import class_logits, class_loss, pair_loss
+from whatsit.training.mined_mixture import HardGroups, MinedMixture
 from whatsit.training.mixture import Ingredient, Mixture
+from whatsit.training.multi_task import MultiTask
+from whatsit.training.mutual import MutualLearning
 from whatsit.training.prefetch import prefetch
 from whatsit.training.preparation import prepare
 from whatsit.training.progress import counted
+from whatsit.training.task_labels import TaskLabels, viewpoint_of, viewpoints_of_batch
 from whatsit.training.twins import twin_loss, twins_of_batch
 
 WEIGHTS = "mobilenet_v2_1.0_224_float.onnx"
@@ -39,53 +44,86 @@ Batch = tuple[Tensor, Tensor]
 class EmbedderTask:
     """The embedder as a task of `whatsit.training.loop.fit`.
 
-    `module` holds the `network` and the class vectors of the loss (`criterion`); only the network is shipped.
+    `module` holds the `network`, the class vectors of the loss (`criterion`) and what the recipe's switches need:
+    `tasks`, `mutual`, `groups`. Only the network is shipped.
     """
 
     def __init__(self, recipe: EmbedderRecipe, data: Path, weights: Path | None) -> None:
         self.recipe = recipe
-        self.parts = GroceryParts(GroceryStore(data / "grocery_store"), recipe)
+        store = GroceryStore(data / "grocery_store")
+        self.parts = GroceryParts(store, recipe)
         self.ingredients = ingredients(recipe, data, self.parts)
-        classes = max(i.first_label + i.source.classes for i in self.ingredients)
-        self.network = Embedder(recipe.dimension, weights)
+        self._classes = max(i.first_label + i.source.classes for i in self.ingredients)
+        self.network = Embedder(recipe.dimension, weights, recipe.attention, recipe.backbone, recipe.pretrained)
         self.network.backbone.freeze(recipe.frozen_blocks)
-        self.criterion = class_loss(recipe.class_loss, classes, recipe.dimension, recipe.margin, recipe.scale)
+        self.criterion = self._class_loss(recipe.dimension)
         self.pairs = pair_loss(recipe.pair_loss)
-        self.module: nn.Module = nn.ModuleDict({"network": self.network, "criterion": self.criterion})
-        self.mixture = Mixture(self.ingredients, recipe.batch, recipe.size, recipe.seed)
+        parts: dict[str, nn.Module] = {"network": self.network, "criterion": self.criterion}
         photos = self.ingredients[0].source.labels
+        mixture = Mixture if recipe.mining == "none" else MinedMixture
+        self.mixture = mixture(self.ingredients, recipe.batch, max(recipe.size, recipe.mutual_size), recipe.seed)
+        self.groups = None if recipe.mining == "none" else HardGroups(np.unique(photos), recipe.mining_layers)
+        self.mutual = None if recipe.mutual == "none" else self._mutual(weights)
+        self.labels = TaskLabels(recipe.tasks, store.classes)
+        self.tasks = self._multi_task() if recipe.tasks else None
+        parts.update({n: m for n in ("groups", "mutual", "tasks") if (m := getattr(self, n)) is not None})
+        self.module: nn.Module = nn.ModuleDict(parts)
         self.validation = EmbedderValidation(self.parts, rendered=recipe.shares.rendered > 0)
         self.steps_per_epoch = max(1, len(photos) // self.mixture.pictures[0])
         self._products = self.parts.shop.classes
         self._twins = twins_of_batch(self.ingredients, self.mixture.pictures)
+        self._viewpoints = viewpoints_of_batch(self.ingredients, self.mixture.pictures)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return three groups: what is free of the backbone, the head, the class vectors (undecayed)."""
-        backbone = [p for p in self.network.backbone.parameters() if p.requires_grad]
+        """Return three groups: what is free of the backbones, what is new, the class vectors (undecayed)."""
+        recipe = self.recipe
+        kinds: dict[str, list[nn.Parameter]] = {"backbone": [], "criterion": [], "head": []}
+        for name, parameter in self.module.named_parameters():
+            if parameter.requires_grad:
+                kinds[next((part for part in name.split(".") if part in kinds), "head")].append(parameter)
         return [
-            {"params": backbone, "lr": self.recipe.backbone_rate},
-            {"params": list(self.network.head.parameters()), "lr": self.recipe.head_rate},
-            {"params": list(self.criterion.parameters()), "lr": self.recipe.class_rate, "weight_decay": 0.0},
+            {"params": kinds["backbone"], "lr": recipe.backbone_rate},
+            {"params": kinds["head"], "lr": recipe.head_rate},
+            {"params": kinds["criterion"], "lr": recipe.class_rate, "weight_decay": 0.0},
         ]
 
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
         """Yield (views uint8 [n, 3, size, size], labels int64 [n])."""
+        if self.groups is not None and isinstance(self.mixture, MinedMixture):
+            if start == 0:
+                self.groups.regroup(cast(Tensor, self.criterion.W))
+            self.mixture.groups = self.groups.of_class.cpu().numpy()
         first = epoch * self.steps_per_epoch
         return prefetch(self.mixture.batch, first + start, first + self.steps_per_epoch)
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        """Return the class loss, plus the weighted pair loss where the recipe has one."""
+        """Return the class loss, plus what the recipe's switches add, each by its weight; and their parts to show."""
         views, labels = batch
-        vectors = self.network(scaled(views))
+        recipe, shown = self.recipe, dict[str, float]()
+        images = wide = scaled(views)
+        if images.shape[-1] != recipe.size:
+            images = nn.functional.interpolate(wide, recipe.size, mode="bilinear", antialias=True)
+        if recipe.erasing != "none":
+            images = erase(images, recipe.erasing, recipe.erasing_chance, recipe.erasing_share, self.network.backbone)
+        features = self.network.features(images)
+        vectors = self.network.project(features)
         loss: Tensor = self.criterion(vectors, labels)
         if self.pairs is not None:
-            loss = loss + self.recipe.pair_weight * self.pairs(vectors, labels)
-        if self.recipe.align_weight:
-            class_vectors = cast(Tensor, self.criterion.W)
-            loss = loss + self.recipe.align_weight * alignment_loss(vectors, labels, class_vectors, self._products)
-        if self.recipe.twin_weight and len(self._twins):
-            loss = loss + self.recipe.twin_weight * twin_loss(vectors, self._twins)
-        return loss, {}
+            added = self.pairs(vectors, labels)
+            loss, shown["pairs"] = loss + recipe.pair_weight * added, float(added.detach())
+        if recipe.align_weight:
+            added = alignment_loss(vectors, labels, cast(Tensor, self.criterion.W), self._products)
+            loss, shown["alignment"] = loss + recipe.align_weight * added, float(added.detach())
+        if recipe.twin_weight and len(self._twins):
+            added = twin_loss(vectors, self._twins)
+            loss, shown["twins"] = loss + recipe.twin_weight * added, float(added.detach())
+        if self.tasks is not None:
+            added = self.tasks(features, self.labels.of(labels, self._viewpoints))
+            loss, shown["tasks"] = loss + recipe.task_weight * added, float(added.detach())
+        if self.mutual is not None:
+            of_large, added = self.mutual(wide, labels, class_logits(self.criterion, vectors, recipe.scale))
+            loss, shown["mutual"] = loss + of_large + recipe.mutual_weight * added, float(added.detach())
+        return loss, shown
 
     def validate(self) -> dict[str, float]:
         """Return recall@1 and @5 of photos to shop images, and recall@1 of drawn products never trained on."""
@@ -93,24 +131,48 @@ class EmbedderTask:
 
     def start(self, console: Console) -> None:
         """Start the head by principal axes, the class vectors by class means: both of up to 8 pictures a class."""
-        features, labels = [], []
-        for number, ingredient in enumerate(self.ingredients, start=1):
-            few = _few_of_each(ingredient.source.labels, 8)
-            shown = counted(few, f"Looking at pictures to start from ({number} of {len(self.ingredients)})", console)
-            features.append(self._features(ingredient, shown))
-            labels.append(ingredient.source.labels[few] + ingredient.first_label)
-        stacked, of_class = torch.cat(features), torch.from_numpy(np.concatenate(labels))
-        self.network.start_head(stacked)
-        with torch.no_grad():
-            vectors = nn.functional.normalize(self.network.head(stacked))
-            class_vectors = cast(Tensor, self.criterion.W).T
-            means = torch.zeros_like(class_vectors).index_add_(0, of_class, vectors)
-            seen = means.norm(dim=1) > 0
-            class_vectors[seen] = nn.functional.normalize(means[seen])
+        pictures: list[tuple[Ingredient, list[int]]] = [(i, _few_of_each(i.source.labels, 8)) for i in self.ingredients]
+        of_class = torch.cat([torch.from_numpy(i.source.labels[few] + i.first_label) for i, few in pictures])
+        pairs = [(self.network, self.criterion)]
+        if self.mutual is not None:
+            pairs.append((cast(Embedder, self.mutual.network), self.mutual.criterion))
+        for network, criterion in pairs:
+            features = []
+            for number, (ingredient, few) in enumerate(pictures, start=1):
+                what = f"Looking at pictures to start from ({number} of {len(pictures)})"
+                features.append(self._features(network, ingredient, counted(few, what, console)))
+            _start(network, criterion, torch.cat(features), of_class)
 
-    def _features(self, ingredient: Ingredient, indices: Iterable[int]) -> Tensor:
+    def _features(self, network: Embedder, ingredient: Ingredient, indices: Iterable[int]) -> Tensor:
         pictures = (ingredient.source.plain(i, CROP_SIZE) for i in indices)
-        return embed(self.network.features, pictures, self.network.head.weight.device)
+        return embed(network.features, pictures, network.head.weight.device)
+
+    def _class_loss(self, dimension: int) -> nn.Module:
+        return class_loss(self.recipe.class_loss, self._classes, dimension, self.recipe.margin, self.recipe.scale)
+
+    def _mutual(self, weights: Path | None) -> MutualLearning:
+        recipe = self.recipe
+        assert recipe.mutual != "none"
+        large = Embedder(recipe.mutual_dimension, weights, backbone=recipe.mutual, pretrained=recipe.pretrained)
+        large.backbone.freeze(recipe.frozen_blocks)
+        return MutualLearning(large, self._class_loss(recipe.mutual_dimension), recipe.scale)
+
+    def _multi_task(self) -> MultiTask:
+        recipe, length = self.recipe, self.network.head.in_features
+        return MultiTask(self.labels.classes, length, recipe.task_weighting, recipe.task_interval, self._held_out)
+
+    def _held_out(self) -> tuple[Tensor, Tensor]:
+        """Features and task labels of 64 photos held out, and of 64 shop images (which are trained on)."""
+        rows = []
+        for source in (self.parts.held_out, self.parts.shop_train):
+            some = np.random.default_rng(self.recipe.seed).permutation(len(source.labels))[:64]
+            pictures = (source.plain(int(i), self.recipe.size) for i in some)
+            features = embed(self.network.features, pictures, self.network.head.weight.device)
+            labels = torch.from_numpy(source.labels[some])
+            rows.append((features, self.labels.of(labels, torch.full_like(labels, viewpoint_of(source)))))
+        features, labels = torch.cat([row[0] for row in rows]), torch.cat([row[1] for row in rows], dim=1)
+        device = self.network.head.weight.device
+        return features.to(device), labels.to(device)
 
 
 def train_embedder(
@@ -177,3 +239,13 @@ def _few_of_each(labels: npt.NDArray[np.int64], few: int) -> list[int]:
     for index, label in enumerate(labels):
         kept.setdefault(int(label), []).append(index)
     return [i for indices in kept.values() for i in indices[:few]]
+
+
+@torch.no_grad()
+def _start(network: Embedder, criterion: nn.Module, features: Tensor, of_class: Tensor) -> None:
+    network.start_head(features)
+    vectors = nn.functional.normalize(network.head(features))
+    class_vectors = cast(Tensor, criterion.W).T
+    means = torch.zeros_like(class_vectors).index_add_(0, of_class, vectors)
+    seen = means.norm(dim=1) > 0
+    class_vectors[seen] = nn.functional.normalize(means[seen])

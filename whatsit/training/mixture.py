@@ -60,8 +60,9 @@ class Mixture:
 
     def _index(self, k: int, place: int) -> int:
         count = len(self.ingredients[k].source.labels)
-        return int(_order(self.seed, k, place // count, count)[place % count])
+        return int(self.order(k, place // count)[place % count])
 
-
-def _order(seed: int, k: int, round_number: int, count: int) -> npt.NDArray[np.int64]:
-    return np.random.default_rng([seed, 2, k, round_number]).permutation(count)
+    def order(self, k: int, round_number: int) -> npt.NDArray[np.int64]:
+        """Return the pictures of ingredient `k` in the order of one round, int64."""
+        count = len(self.ingredients[k].source.labels)
+        return np.random.default_rng([self.seed, 2, k, round_number]).permutation(count)
