@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
+from whatsit.cli.unseen import unseen
+
 app = typer.Typer(no_args_is_help=True, help="Measure a network or the running service on data with known truth.")
+app.command(epilog="Example: whatsit evaluate unseen --max-minutes 6 --csv unseen.csv")(unseen)
 
 Data = Annotated[Path, typer.Option(help="Folder that holds the data sets.")]
 Weights = Annotated[Path, typer.Option(help="Folder that holds the starting weights, to compare with.")]
@@ -26,6 +29,7 @@ def embedder(
     threads: Threads = 1,
     clothing: Annotated[bool, typer.Option(help="Measure garments too (3,400 photos more).")] = True,
     scenes: Annotated[int, typer.Option(min=1, help="Drawn scenes of the unseen shop, three products each.")] = 100,
+    out: Annotated[Path | None, typer.Option(help="Folder for PNGs of the hardest confusions.")] = None,
     json_: AsJson = False,
 ) -> None:
     """Recall@1 and @5 of the embedder, with the frozen ImageNet features beside it in the same run."""
@@ -54,7 +58,8 @@ def embedder(
         }
         rows = {}
         for name, embed in embedders.items():
-            report = EmbedderReport(embed, lambda p, n, what: track(p, f"{what:20}", n, console=console))
+            sheets = out if name == "embedder" else None
+            report = EmbedderReport(embed, lambda p, n, what: track(p, f"{what:23}", n, console=console), sheets)
             rows[name] = [*report.grocery(GroceryStore(data / "grocery_store")), *report.rendered(shop)]
             rows[name] += report.clothing(Clothing(data / "clothing_small")) if clothing else []
     if json_:

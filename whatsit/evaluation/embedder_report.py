@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from whatsit.evaluation.clothing import Clothing
+from whatsit.evaluation.confusions import draw_confusions, hardest_confusions
 from whatsit.evaluation.grocery import GroceryStore
 from whatsit.evaluation.rendered_shop import RenderedShop
 from whatsit.evaluation.retrieval import Vectors, recall_at_k
+from whatsit.evaluation.same_item import SameItem
 from whatsit.vision.crop import crop_resize
 from whatsit.vision.decode import decode_image
 
@@ -33,16 +35,29 @@ class RecallRow:
     recall_at_5: float
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """Queries with their labels, pictures and the names of all labels."""
+
+    vectors: Vectors
+    labels: Sequence[int] | npt.NDArray[np.int64]
+    pictures: Sequence[Path]
+    names: Sequence[str]
+
+
 class EmbedderReport:
     """Measures one network on all data sets; `track` may show progress over the pictures of each set.
 
     Args:
         embed: the network.
         track: takes the pictures, their number and what they are, and yields them.
+        sheets: folder for PNGs of the hardest confusions; None draws none.
     """
 
-    def __init__(self, embed: Embed, track: Track = lambda pictures, count, name: pictures) -> None:
-        self._embed, self._track = embed, track
+    def __init__(
+        self, embed: Embed, track: Track = lambda pictures, count, name: pictures, sheets: Path | None = None
+    ) -> None:
+        self._embed, self._track, self._sheets = embed, track, sheets
 
     def grocery(self, store: GroceryStore) -> list[RecallRow]:
         """Val photos to the 81 shop images (all, then by department), and to train photos and shop images together."""
@@ -57,14 +72,28 @@ class EmbedderReport:
         ]
         gallery = np.concatenate([self._files(store.queries("train"), "grocery train"), shop])
         known = [*store.truth("train"), *range(len(shop))]
+        images, names = [c.image for c in store.gallery()], [c.name for c in store.gallery()]
+        asked = _Asked(val, labels, store.queries(), names)
+        self._draw("grocery-val-to-shop", asked, shop, range(len(shop)), images)
+        self._draw("grocery-val-to-train", asked, gallery, known, [*store.queries("train"), *images])
         return [*rows, _row("grocery val -> train + shop", val, gallery, labels, known)]
 
     def clothing(self, clothing: Clothing) -> list[RecallRow]:
-        """Validation photos to train photos; a hit is a garment of the same class."""
+        """Garments of the same class, validation to train; then the same garment by a synthetic photograph of it."""
         clothing.check()
+        same = SameItem(clothing)
         queries = self._files(clothing.queries(), "clothing validation")
         gallery = self._files(clothing.gallery(), "clothing train")
-        return [_row("clothing val -> train, class", queries, gallery, clothing.truth(), clothing.gallery_truth())]
+        shots = same.queries()
+        photographs = self._pictures((crop_resize(p, box) for p, box in shots), len(shots), "photographs of garments")
+        labels, known, names = clothing.truth(), clothing.gallery_truth(), clothing.classes
+        asked = _Asked(queries, labels, clothing.queries(), names)
+        self._draw("clothing-class", asked, gallery, known, clothing.gallery())
+        items = np.concatenate([queries, gallery])
+        return [
+            _row("clothing val -> train, class", queries, gallery, labels, known),
+            _row("clothing photograph -> same item", photographs, items, same.truth(), range(len(items))),
+        ]
 
     def rendered(self, shop: RenderedShop) -> list[RecallRow]:
         """Crops of drawn scenes to the catalogue pictures of a shop that was never trained on."""
@@ -75,6 +104,12 @@ class EmbedderReport:
         return [
             _row(f"rendered shop {shop.seed}: crops -> pictures", queries, gallery, shop.truth(), range(len(gallery)))
         ]
+
+    def _draw(self, name: str, asked: _Asked, gallery: Vectors, known: Sequence[int], pictures: Sequence[Path]) -> None:
+        if self._sheets is not None:
+            hardest = hardest_confusions(asked.vectors, gallery, asked.labels, known)
+            captions = [asked.names[k] for k in asked.labels], [asked.names[k] for k in known]
+            draw_confusions(hardest, asked.pictures, pictures, captions, self._sheets / f"{name}.png")
 
     def _files(self, files: Sequence[Path], name: str) -> Vectors:
         return self._pictures((crop_resize(decode_image(f.read_bytes()).pixels) for f in files), len(files), name)

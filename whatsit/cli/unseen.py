@@ -1,0 +1,82 @@
+"""`whatsit evaluate unseen`: does the embedder's training help with products that it never saw?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+COLUMNS = (
+    "split",
+    "role",
+    "network",
+    "photos",
+    "recall_at_1",
+    "recall_at_5",
+    "val_photos",
+    "val_recall_at_1",
+    "classes",
+)
+
+
+def unseen(
+    recipe: Annotated[Path, typer.Option(help="Sources, losses and rates.")] = Path("build/embedder.unseen.yaml"),
+    data: Annotated[Path, typer.Option(help="Folder that holds the data sets.")] = Path("../shared/data"),
+    weights: Annotated[Path, typer.Option(help="Folder that holds the starting weights.")] = Path("../shared/weights"),
+    out: Annotated[Path, typer.Option(help="Maps and runs; a run that is there is gone on with.")] = Path(
+        "build/runs/unseen"
+    ),
+    split: Annotated[list[int] | None, typer.Option(help="Only these; the last is for choosing settings.")] = None,
+    blend: Annotated[float, typer.Option(min=0, max=1, help="Share of the trained weights in the final ones.")] = 0.6,
+    max_minutes: Annotated[float | None, typer.Option(min=0, help="Training time of each split.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; torch's own choice if not given.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write every row there.")] = None,
+) -> None:
+    """Train without 16 of the 81 grocery classes, find their photos' shop images among those 16; several splits.
+
+    Settings are chosen on the last split; the mean and spread are of the others.
+    """
+    import numpy as np
+    from rich.console import Console
+    from rich.table import Table
+
+    from whatsit.training.embedder import WEIGHTS
+    from whatsit.training.embedder_recipe import EmbedderRecipe
+    from whatsit.training.preparation import prepare
+    from whatsit.training.recipe import read_recipe
+    from whatsit.training.unseen_products import Pictures, measure_split, splits
+
+    asked = read_recipe(recipe, EmbedderRecipe)
+    console = prepare(asked.seed, threads, None)
+    groups = splits(81, 16, seed=2026)
+    choosing = len(groups) - 1
+    pictures = Pictures(asked, data, weights / WEIGHTS, out / "maps", console)
+    lines, kept = [], []
+    for number in split if split is not None else range(choosing):
+        blends = (0.4, 0.5, 0.6, 0.7, 0.8, 1.0) if number == choosing else (blend, 1.0)
+        rows = measure_split(pictures, asked, groups[number], out / f"split-{number}", blends, max_minutes, console)
+        names = " ".join(pictures.store.classes[label].name for label in groups[number])
+        role = "choosing" if number == choosing else "reported"
+        lines += [(number, role, *vars(row).values(), names) for row in rows]
+        if role == "reported":
+            kept.append((rows[0], rows[1]))
+    table = Table(title="photos of 16 classes never trained on -> their 16 shop images")
+    for column in COLUMNS:
+        table.add_column(column, justify="right")
+    for line in lines:
+        table.add_row(*(f"{100 * x:.1f}" if isinstance(x, float) else str(x) for x in line[:-1]))
+    Console().print(table)
+    if kept:
+        for name, rows_of in (("frozen", [a for a, _ in kept]), (f"trained, blend {blend}", [b for _, b in kept])):
+            recalls = 100 * np.array([row.recall_at_1 for row in rows_of])
+            spread = f", standard deviation {recalls.std(ddof=1):.1f}" if len(recalls) > 1 else ""
+            typer.echo(f"{name}: mean R@1 of {len(recalls)} splits {recalls.mean():.1f} %{spread}")
+    if csv is not None:
+        import csv as writer
+
+        csv.parent.mkdir(parents=True, exist_ok=True)
+        with csv.open("w", newline="", encoding="utf-8") as file:
+            table_of = writer.writer(file, lineterminator="\n")
+            table_of.writerow([*COLUMNS, "classes"])
+            table_of.writerows([[f"{x:.4f}" if isinstance(x, float) else x for x in line] for line in lines])
