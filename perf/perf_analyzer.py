@@ -39,6 +39,7 @@ def main(
     catalogue: Annotated[
         Path | None, typer.Option(help="Catalogue of the started server; the demo's by default.")
     ] = None,
+    target: Annotated[str, typer.Option(help="Of the started server: onnxruntime, tensorrt, or auto.")] = "onnxruntime",
     model: Annotated[str, typer.Option(help="Ensemble to load.")] = "identify",
     concurrency: Annotated[str, typer.Option(help="Requests in flight, a comma list.")] = "1,8",
     requests: Annotated[int, typer.Option(min=1, help="Requests measured at each concurrency.")] = 200,
@@ -53,7 +54,10 @@ def main(
     if (photos is None) or (url is None and catalogue is None):
         _stage(demo, console)
     pictures = _pictures(photos or demo / "scenes")
-    with _server(url, catalogue or demo / "catalogue", console) as address, tempfile.TemporaryDirectory() as folder:
+    with (
+        _server(url, catalogue or demo / "catalogue", target, console) as address,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         data = Path(folder, "pictures.json")
         _write_input(pictures, data)
         loads = []
@@ -87,14 +91,17 @@ def _stage(demo: Path, console: Console) -> None:
 
 
 @contextlib.contextmanager
-def _server(url: str | None, catalogue: Path, console: Console) -> Iterator[str]:
+def _server(url: str | None, catalogue: Path, target: str, console: Console) -> Iterator[str]:
     """The given address, or that of a server of our own on free ports of the loopback address."""
     if url is not None:
         yield url.removeprefix("grpc://")
         return
     from whatsit.serving.launcher import Ports, Server
+    from whatsit.serving.repository import default_root
+    from whatsit.serving.target import config_name
 
-    server = Server(catalogue, ports=Ports(0, 0, 0))
+    config = config_name(target, default_root() / "model_repository")
+    server = Server(catalogue, ports=Ports(0, 0, 0), config_name=config)
     with console.status("Starting Triton …"):
         server.start()
     with server:
