@@ -114,6 +114,13 @@ class AsyncClient:
         """What the catalogue knows of an item; an unknown id is `InvalidInput`."""
         return await self._call("catalogue", changes.call("get", {"id": id}), {}, changes.read_item, timeout)
 
+    async def feedback(
+        self, image: ImageLike, id: str, box: Sequence[float] | None = None, timeout: float | None = None
+    ) -> int:
+        """Say which item a person chose for a photo; see `Client.feedback`."""
+        inputs = changes.call("feedback", changes.choice(id, box), await _encoded(image))
+        return await self._call("catalogue", inputs, {}, changes.read_clicks, timeout)
+
     async def stats(self, timeout: float | None = None) -> CatalogueStats:
         """How many items there are, and how many changes wait for `whatsit catalogue compact`."""
         return await self._call("catalogue", changes.call("stats", {}), {}, changes.read_stats, timeout)

@@ -42,7 +42,7 @@ def call(operation: str, item: Mapping[str, Any], image: bytes | None = None) ->
     """The inputs of one call.
 
     Args:
-        operation: upsert, delete, get or stats.
+        operation: upsert, delete, get, feedback or stats.
         item: what is sent as JSON.
         image: an encoded picture.
 
@@ -84,6 +84,20 @@ def read_unknown(tensors: Tensors) -> tuple[str, ...]:
 def read_item(tensors: Tensors) -> Item:
     """Of `get`: the item."""
     return Item.from_record(_result(tensors)["item"])
+
+
+def choice(id: str, box: Sequence[float] | None) -> dict[str, Any]:
+    """What `feedback` sends besides the photo."""
+    try:
+        return {"id": id} if box is None else {"id": id, "box": [float(side) for side in box]}
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"The box {box!r} is not x1,y1,x2,y2 ({error}).") from error
+
+
+@refusing
+def read_clicks(tensors: Tensors) -> int:
+    """Of `feedback`: how many choices are kept."""
+    return int(_result(tensors)["clicks"])
 
 
 @refusing

@@ -150,6 +150,30 @@ class Client:
         """What the catalogue knows of an item; an unknown id is `InvalidInput`."""
         return self._call("catalogue", changes.call("get", {"id": id}), {}, changes.read_item, timeout)
 
+    def feedback(
+        self, image: ImageLike, id: str, box: Sequence[float] | None = None, timeout: float | None = None
+    ) -> int:
+        """Say which item a person chose for a photo: what `whatsit train ranker` learns from.
+
+        The server keeps the photo itself, so that other networks can learn from it later.
+
+        Args:
+            image: the photo, as for `identify`.
+            id: of the chosen item.
+            box: where the thing is in it, x1,y1,x2,y2 in pixels of the upright picture; None for the whole.
+            timeout: seconds for this call.
+
+        Returns:
+            How many choices the server keeps now.
+
+        Raises:
+            InvalidInput: there is no such item, or the photo or the box is wrong, or the server is read-only.
+            TimedOut: no answer in time; the choice may still be kept.
+            Unavailable: no server, or not this one.
+        """
+        inputs = changes.call("feedback", changes.choice(id, box), encode(image))
+        return self._call("catalogue", inputs, {}, changes.read_clicks, timeout)
+
     def stats(self, timeout: float | None = None) -> CatalogueStats:
         """How many items there are, and how many changes wait for `whatsit catalogue compact`."""
         return self._call("catalogue", changes.call("stats", {}), {}, changes.read_stats, timeout)

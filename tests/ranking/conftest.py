@@ -19,6 +19,8 @@ class Gallery:
     query: npt.NDArray[np.float32]
     rows: npt.NDArray[np.float32]
     asked: list[str] = field(default_factory=list)
+    area: float = 1.0
+    score: float = 1.0
     features: LocalFeatures = field(default_factory=LocalFeatures.none)
 
     def vectors(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:

@@ -14,6 +14,7 @@ from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.publish import publish
 from whatsit.rendering.labels import LINES, draw_label
 from whatsit.rendering.photo import photograph
+from whatsit.serving.lookup import Facts
 from whatsit.serving.options import Options
 from whatsit.serving.regions import LOCAL_REGIONS, NO_LOCAL_ROWS, FindRegions, local_rows, read_local_rows
 from whatsit.serving.repository import default_root
@@ -47,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def first(retriever: Retriever, number: int, rerank: str) -> str:
     """The first match of a photo of a label, whose vector knows the line alone."""
     pixels, _ = photograph(draw_label(number, 3), np.random.default_rng(number), (420, 560), strength=0.4)
-    found = retriever(line_vector(number, 1000 + number)[None], ONE, Options(rerank=rerank), [extract(pixels)])
+    found = retriever(line_vector(number, 1000 + number)[None], ONE, Options(rerank=rerank), [Facts(extract(pixels))])
     return as_tensors(found, 10)["ITEM_IDS"][0, 0].decode()
 
 

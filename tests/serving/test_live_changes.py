@@ -195,3 +195,12 @@ def test_a_killed_server_loses_no_change_that_it_acknowledged(own_server: Server
         there = {record["id"] for record in store.page(limit=100_000)}
     assert len(acknowledged) >= 20
     assert set(acknowledged) <= there
+
+
+def test_a_choice_is_kept_over_the_network(server: Server, shop: Path) -> None:
+    picture = sorted((shop / "images").glob("*.jpg"))[0]
+    with Client(server.grpc_url) as client:
+        before = client.feedback(picture, picture.stem)
+        assert client.feedback(picture, picture.stem, box=(0, 0, 100, 100)) == before + 1
+        with pytest.raises(InvalidInput, match="no item"):
+            client.feedback(picture, "no such item")

@@ -84,7 +84,7 @@ def test_a_second_search_has_ranks_of_the_query_and_scores_of_the_vector(folder:
         )
 
 
-@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "geometry"])
+@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage not in ("geometry", "learned")])
 def test_every_stage_can_be_asked_for(folder: Path, stage: str) -> None:
     found = Retriever(folder, "e")(unit(np.random.default_rng(2), 3), AREAS[:3], Options(rerank=stage, min_rank=0.3))
     assert len(found.regions) == 3

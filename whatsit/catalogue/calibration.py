@@ -9,6 +9,8 @@ from pathlib import Path
 
 from whatsit_client.errors import Damaged, WhatsitError
 
+from whatsit.ranking.answer import MIN_CONFIDENCE
+
 FORMAT = 1
 REPAIR = "run 'whatsit calibrate' again or delete it"
 
@@ -30,6 +32,8 @@ class Calibration:
         present: number of photos of present items.
         photos: "synthetic", or the folder of real ones.
         created: UTC, ISO 8601.
+        answer_confidence: the same threshold for the stage `learned`, 0..1: an answer needs a match of this
+            probability; None where the catalogue had no trained ranker.
         format: version of the file.
     """
 
@@ -45,6 +49,7 @@ class Calibration:
     present: int
     photos: str
     created: str
+    answer_confidence: float | None = None
     format: int = FORMAT
 
     def write(self, path: Path) -> None:
@@ -66,11 +71,17 @@ class Calibration:
             return None
         except (OSError, ValueError) as error:
             raise Damaged(f"{path} cannot be read ({error}); {REPAIR}.") from error
-        if not isinstance(known, dict) or known.get("format") != FORMAT or set(known) != {f.name for f in fields(cls)}:
+        names = {f.name for f in fields(cls)}
+        if isinstance(known, dict):
+            known.setdefault("answer_confidence", None)  # files of before there was a ranker
+        if not isinstance(known, dict) or known.get("format") != FORMAT or set(known) != names:
             raise Damaged(f"{path} is no calibration of format {FORMAT}; {REPAIR}.")
         rank = known["answer_rank"]
         if isinstance(rank, bool) or not isinstance(rank, (int, float)) or not 0.0 <= rank <= 2.0:
             raise Damaged(f"{path} has the answer_rank {str(rank)[:20]} outside 0..2; {REPAIR}.")
+        confidence = known["answer_confidence"]
+        if confidence is not None and not (isinstance(confidence, (int, float)) and 0.0 <= confidence <= 1.0):
+            raise Damaged(f"{path} has the answer_confidence {str(confidence)[:20]} outside 0..1; {REPAIR}.")
         return cls(**known)
 
 
@@ -92,6 +103,15 @@ class CalibratedRank:
 
     def __call__(self) -> float | None:
         """The calibrated `answer_rank`, None without one; a file that became damaged leaves the old one in use."""
+        known = self._known()
+        return None if known is None else known.answer_rank
+
+    def confidence(self) -> float:
+        """The calibrated `answer_confidence`, the default without one."""
+        known = self._known()
+        return MIN_CONFIDENCE if known is None or known.answer_confidence is None else known.answer_confidence
+
+    def _known(self) -> Calibration | None:
         stamp = self._stamp()
         if stamp != self._seen:
             self._seen = stamp
@@ -100,7 +120,7 @@ class CalibratedRank:
             except WhatsitError as error:
                 print(f"The new calibration was refused and the old one stays in use: {error}", flush=True)
         known = self._calibration
-        return known.answer_rank if known is not None and known.fingerprint == self._fingerprint else None
+        return known if known is not None and known.fingerprint == self._fingerprint else None
 
     def _stamp(self) -> tuple[int, int] | None:
         try:

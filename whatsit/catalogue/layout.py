@@ -13,7 +13,8 @@ class Layout:
     Args:
         folder: holds `catalogue.sqlite` (items, vectors, the change log), `index/` (the published generations),
             `pictures/` (those that callers sent; a merchant's own files stay where they are) and, once measured,
-            `calibration.json` (the threshold).
+            `calibration.json` (the threshold), `ranker.onnx` (what `learned` learned) and `clicks/` (photos of which
+            a person chose the item).
     """
 
     folder: Path
@@ -32,6 +33,16 @@ class Layout:
     def calibration(self) -> Path:
         """The threshold's file, if `whatsit calibrate` wrote one."""
         return self.folder / "calibration.json"
+
+    @property
+    def ranker(self) -> Path:
+        """The trained ranker, if `whatsit train ranker` wrote one."""
+        return self.folder / "ranker.onnx"
+
+    @property
+    def clicks(self) -> Path:
+        """The folder of photos behind the click log."""
+        return self.folder / "clicks"
 
     @property
     def pictures(self) -> Path:

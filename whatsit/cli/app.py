@@ -11,11 +11,13 @@ from whatsit.cli import (
     demo,
     evaluate,
     evaluate_ranking,
+    feedback,
     identify,
     label,
     label_review,
     serve,
     train,
+    train_ranker,
 )
 
 app = typer.Typer(
@@ -25,11 +27,12 @@ app = typer.Typer(
     help="Point a camera at a thing, make one call, get back what it is and where it stands in your catalogue.",
 )
 
-for _verb in (demo, serve, identify, calibrate, build):
+for _verb in (demo, serve, identify, feedback, calibrate, build):
     _verb.register(app)
 app.add_typer(catalogue.app, name="catalogue")
 label_review.register(label.app)
 app.add_typer(label.app, name="label")
+train_ranker.register(train.app)
 app.add_typer(train.app, name="train")
 evaluate_ranking.register(evaluate.app)
 app.add_typer(evaluate.app, name="evaluate")

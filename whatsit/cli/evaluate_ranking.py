@@ -1,61 +1,203 @@
-"""`whatsit evaluate ranking`: what each ranking stage does to recall."""
+"""`whatsit evaluate ranking|stages|geometry|open-set`: what each ranking stage does, and what it costs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from whatsit.serving.ranker_examples import Examples
+
+Data = Annotated[Path, typer.Option(help="Folder that holds the data sets.")]
+Work = Annotated[Path, typer.Option(help="Where the catalogues are built and kept.")]
+Csv = Annotated[Path | None, typer.Option("--csv", help="Write the figures to this file too.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Rerank = Annotated[
+    list[str] | None, typer.Option("--rerank", help="A choice of stages, may be repeated; all unless told.")
+]
+RankerPhotos = Annotated[int, typer.Option(min=20, help="Photos that the ranker is trained on.")]
+DATA, WORK = Path("../shared/data"), Path("build/runs/evaluate-ranking")
+
 
 def register(app: typer.Typer) -> None:
-    """Add the verb to `whatsit evaluate`."""
-    app.command(epilog="Example: whatsit evaluate ranking --data ../shared/data")(ranking)
+    """Add the verbs to `whatsit evaluate`."""
+    app.command(epilog="Example: whatsit evaluate ranking --csv perf/results/ranking.csv")(ranking)
+    app.command(epilog="Example: whatsit evaluate stages --data ../shared/data")(stages)
+    app.command(epilog="Example: whatsit evaluate geometry --csv perf/results/geometry.csv")(geometry)
+    app.command("open-set", epilog="Example: whatsit evaluate open-set --csv perf/results/open_set.csv")(open_set)
 
 
 def ranking(
-    data: Annotated[Path, typer.Option(help="Folder that holds the data sets.")] = Path("../shared/data"),
-    work: Annotated[Path, typer.Option(help="Where the catalogues are built and kept.")] = Path(
-        "build/runs/evaluate-ranking"
-    ),
+    data: Data = DATA,
+    work: Work = WORK,
+    train: Annotated[bool, typer.Option(help="Measure on the train photos as catalogue too (2,640 photos).")] = True,
+    split: Annotated[str, typer.Option(help="val, or train to choose a default by.")] = "val",
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many photos.")] = None,
+    timed: Annotated[int, typer.Option(min=0, help="Photos on which times are taken.")] = 30,
+    callers: Annotated[int, typer.Option(min=1, help="Callers at once where recall alone is measured.")] = 4,
+    ranker_photos: RankerPhotos = 300,
+    choices: Rerank = None,
+    file: Csv = None,
+    json_: AsJson = False,
+) -> None:
+    """Recall and latency of no stage, each alone, all and the default on groceries, through a running server."""
+    from typing import cast
+
+    from whatsit.evaluation.grocery import GroceryStore, Split
+    from whatsit.evaluation.table import write_table
+    from whatsit.serving.server_ablation import CHOICES, ServerAblation
+
+    if split not in ("val", "train"):
+        raise typer.BadParameter(f"'{split}' is neither val nor train.", param_hint="--split")
+    grocery = GroceryStore(data / "grocery_store")
+    grocery.check()
+    with _progress(json_) as bar:
+        ablation = ServerAblation(
+            grocery,
+            work,
+            _fit,
+            choices or CHOICES,
+            cast(Split, split),
+            limit,
+            timed,
+            callers,
+            ranker_photos,
+            _told(bar),
+        )
+        rows = [row for with_train in ([False, True] if train else [False]) for row in ablation.rows(with_train)]
+    if file is not None:
+        write_table(rows, file)
+    _print("ranking stages through the server", rows, json_)
+
+
+def stages(
+    data: Data = DATA,
+    work: Work = Path("build/runs/evaluate-stages"),
     train: Annotated[bool, typer.Option(help="Measure on the train photos as catalogue too (2,640 photos).")] = True,
     seed: Annotated[int, typer.Option(min=0, max=999, help="Which drawn shop; training uses 1000 and up.")] = 2,
     scenes: Annotated[int, typer.Option(min=1, help="Scenes of the drawn shop.")] = 100,
     min_rank: Annotated[
         float, typer.Option(min=0, max=2, help="Threshold of matches and answers; the server drops matches below 0.9.")
     ] = 0.9,
-    stages: Annotated[
-        list[str] | None, typer.Option("--rerank", help="A choice of stages, may be repeated; each alone unless told.")
-    ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    choices: Rerank = None,
+    json_: AsJson = False,
 ) -> None:
-    """Recall of no ranking stage, each alone and the default, without a server; each query is embedded once."""
+    """Recall of the stages that need vectors alone, in this process: groceries, and the drawn shop's true boxes."""
+    from whatsit.evaluation.grocery import GroceryStore
+    from whatsit.serving.ablation import CHOICES, Ablation
+
+    with _progress(json_) as bar:
+        ablation = Ablation(work, min_rank, choices or CHOICES, _told(bar))
+        grocery = GroceryStore(data / "grocery_store")
+        rows = [row for part in ([False, True] if train else [False]) for row in ablation.grocery(grocery, part)]
+        rows += ablation.shop(seed, scenes=scenes)
+    _print("ranking stages, in process", rows, json_)
+
+
+def geometry(
+    data: Data = DATA,
+    work: Work = WORK,
+    labels: Annotated[int, typer.Option(min=20, help="Labels in the catalogue of labels, and photos of them.")] = 130,
+    many: Annotated[int, typer.Option(min=0, help="Labels to measure the shortlist among; 0 for none.")] = 10_000,
+    workers: Annotated[int, typer.Option(min=1, help="Labels drawn at once.")] = 4,
+    file: Csv = None,
+    json_: AsJson = False,
+) -> None:
+    """Vectors alone, geometry alone, both: R@1 and milliseconds; the visual words' recall among many pictures."""
+    from whatsit.evaluation.grocery import GroceryStore
+    from whatsit.evaluation.table import write_table
+    from whatsit.serving.geometry_study import GeometryStudy
+
+    with _progress(json_) as bar:
+        study = GeometryStudy(work, _told(bar))
+        grocery = GroceryStore(data / "grocery_store")
+        rows = [study.labels(labels, labels), study.grocery(grocery, True), study.grocery(grocery, False)]
+        rows += [study.many(many, workers=workers)] if many else []
+    if file is not None:
+        write_table(rows, file)
+    _print("geometry beside vectors", rows, json_)
+
+
+def open_set(
+    data: Data = DATA,
+    work: Work = WORK,
+    false_positives: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of photos of absent items that may be accepted.")
+    ] = 0.05,
+    photos: RankerPhotos = 200,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many val photos.")] = None,
+    synthetic: Annotated[
+        bool, typer.Option(help="Train and calibrate on synthetic photos instead of train photos.")
+    ] = False,
+    file: Csv = None,
+    json_: AsJson = False,
+) -> None:
+    """16 grocery classes taken out of the catalogue: coverage against false accepts, stage by stage."""
+    from whatsit.evaluation.grocery import GroceryStore
+    from whatsit.serving.open_set_stages import measure_open_set, summary, write_curves
+
+    with _progress(json_) as bar:
+        curves = measure_open_set(
+            GroceryStore(data / "grocery_store"),
+            work,
+            _fit,
+            false_positives,
+            photos,
+            limit,
+            real=not synthetic,
+            advanced=_told(bar),
+        )
+    if file is not None:
+        write_curves(curves, file)
+    _print("open set", [summary(one) for one in curves], json_)
+
+
+def _fit(examples: Examples, out: Path) -> object:
+    """Train a ranker; serving, which prepares catalogues, does not know of training."""
+    from whatsit.ranking.learned import FEATURES
+    from whatsit.training.ranker import train_ranker
+
+    return train_ranker(examples.features, examples.right, examples.photos, FEATURES, out)
+
+
+def _progress(quiet: bool) -> Progress:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    return Progress(console=Console(stderr=True), disable=quiet)
+
+
+def _told(bar: Progress) -> Callable[[str, int, int], None]:
+    task = bar.add_task("")
+    return lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+
+
+def _print(title: str, rows: list[Any], as_json: bool) -> None:
+    """A table of dataclasses, or JSON."""
     import json
     from dataclasses import asdict
 
     from rich.console import Console
-    from rich.progress import Progress
     from rich.table import Table
 
-    from whatsit.evaluation.grocery import GroceryStore
-    from whatsit.serving.ablation import CHOICES, Ablation
-
-    with Progress(console=Console(stderr=True)) as progress:
-        task = progress.add_task("")
-        ablation = Ablation(
-            work,
-            min_rank,
-            stages or CHOICES,
-            lambda what, done, total: progress.update(task, description=what, completed=done, total=total),
-        )
-        grocery = GroceryStore(data / "grocery_store")
-        rows = [row for part in ([False, True] if train else [False]) for row in ablation.grocery(grocery, part)]
-        rows += ablation.shop(seed, scenes=scenes)
-    if json_:
-        typer.echo(json.dumps([asdict(row) for row in rows], indent=1))
+    records = [asdict(row) for row in rows]
+    if as_json:
+        typer.echo(json.dumps(records, indent=1))
         return
-    table = Table("data", "queries", "stages", "R@1", "R@5", "category@1", "answer", title="ranking stages, in process")
-    for row in rows:
-        figures = (row.recall_at_1, row.recall_at_5, row.category_at_1, row.answered)
-        table.add_row(row.data, str(row.queries), row.stages, *(f"{100 * figure:.1f}" for figure in figures))
+    table = Table(*records[0], title=title)
+    for record in records:
+        table.add_row(*(_cell(name, value) for name, value in record.items()))
     Console().print(table)
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return "-"
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.1f}" if name.endswith("_ms") else f"{value:.3f}"

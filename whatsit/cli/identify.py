@@ -57,7 +57,7 @@ def identify(
     from whatsit_client.client import Client
     from whatsit_client.errors import InvalidInput
 
-    boxes = [_box(text) for text in box] if box else None
+    boxes = [read_box(text) for text in box] if box else None
     several = len(photos) > 1
     console, refused = Console(), 0
     with Client(url, timeout=timeout) as client:
@@ -92,7 +92,8 @@ def identify(
         raise typer.Exit(1)
 
 
-def _box(text: str) -> Box:
+def read_box(text: str) -> Box:
+    """The box that an option --box names."""
     try:
         x1, y1, x2, y2 = (float(side) for side in text.split(","))
     except ValueError:

@@ -21,10 +21,13 @@ class Sighting:
     Args:
         other: best rank among all items but the one it shows (and that one's duplicates); 0 where there is none.
         own: rank of the item that it shows; None where the catalogue does not hold it.
+        rival: best rank among the others with its own item there, where that differs from `other`: stages that
+            compare matches with each other see another list then.
     """
 
     other: float
     own: float | None = None
+    rival: float | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,9 @@ class OpenSet:
         self.others: Floats = np.array([one.other for one in sightings], dtype=np.float32)
         present = [one for one in sightings if one.own is not None]
         self.own: Floats = np.array([one.own for one in present], dtype=np.float32)
-        self._first: npt.NDArray[np.bool_] = self.own >= np.array([one.other for one in present], dtype=np.float32)
+        self._first: npt.NDArray[np.bool_] = self.own >= np.array(
+            [one.other if one.rival is None else one.rival for one in present], dtype=np.float32
+        )
 
     def threshold(self, false_positives: float) -> float:
         """The lowest `min_rank`, to four decimals, that accepts at most this share of the photos of absent items.

@@ -16,6 +16,8 @@ from whatsit.ranking.subject import subject_rank
 
 # A match this much below the best score has 1/e of its vote: neighbours speak, but they do not shout the best one down.
 VOTE_SCALE = 0.1
+# Of a calibrated probability: more likely right than wrong.
+MIN_CONFIDENCE = 0.5
 
 
 def answer(
@@ -23,6 +25,7 @@ def answer(
     records: Mapping[int, Mapping[str, Any]],
     min_rank: float = MIN_RANK,
     areas: Sequence[float] | npt.NDArray[np.float32] | None = None,
+    min_confidence: float = MIN_CONFIDENCE,
 ) -> Answer:
     """Vote on title, brand and category of the region that the picture is about.
 
@@ -32,21 +35,29 @@ def answer(
     votes; those items are behind the answer, and the first of them, in the order that the stages left, gives title and
     image. So the fields never contradict each other. Having no category, or no brand, is voted for like a name.
 
-    confidence = strength * agreement, where strength = (r - min_rank) / (2 - min_rank) says how alike the best match
-    is, and agreement is the share of all votes that the items behind the answer hold. It is no calibrated probability.
+    Where the stage `learned` ran, its probability c of the first match stands in the place of r: a region needs c of
+    `min_confidence`, the one whose c counts most is answered for, its matches are voted for with c, and the confidence
+    is c of the best item behind the answer.
+
+    Otherwise confidence = strength * agreement, where strength = (r - min_rank) / (2 - min_rank) says how alike the
+    best match is, and agreement is the share of all votes that the items behind the answer hold. That is no calibrated
+    probability.
 
     Args:
         regions: one `Matches` per region after all stages, region 0 first.
         records: item number -> record with `id`, `title`, `brand`, `image`; must hold every matched item.
         min_rank: a best match below it is no answer, 0..2.
         areas: share of the picture's area of each region, 0..1; None where all count the same.
+        min_confidence: a best probability below it is no answer, 0..1.
 
     Returns:
         `Answer`; `found` is False where no region has a match of `min_rank`.
     """
-    best_ranks = [float(matches.ranks.max()) if len(matches) else -1.0 for matches in regions]
+    learned = any(matches.confidences is not None for matches in regions)
+    best_ranks = [_best(matches.confidences if learned else matches.ranks) for matches in regions]
     # The float32 nearest to the threshold, as in `rank`.
-    candidates = [index for index, rank in enumerate(best_ranks) if rank >= np.float32(min_rank)]
+    needed = np.float32(min_confidence if learned else min_rank)
+    candidates = [index for index, rank in enumerate(best_ranks) if rank >= needed]
     if not candidates:
         return Answer(found=False)
     shares = [1.0] * len(regions) if areas is None else areas
@@ -54,6 +65,8 @@ def answer(
     matches, best_rank = regions[region], best_ranks[region]
 
     votes = np.exp((matches.scores.astype(np.float64) - float(matches.scores.max())) / VOTE_SCALE)
+    if matches.confidences is not None:
+        votes = matches.confidences.astype(np.float64)
     items = [records[int(number)] for number in matches.numbers]
     behind = list(range(len(matches)))
     brands = [_text(item, "brand") for item in items]
@@ -64,16 +77,23 @@ def answer(
 
     strength = (best_rank - min_rank) / (2.0 - min_rank) if min_rank < 2.0 else 1.0
     agreement = float(votes[behind].sum() / votes.sum())
+    confidence = min(max(strength, 0.0), 1.0) * agreement
+    if matches.confidences is not None:
+        confidence = float(matches.confidences[behind].max())
     return Answer(
         found=True,
         title=_text(items[behind[0]], "title"),
         brand=brand,
         category=category,
         image=_text(items[behind[0]], "image"),
-        confidence=round(min(max(strength, 0.0), 1.0) * agreement, 4),
+        confidence=round(confidence, 4),
         ids=tuple(str(items[i]["id"]) for i in behind),
         region=region,
     )
+
+
+def _best(values: npt.NDArray[np.float32] | None) -> float:
+    return float(values.max()) if values is not None and len(values) else -1.0
 
 
 def _most_voted(names: Sequence[str], votes: npt.NDArray[np.float64], among: Sequence[int]) -> str:

@@ -38,6 +38,14 @@ class Surroundings(Protocol):
     def features(self) -> LocalFeatures:
         """The region's local features; none where they were not taken."""
 
+    @property
+    def area(self) -> float:
+        """The region's share of the picture's area, 0..1."""
+
+    @property
+    def score(self) -> float:
+        """How sure the detector is of the region, 0..1; 1 for the whole picture and for a caller's own box."""
+
     def by_words(self, k: int) -> Matches:
         """At most k items whose pictures share most visual words with the region, under the same filter, best first.
 

@@ -8,6 +8,7 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.ranking.category_order import category_order
 from whatsit.ranking.geometry import Geometry
+from whatsit.ranking.learned import Learned, Score
 from whatsit.ranking.matches import Matches, Stage
 from whatsit.ranking.neighbour_vote import NeighbourVote
 from whatsit.ranking.query_expansion import QueryExpansion
@@ -28,7 +29,7 @@ _STAGES: dict[str, Callable[[], Stage]] = {
     "query_expansion": QueryExpansion,
     "geometry": Geometry,
 }
-STAGES = tuple(_STAGES)
+STAGES = (*_STAGES, "learned")
 
 
 def stage_names(rerank: str) -> tuple[str, ...]:
@@ -41,25 +42,35 @@ def stage_names(rerank: str) -> tuple[str, ...]:
     if names == ["none"]:
         return ()
     for name in names:
-        if name != "rank" and name not in _STAGES:
-            known = ", ".join(["rank", *_STAGES])
+        if name != "rank" and name not in STAGES:
+            known = ", ".join(["rank", *STAGES])
             raise InvalidInput(f"rerank names the unknown stage '{name[:40]}'; give a comma list of {known}, or none.")
         if names.count(name) > 1:
             raise InvalidInput(f"rerank names the stage '{name}' twice.")
     return tuple(name for name in names if name != "rank")
 
 
-def compose(rerank: str = DEFAULT_STAGES, min_rank: float = MIN_RANK) -> Stage:
+def compose(rerank: str = DEFAULT_STAGES, min_rank: float = MIN_RANK, learned: Score | None = None) -> Stage:
     """One stage that runs `rank` and then the named ones, in the order given.
 
     Args:
         rerank: comma list of stages, "none" for `rank` alone. `rank` may be named; it always comes first.
         min_rank: for `rank`, 0..2.
+        learned: the trained ranker behind `learned`.
 
     Raises:
-        InvalidInput: a name is unknown or given twice, or `min_rank` is outside 0..2.
+        InvalidInput: a name is unknown or given twice, `min_rank` is outside 0..2, or there is no trained ranker.
     """
-    stages: list[Stage] = [Rank(min_rank), *(_STAGES[name]() for name in stage_names(rerank))]
+    stages: list[Stage] = [Rank(min_rank)]
+    for name in stage_names(rerank):
+        if name != "learned":
+            stages.append(_STAGES[name]())
+        elif learned is None:
+            raise InvalidInput(
+                "rerank names 'learned', and this catalogue has no trained ranker: run 'whatsit train ranker DIR'."
+            )
+        else:
+            stages.append(Learned(learned))
 
     def run(matches: Matches) -> Matches:
         for stage in stages:

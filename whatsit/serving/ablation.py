@@ -10,7 +10,7 @@ import numpy as np
 
 from whatsit.evaluation.ablation import Listed, Look, Row, ablate
 from whatsit.evaluation.grocery import GroceryStore
-from whatsit.ranking.pipeline import DEFAULT_STAGES, STAGES
+from whatsit.ranking.pipeline import STAGES
 from whatsit.rendering.product import make_products
 from whatsit.rendering.shop import write_scenes, write_shop
 from whatsit.serving.decode import view
@@ -20,7 +20,8 @@ from whatsit.serving.pipeline import Pipeline
 from whatsit.serving.retrieval import Retriever
 from whatsit.vision.regions import USER_BOX, Regions
 
-CHOICES = tuple(dict.fromkeys(("none", *STAGES, "surprise,category_order", DEFAULT_STAGES)))
+# Those that need nothing but vectors; `geometry` and `learned` are measured through the server.
+CHOICES = ("none", *(stage for stage in STAGES if stage not in ("geometry", "learned")), "surprise,category_order")
 
 Advanced = Callable[[str, int, int], None]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from whatsit_client.errors import InvalidInput, Unavailable
+from whatsit_client.types import Box
 
 from whatsit.catalogue.calibration import Calibration
 from whatsit.catalogue.layout import Layout
@@ -21,12 +22,15 @@ from whatsit.rendering.photo import photograph
 from whatsit.rendering.shop import encode_jpeg
 from whatsit.serving.options import Options
 from whatsit.serving.pipeline import Pipeline
+from whatsit.serving.spotter import Spotter
 from whatsit.vision.decode import decode_image
 
 # Items whose pictures are this much alike are one thing twice: finding the other one is no false accept.
 DUPLICATE_RANK = 1.9
 DUPLICATES_LOOKED_AT = 100
 PHOTO_SIZE = (480, 480)
+# What the ranker hears where the catalogue keeps local features; as in its training.
+RANKER_STAGES = "geometry,learned"
 # The poorest photos give about the threshold of real ones: on the 81 grocery shop images 1.273 for a target of 5 %,
 # where the 296 val photos give 1.287.
 PHOTO_STRENGTH = 1.0
@@ -42,12 +46,14 @@ class Photo:
         item: number of the item that it shows; None where the catalogue does not hold it.
         id: of that item.
         dice: seed of a synthetic photo; None for a real one.
+        box: where the thing is in it, pixels; None to detect.
     """
 
     file: Path
     item: int | None = None
     id: str = ""
     dice: int | None = None
+    box: Box | None = None
 
 
 class Calibrator:
@@ -78,13 +84,17 @@ class Calibrator:
         self.generation = open_generation(self.layout.index, pipeline.fingerprint)
         if self.generation.manifest.items < 2:
             raise InvalidInput(f"The index of {folder} holds fewer than two items: there is nothing to tell apart.")
+        self._indexed: Numbers = np.unique(np.concatenate([shard.items for shard in self.generation.shards]))
 
     def synthetic(self, limit: int, seed: int = 0) -> list[Photo]:
         """Photos to be made of the main pictures of `limit` items, drawn at random."""
-        indexed = np.unique(np.concatenate([shard.items for shard in self.generation.shards]))
-        chosen = np.random.default_rng(seed).permutation(indexed)[:limit]
+        chosen = np.random.default_rng(seed).permutation(self._indexed)[:limit]
         records = self._store.records(np.sort(chosen))
         return [Photo(Path(known["image"]), number, known["id"], number) for number, known in records.items()]
+
+    def numbers(self) -> dict[str, int]:
+        """The number of every item in the index, by its id."""
+        return {str(known["id"]): number for number, known in self._store.records(self._indexed).items()}
 
     def real(self, folder: Path) -> list[Photo]:
         """Photos of a folder: those in a sub-folder named after an item's id show that item, all others none.
@@ -108,18 +118,56 @@ class Calibrator:
         with ThreadPoolExecutor(workers) as pool:
             yield from pool.map(self._see, photos)
 
+    def picture(self, photo: Photo) -> bytes:
+        """The encoded photo, a synthetic one taken now.
+
+        Raises:
+            InvalidInput: the catalogue picture behind a synthetic photo is no picture.
+            OSError: the file cannot be read.
+        """
+        data = photo.file.read_bytes()
+        if photo.dice is None:
+            return data
+        pixels = decode_image(data, max_side=800).pixels
+        taken, _ = photograph(pixels, np.random.default_rng(photo.dice), PHOTO_SIZE, strength=PHOTO_STRENGTH)
+        return encode_jpeg(taken)
+
+    def absent(self, photo: Photo) -> Numbers:
+        """The items that a photo's own one and its near-identical duplicates are, int64: none of an unknown thing."""
+        own = [] if photo.item is None else [photo.item]
+        return np.union1d(own, self._duplicates(photo)).astype(np.int64)
+
+    def without(self, photo: Photo) -> Numbers:
+        """All items but `absent`, int64 ascending: what is left where the photo's thing is taken out."""
+        return np.setdiff1d(self._indexed, self.absent(photo))
+
+    def see_probabilities(
+        self, photos: Sequence[Photo], spotter: Spotter, workers: int = 1
+    ) -> Iterator[Sighting | None]:
+        """As `see`, with the probability of the trained ranker in the place of the rank."""
+        with ThreadPoolExecutor(workers) as pool:
+            yield from pool.map(lambda photo: self._judge(photo, spotter), photos)
+
+    def _judge(self, photo: Photo, spotter: Spotter) -> Sighting | None:
+        stages = RANKER_STAGES if self.generation.words is not None else "learned"
+        try:
+            looked = spotter.look(self.picture(photo), photo.box)
+        except (InvalidInput, OSError):
+            return None
+        return sighting(
+            spotter.best(looked, stages),
+            spotter.best(looked, stages, self.without(photo)),
+            photo.item,
+            self.absent(photo),
+        )
+
     def _see(self, photo: Photo) -> Sighting | None:
         try:
-            data = photo.file.read_bytes()
-            if photo.dice is not None:
-                pixels = decode_image(data, max_side=800).pixels
-                taken, _ = photograph(pixels, np.random.default_rng(photo.dice), PHOTO_SIZE, strength=PHOTO_STRENGTH)
-                data = encode_jpeg(taken)
-            embeddings = self._pipeline.describe(data, Options(gate=False)).embeddings
+            embeddings = self._pipeline.describe(self.picture(photo), Options(gate=False)).embeddings
         except (InvalidInput, OSError):
             return None
         own = [] if photo.item is None else [photo.item]
-        absent = np.union1d(own, self._duplicates(photo)).astype(np.int64)
+        absent = self.absent(photo)
         distances, numbers = self.generation.search(embeddings, len(absent) + 1)
         others = distances[(numbers >= 0) & ~np.isin(numbers, absent)]
         other = 2.0 - float(others.min()) if others.size else 0.0
@@ -139,8 +187,10 @@ class Calibrator:
         alike: Numbers = numbers[(numbers >= 0) & (distances <= 2.0 - DUPLICATE_RANK)]
         return alike
 
-    def calibration(self, open_set: OpenSet, false_positives: float, photos: str) -> Calibration:
-        """The record to be written for these sightings.
+    def calibration(
+        self, open_set: OpenSet, false_positives: float, photos: str, probabilities: OpenSet | None = None
+    ) -> Calibration:
+        """The record to be written for these sightings, and for those of the trained ranker if there is one.
 
         Raises:
             InvalidInput: no threshold reaches the target.
@@ -158,8 +208,26 @@ class Calibrator:
             absent=len(open_set.others),
             present=len(open_set.own),
             photos=photos,
+            answer_confidence=None if probabilities is None else min(probabilities.threshold(false_positives), 1.0),
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         )
+
+
+def sighting(present: Mapping[int, float], gone: Mapping[int, float], item: int | None, absent: Numbers) -> Sighting:
+    """What a photo resembles, by values of items with its own one there and with it gone.
+
+    Args:
+        present: item number -> value where nothing is taken out.
+        gone: where the photo's item and its duplicates are.
+        item: that the photo shows, None where the catalogue does not hold it.
+        absent: the item and its duplicates.
+    """
+    other = max(gone.values(), default=0.0)
+    if item is None:
+        return Sighting(other)
+    hidden = set(absent.tolist())
+    rival = max((value for number, value in present.items() if number not in hidden), default=0.0)
+    return Sighting(other, present.get(item, 0.0), rival)
 
 
 def calibrate(
@@ -205,7 +273,16 @@ def calibrate(
                 "put them back, or give photos with --photos."
             )
         open_set = OpenSet(readable)
-        found = calibrator.calibration(open_set, false_positives, "synthetic" if photos is None else str(photos))
+        probabilities = None
+        spotter = Spotter(catalogue, pipeline)
+        if spotter.is_trained:
+            judged = []
+            for done, judgement in enumerate(calibrator.see_probabilities(chosen, spotter, workers), start=1):
+                judged += [judgement] if judgement is not None else []
+                progress(done, len(chosen))
+            probabilities = OpenSet(judged)
+        origin = "synthetic" if photos is None else str(photos)
+        found = calibrator.calibration(open_set, false_positives, origin, probabilities)
     try:
         found.write(calibrator.layout.calibration)
     except OSError as error:

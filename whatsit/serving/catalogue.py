@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
+from whatsit_client.types import Box
 
+from whatsit.catalogue.clicks import Click
 from whatsit.catalogue.incoming import Incoming, parse_object
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.layout import Layout
@@ -21,11 +23,13 @@ from whatsit.catalogue.publish import compact_note, published
 from whatsit.catalogue.store import Store
 from whatsit.serving.environment import is_read_only, served_catalogue
 from whatsit.serving.fingerprint import embedder_fingerprint
-from whatsit.serving.options import Options
+from whatsit.serving.options import Options, check_boxes
 from whatsit.serving.pipeline import Pipeline
 from whatsit.serving.step import Tensors, text_tensor
+from whatsit.vision.decode import decode_image
 
 MAX_IDS = 1000
+DECODED_SIDE = 64  # of a picture that is only checked
 
 Result = dict[str, Any]
 
@@ -115,6 +119,38 @@ class ServedCatalogue:
         del shown["number"]
         return {"item": shown, **extra}
 
+    def feedback(self, text: str, image: bytes | None) -> Result:
+        """Keep which item a person chose for a photo, for `whatsit train ranker`.
+
+        Args:
+            text: JSON, `{"id": "X1"}` with the chosen item, perhaps with `"box": [x1, y1, x2, y2]` in pixels.
+            image: the encoded photo, which is kept.
+
+        Returns:
+            `clicks`, how many choices are kept now.
+
+        Raises:
+            InvalidInput: there is no such item or no photo, or the box is none.
+        """
+        store = self._writable()
+        record = parse_object(text)
+        (id,) = _ids(record, most=1)
+        if image is None:
+            raise InvalidInput("Feedback needs the photo that was identified: send it as IMAGE.")
+        if store.fields(id) is None:
+            raise InvalidInput(f"The catalogue has no item '{id}'.")
+        box = None if record.get("box") is None else _given_box(record["box"])
+        decoded = decode_image(image, max_side=DECODED_SIDE)
+        if box is not None:
+            check_boxes((box,), decoded.width, decoded.height)
+        path = keep_picture(self._layout.clicks, image)
+        try:
+            store.clicks.record(Click(id, path, box))
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return {"clicks": len(store.clicks.all())}
+
     def stats(self) -> Result:
         """`items`, `generation`, `vectors` and `items_indexed` in it, `pending` changed items since, and `notes`."""
         manifest = published(self._layout.index)
@@ -161,6 +197,7 @@ class ChangeCatalogue:
         catalogue = ServedCatalogue(served_catalogue(), networks, int(parameters["dimension"]), is_read_only())
         self._operations: Mapping[str, Callable[[str, bytes | None], Result]] = {
             "upsert": catalogue.upsert,
+            "feedback": catalogue.feedback,
             "delete": lambda text, _: catalogue.delete(text),
             "get": lambda text, _: catalogue.get(text),
             "stats": lambda text, _: catalogue.stats(),
@@ -192,6 +229,13 @@ def _given(item: Incoming) -> Picture | None:
         return None
     digest = hashlib.sha256(item.vectors.tobytes()).hexdigest()
     return Picture(item.image or "", digest, tuple(Vector((0.0, 0.0, 0.0, 0.0), one) for one in item.vectors))
+
+
+def _given_box(value: Any) -> Box:
+    """The box of a choice, checked as the option `boxes` is."""
+    boxes = Options.from_parameters({"boxes": json.dumps([value])}).boxes
+    assert boxes is not None  # one was given
+    return boxes[0]
 
 
 def _ids(record: Mapping[str, Any], most: int = MAX_IDS) -> list[str]:

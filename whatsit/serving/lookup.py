@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,21 @@ from whatsit.ranking.rank import match
 from whatsit.vision.local_features import LocalFeatures
 
 
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """What the steps before said of a region, besides its vector.
+
+    Args:
+        features: local features, none where no stage asks for them.
+        area: share of the picture's area, 0..1.
+        score: the detector's, 0..1.
+    """
+
+    features: LocalFeatures = field(default_factory=LocalFeatures.none)
+    area: float = 1.0
+    score: float = 1.0
+
+
 class Lookup:
     """Finds items in one snapshot of the index and reads what the store knows of them.
 
@@ -28,7 +43,7 @@ class Lookup:
         neighbours: items per search.
         allowed: numbers of the items that may be found; None for all.
         min_rank: items below are not found.
-        local: the local features of the first regions; () where they were not taken.
+        facts: of each region, in order; those beyond are taken for whole pictures without local features.
     """
 
     def __init__(
@@ -38,10 +53,10 @@ class Lookup:
         neighbours: int,
         allowed: Numbers | None,
         min_rank: float,
-        local: Sequence[LocalFeatures] = (),
+        facts: Sequence[Facts] = (),
     ) -> None:
         self.index, self.min_rank, self.allowed = index, min_rank, allowed
-        self._local = local
+        self._facts = facts
         self._store, self._neighbours, self._allowed = store, neighbours, allowed
         self._records: dict[int, dict[str, Any]] = {}
 
@@ -52,8 +67,8 @@ class Lookup:
 
     def regions(self, queries: Floats) -> list[Region]:
         """The surroundings of each query, f32 [N,D]."""
-        taken = [*self._local, *[LocalFeatures.none()] * (len(queries) - len(self._local))]
-        return [Region(query, self, features) for query, features in zip(queries, taken, strict=True)]
+        facts = [*self._facts, *[Facts()] * (len(queries) - len(self._facts))]
+        return [Region(query, self, known) for query, known in zip(queries, facts, strict=True)]
 
     def matches(self, regions: Sequence[Region]) -> list[Matches]:
         """The items near each region, best first, with their surroundings."""
@@ -115,12 +130,27 @@ class Region:
     Args:
         query: f32 [D], unit length.
         lookup: of the request.
-        features: its local features.
+        facts: what the steps before said of it.
     """
 
     query: Floats
     lookup: Lookup
-    features: LocalFeatures
+    facts: Facts
+
+    @property
+    def features(self) -> LocalFeatures:
+        """Its local features."""
+        return self.facts.features
+
+    @property
+    def area(self) -> float:
+        """Its share of the picture's area, 0..1."""
+        return self.facts.area
+
+    @property
+    def score(self) -> float:
+        """The detector's, 0..1."""
+        return self.facts.score
 
     def vectors(self, numbers: Numbers) -> Floats:
         """Of each item the stored vector nearest to the query, f32 [K,D]."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +20,19 @@ from whatsit.catalogue.store import Store
 from whatsit.index.generation import Generation, open_generation
 from whatsit.index.live import Live
 from whatsit.index.on_gpu import on_gpu
+from whatsit.index.shard import Numbers
 from whatsit.ranking.answer import answer
 from whatsit.ranking.matches import Matches
 from whatsit.ranking.pipeline import DEFAULT_STAGES, compose, stage_names
 from whatsit.ranking.rank import MIN_RANK
 from whatsit.serving.environment import served_catalogue
 from whatsit.serving.fingerprint import embedder_fingerprint
-from whatsit.serving.lookup import Lookup
+from whatsit.serving.lookup import Facts, Lookup
 from whatsit.serving.options import Options
+from whatsit.serving.ranker import TrainedRanker
 from whatsit.serving.regions import read_local_rows
 from whatsit.serving.repository import network_file
 from whatsit.serving.step import Tensors, text_tensor
-from whatsit.vision.local_features import LocalFeatures
 
 # Stages that count categories among the neighbours need more of them than a caller asks for.
 NEIGHBOURS = 30
@@ -98,6 +99,7 @@ class Retriever:
         layout = Layout(folder)
         self._min_rank, self._answer_rank, self._stages = min_rank, answer_rank, stages
         self._calibrated = CalibratedRank(layout.calibration, fingerprint)
+        self._ranker = TrainedRanker(layout.ranker)
         self._store = Store(layout.store, read_only=True)
         place: Callable[[Generation], Generation] = on_gpu if gpu else lambda generation: generation
         self._index = LiveIndex(layout.index, self._store, fingerprint, place=place)
@@ -107,7 +109,8 @@ class Retriever:
         embeddings: npt.NDArray[np.float32],
         areas: npt.NDArray[np.float32],
         options: Options,
-        local: Sequence[LocalFeatures] = (),
+        facts: Sequence[Facts] = (),
+        allowed: Numbers | None = None,
     ) -> Retrieved:
         """Look up every region.
 
@@ -115,25 +118,36 @@ class Retriever:
             embeddings: f32 [N,D], unit length.
             areas: f32 [N], each region's share of the picture's area, 0..1.
             options: the caller's.
-            local: local features of the first regions, for the stage `geometry`.
+            facts: what else is known of the first regions; `areas` goes before the area in it.
+            allowed: item numbers that may be found, besides what `where` asks; None for all.
 
         Raises:
             InvalidInput: the caller asks for a stage that this catalogue is not prepared for.
         """
         index = self._index.now()
-        allowed = None if options.where is None else self._store.select(options.where)
+        if options.where is not None:
+            selected = self._store.select(options.where)
+            allowed = selected if allowed is None else np.intersect1d(selected, allowed)
+        facts = [*facts, *[Facts()] * (len(embeddings) - len(facts))]
+        facts = [replace(known, area=float(area)) for known, area in zip(facts, areas, strict=True)]
         min_rank = self._min_rank if options.min_rank is None else options.min_rank
-        stages = compose(self._chosen(options, index), min_rank)
-        lookup = Lookup(index, self._store, max(options.top_k, NEIGHBOURS), allowed, min_rank, local)
+        ranker = self._ranker()
+        stages = compose(self._chosen(options, index, ranker is not None), min_rank, ranker)
+        lookup = Lookup(index, self._store, max(options.top_k, NEIGHBOURS), allowed, min_rank, facts)
         seen = lookup.regions(embeddings)
         regions = [stages(matches) for matches in lookup.matches(seen)]
         if options.text:
             named = self._store.text.search(options.text, NAMED, allowed)
             regions = [lookup.fused(region, matches, named) for region, matches in zip(seen, regions, strict=True)]
-        verdict = answer(regions, lookup.records, self._needed_rank(options), areas)
+        verdict = answer(regions, lookup.records, self._needed_rank(options), areas, self._calibrated.confidence())
         return Retrieved(tuple(matches.first(options.top_k) for matches in regions), lookup.records, verdict)
 
-    def _chosen(self, options: Options, index: Live) -> str:
+    @property
+    def is_trained(self) -> bool:
+        """Whether the catalogue has a ranker for the stage `learned`."""
+        return self._ranker() is not None
+
+    def _chosen(self, options: Options, index: Live, trained: bool) -> str:
         """The stages of a call: the caller's, else those of the server's that the catalogue is prepared for."""
         names = stage_names(self._stages if options.rerank is None else options.rerank)
         if index.words is None and "geometry" in names:
@@ -143,6 +157,8 @@ class Retriever:
                     "run 'whatsit catalogue publish DIR --geometry' on it."
                 )
             names = tuple(name for name in names if name != "geometry")
+        if not trained and options.rerank is None:
+            names = tuple(name for name in names if name != "learned")
         return ",".join(names) or "none"
 
     def _needed_rank(self, options: Options) -> float:
@@ -178,8 +194,9 @@ class Retrieve:
         if inputs["GATED"][0]:
             nothing = tuple(Matches(*_EMPTY) for _ in embeddings)
             return as_tensors(Retrieved(nothing, {}, Answer(found=False)), options.top_k)
-        local = read_local_rows(inputs["LOCAL"], len(embeddings)) if "LOCAL" in inputs else ()
-        return as_tensors(self._retriever(embeddings, inputs["AREAS"], options, local), options.top_k)
+        taken = read_local_rows(inputs["LOCAL"], len(embeddings))
+        facts = [Facts(one, score=float(score)) for one, score in zip(taken, inputs["SCORES"], strict=True)]
+        return as_tensors(self._retriever(embeddings, inputs["AREAS"], options, facts), options.top_k)
 
 
 def as_tensors(retrieved: Retrieved, width: int) -> dict[str, npt.NDArray[Any]]:
@@ -198,10 +215,13 @@ def as_tensors(retrieved: Retrieved, width: int) -> dict[str, npt.NDArray[Any]]:
 
 
 def evidence(matches: Matches, position: int) -> dict[str, Any]:
-    """What the stages found out about a match beyond its rank: {"match": {"inliers": 34}}, {} where they did not."""
-    if matches.inliers is None:
-        return {}
-    return {"match": {"inliers": int(matches.inliers[position])}}
+    """What the stages found out about a match beyond its rank, e.g. {"match": {"inliers": 34, "confidence": 0.9}}."""
+    known: dict[str, Any] = {}
+    if matches.inliers is not None:
+        known["inliers"] = int(matches.inliers[position])
+    if matches.confidences is not None:
+        known["confidence"] = round(float(matches.confidences[position]), 4)
+    return {"match": known} if known else {}
 
 
 _EMPTY: tuple[Any, Any, tuple[str, ...]] = (np.empty(0, np.int64), np.empty(0, np.float32), ())

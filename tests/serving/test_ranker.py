@@ -1,0 +1,124 @@
+"""Clicks become a trained ranker, the ranker becomes probabilities, and calibration sets which of them is an answer."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from whatsit_client.errors import Damaged, InvalidInput
+
+from whatsit.catalogue.calibration import Calibration
+from whatsit.catalogue.layout import Layout
+from whatsit.catalogue.store import Store
+from whatsit.ranking.learned import FEATURES
+from whatsit.serving.calibration import calibrate
+from whatsit.serving.catalogue import ServedCatalogue
+from whatsit.serving.options import Options
+from whatsit.serving.pipeline import Pipeline
+from whatsit.serving.ranker import TrainedRanker
+from whatsit.serving.ranker_examples import examples
+from whatsit.serving.repository import default_root
+from whatsit.serving.retrieval import Retriever
+from whatsit.training.ranker import train_ranker
+
+ONE = np.ones(1, dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def folder(catalogue: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the rendered shop's catalogue that tests may change."""
+    folder = tmp_path_factory.mktemp("learned") / "catalogue"
+    shutil.copytree(catalogue, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(folder: Path, shop: Path) -> Path:
+    """The same with a click and a ranker trained on it and on 30 synthetic photos."""
+    served = ServedCatalogue(folder, default_root() / "model_repository", 128)
+    picture = sorted((shop / "images").glob("*.jpg"))[3]
+    text = json.dumps({"id": picture.stem, "box": [0, 0, 320, 320]})
+    assert served.feedback(text, picture.read_bytes()) == {"clicks": 1}
+    steps: list[tuple[int, int]] = []
+    found = examples(folder, None, 30, progress=lambda *step: steps.append(step))
+    assert steps[-1] == (31, 31)  # the click besides the thirty
+    assert found.features.shape[1] == len(FEATURES)
+    first = found.photos == 0
+    assert found.right[first].sum() >= 1  # the click was found, where its item was not taken out
+    assert not found.right[first].all()
+    train_ranker(found.features, found.right, found.photos, FEATURES, Layout(folder).ranker)
+    return folder
+
+
+def test_clicks_are_kept_and_checked(folder: Path, shop: Path) -> None:
+    served = ServedCatalogue(folder, default_root() / "model_repository", 128)
+    data = sorted((shop / "images").glob("*.jpg"))[0].read_bytes()
+    before = len(list(Layout(folder).clicks.glob("*"))) if Layout(folder).clicks.is_dir() else 0
+    for text, image, reason in (
+        ('{"id": "no such item"}', data, "no item"),
+        ('{"id": "w7-00000"}', None, "IMAGE"),
+        ('{"id": "w7-00000"}', b"no picture", "image"),
+        ('{"id": "w7-00000", "box": [9000, 9000, 9100, 9100]}', data, "outside"),
+        ('{"id": "w7-00000", "box": "here"}', data, "boxes"),
+        ('{"ids": ["w7-00000", "w7-00001"]}', data, "ITEM"),
+    ):
+        with pytest.raises(InvalidInput, match=reason):
+            served.feedback(text, image)
+    kept = Layout(folder).clicks
+    assert (len(list(kept.glob("*"))) if kept.is_dir() else 0) == before
+    with pytest.raises(InvalidInput, match="read-only"):
+        ServedCatalogue(folder, default_root() / "model_repository", 128, read_only=True).feedback("{}", data)
+
+
+def test_a_click_on_an_item_that_is_gone_counts_no_more(folder: Path, trained: Path) -> None:
+    with Store(Layout(trained).store) as store:
+        (click,) = store.clicks.all()
+        assert click.path.is_file()
+        assert click.box == (0.0, 0.0, 320.0, 320.0)
+
+
+def test_probabilities_come_with_the_matches_and_calibration_says_which_are_answers(trained: Path, shop: Path) -> None:
+    data = sorted((shop / "images").glob("*.jpg"))[9].read_bytes()
+    with Pipeline() as pipeline:
+        vector = pipeline.describe(data, Options(gate=False)).embeddings[:1]
+        retriever = Retriever(trained, pipeline.fingerprint, min_rank=0.9)
+    found = retriever(vector, ONE, Options(rerank="learned"))
+    confidences = found.regions[0].confidences
+    assert confidences is not None
+    assert confidences.tolist() == sorted(confidences.tolist(), reverse=True)
+    assert found.regions[0].numbers[0] == 10
+    assert found.answer.confidence == pytest.approx(float(confidences[0]), abs=1e-4)
+    known, _, _ = calibrate(trained, 0.2, limit=20)
+    assert known.answer_confidence is not None
+    assert Calibration.read(Layout(trained).calibration) == known
+    sure = retriever(vector, ONE, Options(rerank="learned")).answer.found
+    assert sure == (float(confidences[0]) >= known.answer_confidence)
+
+
+def test_by_default_the_stage_waits_for_a_ranker(catalogue: Path) -> None:
+    with Pipeline() as pipeline:
+        retriever = Retriever(catalogue, pipeline.fingerprint, stages="surprise,learned")
+    vector = np.eye(128, dtype=np.float32)[:1]
+    assert retriever(vector, ONE, Options(min_rank=0.0)).regions[0].confidences is None
+    with pytest.raises(InvalidInput, match="train ranker"):
+        retriever(vector, ONE, Options(rerank="learned"))
+
+
+def test_a_ranker_is_followed_and_a_foreign_one_refused(trained: Path, tmp_path: Path) -> None:
+    path = tmp_path / "ranker.onnx"
+    ranker = TrainedRanker(path)
+    assert ranker() is None
+    shutil.copy(Layout(trained).ranker, path)
+    score = ranker()
+    assert score is not None
+    assert score(np.zeros((3, len(FEATURES)), dtype=np.float32)).shape == (3,)
+    path.write_bytes(b"damaged")
+    assert ranker() is score
+    path.unlink()
+    assert ranker() is None
+    shutil.copy(default_root() / "model_repository/embedder/1/model.onnx", path)
+    with pytest.raises(Damaged, match="train ranker"):
+        TrainedRanker(path)

@@ -1,0 +1,59 @@
+"""`whatsit train ranker`: learn from known photos and from the click log which matches are right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to `whatsit train`."""
+    app.command(epilog="Example: whatsit train ranker demo/catalogue --photos known/")(ranker)
+
+
+def ranker(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The catalogue's folder.", show_default=False)],
+    photos: Annotated[
+        Path | None,
+        typer.Option(help="Folder with sub-folders named after item ids that hold photos of them; synthetic if none."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many photos, besides the click log.")] = 300,
+    model_repository: Annotated[Path | None, typer.Option(help="Networks instead of Whatsit's own.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Train the ranking stage 'learned' for a catalogue; servers on it use it from the next call that asks for it.
+
+    Every photo whose item is known is looked up twice, with the item there and with it taken out, so that the ranker
+    learns both which match is right and when none is. Photos from `whatsit feedback` always count. Run
+    'whatsit calibrate' afterwards: it sets the probability that an answer needs.
+    """
+    import json
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from whatsit.catalogue import Layout
+    from whatsit.ranking.learned import FEATURES
+    from whatsit.serving.ranker_examples import examples
+    from whatsit.training.ranker import train_ranker
+
+    with Progress(console=Console(stderr=True), disable=as_json, transient=True) as bar:
+        task = bar.add_task("Looking up photos", total=None)
+        found = examples(
+            folder, photos, limit, model_repository, lambda done, all_: bar.update(task, completed=done, total=all_)
+        )
+    fit = train_ranker(found.features, found.right, found.photos, FEATURES, Layout(folder).ranker)
+    if as_json:
+        typer.echo(json.dumps({**asdict(fit), "unread": found.unread}, indent=1))
+        return
+    typer.echo(
+        f"Trained on {fit.photos} photos ({fit.examples} matches, {fit.kind}). On photos held out: a right match is "
+        f"more probable than a wrong one in {fit.right_above_wrong:.1%} of pairs; log loss {fit.log_loss:.3f} "
+        f"({fit.base_log_loss:.3f} without looking)."
+    )
+    typer.echo(f"Next: whatsit calibrate {folder}; then ask with --rerank learned (or geometry,learned).", err=True)
+    if found.unread:
+        typer.echo(f"{found.unread} photos could not be read and do not count.", err=True)

@@ -1,0 +1,84 @@
+"""The ablation table of ranking stages: what each does to recall and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What one call said.
+
+    Args:
+        truth: id of the item that the photo shows.
+        category: of that item.
+        group: packages, or fruit and vegetables.
+        ids: items of the whole picture's matches, best first.
+        categories: of these items.
+        answer: id that the structured answer names first, "" for none.
+    """
+
+    truth: str
+    category: str
+    group: str
+    ids: tuple[str, ...]
+    categories: tuple[str, ...]
+    answer: str
+
+
+@dataclass(frozen=True)
+class StageRow:
+    """A line of the table; figures are shares, 0..1, and milliseconds.
+
+    Args:
+        catalogue: what was searched.
+        group: "all", or a group of photos.
+        stages: value of `rerank`.
+        queries: their number.
+        recall_at_1: the truth comes first.
+        recall_at_5: the truth is among the first five.
+        category_at_1: the first item is of the truth's category.
+        answered: the structured answer names the truth.
+        answered_wrong: it names another item.
+        median_ms: of a call, one caller; None where it was not measured.
+        added_ms: median of the differences to the same photo without stages.
+    """
+
+    catalogue: str
+    group: str
+    stages: str
+    queries: int
+    recall_at_1: float
+    recall_at_5: float
+    category_at_1: float
+    answered: float
+    answered_wrong: float
+    median_ms: float | None = None
+    added_ms: float | None = None
+
+
+def stage_rows(
+    catalogue: str,
+    stages: str,
+    replies: Sequence[Reply],
+    median_ms: float | None = None,
+    added_ms: float | None = None,
+) -> list[StageRow]:
+    """The lines of one choice of stages, over all photos and for each group; times stand in the first alone."""
+    groups = {"all": list(replies)}
+    for reply in replies:
+        groups.setdefault(reply.group, []).append(reply)
+    rows = []
+    for group, members in groups.items():
+        shares = (
+            [reply.truth in reply.ids[:1] for reply in members],
+            [reply.truth in reply.ids[:5] for reply in members],
+            [reply.category in reply.categories[:1] for reply in members],
+            [reply.truth == reply.answer for reply in members],
+            [reply.answer not in ("", reply.truth) for reply in members],
+        )
+        first, five, category, answered, wrong = (sum(hits) / len(members) for hits in shares)
+        row = StageRow(catalogue, group, stages, len(members), first, five, category, answered, wrong)
+        rows.append(replace(row, median_ms=median_ms, added_ms=added_ms) if group == "all" else row)
+    return rows

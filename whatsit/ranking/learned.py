@@ -1,0 +1,111 @@
+"""`learned`: everything that the other stages know of a match becomes the probability that it is right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from whatsit.ranking.matches import Floats, Matches
+from whatsit.ranking.neighbour_vote import NEIGHBOURS, SCALE
+
+FEATURES = (
+    "rank",
+    "ahead_of_best_other",
+    "below_best",
+    "above_mean",
+    "category_share",
+    "reciprocal_margin",
+    "log_inliers",
+    "log_inliers_ahead_of_best_other",
+    "has_texture",
+    "region_area",
+    "region_score",
+)
+# What a lone match is ahead of: nothing, which is rank 0.
+_NOTHING = 0.0
+_CLOSEST = 10
+
+Doubles = npt.NDArray[np.float64]
+Score = Callable[[Floats], Floats]
+
+
+def features(matches: Matches) -> Floats:
+    """What is known of each match, f32 [K,11], in the order of `FEATURES`.
+
+    ahead_of_best_other and below_best compare an item's rank with the best of the others and of all; above_mean with
+    the mean of the first ten. category_share is what `NeighbourVote` gives the item's category. reciprocal_margin is
+    how much nearer the item's vector is to the query than to any of the first ten other matches: negative where the
+    item has closer company of its own. Inliers are 0 where `geometry` did not run before.
+    """
+    around = matches.surroundings
+    ranks = matches.ranks.astype(np.float64)
+    inliers = np.zeros(len(matches)) if matches.inliers is None else matches.inliers.astype(np.float64)
+    logs = np.log1p(inliers)
+    closest = np.argsort(-ranks, kind="stable")[:_CLOSEST]
+    columns = (
+        ranks,
+        ranks - _best_other(ranks),
+        ranks - ranks.max(initial=0.0),
+        ranks - (ranks[closest].mean() if len(closest) else 0.0),
+        _category_shares(matches, ranks),
+        _reciprocal_margins(matches, ranks, closest),
+        logs,
+        logs - _best_other(logs),
+        np.full(len(matches), float(len(around.features) > 0)),
+        np.full(len(matches), around.area),
+        np.full(len(matches), around.score),
+    )
+    return np.asarray(np.stack(columns, axis=1), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """Order matches by the probability that they are right, which the answer then uses as its confidence.
+
+    Args:
+        score: f32 [K,11] as `features` gives them -> probabilities f32 [K].
+    """
+
+    score: Score
+
+    def __call__(self, matches: Matches) -> Matches:
+        """Run the stage."""
+        if not len(matches):
+            return matches
+        return matches.with_confidences(np.clip(self.score(features(matches)), 0.0, 1.0).astype(np.float32))
+
+
+def _best_other(values: Doubles) -> Doubles:
+    """Of each place the highest value at any other."""
+    if len(values) < 2:
+        return np.full(len(values), _NOTHING)
+    order = np.argsort(-values, kind="stable")
+    best = np.full(len(values), values[order[0]])
+    best[order[0]] = values[order[1]]
+    return best
+
+
+def _category_shares(matches: Matches, ranks: Doubles) -> Doubles:
+    """The share of the neighbours' votes that each match's category has; 0 without a category."""
+    voters = np.argsort(-ranks, kind="stable")[:NEIGHBOURS]
+    votes = np.exp((ranks[voters] - ranks.max(initial=0.0)) / SCALE)
+    categories = np.array(matches.categories, dtype=object)
+    shares = [
+        float(votes[categories[voters] == category].sum() / votes.sum()) if category else 0.0
+        for category in matches.categories
+    ]
+    return np.array(shares, dtype=np.float64)
+
+
+def _reciprocal_margins(matches: Matches, ranks: Doubles, closest: npt.NDArray[np.intp]) -> Doubles:
+    """Of each of the closest matches, its distance to the nearest other of them less that to the query; else 0."""
+    margins = np.zeros(len(matches))
+    if len(closest) > 1:
+        vectors = matches.surroundings.vectors(matches.numbers[closest]).astype(np.float64)
+        gaps = np.sqrt(np.maximum(2.0 - 2.0 * vectors @ vectors.T, 0.0))
+        np.fill_diagonal(gaps, np.inf)
+        margins[closest] = gaps.min(axis=1) - (2.0 - ranks[closest])
+    return margins

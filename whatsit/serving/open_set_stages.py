@@ -1,0 +1,176 @@
+"""Open set, stage by stage: 16 grocery classes are taken out of the catalogue, and their photos must find nothing."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from whatsit_client.errors import Unavailable
+
+from whatsit.evaluation.grocery import GroceryStore
+from whatsit.evaluation.open_set import OpenSet, Point, Sighting
+from whatsit.serving.calibration import Calibrator, Photo, sighting
+from whatsit.serving.pipeline import Pipeline
+from whatsit.serving.ranker_examples import collect
+from whatsit.serving.ranking_catalogues import Advanced, Fit, grocery_catalogue, left_out, train_photos
+from whatsit.serving.spotter import Spotter
+
+_LEVELS = 201
+CHOICES = ("none", "surprise", "geometry", "learned", "geometry,learned")
+
+
+@dataclass(frozen=True)
+class StageCurve:
+    """How one choice of stages tells known from unknown.
+
+    Args:
+        stages: value of `rerank`.
+        calibrated: on the val photos, at the threshold that calibration picked for the target without seeing them.
+        at_target: the point of the val curve whose false accepts just meet the target.
+        curve: over all thresholds.
+    """
+
+    stages: str
+    calibrated: Point
+    at_target: Point
+    curve: Sequence[Point]
+
+
+def measure_open_set(
+    grocery: GroceryStore,
+    work: Path,
+    fit: Fit,
+    false_positives: float = 0.05,
+    photos: int = 300,
+    limit: int | None = None,
+    real: bool = True,
+    advanced: Advanced = lambda what, done, total: None,
+) -> list[StageCurve]:
+    """Train and calibrate on one side, measure on val photos: of the 65 classes in the catalogue, and of the other 16.
+
+    Args:
+        grocery: the data set.
+        work: where the catalogue is kept.
+        fit: trains the ranker, see `prepare_ranker`.
+        false_positives: the target of calibration.
+        photos: to train the ranker on, and as many others to calibrate on.
+        limit: only so many val photos; None for all.
+        real: the ranker and the thresholds are made on train photos of the 65 classes, with their items in the
+            catalogue and taken out in turn; else on synthetic photos of the shop images. The 16 are seen in neither.
+        advanced: called with what is being done, how much of it is, and how much there is to do.
+    """
+    without = {item.label for item in grocery.gallery() if left_out(item.label)}
+    catalogue = grocery_catalogue(grocery, work, advanced, without=without)
+    with Pipeline() as pipeline:
+        calibrator = Calibrator(catalogue, pipeline)
+        known = train_photos(grocery, calibrator, 2 * photos) if real else calibrator.synthetic(2 * photos)
+        training, calibrating = known[::2], known[1::2]
+        examples = collect(
+            calibrator,
+            Spotter(catalogue, pipeline),
+            training,
+            lambda done, total: advanced("looking up photos for the ranker", done, total),
+        )
+        fit(examples, calibrator.layout.ranker)
+        spotter = Spotter(catalogue, pipeline)
+        thresholds = _sightings(calibrator, spotter, calibrating, "calibrating", advanced)
+        val = _sightings(calibrator, spotter, _val_photos(grocery, calibrator, limit), "val photos", advanced)
+    curves = []
+    for choice in CHOICES:
+        threshold = OpenSet(thresholds[choice]).threshold(false_positives)
+        absent = [one.other for one in val[choice] if one.own is None]
+        # Photos of the 16 classes alone say what is falsely accepted, photos of the 65 alone what is found.
+        seen = OpenSet([*(Sighting(other) for other in absent), *_present_only(val[choice])])
+        on_val = OpenSet([Sighting(other) for other in absent]).threshold(false_positives)
+        levels = np.unique(np.quantile(np.concatenate([seen.others, seen.own, [0.0, 2.0]]), np.linspace(0, 1, _LEVELS)))
+        curve = [_at(seen, len(absent), float(level)) for level in levels]
+        curves.append(StageCurve(choice, _at(seen, len(absent), threshold), _at(seen, len(absent), on_val), curve))
+    return curves
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A line of the table: shares of val photos, 0..1, at the calibrated threshold and where val meets the target."""
+
+    stages: str
+    threshold: float
+    false_accepts: float
+    coverage: float
+    right: float
+    coverage_at_target: float
+    right_at_target: float
+
+
+def summary(one: StageCurve) -> Summary:
+    """The two points of a curve that matter."""
+    picked, best = one.calibrated, one.at_target
+    shares = (
+        picked.false_accepts,
+        picked.coverage or 0.0,
+        picked.right or 0.0,
+        best.coverage or 0.0,
+        best.right or 0.0,
+    )
+    return Summary(one.stages, picked.min_rank, *shares)
+
+
+def _present_only(sightings: Sequence[Sighting]) -> list[Sighting]:
+    """Photos of known things with their rivals, counted as photos of known things alone."""
+    return [Sighting(0.0, one.own, one.rival) for one in sightings if one.own is not None]
+
+
+def _at(seen: OpenSet, absent: int, level: float) -> Point:
+    """The point at a threshold; photos of known things, which count as absent ones with value 0, are left out."""
+    point = seen.at(level)
+    accepts = float((seen.others[:absent] >= np.float32(level)).mean()) if absent else 0.0
+    return Point(level, accepts, point.coverage, point.right)
+
+
+def _val_photos(grocery: GroceryStore, calibrator: Calibrator, limit: int | None) -> list[Photo]:
+    numbers = calibrator.numbers()
+    names = [grocery.classes[label].name for label in grocery.truth()]
+    photos = [
+        Photo(path, numbers.get(name), name if name in numbers else "")
+        for path, name in zip(grocery.queries(), names, strict=True)
+    ]
+    return photos if limit is None else photos[:: max(1, len(photos) // limit)][:limit]
+
+
+def _sightings(
+    calibrator: Calibrator, spotter: Spotter, photos: Sequence[Photo], what: str, advanced: Advanced
+) -> dict[str, list[Sighting]]:
+    """For each choice of stages, what each photo resembles; the networks see every photo once."""
+    found: dict[str, list[Sighting]] = {choice: [] for choice in CHOICES}
+    for done, photo in enumerate(photos, start=1):
+        looked = spotter.look(calibrator.picture(photo))
+        absent = calibrator.absent(photo)
+        rest = calibrator.without(photo)
+        for choice in CHOICES:
+            present = spotter.best(looked, choice)
+            gone = spotter.best(looked, choice, rest) if photo.item is not None else present
+            found[choice].append(sighting(present, gone, photo.item, absent))
+        advanced(what, done, len(photos))
+    return found
+
+
+def write_curves(curves: Sequence[StageCurve], file: Path) -> None:
+    """Write all curves as one CSV; `point` marks the calibrated point and the one that meets the target on val.
+
+    Raises:
+        Unavailable: the file cannot be written.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("w", newline="", encoding="utf-8") as table:
+            rows = csv.writer(table)
+            rows.writerow(("stages", "point", "threshold", "false_accepts", "coverage", "right"))
+            for one in curves:
+                for name, points in (("calibrated", [one.calibrated]), ("target", [one.at_target]), ("", one.curve)):
+                    for point in points:
+                        shares = (point.false_accepts, point.coverage or 0.0, point.right or 0.0)
+                        rows.writerow((one.stages, name, *(round(v, 4) for v in (point.min_rank, *shares))))
+    except OSError as error:
+        raise Unavailable(f"{file} cannot be written ({error}).") from error

@@ -1,0 +1,60 @@
+"""The trained ranker of a catalogue: an ONNX file that is taken up when it changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from whatsit_client.errors import Damaged, WhatsitError
+
+from whatsit.engines.runner import OnnxRunner
+from whatsit.ranking.learned import FEATURES, Score
+from whatsit.ranking.matches import Floats
+
+# In the file's metadata: a ranker that was trained on other features must not be asked.
+FEATURES_KEY = "features"
+
+
+class TrainedRanker:
+    """Follows a ranker's file: a new one counts from the next call.
+
+    Args:
+        path: the file, which need not be there.
+
+    Raises:
+        Damaged: the file is there and is no ranker of this version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen = self._stamp()
+        self._score: Score | None = None if self._seen is None else _load(path)
+
+    def __call__(self) -> Score | None:
+        """Features -> probabilities; None without a file. A file that became damaged leaves the old one in use."""
+        stamp = self._stamp()
+        if stamp != self._seen:
+            self._seen = stamp
+            try:
+                self._score = None if stamp is None else _load(self._path)
+            except WhatsitError as error:
+                print(f"The new ranker was refused and the old one stays in use: {error}", flush=True)
+        return self._score
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_ino
+
+
+def _load(path: Path) -> Score:
+    runner = OnnxRunner(path)
+    if runner.metadata.get(FEATURES_KEY) != ",".join(FEATURES):
+        raise Damaged(f"{path} is no ranker of this version of Whatsit; run 'whatsit train ranker' again or delete it.")
+
+    def score(features: Floats) -> Floats:
+        return np.asarray(runner.run({"features": features})["confidence"], dtype=np.float32)
+
+    return score

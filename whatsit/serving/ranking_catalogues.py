@@ -1,0 +1,95 @@
+"""The groceries as catalogues for measuring ranking: shop images alone, with train photos, or with classes left out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from whatsit.catalogue.layout import Layout
+from whatsit.evaluation.grocery import GroceryStore
+from whatsit.serving.calibration import Calibrator, Photo
+from whatsit.serving.ingestion import index_source
+from whatsit.serving.pipeline import Pipeline
+from whatsit.serving.ranker_examples import Examples, collect
+from whatsit.serving.spotter import Spotter
+
+Advanced = Callable[[str, int, int], None]
+Fit = Callable[[Examples, Path], object]
+
+# Those that the embedder's own figures leave out.
+LEFT_OUT_EVERY, LEFT_OUT_AT = 5, 2
+
+
+def left_out(label: int) -> bool:
+    """Whether a class is one of the 16 that the open-set figures take out of the catalogue."""
+    return label % LEFT_OUT_EVERY == LEFT_OUT_AT
+
+
+def grocery_catalogue(
+    store: GroceryStore,
+    work: Path,
+    advanced: Advanced,
+    with_train: bool = False,
+    without: Collection[int] = (),
+) -> Path:
+    """A published catalogue with geometry; what is there already is not embedded again.
+
+    Args:
+        store: the data set.
+        work: where it is built and kept.
+        advanced: called with what is being done, how much of it is, and how much there is to do.
+        with_train: the train photos are pictures of their items too.
+        without: labels of classes that are left out.
+    """
+    name = "grocery" + ("-train" if with_train else "") + (f"-without{len(without)}" if without else "")
+    pictures = {item.label: [item.image] for item in store.gallery() if item.label not in without}
+    if with_train:
+        for path, label in zip(store.queries("train"), store.truth("train"), strict=True):
+            if label in pictures:
+                pictures[label].append(path)
+    source = work / f"{name}.jsonl"
+    work.mkdir(parents=True, exist_ok=True)
+    with source.open("w", encoding="utf-8") as file:
+        for item in store.gallery():
+            if item.label in pictures:
+                images = [str(path.resolve()) for path in pictures[item.label]]
+                row = {"id": item.name, "title": item.name, "category": item.coarse, "images": images}
+                file.write(json.dumps(row) + "\n")
+    catalogue = work / f"{name}.catalogue"
+    index_source(
+        catalogue, source, geometry=True, progress=lambda done, total, _: advanced(f"indexing {name}", done, total)
+    )
+    return catalogue
+
+
+def train_photos(store: GroceryStore, calibrator: Calibrator, limit: int) -> list[Photo]:
+    """Evenly spread train photos of the classes that a catalogue holds, as photos of its items."""
+    items = calibrator.numbers()
+    names = {item.label: item.name for item in store.gallery()}
+    known = [
+        Photo(path, items[names[label]], names[label])
+        for path, label in zip(store.queries("train"), store.truth("train"), strict=True)
+        if names[label] in items
+    ]
+    return known[:: max(1, len(known) // limit)][:limit]
+
+
+def prepare_ranker(store: GroceryStore, catalogue: Path, limit: int, advanced: Advanced, real: bool, fit: Fit) -> None:
+    """Train a catalogue's ranker.
+
+    Args:
+        store: the data set.
+        catalogue: one of `grocery_catalogue`.
+        limit: photos.
+        advanced: told about the progress.
+        real: on train photos; else on synthetic ones, for catalogues that hold the train photos.
+        fit: writes a ranker trained on the examples to the path.
+    """
+    with Pipeline() as pipeline:
+        calibrator, spotter = Calibrator(catalogue, pipeline), Spotter(catalogue, pipeline)
+        photos = train_photos(store, calibrator, limit) if real else calibrator.synthetic(limit)
+        examples = collect(
+            calibrator, spotter, photos, lambda done, total: advanced("looking up photos for the ranker", done, total)
+        )
+    fit(examples, Layout(catalogue).ranker)

@@ -1,0 +1,96 @@
+"""Photos looked up in this process as the server would: what calibration, training and evaluation of ranking share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.types import Box
+
+from whatsit.index.shard import Numbers
+from whatsit.ranking.matches import Floats, Matches
+from whatsit.serving.lookup import Facts
+from whatsit.serving.options import Options
+from whatsit.serving.pipeline import Pipeline
+from whatsit.serving.regions import area_shares, local_rows, read_local_rows
+from whatsit.serving.retrieval import NEIGHBOURS, Retriever
+
+# Of the server, see model_repository/retrieval/config.pbtxt.
+MIN_RANK = 0.9
+MAX_SCORE = 2.0  # inliers may add to a rank beyond the scale of ranks
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """What the networks say of one photo.
+
+    Args:
+        embeddings: f32 [N,D].
+        areas: f32 [N].
+        facts: of each region.
+    """
+
+    embeddings: Floats
+    areas: Floats
+    facts: Sequence[Facts]
+
+
+class Spotter:
+    """The networks and one published catalogue.
+
+    Args:
+        folder: the catalogue's.
+        pipeline: the networks.
+
+    Raises:
+        WhatsitError: nothing is published, or it is damaged or made by another embedder.
+    """
+
+    def __init__(self, folder: Path, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self.retriever = Retriever(folder, pipeline.fingerprint, min_rank=MIN_RANK)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the catalogue has a trained ranker."""
+        return self.retriever.is_trained
+
+    def look(self, data: bytes, box: Box | None = None, local: bool = True) -> Looked:
+        """Run the networks; the gate stays open.
+
+        Args:
+            data: the encoded photo.
+            box: where the thing is, instead of the detector's boxes.
+            local: take local features too.
+
+        Raises:
+            InvalidInput: the file is no picture that Whatsit takes, or the box lies outside it.
+        """
+        options = Options(gate=False, boxes=None if box is None else (box,))
+        described = self._pipeline.describe(data, options)
+        picture, regions = described.picture, described.regions
+        areas = area_shares(regions, picture.width, picture.height)
+        count = len(regions)
+        rows = local_rows(picture.pixels, picture.width, regions) if local else np.zeros((1, 133), dtype=np.uint8)
+        facts = [
+            Facts(features, float(area), float(score))
+            for features, area, score in zip(read_local_rows(rows, count), areas, regions.scores, strict=True)
+        ]
+        return Looked(described.embeddings, areas, facts)
+
+    def matches(self, looked: Looked, stages: str, allowed: Numbers | None = None) -> tuple[Matches, ...]:
+        """The matches of each region after these stages, of the items in `allowed` alone (None: of all)."""
+        options = Options(top_k=NEIGHBOURS, rerank=stages)
+        return self.retriever(looked.embeddings, looked.areas, options, looked.facts, allowed).regions
+
+    def best(self, looked: Looked, stages: str, allowed: Numbers | None = None) -> Mapping[int, float]:
+        """Item number -> the highest probability, or else score (at most 2), that it has in any region."""
+        found: dict[int, float] = {}
+        for matches in self.matches(looked, stages, allowed):
+            values: npt.NDArray[np.float32] = matches.scores if matches.confidences is None else matches.confidences
+            for number, value in zip(matches.numbers.tolist(), values.tolist(), strict=True):
+                found[number] = max(min(value, MAX_SCORE), found.get(number, 0.0))
+        return found
