@@ -22,7 +22,7 @@ from whatsit.index import open_generation
 class FakePipeline:
     fingerprint = "fake-embedder"
 
-    def __init__(self, model_repository: Path | None = None) -> None:
+    def __init__(self, model_repository: Path | None = None, target: str = "onnxruntime") -> None:
         if model_repository is not None:
             raise Unavailable(f"There is no network in {model_repository}.")
 

@@ -40,7 +40,10 @@ class FakeCuda:
         self.memory: dict[int, np.ndarray] = {}
         self.said: list[str] = []
         self.recording: list[Callable[[], None]] | None = None
-        self.closed = False
+        self.closed = self.used = False
+
+    def use(self) -> None:
+        self.used = True
 
     def allocate(self, size: int) -> int:
         block = np.full(size, 0xAB, np.uint8)

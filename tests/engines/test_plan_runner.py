@@ -139,6 +139,7 @@ def test_a_plan_of_another_version(cuda: Any, plan: Any) -> None:
     with pytest.raises(Damaged, match=r"tensorrt_rtx 1\.7: Version tag does not match: 8\.6 != 1\.7") as error:
         PlanRunner(plan([[1, 1, 2]], version="8.6"))
     assert "\n" not in str(error.value)
+    assert cuda.closed
 
 
 def test_a_missing_plan(tmp_path: Path) -> None:

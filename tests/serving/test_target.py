@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -87,3 +89,18 @@ def test_the_command_explains_itself_in_one_sentence(tmp_path: Path) -> None:
     assert said.endswith("try again.")
     assert said.count(". ") == 0
     assert "Traceback" not in said
+
+
+@pytest.mark.usefixtures("card")
+def test_ingestion_takes_the_engines_where_it_is_told_to(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from whatsit.serving import pipeline as module
+    from whatsit.serving.repository import default_root
+
+    shutil.copytree(default_root() / "model_repository", repository, dirs_exist_ok=True)
+    opened: list[Path] = []
+    monkeypatch.setattr(module, "open_runner", lambda path: opened.append(path) or nullcontext())
+    on_gpu, on_cpu = module.Pipeline(repository, "tensorrt"), module.Pipeline(repository)
+    assert [path.name for path in opened] == ["model.plan"] * 3 + ["model.onnx"] * 3
+    assert on_gpu.fingerprint == on_cpu.fingerprint, (
+        "an index serves both: the parity gate holds engines to the network"
+    )

@@ -39,6 +39,9 @@ def add(
     publish: Annotated[bool, typer.Option("--publish", help="Publish the index afterwards.")] = False,
     workers: Annotated[int, typer.Option(min=0, help="Pictures embedded at once; 0 is one per core.")] = 0,
     model_repository: Annotated[Path | None, typer.Option(help="Networks instead of Whatsit's own.")] = None,
+    target: Annotated[
+        str, typer.Option(help="Where the networks run: onnxruntime (CPU), tensorrt (NVIDIA GPU), or auto.")
+    ] = "onnxruntime",
     as_json: AsJson = False,
 ) -> None:
     """Add items, or update those whose id is there; a running server finds them at once.
@@ -51,7 +54,7 @@ def add(
     from whatsit.serving.pipeline import Pipeline
 
     opened = [open_source(source) for source in sources]
-    with Pipeline(model_repository) as pipeline, Store(Layout(folder).store) as store:
+    with Pipeline(model_repository, target) as pipeline, Store(Layout(folder).store) as store:
         rows = (row for source in opened for row in source)
         total = sum(source.count() for source in opened)
         report = _ingest(store, rows, pipeline, workers, total, quiet=as_json)

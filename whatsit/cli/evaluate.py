@@ -41,6 +41,7 @@ def embedder(
     from rich.progress import track
     from rich.table import Table
 
+    from whatsit.engines.open_runner import open_runner
     from whatsit.engines.runner import OnnxRunner
     from whatsit.evaluation.clothing import Clothing
     from whatsit.evaluation.embedder_report import Embed, EmbedderReport
@@ -49,7 +50,7 @@ def embedder(
 
     shop = RenderedShop(scenes=scenes)
     console = Console(stderr=True)
-    with OnnxRunner(model, threads) as own, OnnxRunner(weights / FROZEN, threads) as frozen:
+    with open_runner(model, threads) as own, OnnxRunner(weights / FROZEN, threads) as frozen:
         embedders: dict[str, Embed] = {
             "embedder": lambda crops: own.run({"images": crops})["embedding"].astype(np.float32),
             "frozen": lambda crops: frozen.run({"images": (crops.astype(np.float32) - 127.5) / 127.5})[
@@ -137,12 +138,13 @@ def detector(
     from rich.console import Console
     from rich.table import Table
 
+    from whatsit.engines.open_runner import open_runner
     from whatsit.engines.runner import OnnxRunner
     from whatsit.evaluation import detector_report as report
     from whatsit.evaluation.labelled import read_names
 
     names = read_names(held_out)
-    with OnnxRunner(model, threads) as own, OnnxRunner(weights / "yolox_nano.onnx", threads) as yolox:
+    with open_runner(model, threads) as own, OnnxRunner(weights / "yolox_nano.onnx", threads) as yolox:
         finders = {
             "detector": report.detector_finder(own.run),
             "yolox_nano": report.yolox_finder(yolox.run),
@@ -187,12 +189,13 @@ def classifier(
     from rich.console import Console
     from rich.table import Table
 
+    from whatsit.engines.open_runner import open_runner
     from whatsit.engines.runner import OnnxRunner
     from whatsit.evaluation import classifier_sets as report
 
     with Console(stderr=True).status("composing and classifying"):
         sets = report.judged_sets(data, drawn)
-        with OnnxRunner(model, threads) as own, OnnxRunner(weights / FROZEN, threads) as frozen:
+        with open_runner(model, threads) as own, OnnxRunner(weights / FROZEN, threads) as frozen:
             figures, teacher = report.judge_beside(own.run, frozen.run, sets)
     if json_:
         known = [

@@ -31,13 +31,17 @@ class Cuda:
     def __init__(self, device: int = 0) -> None:
         self.device = device
         self._runtime = _bindings()
-        self._do("cudaSetDevice", device)
+        self.use()
         self._stream = self._do("cudaStreamCreate")
 
     @property
     def stream(self) -> int:
         """Handle of the stream, as TensorRT takes it."""
         return int(self._stream)
+
+    def use(self) -> None:
+        """Make the GPU the calling thread's; CUDA keeps one for each thread."""
+        self._do("cudaSetDevice", self.device)
 
     def allocate(self, size: int) -> int:
         """Memory of `size` bytes on the GPU."""

@@ -83,7 +83,12 @@ class PlanRunner:
         if device >= found:
             raise Unavailable(f"There is no GPU number {device}: this process sees {found}.")
         modules = installed_runtimes(runtimes)
-        self._open(Cuda(device), modules, graphs)
+        cuda = Cuda(device)
+        try:
+            self._open(cuda, modules, graphs)
+        except BaseException:
+            cuda.close()
+            raise
 
     def _open(self, cuda: Cuda, modules: dict[str, ModuleType], graphs: Collection[int]) -> None:
         self._cuda, self._graphed = cuda, frozenset(graphs)
@@ -174,6 +179,7 @@ class PlanRunner:
 
     def _run(self, parts: Sequence[Mapping[str, Placed]]) -> dict[str, DeviceTensor]:
         """Place the parts one after another, run, and name where the outputs lie."""
+        self._cuda.use()
         count, keep = 0, []
         for spec in self.inputs:
             row, at = _bytes(spec, 1), 0

@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.types import Box
 
-from whatsit.engines.runner import OnnxRunner
+from whatsit.engines.open_runner import open_runner
 from whatsit.serving.decode import Picture, view
 from whatsit.serving.fingerprint import embedder_fingerprint
 from whatsit.serving.options import Options
 from whatsit.serving.regions import crops, find_regions, is_gated, read_labels
 from whatsit.serving.repository import NETWORKS, default_root, network_file
+from whatsit.serving.target import config_name
 from whatsit.vision.regions import Regions
 
 
@@ -45,9 +46,10 @@ class Pipeline:
 
     Args:
         model_repository: Triton's folder of models; None for Whatsit's own.
+        target: "onnxruntime" (CPU), "tensorrt" (engines on a GPU), or "auto".
 
     Raises:
-        Unavailable: a network or the detector's label file is missing.
+        Unavailable: a network or the detector's label file is missing, or there is no GPU for the engines.
         Damaged: a network cannot be loaded.
 
     Example:
@@ -56,11 +58,13 @@ class Pipeline:
         ('image', 'carton')
     """
 
-    def __init__(self, model_repository: Path | None = None) -> None:
+    def __init__(self, model_repository: Path | None = None, target: str = "onnxruntime") -> None:
         repository = model_repository or default_root() / "model_repository"
         self.fingerprint = embedder_fingerprint(network_file(repository, "embedder"))
         self._names = read_labels(repository / "detector" / "labels.txt")
-        self._runners = {network: OnnxRunner(network_file(repository, network)) for network in NETWORKS}
+        suffix = ".onnx" if config_name(target, repository) is None else ".plan"
+        files = {network: network_file(repository, network).with_suffix(suffix) for network in NETWORKS}
+        self._runners = {network: open_runner(file) for network, file in files.items()}
 
     def describe(self, data: bytes, options: Options | None = None) -> Described:
         """Decode a file, find its regions and embed them.
