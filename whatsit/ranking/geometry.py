@@ -34,12 +34,12 @@ class Geometry:
     still heard, for the variants of a line share most of their print. An item of the second shortlist that is no match
     by its vector becomes one where it has `PROOF` inliers, whatever its rank.
 
-    Without local features on either side nothing happens. After `seconds` what is left stays unverified.
+    Without local features on either side nothing happens. After `seconds` of work what is left stays unverified.
 
     Args:
         weight: of an inlier, 0 or more.
         candidates: of each shortlist, 1 or more.
-        seconds: above 0, for one region.
+        seconds: above 0, of processor time for one region: load elsewhere does not change what is found.
 
     Raises:
         InvalidInput: one of them is out of its range.
@@ -61,7 +61,7 @@ class Geometry:
         around = matches.surroundings
         if not len(around.features):
             return matches
-        deadline = time.monotonic() + self.seconds
+        deadline = time.thread_time() + self.seconds
         by_words = around.by_words(self.candidates)
         joined = join(matches, by_words)
         best = joined.numbers[np.argsort(-joined.scores[: len(matches)], kind="stable")[: self.candidates]].tolist()
@@ -69,7 +69,7 @@ class Geometry:
         turns = [number for pair in _in_turn(best, second) for number in pair]
         counts = dict.fromkeys(joined.numbers.tolist(), 0)
         for number in dict.fromkeys(turns):
-            if time.monotonic() > deadline:
+            if time.thread_time() > deadline:
                 break
             pictures = around.pictures(number, PICTURES)
             counts[number] = max((inliers(around.features, picture) for picture in pictures), default=0)

@@ -10,6 +10,7 @@ import numpy as np
 
 from whatsit.evaluation.ablation import Listed, Look, Row, ablate
 from whatsit.evaluation.grocery import GroceryStore
+from whatsit.index.averaging import average_database
 from whatsit.ranking.pipeline import STAGES
 from whatsit.rendering.product import make_products
 from whatsit.rendering.shop import write_scenes, write_shop
@@ -21,6 +22,7 @@ from whatsit.serving.retrieval import Retriever
 from whatsit.vision.regions import USER_BOX, Regions
 
 # Those that need nothing but vectors; `geometry` and `learned` are measured through the server.
+AVERAGED = "none, catalogue vectors averaged"
 CHOICES = ("none", *(stage for stage in STAGES if stage not in ("geometry", "learned")), "surprise,category_order")
 
 Advanced = Callable[[str, int, int], None]
@@ -113,4 +115,17 @@ class Ablation:
             ids = tuple(str(found.records[number]["id"]) for number in matches.numbers.tolist())
             return Listed(ids, matches.categories, found.answer.ids[0] if found.answer.found else "")
 
-        return ablate(data, looks, self._choices, find)
+        return (*ablate(data, looks, self._choices, find), *self._averaged(data, retriever, looks))
+
+    def _averaged(self, data: str, retriever: Retriever, looks: Sequence[Look]) -> tuple[Row, ...]:
+        """The same with the catalogue's vectors averaged, and no stage: what that would do if it were published so."""
+        vectors, numbers = retriever.catalogue_vectors()
+        averaged = average_database(vectors)
+        records = retriever.records(numbers)
+
+        def find(look: Look, _: str) -> Listed:
+            nearest = dict.fromkeys(numbers[np.argsort(-averaged @ look.vector, kind="stable")].tolist())
+            items = [records[number] for number in list(nearest)[:10]]
+            return Listed(tuple(str(item["id"]) for item in items), tuple(item["category"] or "" for item in items), "")
+
+        return ablate(data, looks, (AVERAGED,), find)

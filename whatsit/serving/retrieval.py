@@ -97,6 +97,7 @@ class Retriever:
         gpu: bool = False,
     ) -> None:
         layout = Layout(folder)
+        self._fingerprint = fingerprint
         self._min_rank, self._answer_rank, self._stages = min_rank, answer_rank, stages
         self._calibrated = CalibratedRank(layout.calibration, fingerprint)
         self._ranker = TrainedRanker(layout.ranker)
@@ -141,6 +142,14 @@ class Retriever:
             regions = [lookup.fused(region, matches, named) for region, matches in zip(seen, regions, strict=True)]
         verdict = answer(regions, lookup.records, self._needed_rank(options), areas, self._calibrated.confidence())
         return Retrieved(tuple(matches.first(options.top_k) for matches in regions), lookup.records, verdict)
+
+    def catalogue_vectors(self) -> tuple[npt.NDArray[np.float32], Numbers]:
+        """All vectors as they are now, f32 [N,D], and the item of each, int64 [N]: for measurements."""
+        return self._store.vectors(self._fingerprint)
+
+    def records(self, numbers: Numbers) -> Mapping[int, Mapping[str, Any]]:
+        """What is known of these items, by number."""
+        return self._store.records(numbers.tolist())
 
     @property
     def is_trained(self) -> bool:
