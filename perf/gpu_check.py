@@ -6,22 +6,22 @@ python perf/gpu_check.py --dry-run                  # tiny sizes, on the CPU whe
 
 On a machine with all extras (`pip install 'whatsit[gpu,tensorrt,train,perf]'`) nothing else is needed.
 
-On the project's lent machine (one H100 or H200; no internet, Python 3.12, torch 2.11, ten minutes and 64 MiB a call)
-the steps go in two calls of the tool `run`. The engines' ONNX files travel, once `whatsit build NAME --target tensorrt`
-has made them here; TensorRT itself is larger than what travels, so torch stands in for it there and the rows say so.
+On the project's lent machine (one H100 or H200; no internet, Python 3.12, torch 2.11; ten minutes and 64 MiB a call)
+the steps go in two calls of the tool `run`. .whl holds what that machine lacks and a call has room for:
 
-run(carry=["build/runs/engines", ".whl"], timeout_s=600, command=
+echo /.whl/ >>.git/info/exclude; pip download --no-deps --only-binary=:all: --python-version 3.12 \\
+    --platform manylinux_2_28_x86_64 -d .whl nvidia-nvimgcodec-cu12 nvidia-nvjpeg-cu12 pytorch-metric-learning
+
+run(carry=[".whl"], timeout_s=600, command=
     "python3 -m pip install -q --no-index --no-deps --target /tmp/site .whl/*.whl; export PYTHONUNBUFFERED=1
      PYTHONPATH=client:.:/tmp/site; python3 perf/gpu_check.py --minutes 9 --scratch /tmp/gpu_check
      --out $OUT/gpu_check.csv --steps environment,limits,memory,builds,parity,speed")
 run(the same, but --steps retinanet,search,decode,serving,training)
 
-.whl (ignored by .git/info/exclude) holds what that machine lacks and a call has room for:
-
-pip download --no-deps --only-binary=:all: --python-version 3.12 --platform manylinux_2_28_x86_64 -d .whl \\
-    nvidia-nvimgcodec-cu12 nvidia-nvjpeg-cu12 pytorch-metric-learning
-
-Afterwards add both files' rows to perf/results/gpu/gpu_check.csv.
+TensorRT is larger than what travels, so torch stands in for engines there and the rows say so. TensorRT-RTX could
+come in halves (`split -b 45m` of tensorrt-rtx-cu12-libs 1.7, a half in each of two calls that copy it to /tmp, the
+machine staying warm between them), but names no Hopper card among those that it supports. Where several CSVs came
+back, their rows go together into perf/results/gpu/gpu_check.csv.
 """
 
 from __future__ import annotations
