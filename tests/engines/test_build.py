@@ -8,12 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from whatsit_client.errors import Damaged, InvalidInput, Unavailable, WhatsitError
+from whatsit_client.errors import Damaged, InvalidInput, WhatsitError
 
 torch = pytest.importorskip("torch")
 
 from whatsit.engines import networks  # noqa: E402
-from whatsit.engines.build import Built, build  # noqa: E402
+from whatsit.engines.build import CPU, GPU, Built, build  # noqa: E402
 from whatsit.engines.networks import EngineNetwork  # noqa: E402
 from whatsit.engines.parity import compare  # noqa: E402
 from whatsit.engines.places import Places  # noqa: E402
@@ -68,25 +68,28 @@ def places(place: Path, recipe: str = RECIPE, least: str = "0.9", engine: str = 
     (place / "recipe.yaml").write_text(recipe.replace("LEAST", least), encoding="utf-8")
     checkpoint = place / "small.safetensors"
     model, card = place / "model" / "model.onnx", place / "card.md"
-    return Places(engine, place / "recipe.yaml", checkpoint, model, card, place, place / "work")
+    files = (model, model.with_name("tensorrt.onnx"), model.with_name("model.plan"))
+    return Places(engine, place / "recipe.yaml", checkpoint, *files, card, place, place / "work")
 
 
 def run(place: Path, least: str = "0.9", **changes: str) -> Built:
     trained = place / changes.get("checkpoint", "best.pt")
     paths = places(place, least=least, engine=changes.get("engine", "small"))
-    return build(paths, trained=trained, target=changes.get("target", "onnxruntime"))
+    return build(paths, trained=trained)
 
 
 def test_builds_the_same_file_again_with_its_card(place: Path) -> None:
     built = run(place)
     first = file_fingerprint(built.model)
     assert built.identical is None
-    assert built.parity["embedding.cosine"] > 0.99
+    assert set(built.parity) == {CPU, GPU}
+    assert all(figures["embedding.cosine"] > 0.99 for figures in built.parity.values())
     with OnnxRunner(built.model) as runner:
         assert str(runner.inputs[0]) == "images uint8[n,3,32,32]"
     card = built.card.read_text(encoding="utf-8")
     parts = ("A small network", "knows nothing", "val_r1", "onnxruntime", torch.__version__.split("+")[0])
-    for part in (first, file_fingerprint(built.float_model), file_fingerprint(place / "small.safetensors"), *parts):
+    files = (built.model, built.tensorrt, built.float_model, place / "small.safetensors")
+    for part in (*(file_fingerprint(file) for file in files), *parts):
         assert part in card
     (place / "best.pt").unlink()  # from here on the committed checkpoint is enough
     again = build(replace(places(place), work=place / "elsewhere"))
@@ -126,15 +129,14 @@ def test_noise_as_network_is_visible_in_parity(place: Path) -> None:
     built = run(place)
     torch.manual_seed(9)
     torch.save({"module": Small().state_dict(), "recipe": {}}, place / "other.pt")
-    other = replace(places(place), out=place / "o.onnx", card=place / "o.md", work=place / "o")
+    at = places(place)
+    other = replace(at, out=place / "o.onnx", tensorrt=place / "t.onnx", card=place / "o.md", work=place / "o")
     build(other, trained=place / "other.pt")
     images = np.random.default_rng(3).integers(0, 256, (8, 3, 32, 32)).astype(np.uint8)
     assert compare(built.model, place / "o.onnx", [images])["embedding.cosine"] < 0.9
 
 
 def test_refusals(place: Path) -> None:
-    with pytest.raises(Unavailable, match="tensorrt"):
-        run(place, target="tensorrt")
     with pytest.raises(InvalidInput, match="choose one of embedder"):
         run(place, engine="nothing")
     with pytest.raises(InvalidInput, match="whatsit train small"):

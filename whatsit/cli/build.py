@@ -1,11 +1,16 @@
-"""`whatsit build embedder|detector|classifier`: from a checkpoint to the file that serves."""
+"""`whatsit build embedder|detector|classifier`: from a checkpoint to the files that serve."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from whatsit.engines.places import Places
+
+TARGETS = ("onnxruntime", "tensorrt", "tensorrt-rtx")
 
 
 def register(app: typer.Typer) -> None:
@@ -20,41 +25,102 @@ def _build(
         typer.Option(help="best.pt of `whatsit train`: becomes build/checkpoints/ENGINE.safetensors first."),
     ] = None,
     recipe: Annotated[Path | None, typer.Option(help="Default: build/ENGINE.yaml.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Default: model_repository/ENGINE/1/model.onnx.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Default: model_repository/ENGINE/1/model.onnx, or model.plan for TensorRT.")
+    ] = None,
     card: Annotated[Path | None, typer.Option(help="Model card; default: build/ENGINE.card.md.")] = None,
     data: Annotated[Path, typer.Option(help="Folder that holds the calibration pictures.")] = Path("../shared/data"),
-    target: Annotated[str, typer.Option(help="What the file is for: onnxruntime (INT8 for the CPU).")] = "onnxruntime",
+    target: Annotated[
+        str, typer.Option(help="onnxruntime: the ONNX files; tensorrt or tensorrt-rtx: compile a plan of them too.")
+    ] = "onnxruntime",
     check: Annotated[
         bool, typer.Option("--check", help="Change nothing; exit 1 unless the bytes are those that the card records.")
     ] = False,
+    bisect: Annotated[
+        bool, typer.Option("--bisect", help="Where a tolerance is broken, find the layers that must stay in float.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Repeat steps that an earlier build has done.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Export a trained network, quantise it to INT8, compare it with float and put it in the model repository."""
+    """Export a trained network, quantise it for CPU and GPU, compare both with float and put them in place.
+
+    With --target tensorrt the shipped ONNX file is compiled for this machine's GPU; that needs no data and no torch.
+    """
     import json
     from dataclasses import replace
 
-    from whatsit_client.errors import Unavailable
+    from whatsit_client.errors import InvalidInput
 
     from whatsit.engines.places import Places
+
+    if target not in TARGETS:
+        raise InvalidInput(f"There is no target {target!r}: choose {', '.join(TARGETS)}.")
+    places = Places.of(engine, data=data)
+    places = replace(places, recipe=recipe or places.recipe, card=card or places.card)
+    compiles = target != "onnxruntime"
+    if out is not None and compiles:
+        places = replace(places, plan=out)
+    elif out is not None:
+        places = replace(places, out=out, tensorrt=out.with_name("tensorrt.onnx"))
+    result: dict[str, Any] = {}
+    if not compiles or checkpoint or fresh or check or not places.tensorrt.is_file():
+        result |= _networks(places, checkpoint, check, bisect, fresh)
+    if compiles and not check:
+        result |= _plan(places, target)
+    if as_json:
+        typer.echo(json.dumps(result, indent=1))
+    else:
+        _print(result)
+    if check and not result["identical"]:
+        raise typer.Exit(1)
+
+
+def _networks(places: Places, trained: Path | None, check: bool, bisect: bool, fresh: bool) -> dict[str, Any]:
+    from whatsit_client.errors import Unavailable
 
     try:
         from whatsit.engines.build import build
     except ModuleNotFoundError as error:
         raise Unavailable(f"Building needs {error.name}: pip install 'whatsit[train]'.") from error
 
-    places = Places.of(engine, data=data)
-    places = replace(places, recipe=recipe or places.recipe, out=out or places.out, card=card or places.card)
-    built = build(places, trained=checkpoint, target=target, check=check)
-    if as_json:
-        result = {"model": str(built.model), "card": str(built.card), "parity": built.parity}
-        typer.echo(json.dumps(result | {"identical": built.identical, "differences": built.differences}, indent=1))
-    else:
-        typer.echo(f"{built.model}  {built.model.stat().st_size / 1e6:.2f} MB  (float: {built.float_model})")
-        for name, value in built.parity.items():
-            typer.echo(f"  {name:20} {value:.4f}")
-        if built.identical:
-            typer.echo("The same bytes as the card recorded.")
-        for line in built.differences:
-            typer.echo(f"Not the bytes that the card recorded; {line}.")
-    if check and not built.identical:
-        raise typer.Exit(1)
+    built = build(places, trained=trained, check=check, bisect=bisect, fresh=fresh)
+    return {
+        "model": str(built.model),
+        "tensorrt": str(built.tensorrt),
+        "card": str(built.card),
+        "parity": built.parity,
+        "identical": built.identical,
+        "differences": list(built.differences),
+    }
+
+
+def _plan(places: Places, target: str) -> dict[str, Any]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from whatsit.engines.plan_card import compile_engine
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(f"Compiling for {target}", total=None)
+
+        def moved(phase: str, done: int, total: int) -> None:
+            progress.update(task, description=phase[:60], completed=done, total=total)
+
+        compiled = compile_engine(places, target, moved)
+    return {"plan": str(compiled.plan.path), "plan card": str(compiled.card), **compiled.plan.facts()}
+
+
+def _print(result: dict[str, Any]) -> None:
+    for name in ("model", "tensorrt", "plan"):
+        if name in result and Path(result.get(name, "")).is_file():
+            typer.echo(f"{result[name]}  {Path(result[name]).stat().st_size / 1e6:.2f} MB")
+    for form, values in result.get("parity", {}).items():
+        typer.echo(f"{form}, against float:")
+        for name, value in values.items():
+            typer.echo(f"  {name:26} {value:.4f}")
+    if "library" in result:
+        typer.echo(f"Compiled by {result['library']} in {result['seconds']} s; card: {result['plan card']}.")
+    if result.get("identical"):
+        typer.echo("The same bytes as the card recorded.")
+    for line in result.get("differences", []):
+        typer.echo(f"Not the bytes that the card recorded; {line}.")

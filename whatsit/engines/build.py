@@ -1,26 +1,32 @@
-"""From a checkpoint to the file that serves: export, calibrate, quantise, compare, put in place, write the card."""
+"""From a checkpoint to the files that serve: export, calibrate, quantise, compare, put in place, write the card."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import onnx
 from rich.console import Console
-from rich.progress import Progress
-from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
+from rich.progress import Progress, TaskID
+from whatsit_client.errors import WhatsitError
 
-from whatsit.engines import built_with
-from whatsit.engines.calibration import choose_pictures, read_batches
+from whatsit.engines import built_with, parity
+from whatsit.engines.bisect import layers_to_leave_out
+from whatsit.engines.calibration import Pictures, Pixels, choose_pictures, read_batches
 from whatsit.engines.card import CardFacts, write_card
 from whatsit.engines.checkpoint import write_checkpoint
 from whatsit.engines.export import export_onnx
-from whatsit.engines.networks import load_network, read_trained
-from whatsit.engines.parity import compare
+from whatsit.engines.half import to_half
+from whatsit.engines.networks import EngineNetwork, load_network, read_trained
 from whatsit.engines.places import Places
-from whatsit.engines.quantise import quantise_cpu
-from whatsit.engines.recipe import EngineRecipe, read_build_recipe
+from whatsit.engines.quantise import prepare_float, quantise_cpu
+from whatsit.engines.quantise_tensorrt import quantise_tensorrt
+from whatsit.engines.recipe import BuildRecipe, EngineRecipe, read_build_recipe
+from whatsit.engines.steps import Steps
 
-TARGETS = ("onnxruntime",)
+CPU, GPU = "INT8, CPU", "INT8 + FP16, TensorRT"
 
 
 @dataclass(frozen=True)
@@ -28,18 +34,20 @@ class Built:
     """What a build made.
 
     Args:
-        model: the INT8 file in its place.
+        model: the file for the CPU in its place.
+        tensorrt: the file that TensorRT compiles, in its place.
         float_model: the float file in the work folder.
         card: the model card.
-        parity: figures of INT8 against float.
+        parity: figures against float, of each form: `CPU` and `GPU`.
         identical: True where the bytes are those that the older card records, None where no card says so.
         differences: what was not as the older card records, where the bytes differ.
     """
 
     model: Path
+    tensorrt: Path
     float_model: Path
     card: Path
-    parity: dict[str, float]
+    parity: dict[str, dict[str, float]]
     identical: bool | None = None
     differences: tuple[str, ...] = ()
 
@@ -48,84 +56,194 @@ def build(
     places: Places,
     *,
     trained: Path | None = None,
-    target: str = "onnxruntime",
     check: bool = False,
+    bisect: bool = False,
+    fresh: bool = False,
     console: Console | None = None,
 ) -> Built:
-    """Build one engine from its committed checkpoint.
+    """Build both files of one engine from its committed checkpoint.
 
-    The INT8 file takes its place only after every tolerance of the recipe holds; a failed build leaves the old one,
-    and the old checkpoint.
+    They take their places only after every tolerance of the recipe holds for both; a failed build leaves the old ones,
+    and the old checkpoint. What an earlier build with the same ingredients made is not made again.
 
     Args:
         places: what to read and where to write.
         trained: `best.pt` of `whatsit train`: becomes the committed checkpoint first, and the build starts from that,
             so that the committed file always gives what ships.
-        target: "onnxruntime".
         check: build, compare the bytes with what the card records, and leave everything as it is.
+        bisect: where a tolerance is broken, find the layers that must stay in float.
+        fresh: repeat every step.
         console: where progress goes; stderr by default.
 
     Raises:
         InvalidInput: recipe, checkpoint or pictures are not there or do not fit.
-        Unavailable: a target that this version does not build.
-        WhatsitError: INT8 answers differently from float; the sentence names the figure.
+        WhatsitError: a form answers differently from float; the sentence names figure and, with `bisect`, layers.
     """
-    if target not in TARGETS:
-        raise Unavailable(f"The target {target!r} cannot be built yet; choose {', '.join(TARGETS)}.")
     plan = read_build_recipe(places.recipe)
-    places.work.mkdir(parents=True, exist_ok=True)
+    steps = Steps(places.work, fresh or check)
     source = places.checkpoint
     if trained is not None:
         source = places.work / places.checkpoint.name
         write_checkpoint(source, read_trained(places.engine, trained))
     network = load_network(places.engine, source)
     pictures = choose_pictures(plan.engine.calibration, places.data)
-    float_model, made = places.work / "float.onnx", places.work / "model.onnx.part"
-    with Progress(console=console or Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("Exporting", total=None)
-        export_onnx(network.module, float_model, network.size, network.outputs, compared=network.compared)
-        progress.update(task, description="Reading calibration pictures")
-        inputs = read_batches(pictures.calibrating, network.prepare)
-        checks = read_batches(pictures.checking, network.prepare)
-
-        def corrected(done: int, total: int) -> None:
-            progress.update(task, description="Correcting biases", completed=done, total=total)
-
-        progress.update(task, description="Calibrating")
-        quantise_cpu(float_model, made, inputs, keep_float=plan.engine.keep_float, progress=corrected)
-        progress.update(task, description="Comparing with float", total=None)
-        parity = compare(float_model, made, checks)
-    _require(parity, plan.engine, made)
     used = built_with.ingredients(source, plan.engine, pictures.fingerprint)
-    identical, differences = _against_card(places.card, made, used)
-    if not check:
-        places.out.parent.mkdir(parents=True, exist_ok=True)
-        made.replace(places.out)
-        if trained is not None:
-            places.checkpoint.parent.mkdir(parents=True, exist_ok=True)
-            source.replace(places.checkpoint)
-        files = {"INT8, CPU": places.out, "float": float_model, "checkpoint": places.checkpoint}
-        facts = CardFacts(places.engine, files, plan.engine, network.recipe, network.metrics, parity, used)
-        write_card(places.card, facts, plan.card)
-    return Built(made if check else places.out, float_model, places.card, parity, identical, differences)
+    with Progress(console=console or Console(stderr=True), transient=True) as progress:
+        making = Making(network, plan.engine, pictures, places.work, steps, used, progress)
+        files = {CPU: making.cpu(), GPU: making.gpu()}
+        figures = making.compared(files)
+        for form, values in figures.items():
+            if missed := parity.broken(values, plan.engine.tolerances):
+                raise making.refusal(form, files[form], values, missed, bisect)
+    identical, differences = _against_card(places.card, files, used)
+    built = Built(files[CPU], files[GPU], making.exported(), places.card, figures, identical, differences)
+    return built if check else _placed(places, built, source, plan, network, used)
 
 
-def _against_card(card: Path, made: Path, used: built_with.Ingredients) -> tuple[bool | None, tuple[str, ...]]:
+@dataclass
+class Making:
+    """The steps of one build; each result lies in the work folder.
+
+    Args:
+        network: the loaded checkpoint.
+        recipe: the `engine:` section.
+        pictures: of calibration and comparison.
+        work: the folder.
+        steps: what is done.
+        used: ingredients, see `whatsit.engines.built_with`.
+        progress: where progress shows.
+    """
+
+    network: EngineNetwork
+    recipe: EngineRecipe
+    pictures: Pictures
+    work: Path
+    steps: Steps
+    used: built_with.Ingredients
+    progress: Progress
+    _task: TaskID | None = None
+    _batches: tuple[list[Pixels], list[Pixels]] | None = None
+
+    def exported(self) -> Path:
+        """The float ONNX file."""
+        path, network = self.work / "float.onnx", self.network
+
+        def write() -> None:
+            self._say("Exporting")
+            export_onnx(network.module, path, network.size, network.outputs, compared=network.compared)
+
+        made_from = {name: self.used[name] for name in ("checkpoint", "torch", "onnx", "processor")}
+        return self.steps.make(path, made_from, write)
+
+    def cpu(self, keep_float: tuple[str, ...] = (), name: str = "cpu.onnx") -> Path:
+        """The file for ONNX Runtime on the CPU."""
+        source, path = self.exported(), self.work / name
+        kept = [*self.recipe.keep_float, *keep_float]
+
+        def write() -> None:
+            if self.recipe.precision == "fp16":
+                shutil.copyfile(source, path)
+                return
+            progress = self._say("Quantising for the CPU")
+            quantise_cpu(source, path, self.batches[0], keep_float=kept, progress=progress)
+
+        return self.steps.make(path, {**self.used, "keep": repr(kept)}, write)
+
+    def gpu(self, keep_float: tuple[str, ...] = (), name: str = "tensorrt.onnx") -> Path:
+        """The file for TensorRT."""
+        source, path, only = self.exported(), self.work / name, self.recipe.tensorrt
+        kept = [*self.recipe.keep_float, *only.keep_float, *keep_float]
+
+        def write() -> None:
+            progress = self._say("Quantising for TensorRT")
+            model = prepare_float(source)
+            if self.recipe.precision == "int8":
+                model = quantise_tensorrt(
+                    model, self.batches[0], keep_float=kept, ranges=only.ranges, progress=progress
+                )
+            onnx.save(to_half(model, only.float32), path)
+
+        return self.steps.make(path, {**self.used, "keep": repr(kept)}, write)
+
+    def compared(self, files: dict[str, Path]) -> dict[str, dict[str, float]]:
+        """Figures of each form against the float file, on the checking pictures."""
+        self._say("Comparing with float")
+        reference = parity.run_network(self.exported(), self.batches[1])
+        return {
+            form: parity.figures(reference, parity.run_network(path, self.batches[1], exact=form == GPU))
+            for form, path in files.items()
+        }
+
+    def refusal(self, form: str, path: Path, values: dict[str, float], missed: list[str], bisect: bool) -> WhatsitError:
+        """What is wrong with a form, and with `bisect` which layers to leave out."""
+        name = missed[0]
+        said = f"{name} is {values[name]:.4f}, the recipe wants {self.recipe.tolerances[name]:g}"
+        if not bisect:
+            return WhatsitError(
+                f"{form} differs too much from float: {said}; --bisect finds the layers that must stay in float, "
+                f"or calibrate with better pictures ({path} is kept for a look)."
+            )
+        self._say("Finding the layers")
+        make = self.cpu if form == CPU else self.gpu
+
+        def passes(keep: tuple[str, ...]) -> bool:
+            figures = self.compared({form: make(keep, "bisect.onnx")})[form]
+            self.steps.log(f"bisect: {len(keep)} layers in float: {figures}")
+            return not parity.broken(figures, self.recipe.tolerances)
+
+        patterns = [*self.recipe.keep_float, *(self.recipe.tensorrt.keep_float if form == GPU else [])]
+        layers = layers_to_leave_out(prepare_float(self.exported()), *self.batches, patterns, passes)
+        if layers is None:
+            return WhatsitError(f"{form} differs too much from float: {said}, and no choice of layers mends it.")
+        return WhatsitError(
+            f"{form} differs too much from float: {said}; it holds with these in keep_float: {', '.join(layers)}."
+        )
+
+    @property
+    def batches(self) -> tuple[list[Pixels], list[Pixels]]:
+        """Calibrating and checking inputs, read once."""
+        if self._batches is None:
+            prepare = self.network.prepare
+            chosen = (self.pictures.calibrating, self.pictures.checking)
+            self._batches = (read_batches(chosen[0], prepare), read_batches(chosen[1], prepare))
+        return self._batches
+
+    def _say(self, what: str) -> Callable[[int, int], None]:
+        """Name the step that is shown; returns what moves its bar."""
+        if self._task is not None:
+            self.progress.remove_task(self._task)
+        task = self._task = self.progress.add_task(what, total=None)
+        return lambda done, total: self.progress.update(task, completed=done, total=total)
+
+
+def _placed(
+    places: Places,
+    built: Built,
+    source: Path,
+    plan: BuildRecipe,
+    network: EngineNetwork,
+    used: built_with.Ingredients,
+) -> Built:
+    """Put the files where they serve and write the card."""
+    for made, place in ((built.model, places.out), (built.tensorrt, places.tensorrt), (source, places.checkpoint)):
+        if made != place:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            part = place.with_name(f"{place.name}.part")
+            shutil.copyfile(made, part)
+            part.replace(place)
+    files = {CPU: places.out, GPU: places.tensorrt, "float": built.float_model, "checkpoint": places.checkpoint}
+    facts = CardFacts(places.engine, files, plan.engine, network.recipe, network.metrics, built.parity, used)
+    write_card(places.card, facts, plan.card)
+    return replace(built, model=places.out, tensorrt=places.tensorrt)
+
+
+def _against_card(
+    card: Path, files: dict[str, Path], used: built_with.Ingredients
+) -> tuple[bool | None, tuple[str, ...]]:
     """Are these the bytes that the card records, and what was different if not."""
     shipped, recorded = built_with.read_card(card)
-    if shipped is None:
+    if not shipped:
         return None, ()
-    if built_with.file_hash(made) == shipped:
+    if all(shipped.get(form, built_with.file_hash(path)) == built_with.file_hash(path) for form, path in files.items()):
         return True, ()
     return False, tuple(built_with.differences(recorded, used)) or ("the code of Whatsit: all else is as recorded",)
-
-
-def _require(parity: dict[str, float], recipe: EngineRecipe, part: Path) -> None:
-    for name, least in recipe.tolerances.items():
-        if name not in parity:
-            raise InvalidInput(f"The recipe sets a tolerance for {name}, but the figures are {', '.join(parity)}.")
-        if not parity[name] >= least:
-            raise WhatsitError(
-                f"INT8 differs too much from float: {name} is {parity[name]:.4f}, the recipe wants {least:g}; "
-                f"keep more layers in float or calibrate with better pictures ({part} is kept for a look)."
-            )

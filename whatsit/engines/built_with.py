@@ -47,20 +47,20 @@ def pictures_hash(files: Sequence[Path], root: Path) -> str:
     return digest.hexdigest()
 
 
-def read_card(card: Path) -> tuple[str | None, Ingredients]:
-    """What an older model card records: the SHA-256 of the shipped file and its ingredients.
+def read_card(card: Path) -> tuple[dict[str, str], Ingredients]:
+    """What an older model card records: the SHA-256 of each file by what it is, and the ingredients of them all.
 
-    A card that is missing, or of an older form, gives (None, {}).
+    A card that is missing, or of an older form, gives ({}, {}).
     """
     if not card.is_file():
-        return None, {}
+        return {}, {}
     text = card.read_text(encoding="utf-8")
-    shipped = re.search(r"^\| INT8, CPU \|.*`([0-9a-f]{64})`", text, re.MULTILINE)
+    shipped = dict(re.findall(r"^\| ([^|]+) \|[^|]*\|[^|]*\| `([0-9a-f]{64})` \|$", text, re.MULTILINE))
     section = text.partition("## Built with")[2].partition("\n## ")[0]
     rows = {name.strip(): value.strip().strip("`") for name, value in _ROW.findall(section)}
     for head in ("what", "---"):
         rows.pop(head, None)
-    return (shipped.group(1) if shipped else None), rows
+    return (shipped if rows else {}), rows
 
 
 def differences(recorded: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

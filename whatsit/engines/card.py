@@ -21,7 +21,7 @@ class CardFacts:
         recipe: the `engine:` section.
         training: the training recipe that the checkpoint carries.
         metrics: the validation row of the checkpoint, if it carries one.
-        parity: figures of `whatsit.engines.parity.compare`.
+        parity: figures of `whatsit.engines.parity.figures`, of each form against float.
         built_with: versions and hashes that decide the bytes, see `whatsit.engines.built_with`.
     """
 
@@ -30,7 +30,7 @@ class CardFacts:
     recipe: EngineRecipe
     training: Mapping[str, Any]
     metrics: Mapping[str, float]
-    parity: Mapping[str, float]
+    parity: Mapping[str, Mapping[str, float]]
     built_with: Mapping[str, str]
 
 
@@ -48,9 +48,16 @@ def write_card(path: Path, facts: CardFacts, text: CardText) -> None:
     parts += ["## Files", _table(("what", "file", "size", "SHA-256"), rows)]
     for title, lines in (("Origin", text.origin), ("Data", text.data), ("Measured", text.measured)):
         parts += _list(title, lines)
-    parity = [f"| {name} | {value:.4f} | {_least(facts.recipe, name)} |" for name, value in facts.parity.items()]
-    note = f"INT8 against float on {facts.recipe.calibration.checks} pictures that did not calibrate."
-    parts += ["## Parity", note, _table(("figure", "value", "least"), parity)]
+    forms = list(facts.parity.values())
+    parity = [
+        f"| {name} | {' | '.join(f'{form[name]:.4f}' for form in forms)} | {_least(facts.recipe, name)} |"
+        for name in forms[0]
+    ]
+    note = (
+        f"Against the float file, on {facts.recipe.calibration.checks} pictures that did not calibrate. The form for "
+        "TensorRT was computed by ONNX Runtime on a CPU, node by node."
+    )
+    parts += ["## Parity", note, _table(("figure", *facts.parity, "least"), parity)]
     if facts.metrics:
         metrics = [f"| {name} | {value:.4g} |" for name, value in facts.metrics.items()]
         parts += ["## Training's last validation (float)", _table(("figure", "value"), metrics)]

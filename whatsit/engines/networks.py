@@ -62,6 +62,20 @@ def load_network(engine: str, checkpoint: Path) -> EngineNetwork:
         raise Damaged(f"{checkpoint} is not a checkpoint of the {engine}; train it again or pass another.") from error
 
 
+def untrained_network(engine: str, recipe: Mapping[str, Any], seed: int = 0) -> EngineNetwork:
+    """The network of a training recipe with random weights: to measure builds before anything is trained.
+
+    Args:
+        engine: a key of `ENGINES`.
+        recipe: the `training:` section; what it leaves out is as in training.
+        seed: of the weights.
+    """
+    if engine not in ENGINES:
+        raise InvalidInput(f"There is no engine {engine!r}; choose one of {', '.join(ENGINES)}.")
+    torch.manual_seed(seed)
+    return ENGINES[engine](None, recipe)
+
+
 def read_trained(engine: str, path: Path) -> Checkpoint:
     """Read either form of checkpoint; of `best.pt`, only what the network itself needs.
 
@@ -90,30 +104,33 @@ def read_trained(engine: str, path: Path) -> Checkpoint:
         raise Damaged(f"{path} is not a checkpoint of the {engine}; train it again or pass another.") from error
 
 
-def _embedder(weights: Mapping[str, Tensor], recipe: Mapping[str, Any]) -> EngineNetwork:
+def _embedder(weights: Mapping[str, Tensor] | None, recipe: Mapping[str, Any]) -> EngineNetwork:
     from whatsit.models.embedder import Embedder, EmbedderForExport
 
     network = Embedder.from_recipe(recipe)
-    network.load_state_dict(_part(weights, "network."))
+    if weights is not None:
+        network.load_state_dict(_part(weights, "network."))
     export = EmbedderForExport(network)
     return EngineNetwork(export, export.input_size, export.output_names, crop_resize, recipe)
 
 
-def _classifier(weights: Mapping[str, Tensor], recipe: Mapping[str, Any]) -> EngineNetwork:
+def _classifier(weights: Mapping[str, Tensor] | None, recipe: Mapping[str, Any]) -> EngineNetwork:
     from whatsit.models.classifier import Classifier, ClassifierForExport
 
     network = Classifier.from_recipe(recipe)
-    network.load_state_dict(dict(weights))
+    if weights is not None:
+        network.load_state_dict(dict(weights))
     export = ClassifierForExport(network, int(recipe["resolution"]))
     return EngineNetwork(export, export.input_size, export.output_names, crop_resize, recipe)
 
 
-def _detector(weights: Mapping[str, Tensor], recipe: Mapping[str, Any]) -> EngineNetwork:
+def _detector(weights: Mapping[str, Tensor] | None, recipe: Mapping[str, Any]) -> EngineNetwork:
     from whatsit.models.detector import detector_network
     from whatsit.models.retinanet import DetectorForExport
 
     network, size = detector_network(recipe), int(recipe["canvas"])
-    network.load_state_dict(dict(weights))
+    if weights is not None:
+        network.load_state_dict(dict(weights))
     export = DetectorForExport(network.eval(), size)
     outputs = ("boxes", "scores", "labels")
     return EngineNetwork(export, size, outputs, lambda pixels: letterbox(pixels, size)[0], recipe, ("scores",))
@@ -123,7 +140,9 @@ def _part(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
 
 
-ENGINES: dict[str, Callable[[Mapping[str, Tensor], Mapping[str, Any]], EngineNetwork]] = {
+Load = Callable[[Mapping[str, Tensor] | None, Mapping[str, Any]], EngineNetwork]
+
+ENGINES: dict[str, Load] = {
     "embedder": _embedder,
     "detector": _detector,
     "classifier": _classifier,

@@ -16,7 +16,9 @@ class Places:
         engine: embedder, detector or classifier.
         recipe: YAML file with an `engine:` section.
         checkpoint: the committed checkpoint, `.safetensors`.
-        out: where the INT8 file for the CPU goes.
+        out: where the INT8 file for the CPU goes, `model.onnx`.
+        tensorrt: where the file that TensorRT compiles goes, `tensorrt.onnx`.
+        plan: where the compiled engine goes, `model.plan`.
         card: the model card.
         data: the folder under which the recipe's calibration pictures lie.
         work: float file, build log and other things that can be made again.
@@ -26,6 +28,8 @@ class Places:
     recipe: Path
     checkpoint: Path
     out: Path
+    tensorrt: Path
+    plan: Path
     card: Path
     data: Path
     work: Path
@@ -39,12 +43,14 @@ class Places:
         """
         engine = name.partition("-")[0]
         work = root / "build" / "runs" / "engines" / name
-        shipped = root / "model_repository" / engine / "1" / "model.onnx"
+        shipped = root / "model_repository" / engine / "1" if name == engine else work
         return cls(
             engine,
             root / "build" / f"{name}.yaml",
             root / "build" / "checkpoints" / f"{name}{SUFFIX}",
-            shipped if name == engine else work / "model.onnx",
+            shipped / "model.onnx",
+            shipped / "tensorrt.onnx",
+            shipped / "model.plan",
             root / "build" / f"{name}.card.md" if name == engine else work / "card.md",
             data,
             work,

@@ -84,9 +84,7 @@ def quantise_cpu(
     batches = _checked(calibration)
     with tempfile.TemporaryDirectory(prefix="whatsit-") as folder:
         prepared = Path(folder) / "prepared.onnx"
-        quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
-        model = onnx.load(prepared)
-        _name_nodes(model)
+        model = prepare_float(source)
         onnx.save(model, prepared)
         chosen = select_nodes(model.graph, keep_float)
         weighted = [node for node in chosen if node.op_type in _WITH_WEIGHTS]
@@ -115,6 +113,16 @@ def quantise_cpu(
     quantised.producer_name, quantised.producer_version = "whatsit", ""
     onnx.save(quantised, target)
     return [node.name for node in weighted]
+
+
+def prepare_float(source: Path) -> onnx.ModelProto:
+    """A float network simplified: constants folded, batch norms in their convolutions, every node with its own name."""
+    with tempfile.TemporaryDirectory(prefix="whatsit-") as folder:
+        prepared = Path(folder) / "prepared.onnx"
+        quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+        model = onnx.load(prepared)
+    _name_nodes(model)
+    return model
 
 
 def select_nodes(graph: onnx.GraphProto, keep_float: Sequence[str]) -> list[onnx.NodeProto]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from whatsit_client.errors import InvalidInput
 
 
@@ -39,16 +40,66 @@ class Calibration(BaseModel):
     checks: int = Field(64, ge=8, description="Other pictures on which INT8 and float are compared.")
 
 
-class EngineRecipe(BaseModel):
-    """The `engine:` section: how the trained network becomes the file that serves."""
+class Batches(BaseModel):
+    """One optimisation profile of a TensorRT plan."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    keep_float: list[str] = Field(default=[], description="Patterns of node names that stay in float.")
+    min: int = Field(default=1, ge=1, description="Smallest batch that the plan takes.")
+    opt: int = Field(default=8, ge=1, description="Batch that it is tuned for: one of Triton's preferred_batch_size.")
+    max: int = Field(default=32, ge=1, description="Largest batch: Triton's max_batch_size.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Batches:
+        if not self.min <= self.opt <= self.max:
+            raise ValueError("batches must be min <= opt <= max")
+        return self
+
+
+class TensorRTRecipe(BaseModel):
+    """What concerns the file for TensorRT, and the plan, alone."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    keep_float: list[str] = Field(default=[], description="More patterns of node names that stay in FP16 there.")
+    float32: list[str] = Field(
+        default=[],
+        description="Patterns of node names that stay in float32, as all does that follows the last layer.",
+    )
+    ranges: Literal["max", "percentile", "mse"] = Field(
+        default="max", description="How the range of activations is chosen; see whatsit.engines.ranges."
+    )
+    batches: list[Batches] = Field(
+        default=[Batches()], min_length=1, description="Optimisation profiles: min, opt and max of the batch."
+    )
+    version_compatible: bool = Field(
+        default=False, description="Later versions of TensorRT run the plan too; it grows by a lean runtime."
+    )
+
+
+class EngineRecipe(BaseModel):
+    """The `engine:` section: how the trained network becomes the files that serve.
+
+    One recipe gives two files: `model.onnx` for ONNX Runtime on the CPU, and `tensorrt.onnx`, which TensorRT compiles.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    precision: Literal["int8", "fp16"] = Field(
+        default="int8",
+        description="int8: INT8 and float32 on the CPU, INT8 and FP16 on GPUs. fp16: float32 on the CPU, FP16 on GPUs; "
+        "for transformers, which lose too much in INT8.",
+    )
+    keep_float: list[str] = Field(
+        default=[], description="Patterns (fnmatch) of node names that are not quantised, such as /network/head/*."
+    )
     calibration: Calibration
     tolerances: dict[str, float] = Field(
-        default={}, description="Least value of each parity figure, e.g. embedding.cosine: 0.98; the build fails below."
+        default={},
+        description="Least value of each parity figure against float, e.g. embedding.cosine: 0.98, for both files; the "
+        "build fails below.",
     )
+    tensorrt: TensorRTRecipe = TensorRTRecipe()
 
 
 class BuildRecipe(BaseModel):

@@ -54,6 +54,7 @@ class OnnxRunner:
     Args:
         path: the ONNX file.
         threads: threads inside one operator; they never spin.
+        optimise: False computes node by node as the file says: slow, and the only right way for FP16 mixed with INT8.
 
     Raises:
         Unavailable: there is no such file.
@@ -65,7 +66,7 @@ class OnnxRunner:
         (1, 128)
     """
 
-    def __init__(self, path: str | Path, threads: int = 1) -> None:
+    def __init__(self, path: str | Path, threads: int = 1, *, optimise: bool = True) -> None:
         import onnxruntime as ort
 
         self.path = Path(path)
@@ -77,6 +78,8 @@ class OnnxRunner:
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
+        if not optimise:
+            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
             self._session = ort.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises a dozen private types for one thing: it cannot load the file

@@ -1,0 +1,143 @@
+"""FP16 for TensorRT: the network in half precision, its last answers in single."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper, version_converter
+
+OPSET = 19
+"""The first opset whose Q/DQ takes FP16."""
+
+_FLOAT_INPUTS = {"Resize": {1, 2}}
+"""Inputs that ONNX declares float32 whatever the rest is: the regions and scales of Resize."""
+
+
+def to_half(model: onnx.ModelProto, float32: Sequence[str] = ()) -> onnx.ModelProto:
+    """Return a strongly typed copy: FP16 from the first cast of the pixels to the last layer with weights.
+
+    What follows the last convolution or Gemm (the norm of an embedding, sigmoid, softmax, box decoding) stays in
+    float32: a box coordinate of 400 pixels would have steps of a quarter pixel in FP16. Q/DQ pairs keep their int8 and
+    get FP16 scales. Inputs and outputs keep their types.
+
+    Args:
+        model: a float network, quantised or not, of opset 17 or later, with unique node names.
+        float32: patterns (fnmatch) of node names that stay in float32 too.
+    """
+    half = version_converter.convert_version(model, OPSET)
+    graph = half.graph
+    single = _tail(graph) | {
+        node.name for node in graph.node if any(fnmatchcase(node.name, pattern) for pattern in float32)
+    }
+    kinds = _Kinds(graph, single)
+    nodes: list[onnx.NodeProto] = []
+    for node in graph.node:
+        nodes += kinds.converted(node)
+    for output in graph.output:
+        nodes += kinds.restored(output)
+    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del graph.node[:]
+    graph.node.extend(copies)
+    used = {name for node in copies for name in node.input}
+    tensors = [onnx.TensorProto.FromString(t.SerializeToString()) for t in kinds.initializers() if t.name in used]
+    del graph.initializer[:]
+    graph.initializer.extend(tensors)
+    del graph.value_info[:]
+    half.producer_name, half.producer_version = "whatsit", ""
+    onnx.checker.check_model(half, full_check=True)
+    return half
+
+
+def _tail(graph: onnx.GraphProto) -> set[str]:
+    """Names of the nodes after which no convolution and no Gemm follows."""
+    needed: set[str] = set()
+    tail = set()
+    for node in reversed(graph.node):
+        if node.op_type in {"Conv", "Gemm"} or needed.intersection(node.output):
+            needed.update(node.input)
+        else:
+            tail.add(node.name)
+    return tail
+
+
+class _Kinds:
+    """Which tensors are float at all, and in which precision each is at hand."""
+
+    def __init__(self, graph: onnx.GraphProto, single: set[str]) -> None:
+        self.graph = graph
+        self.single = single
+        inferred = onnx.shape_inference.infer_shapes(helper.make_model(graph, opset_imports=[_opset()]))
+        values = [*inferred.graph.value_info, *inferred.graph.output, *inferred.graph.input]
+        self.floating = {v.name for v in values if v.type.tensor_type.elem_type == TensorProto.FLOAT}
+        self.tensors = {tensor.name: tensor for tensor in graph.initializer}
+        self.floating |= {n for n, tensor in self.tensors.items() if tensor.data_type == TensorProto.FLOAT}
+        self.produced: dict[str, bool] = {}  # tensor -> is it float32 (True) or FP16 (False)
+        self.made: dict[str, TensorProto] = {}
+        self.cast: set[str] = set()
+
+    def converted(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
+        """The node in its precision, after the casts that its inputs need."""
+        single = node.name in self.single
+        before: list[onnx.NodeProto] = []
+        for index, name in enumerate(node.input):
+            if name in self.floating:
+                wanted = single or index in _FLOAT_INPUTS.get(node.op_type, set())
+                node.input[index], casts = self._read(name, wanted)
+                before += casts
+        if not single:
+            for attribute in node.attribute:
+                if node.op_type == "Cast" and attribute.name == "to" and attribute.i == TensorProto.FLOAT:
+                    attribute.i = TensorProto.FLOAT16
+                elif attribute.name == "value" and attribute.t.data_type == TensorProto.FLOAT:
+                    attribute.t.CopyFrom(_half(attribute.t, attribute.t.name))
+        for name in node.output:
+            if name in self.floating:
+                self.produced[name] = single
+        return [*before, node]
+
+    def restored(self, output: onnx.ValueInfoProto) -> list[onnx.NodeProto]:
+        """A cast where an output that was float32 came out in FP16."""
+        if self.produced.get(output.name, True):
+            return []
+        inner = f"{output.name}/half"
+        for node in self.graph.node:
+            for names in (node.input, node.output):
+                for index, name in enumerate(names):
+                    if name == output.name:
+                        names[index] = inner
+        return [helper.make_node("Cast", [inner], [output.name], name=f"{output.name}/Cast", to=TensorProto.FLOAT)]
+
+    def initializers(self) -> list[TensorProto]:
+        """All constants, each in the precisions in which it is read."""
+        return [*self.tensors.values(), *self.made.values()]
+
+    def _read(self, name: str, single: bool) -> tuple[str, list[onnx.NodeProto]]:
+        """The name under which a tensor is read in a precision, and the cast that makes it so."""
+        if name in self.tensors:
+            if single:
+                return name, []
+            copy = f"{name}/half"
+            self.made.setdefault(copy, _half(self.tensors[name], copy))
+            return copy, []
+        if self.produced.get(name, True) == single:
+            return name, []
+        copy = f"{name}/{'single' if single else 'half'}"
+        if copy in self.cast:
+            return copy, []
+        self.cast.add(copy)
+        to = TensorProto.FLOAT if single else TensorProto.FLOAT16
+        return copy, [helper.make_node("Cast", [name], [copy], name=f"{copy}/Cast", to=to)]
+
+
+def _half(tensor: TensorProto, name: str) -> TensorProto:
+    """A constant in FP16; magnitudes above its range are held at its end, so that a Clip at 3e38 stays open."""
+    values = numpy_helper.to_array(tensor).astype(np.float32)
+    limit = float(np.finfo(np.float16).max)
+    return numpy_helper.from_array(np.clip(values, -limit, limit).astype(np.float16), name)
+
+
+def _opset() -> onnx.OperatorSetIdProto:
+    return helper.make_opsetid("", OPSET)

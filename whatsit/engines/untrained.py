@@ -1,0 +1,44 @@
+"""The file for TensorRT of a network that nobody has trained: to measure builds before there are weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import yaml
+
+from whatsit.engines.export import export_onnx
+from whatsit.engines.half import to_half
+from whatsit.engines.networks import untrained_network
+from whatsit.engines.quantise import prepare_float
+from whatsit.engines.quantise_tensorrt import quantise_tensorrt
+from whatsit.engines.recipe import read_build_recipe
+
+
+def write_untrained(recipe: Path, path: Path, seed: int = 0) -> Path:
+    """Write the file for TensorRT of a recipe's network with random weights, INT8 ranges from one random picture.
+
+    It computes what the trained network would, layer by layer, and answers nonsense: for build seconds, plan sizes and
+    images a second.
+
+    Args:
+        recipe: a YAML file of build/; its name begins with the engine's.
+        path: where to write; the float file stays beside it.
+        seed: of weights and picture.
+
+    Returns:
+        `path`.
+    """
+    engine = recipe.stem.partition("-")[0]
+    plan = read_build_recipe(recipe).engine
+    network = untrained_network(engine, yaml.safe_load(recipe.read_text(encoding="utf-8"))["training"], seed)
+    floating = path.with_name(f"{path.stem}.float.onnx")
+    export_onnx(network.module, floating, network.size, network.outputs, batches=())
+    model = prepare_float(floating)
+    if plan.precision == "int8":
+        noise = np.random.default_rng(seed).integers(0, 256, (1, 3, network.size, network.size)).astype(np.uint8)
+        keep = [*plan.keep_float, *plan.tensorrt.keep_float]
+        model = quantise_tensorrt(model, [noise], keep_float=keep, correct=False)
+    onnx.save(to_half(model, plan.tensorrt.float32), path)
+    return path
