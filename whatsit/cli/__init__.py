@@ -6,6 +6,8 @@ import sys
 
 from whatsit_client.errors import WhatsitError
 
+_TRAINING = frozenset({"torch", "onnx", "pytorch_metric_learning", "sklearn", "matplotlib"})
+
 
 def main() -> None:
     """Run the command line; a `WhatsitError` becomes one sentence on stderr and exit code 1.
@@ -22,5 +24,9 @@ def main() -> None:
         app()
     except WhatsitError as error:
         sys.exit(f"whatsit: {error}")
+    except ModuleNotFoundError as error:
+        if error.name not in _TRAINING:
+            raise
+        sys.exit(f"whatsit: this command needs {error.name}: pip install 'whatsit[train]'.")
     except KeyboardInterrupt:
         sys.exit(130)

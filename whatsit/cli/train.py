@@ -11,6 +11,15 @@ app = typer.Typer(no_args_is_help=True, help="Train a network by its recipe; Ctr
 
 Data = Annotated[Path, typer.Option(help="Folder that holds the data sets.")]
 Weights = Annotated[Path, typer.Option(help="Folder that holds the starting weights.")]
+Start = Annotated[
+    str | None,
+    typer.Option(
+        help="imagenet (--weights), random, or a checkpoint of this network to go on from; default: as the recipe says."
+    ),
+]
+Share = Annotated[
+    float, typer.Option(min=0.01, max=1, help="Part of your own data in each batch; the rest is the standing sources.")
+]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
 MaxMinutes = Annotated[float | None, typer.Option(min=0, help="Budget of training time; the schedule ends in it.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; torch's own choice if not given.")]
@@ -34,24 +43,34 @@ def embedder(
     resume: Resume = False,
     max_minutes: MaxMinutes = None,
     threads: Threads = None,
-    start: Annotated[
-        Path | None, typer.Option(help="Checkpoint of an earlier run to start from instead of --weights.")
-    ] = None,
+    photos: Annotated[Path | None, typer.Option(help="Own data: a folder with a sub-folder for each product.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Own data: a table with image, label and perhaps split.")] = None,
+    share: Share = 1.0,
+    start: Start = None,
 ) -> None:
-    """Train the embedder: 128-d unit vectors, near for the same item."""
+    """Train the embedder: 128-d unit vectors, near for the same item.
+
+    With --photos or --csv it trains on your own products: every fifth picture of a product measures (own_r1), or those
+    whose split is val. No other data is needed, unless --share leaves room for the standing sources.
+    """
     from whatsit.training.embedder import train_embedder
     from whatsit.training.embedder_recipe import EmbedderRecipe
+    from whatsit.training.own_data import own_data
     from whatsit.training.recipe import read_recipe
+    from whatsit.training.settled import settled
 
+    wanted = settled(read_recipe(recipe, EmbedderRecipe), start, own_data(share, photos=photos, csv=csv), "own_r1")
+    # The standing classes go on from an earlier run's class vectors too; own products have none there.
+    earlier = Path(start) if start not in {None, "imagenet", "random"} and wanted.own is None else None
     outcome = train_embedder(
-        read_recipe(recipe, EmbedderRecipe),
+        wanted,
         data,
         weights,
         out,
         resume=resume,
         max_minutes=max_minutes,
         threads=threads,
-        start_from=start,
+        start_from=earlier,
     )
     ended(outcome.finished, out, "embedder")
 
@@ -70,23 +89,32 @@ def detector(
     resume: Resume = False,
     max_minutes: MaxMinutes = None,
     threads: Threads = None,
+    coco: Annotated[Path | None, typer.Option(help="Own data: COCO JSON with boxes, see `whatsit label`.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder of the pictures in --coco; default: the file's.")] = None,
+    share: Share = 1.0,
+    start: Start = None,
 ) -> None:
     """Train the detector: boxes of things of any kind, and of product classes.
 
     The first run labels the photos with a teacher and renders shop scenes (about 15 minutes on one core, kept in
-    --out); --max-minutes does not count that.
+    --out); --max-minutes does not count that. With --coco it trains on your own boxes instead, every fifth picture
+    measuring (recall); --share leaves room for the standing sources.
     """
     from whatsit.evaluation.labelled import read_names
     from whatsit.training.detector import train_detector
     from whatsit.training.detector_recipe import DetectorRecipe
+    from whatsit.training.own_boxes import train_own_detector
+    from whatsit.training.own_data import own_data
     from whatsit.training.recipe import read_recipe
+    from whatsit.training.settled import settled
 
-    outcome = train_detector(
-        read_recipe(recipe, DetectorRecipe),
+    wanted = settled(read_recipe(recipe, DetectorRecipe), start, own_data(share, coco=coco, images=images), "recall")
+    outcome = (train_own_detector if wanted.own else train_detector)(
+        wanted,
         data,
         weights,
         out,
-        held_out=read_names(held_out),
+        held_out=frozenset() if wanted.own and wanted.own.alone else read_names(held_out),
         resume=resume,
         max_minutes=max_minutes,
         threads=threads,
@@ -105,18 +133,28 @@ def classifier(
     resume: Resume = False,
     max_minutes: MaxMinutes = None,
     threads: Threads = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Own data: a table with image and any of intent, source, topic, tag.")
+    ] = None,
+    share: Share = 1.0,
+    start: Start = None,
 ) -> None:
     """Train the classifier: intent, source, topic and tags of a whole picture.
 
     The first run renders products and asks the ImageNet teacher for its tags (a few minutes, kept in --out);
-    --max-minutes does not count that.
+    --max-minutes does not count that. With --csv it trains on your own table instead, in which an empty field is an
+    answer that nobody knows; every fifth line measures (accuracy), or those whose split is val.
     """
     from whatsit.training.classifier import train_classifier
     from whatsit.training.classifier_recipe import ClassifierRecipe
+    from whatsit.training.own_data import own_data
+    from whatsit.training.own_tags import train_own_classifier
     from whatsit.training.recipe import read_recipe
+    from whatsit.training.settled import settled
 
-    outcome = train_classifier(
-        read_recipe(recipe, ClassifierRecipe),
+    wanted = settled(read_recipe(recipe, ClassifierRecipe), start, own_data(share, csv=csv), "accuracy")
+    outcome = (train_own_classifier if wanted.own else train_classifier)(
+        wanted,
         data,
         weights,
         out,

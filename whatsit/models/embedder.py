@@ -69,12 +69,13 @@ class Embedder(nn.Module):
 
     @torch.no_grad()
     def start_head(self, features: Tensor) -> None:
-        """Set the head to the principal axes of some pooled features, f32 [n, length] with n >= dimension.
+        """Set the head to the principal axes of some pooled features, f32 [n, length].
 
-        Centring and projecting onto the leading axes keeps nearly all of the angles that the start network knows.
+        Centring and projecting onto the leading axes keeps nearly all of the angles that the start network knows. With
+        fewer features than the embedding is long, the other axes are any that are at right angles to them.
         """
-        mean = features.mean(0)
-        axes = torch.linalg.svd(features - mean, full_matrices=False).Vh[: self.head.out_features]
+        mean, length = features.mean(0), self.head.out_features
+        axes = torch.linalg.svd(features - mean, full_matrices=len(features) < length).Vh[:length]
         self.head.weight.copy_(axes)
         self.head.bias.copy_(-axes @ mean)
 

@@ -13,14 +13,11 @@ from rich.console import Console
 from torch import Tensor, nn
 from whatsit_client.errors import InvalidInput
 
-from whatsit.evaluation.grocery import GroceryStore
 from whatsit.models.embedder import CROP_SIZE, Embedder
 from whatsit.training import checkpoint
 from whatsit.training.alignment import alignment_loss
 from whatsit.training.blending import blend
-from whatsit.training.embedder_data import GroceryParts, ingredients
 from whatsit.training.embedder_recipe import EmbedderRecipe
-from whatsit.training.embedder_validation import EmbedderValidation
 from whatsit.training.embedding import embed, scaled
 from whatsit.training.erasing import erase
 from whatsit.training.loop import Outcome, fit
@@ -29,9 +26,11 @@ from whatsit.training.mined_mixture import HardGroups, MinedMixture
 from whatsit.training.mixture import Ingredient, Mixture
 from whatsit.training.multi_task import MultiTask
 from whatsit.training.mutual import MutualLearning
+from whatsit.training.own_items import embedder_content
 from whatsit.training.prefetch import prefetch
 from whatsit.training.preparation import prepare
 from whatsit.training.progress import counted
+from whatsit.training.start import IMAGENET, RANDOM, begin
 from whatsit.training.task_labels import TaskLabels, viewpoint_of, viewpoints_of_batch
 from whatsit.training.twins import twin_loss, twins_of_batch
 
@@ -50,9 +49,8 @@ class EmbedderTask:
 
     def __init__(self, recipe: EmbedderRecipe, data: Path, weights: Path | None) -> None:
         self.recipe = recipe
-        store = GroceryStore(data / "grocery_store")
-        self.parts = GroceryParts(store, recipe)
-        self.ingredients = ingredients(recipe, data, self.parts)
+        content = embedder_content(recipe, data)
+        self.parts, self.ingredients, self.validation = content.parts, content.ingredients, content.validation
         self._classes = max(i.first_label + i.source.classes for i in self.ingredients)
         self.network = Embedder(recipe.dimension, weights, recipe.attention, recipe.backbone, recipe.pretrained)
         self.network.backbone.freeze(recipe.frozen_blocks)
@@ -64,13 +62,12 @@ class EmbedderTask:
         self.mixture = mixture(self.ingredients, recipe.batch, max(recipe.size, recipe.mutual_size), recipe.seed)
         self.groups = None if recipe.mining == "none" else HardGroups(np.unique(photos), recipe.mining_layers)
         self.mutual = None if recipe.mutual == "none" else self._mutual(weights)
-        self.labels = TaskLabels(recipe.tasks, store.classes)
+        self.labels = TaskLabels(recipe.tasks, content.classes)
         self.tasks = self._multi_task() if recipe.tasks else None
         parts.update({n: m for n in ("groups", "mutual", "tasks") if (m := getattr(self, n)) is not None})
         self.module: nn.Module = nn.ModuleDict(parts)
-        self.validation = EmbedderValidation(self.parts, rendered=recipe.shares.rendered > 0)
         self.steps_per_epoch = max(1, len(photos) // self.mixture.pictures[0])
-        self._products = self.parts.shop.classes
+        self._products = content.products
         self._twins = twins_of_batch(self.ingredients, self.mixture.pictures)
         self._viewpoints = viewpoints_of_batch(self.ingredients, self.mixture.pictures)
 
@@ -130,7 +127,10 @@ class EmbedderTask:
         return self.validation.measure(self.network)
 
     def start(self, console: Console) -> None:
-        """Start the head by principal axes, the class vectors by class means: both of up to 8 pictures a class."""
+        """Start the head by principal axes, the class vectors by class means: both of up to 8 pictures a class.
+
+        A head that came with a checkpoint stays as it is.
+        """
         pictures: list[tuple[Ingredient, list[int]]] = [(i, _few_of_each(i.source.labels, 8)) for i in self.ingredients]
         of_class = torch.cat([torch.from_numpy(i.source.labels[few] + i.first_label) for i, few in pictures])
         pairs = [(self.network, self.criterion)]
@@ -141,7 +141,9 @@ class EmbedderTask:
             for number, (ingredient, few) in enumerate(pictures, start=1):
                 what = f"Looking at pictures to start from ({number} of {len(pictures)})"
                 features.append(self._features(network, ingredient, counted(few, what, console)))
-            _start(network, criterion, torch.cat(features), of_class)
+            if network is not self.network or self.recipe.start in (IMAGENET, RANDOM):
+                network.start_head(torch.cat(features))
+            _start_classes(network, criterion, torch.cat(features), of_class)
 
     def _features(self, network: Embedder, ingredient: Ingredient, indices: Iterable[int]) -> Tensor:
         pictures = (ingredient.source.plain(i, CROP_SIZE) for i in indices)
@@ -164,6 +166,7 @@ class EmbedderTask:
     def _held_out(self) -> tuple[Tensor, Tensor]:
         """Features and task labels of 64 photos held out, and of 64 shop images (which are trained on)."""
         rows = []
+        assert self.parts is not None  # tasks are refused with own data
         for source in (self.parts.held_out, self.parts.shop_train):
             some = np.random.default_rng(self.recipe.seed).permutation(len(source.labels))[:64]
             pictures = (source.plain(int(i), self.recipe.size) for i in some)
@@ -191,8 +194,9 @@ def train_embedder(
 
     Args:
         recipe: the recipe.
-        data: the folder that holds grocery_store, clothing_small and imagenet_sample.
-        weights: the folder that holds the ImageNet MobileNetV2.
+        data: the folder that holds grocery_store, clothing_small and imagenet_sample; not needed where the recipe's
+            `own` data trains alone.
+        weights: the folder that holds the ImageNet MobileNetV2; looked at only where the recipe starts from it.
         out: the run's folder.
         resume: go on with the run in `out`.
         max_minutes: budget of training time.
@@ -204,7 +208,8 @@ def train_embedder(
         InvalidInput: data or weights are missing, `out` does not fit `resume`, or `start_from` has other classes.
     """
     console = prepare(recipe.seed, threads, console)
-    task = EmbedderTask(recipe, data, weights / WEIGHTS)
+    task = EmbedderTask(recipe, data, weights / WEIGHTS if recipe.start == IMAGENET else None)
+    begin(task.network, recipe.start, "embedder")
     if not resume and not (out / checkpoint.LAST).exists():
         if start_from is None:
             task.start(console)
@@ -242,8 +247,7 @@ def _few_of_each(labels: npt.NDArray[np.int64], few: int) -> list[int]:
 
 
 @torch.no_grad()
-def _start(network: Embedder, criterion: nn.Module, features: Tensor, of_class: Tensor) -> None:
-    network.start_head(features)
+def _start_classes(network: Embedder, criterion: nn.Module, features: Tensor, of_class: Tensor) -> None:
     vectors = nn.functional.normalize(network.head(features))
     class_vectors = cast(Tensor, criterion.W).T
     means = torch.zeros_like(class_vectors).index_add_(0, of_class, vectors)

@@ -13,7 +13,7 @@ from whatsit.models.detector import detector_network
 from whatsit.models.product_labels import PRODUCTS, UNKNOWN, of_coco, product_label
 from whatsit.models.yolox import COCO_NAMES
 from whatsit.training.detector import DetectorTask
-from whatsit.training.detector_data import DetectorData
+from whatsit.training.detector_data import DetectorData, load_detector_data
 from whatsit.training.detector_recipe import DetectorRecipe
 from whatsit.training.labels.coco import LabelFile, Picture, read_labels
 from whatsit.training.loop import Outcome, fit
@@ -124,3 +124,43 @@ def fit_detector(
     begin(network, recipe.start, "detector")
     task = DetectorTask(recipe, network, data.sources, data.cutouts, data.validation)
     return fit(task, recipe, out, resume=resume, max_minutes=max_minutes, console=console)
+
+
+def train_own_detector(
+    recipe: DetectorRecipe,
+    data: Path,
+    weights: Path,
+    out: Path,
+    *,
+    held_out: frozenset[str] = frozenset(),
+    resume: bool = False,
+    max_minutes: float | None = None,
+    threads: int | None = None,
+    console: Console | None = None,
+) -> Outcome:
+    """Train the detector on `recipe.own`, beside the standing sources where its share is under 1.
+
+    Args:
+        recipe: with `own`.
+        data: the folder of the standing sources; looked at only where they take part, and so is `held_out`.
+        weights: the folder that holds the ImageNet MobileNetV2 and, for standing sources, the teacher.
+        out: the run's folder.
+        held_out: names of coco128 files that training never sees.
+        resume: go on with the run in `out`.
+        max_minutes: budget of training time.
+        threads: CPU threads of torch; None for torch's own choice.
+        console: where progress goes.
+
+    Raises:
+        InvalidInput: data or weights are missing, or `out` does not fit `resume`.
+    """
+    console = prepare(recipe.seed, threads, console)
+    own = recipe.own or OwnData.model_validate({})
+    content, shares = own_detector_data(own), {"own": 1.0}
+    if not own.alone:
+        standing = load_detector_data(data, weights, held_out, out / "data", recipe, console)
+        content, shares = mixed(content, standing, recipe, own.share)
+    recipe = recipe.model_copy(update={"shares": shares})
+    return fit_detector(
+        recipe, content, weights, out, resume=resume, max_minutes=max_minutes, threads=threads, console=console
+    )

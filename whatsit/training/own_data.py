@@ -39,6 +39,17 @@ class OwnData(BaseModel):
         return self.share == 1
 
 
+def own_data(share: float, **paths: Path | None) -> OwnData | None:
+    """Own data of a command line; None where none of the options is given.
+
+    Args:
+        share: of own data in each batch.
+        paths: `photos`, `csv`, `coco`, `images`; None where the option was not given.
+    """
+    given = {name: path for name, path in paths.items() if path is not None}
+    return OwnData.model_validate({**given, "share": share}) if given else None
+
+
 @dataclass(frozen=True)
 class Row:
     """One line of a table.

@@ -1,0 +1,31 @@
+"""The recipe of a run: the file, and what the command line adds to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from whatsit.training.own_data import OwnData
+from whatsit.training.recipe import Recipe
+from whatsit.training.start import RANDOM
+
+
+def settled(recipe: Recipe, start: str | None, own: OwnData | None, monitor: str) -> Recipe:
+    """Return the recipe that is trained, and written into checkpoints.
+
+    Args:
+        recipe: as the file has it.
+        start: of the command line; None keeps the recipe's.
+        own: of the command line; None keeps the recipe's.
+        monitor: the figure that own data alone is judged by, as the recipe's own is about other data.
+    """
+    changes: dict[str, Any] = {}
+    if start is not None:
+        changes["start"] = start
+    if own is not None:
+        changes["own"] = own
+    own = own or recipe.own
+    if own is not None and own.alone:
+        changes["monitor"] = monitor
+    if (start or recipe.start) == RANDOM and "frozen_blocks" in type(recipe).model_fields:
+        changes["frozen_blocks"] = -1  # weights drawn at random are not worth keeping
+    return recipe.model_copy(update=changes)
