@@ -44,14 +44,15 @@ class Spotter:
     Args:
         folder: the catalogue's.
         pipeline: the networks.
+        min_rank: matches below are dropped; the server's default unless given.
 
     Raises:
         WhatsitError: nothing is published, or it is damaged or made by another embedder.
     """
 
-    def __init__(self, folder: Path, pipeline: Pipeline) -> None:
+    def __init__(self, folder: Path, pipeline: Pipeline, min_rank: float = MIN_RANK) -> None:
         self._pipeline = pipeline
-        self.retriever = Retriever(folder, pipeline.fingerprint, min_rank=MIN_RANK)
+        self.retriever = Retriever(folder, pipeline.fingerprint, min_rank=min_rank)
 
     @property
     def is_trained(self) -> bool:
