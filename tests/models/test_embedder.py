@@ -8,6 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from whatsit.models.embedder import Embedder, EmbedderForExport  # noqa: E402 (after the skip)
+from whatsit.models.resnet import MEAN, STD  # noqa: E402
 
 SHIPPED = Path(__file__).resolve().parents[2] / "model_repository" / "embedder" / "1" / "model.onnx"
 
@@ -47,6 +48,18 @@ def test_principal_axes_start_the_head_and_keep_distances() -> None:
         projected = network.head(features)
     torch.testing.assert_close(torch.cdist(projected, projected), torch.cdist(features, features), atol=0.2, rtol=1e-3)
     torch.testing.assert_close(projected.mean(0), torch.zeros(8), atol=1e-2, rtol=0)
+
+
+def test_resnet50_takes_the_same_pictures() -> None:
+    torch.manual_seed(0)
+    network = Embedder.from_recipe({"dimension": 8, "backbone": "resnet50", "attention": "channel"}).eval()
+    pixels = torch.randint(0, 256, (1, 3, 64, 64)).float()
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
+    with torch.no_grad():
+        expected = network.backbone.stages((pixels - mean) / std)[32].mean((2, 3))
+        features = network.features(pixels / 127.5 - 1)
+        torch.testing.assert_close(features, expected, atol=1e-3, rtol=1e-3)
+        assert network(pixels / 127.5 - 1).shape == (1, 8)
 
 
 def test_shipped_file_keeps_the_tensor_contract() -> None:

@@ -136,3 +136,13 @@ def test_a_loss_that_is_not_finite_stops_with_a_sentence(tmp_path: Path) -> None
 def test_bf16_is_a_switch_and_trains(tmp_path: Path) -> None:
     outcome = fit(Line(), RECIPE.model_copy(update={"precision": "bf16", "epochs": 1}), tmp_path)
     assert outcome.finished
+
+
+def test_a_run_from_before_a_recipe_field_goes_on_with_the_fields_default(tmp_path: Path) -> None:
+    fit(Line(), RECIPE, tmp_path)
+    saved = checkpoint.load(tmp_path / checkpoint.LAST)
+    del saved["recipe"]["clip_norm"]
+    checkpoint.save(tmp_path / checkpoint.LAST, saved)
+    assert len(fit(Line(), RECIPE, tmp_path, resume=True).history) == 3
+    with pytest.raises(InvalidInput, match="another clip_norm"):
+        fit(Line(), RECIPE.model_copy(update={"clip_norm": 1.0}), tmp_path, resume=True)

@@ -256,7 +256,8 @@ class _Run(Generic[Batch]):
 
     def restore(self) -> None:
         saved = checkpoint.load(self.out / checkpoint.LAST)
-        asked, before = self.recipe.model_dump(mode="json"), saved["recipe"]
+        # A field that came after the run counts as its default: what the run did without it.
+        asked, before = self.recipe.model_dump(mode="json"), {**_defaults(self.recipe), **saved["recipe"]}
         changed = [name for name in asked if name not in _FREE_ON_RESUME and before.get(name) != asked[name]]
         if changed:
             raise InvalidInput(
@@ -272,3 +273,9 @@ class _Run(Generic[Batch]):
         self.state = _State(**saved["state"])
         self.state.finished &= self.recipe.epochs <= before["epochs"]
         torch.set_rng_state(saved["rng"])
+
+
+def _defaults(recipe: TrainingRecipe) -> dict[str, Any]:
+    fields = {name: f for name, f in type(recipe).model_fields.items() if not f.is_required()}
+    plain = recipe.model_copy(update={name: f.get_default(call_default_factory=True) for name, f in fields.items()})
+    return plain.model_dump(mode="json", include=set(fields))
