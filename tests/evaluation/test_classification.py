@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whatsit.evaluation.classification import auc, false_accepts, gate_figures, source_accuracy
+from whatsit.evaluation.classification import (
+    auc,
+    confusion,
+    false_accepts,
+    gate_curve,
+    gate_figures,
+    source_accuracy,
+)
 
 
 @settings(max_examples=60, deadline=None)
@@ -37,3 +44,16 @@ def test_gate_and_source() -> None:
     assert figures["false_other"] == 0.5
     assert figures["other_kept"] == 0.5
     assert source_accuracy(intent, ["photo", "photo", "screenshot", "advertisement"]) == 0.75
+
+
+def test_gate_curve_counts_what_passes_each_threshold() -> None:
+    scores = np.array([0.9, 0.7, 0.4, 0.8, 0.4, 0.1], np.float32)
+    sought = np.array([True, True, True, False, False, False])
+    coverage, false = gate_curve(scores, sought)
+    np.testing.assert_allclose(coverage, [1 / 3, 2 / 3, 1])
+    np.testing.assert_allclose(false, [0, 1 / 3, 2 / 3])  # a tie passes too
+
+
+def test_confusion_counts_truth_by_what_was_said() -> None:
+    counts = confusion(np.array([1, 1, 0, 2]), np.array([0, 0, 0, 2]), 3)
+    assert counts.tolist() == [[1, 2, 0], [0, 0, 0], [0, 0, 1]]

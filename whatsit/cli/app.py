@@ -10,6 +10,8 @@ from whatsit.cli import (
     catalogue,
     demo,
     evaluate,
+    evaluate_classifier,
+    evaluate_identify,
     evaluate_ranking,
     feedback,
     identify,
@@ -34,5 +36,6 @@ label_review.register(label.app)
 app.add_typer(label.app, name="label")
 train_ranker.register(train.app)
 app.add_typer(train.app, name="train")
-evaluate_ranking.register(evaluate.app)
+for _measure in (evaluate_classifier, evaluate_identify, evaluate_ranking):
+    _measure.register(evaluate.app)
 app.add_typer(evaluate.app, name="evaluate")

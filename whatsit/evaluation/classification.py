@@ -41,6 +41,31 @@ def false_accepts(scores: FloatArray, sought: npt.NDArray[np.bool_], coverage: f
     return float((scores[~sought] >= threshold).mean())
 
 
+def gate_curve(scores: FloatArray, sought: npt.NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+    """Coverage and false accepts at every threshold that lets one more picture with goods through.
+
+    Args:
+        scores: f32 [N], higher for goods.
+        sought: bool [N], True for pictures with goods.
+
+    Returns:
+        Two f32 [G], G pictures with goods: the share of them that passes, rising to 1, and the share of the others
+        that passes beside them.
+    """
+    thresholds = np.sort(scores[sought])[::-1]
+    others = np.sort(scores[~sought])
+    coverage = np.arange(1, len(thresholds) + 1) / max(len(thresholds), 1)
+    passed = len(others) - np.searchsorted(others, thresholds, side="left")
+    return coverage.astype(np.float32), (passed / max(len(others), 1)).astype(np.float32)
+
+
+def confusion(best: npt.NDArray[np.int64], truth: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.int64]:
+    """Counts i64 [classes, classes]: rows are the truth, columns what was said."""
+    counts = np.zeros((classes, classes), np.int64)
+    np.add.at(counts, (truth, best), 1)
+    return counts
+
+
 def gate_figures(intent: FloatArray, truth: Sequence[str]) -> dict[str, float]:
     """The gate's figures.
 

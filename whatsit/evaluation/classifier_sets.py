@@ -99,8 +99,6 @@ def judge(found: Mapping[str, Mapping[str, FloatArray]], sets: Sequence[JudgedSe
         grocery and clothing photos against the held-out ImageNet photos that show none.
     """
     figures: dict[str, dict[str, float]] = {}
-    wanted: list[FloatArray] = []
-    sought: list[npt.NDArray[np.bool_]] = []
     for judged in sets:
         outputs = found[judged.name]
         truth = [picture.intent for picture in judged.pictures]
@@ -111,14 +109,26 @@ def judge(found: Mapping[str, Mapping[str, FloatArray]], sets: Sequence[JudgedSe
             **({"source": source_accuracy(outputs["source"], judged.sources)} if "source" in outputs else {}),
             **tag_figures(outputs, tags, [TAG_TOPIC[tag] for tag in tags]),
         }
-        is_goods = np.array([intent != "other" for intent in truth])
-        if judged.name in _GATE:
-            keep = is_goods == _GATE[judged.name]
-            wanted.append(1 - outputs["intent"][keep, -1])
-            sought.append(is_goods[keep])
-    scores, goods = np.concatenate(wanted), np.concatenate(sought)
+    scores, goods = gate_scores(found, sets)
     figures["gate"] = {"auc": auc(scores, goods), "false_accepts_95": false_accepts(scores, goods)}
     return figures
+
+
+def gate_scores(
+    found: Mapping[str, Mapping[str, FloatArray]], sets: Sequence[JudgedSet]
+) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """What the gate is judged by: f32 [N], how far from `other`, and bool [N], True for goods.
+
+    Goods are those of the grocery and clothing photos; the others are the held-out ImageNet photos that show none.
+    """
+    wanted, sought = [], []
+    for judged in sets:
+        if judged.name in _GATE:
+            goods = np.array([picture.intent != "other" for picture in judged.pictures])
+            keep = goods == _GATE[judged.name]
+            wanted.append(1 - found[judged.name]["intent"][keep, -1])
+            sought.append(goods[keep])
+    return np.concatenate(wanted), np.concatenate(sought)
 
 
 def frozen_classifier(run: Callable[[Feeds], Mapping[str, npt.NDArray[np.generic]]]) -> Classify:
@@ -139,29 +149,27 @@ def frozen_classifier(run: Callable[[Feeds], Mapping[str, npt.NDArray[np.generic
     return classify
 
 
-def judge_beside(
-    own: Callable[[Feeds], Mapping[str, npt.NDArray[np.generic]]],
-    frozen: Callable[[Feeds], Mapping[str, npt.NDArray[np.generic]]],
-    sets: Sequence[JudgedSet],
-) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
-    """Score our classifier and the frozen ImageNet network on the same pictures.
+def own_classifier(run: Callable[[Feeds], Mapping[str, npt.NDArray[np.generic]]]) -> Classify:
+    """Our file as a classifier.
 
     Args:
-        own: runs our file: `images` uint8 [n,3,224,224] -> the contract's outputs.
-        frozen: runs the ImageNet network.
-        sets: the pictures.
-
-    Returns:
-        The figures of both (see `judge`); ours has "teacher" too: `tag_agreement`, how often both name the same tag on
-        the held-out ImageNet photos.
+        run: of the file: `images` uint8 [n, 3, 224, 224] -> the contract's outputs.
     """
-    ours = answers(lambda images: {k: v.astype(np.float32) for k, v in own({"images": images}).items()}, sets)
-    theirs = answers(frozen_classifier(frozen), sets)
-    figures = judge(ours, sets)
-    if _SCENES in ours:
-        same = ours[_SCENES]["tag"].argmax(axis=1) == theirs[_SCENES]["tag"].argmax(axis=1)
-        figures["teacher"] = {"tag_agreement": float(same.mean())}
-    return figures, judge(theirs, sets)
+    return lambda images: {name: scores.astype(np.float32) for name, scores in run({"images": images}).items()}
+
+
+def agreement(
+    ours: Mapping[str, Mapping[str, FloatArray]], frozen: Mapping[str, Mapping[str, FloatArray]]
+) -> dict[str, float]:
+    """How often both name the same best tag, by set of photos.
+
+    The figure to go by is that of the held-out ImageNet photos: the teacher knows their classes. Groceries and garments
+    have tags of their own that differ from the teacher's on purpose.
+    """
+    names = [name for name in (*_GATE,) if name in ours]
+    return {
+        name: float((ours[name]["tag"].argmax(axis=1) == frozen[name]["tag"].argmax(axis=1)).mean()) for name in names
+    }
 
 
 def _photos(name: str, pictures: Sequence[TaggedPicture]) -> JudgedSet:

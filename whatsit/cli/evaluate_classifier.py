@@ -1,0 +1,118 @@
+"""`whatsit evaluate classifier`: the gate, the source and the tags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from whatsit.evaluation.classifier_sets import JudgedSet
+
+FROZEN = "mobilenet_v2_1.0_224_float.onnx"
+_COLUMNS = {
+    "false other": "false_other",
+    "other kept": "other_kept",
+    "intent": "intent_accuracy",
+    "source": "source",
+    "tag": "tag",
+    "tag top 5": "tag_top5",
+    "topic": "topic",
+}
+_Figures = Mapping[str, Mapping[str, float]]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to `whatsit evaluate`."""
+    app.command(epilog="Example: whatsit evaluate classifier --model model_repository/classifier/1/model.onnx")(
+        classifier
+    )
+
+
+def classifier(
+    model: Annotated[Path, typer.Option(help="The ONNX file that takes the classifier's place.")] = Path(
+        "model_repository/classifier/1/model.onnx"
+    ),
+    data: Annotated[Path, typer.Option(help="Folder that holds the data sets.")] = Path("../shared/data"),
+    weights: Annotated[Path, typer.Option(help="Folder that holds the starting weights, to compare with.")] = Path(
+        "../shared/weights"
+    ),
+    drawn: Annotated[Path, typer.Option(help="Where drawn pictures are kept.")] = Path(
+        "build/runs/evaluate-classifier"
+    ),
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for gate.png, topics.png and confusions.png (with pictures of the data)."),
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads of ONNX Runtime.")] = 1,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """The gate (is there something to look up?), the source and the tags, on pictures that training never saw.
+
+    The frozen ImageNet network, its classes summed into tags and intents, stands beside it. How often both name the
+    same best tag is counted on whole photos; the ImageNet photos are those of classes kept out of training.
+    """
+    import json
+
+    from rich.console import Console
+
+    from whatsit.engines.open_runner import open_runner
+    from whatsit.engines.runner import OnnxRunner
+    from whatsit.evaluation import classifier_pictures as pictures
+    from whatsit.evaluation import classifier_sets as report
+
+    with Console(stderr=True).status("composing and classifying"):
+        sets = report.judged_sets(data, drawn)
+        with open_runner(model, threads) as own, OnnxRunner(weights / FROZEN, threads) as frozen:
+            runs = {
+                "classifier": report.answers(report.own_classifier(own.run), sets),
+                "frozen": report.answers(report.frozen_classifier(frozen.run), sets),
+            }
+    figures = {name: report.judge(found, sets) for name, found in runs.items()}
+    same = report.agreement(runs["classifier"], runs["frozen"])
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        pictures.draw_gate_curve(runs, sets, out / "gate.png")
+        pictures.draw_topic_confusion(runs["classifier"], sets, out / "topics.png")
+        pictures.draw_confusions(runs["classifier"], sets, out / "confusions.png")
+    if json_:
+        known = {
+            name: {part: {k: v for k, v in row.items() if v == v} for part, row in rows.items()}
+            for name, rows in figures.items()
+        }
+        typer.echo(json.dumps({**known, "teacher_agreement": same}, indent=1))
+        return
+    title = f"{model} ({model.stat().st_size / 1e6:.1f} MB); the frozen ImageNet network in brackets"
+    _print(title, sets, figures["classifier"], figures["frozen"], same)
+
+
+def _print(title: str, sets: Sequence[JudgedSet], own: _Figures, frozen: _Figures, same: Mapping[str, float]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title)
+    for column in ("pictures", "number", *_COLUMNS):
+        table.add_column(column, justify="left" if column == "pictures" else "right")
+    for judged in sets:
+        row, other = own[judged.name], frozen[judged.name]
+        cells = [_beside(row[key], other.get(key)) for key in _COLUMNS.values()]
+        table.add_row(judged.name, f"{row['pictures']:.0f}", *cells)
+    Console(width=None if Console().is_terminal else 140).print(table)
+    typer.echo(
+        f"Gate: AUC {own['gate']['auc']:.4f} ({frozen['gate']['auc']:.4f}), false accepts at 95 % coverage "
+        f"{own['gate']['false_accepts_95']:.1%} ({frozen['gate']['false_accepts_95']:.1%}): goods in the grocery "
+        "and clothing photos against held-out ImageNet photos without goods."
+    )
+    typer.echo(
+        "Best tag as the frozen network's: "
+        + ", ".join(f"{name} {share:.1%}" for name, share in same.items())
+        + " (groceries and garments are tagged otherwise on purpose)."
+    )
+
+
+def _beside(own: float, other: float | None) -> str:
+    """A share in percent with the other network's in brackets; a dash where there is nothing to measure."""
+    shown = "-" if own != own else f"{100 * own:.1f}"
+    return shown if other is None or other != other else f"{shown} ({100 * other:.1f})"
