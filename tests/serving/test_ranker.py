@@ -22,6 +22,7 @@ from whatsit.serving.ranker import TrainedRanker
 from whatsit.serving.ranker_examples import examples
 from whatsit.serving.repository import default_root
 from whatsit.serving.retrieval import Retriever
+from whatsit.serving.spotter import Spotter, best_values
 from whatsit.training.ranker import train_ranker
 
 ONE = np.ones(1, dtype=np.float32)
@@ -122,3 +123,19 @@ def test_a_ranker_is_followed_and_a_foreign_one_refused(trained: Path, tmp_path:
     shutil.copy(default_root() / "model_repository/embedder/1/model.onnx", path)
     with pytest.raises(Damaged, match="train ranker"):
         TrainedRanker(path)
+
+
+def test_a_spotter_sees_what_the_stage_in_the_server_would(trained: Path, shop: Path) -> None:
+    data = sorted((shop / "images").glob("*.jpg"))[20].read_bytes()
+    with Pipeline() as pipeline:
+        spotter = Spotter(trained, pipeline)
+        looked = spotter.look(data, box=(10.0, 10.0, 300.0, 300.0))
+        assert len(looked.facts) == 2
+        asked = spotter.matches(looked, "geometry,learned")
+        judged = spotter.judged(spotter.matches(looked, "geometry"))
+    for one, other in zip(asked, judged, strict=True):
+        assert one.numbers.tolist() == other.numbers.tolist()
+        np.testing.assert_array_equal(one.confidences, other.confidences)
+    best = best_values(asked)
+    assert max(best, key=lambda number: best[number]) == 21
+    assert 21 not in best_values(spotter.matches(looked, "none", np.array([3, 4, 5])))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from whatsit_client.errors import InvalidInput
@@ -68,17 +70,16 @@ class LocalStore:
             "SELECT image, path FROM images WHERE image NOT IN (SELECT image FROM local_features) ORDER BY image"
         )
         unread, taken = 0, []
-        for done, (image, path) in enumerate(lacking, start=1):
-            try:
-                with Path(path).open("rb") as file:
-                    taken.append((image, local_features(file.read(MAX_BYTES + 1))))
-            except (OSError, ValueError, InvalidInput):
-                taken.append((image, b""))
-                unread += 1
-            if len(taken) == _BATCH or done == len(lacking):
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            for start in range(0, len(lacking), _BATCH):
+                batch = lacking[start : start + _BATCH]
+                found = pool.map(_of_file, [path for _, path in batch])
+                for done, ((image, _), rows) in enumerate(zip(batch, found, strict=True), start=start + 1):
+                    unread += rows is None
+                    taken.append((image, rows or b""))
+                    progress(done, len(lacking))
                 self._write(taken)
                 taken.clear()
-            progress(done, len(lacking))
         return unread
 
     def _write(self, taken: Iterable[tuple[int, bytes]]) -> None:
@@ -87,3 +88,12 @@ class LocalStore:
             connection.executemany(
                 "INSERT OR IGNORE INTO local_features SELECT image, ?2 FROM images WHERE image = ?1", taken
             )
+
+
+def _of_file(path: str) -> bytes | None:
+    """The features of a picture's file, None where it cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            return local_features(file.read(MAX_BYTES + 1))
+    except (OSError, ValueError, InvalidInput):
+        return None

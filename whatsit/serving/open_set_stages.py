@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +12,12 @@ from whatsit_client.errors import Unavailable
 
 from whatsit.evaluation.grocery import GroceryStore
 from whatsit.evaluation.open_set import OpenSet, Point, Sighting
+from whatsit.index.shard import Numbers
 from whatsit.serving.calibration import Calibrator, Photo, sighting
 from whatsit.serving.pipeline import Pipeline
 from whatsit.serving.ranker_examples import collect
 from whatsit.serving.ranking_catalogues import Advanced, Fit, grocery_catalogue, left_out, train_photos
-from whatsit.serving.spotter import Spotter
+from whatsit.serving.spotter import Looked, Spotter, best_values
 
 _LEVELS = 201
 CHOICES = ("none", "surprise", "geometry", "learned", "geometry,learned")
@@ -148,11 +149,22 @@ def _sightings(
         looked = spotter.look(calibrator.picture(photo))
         absent = calibrator.absent(photo)
         rest = calibrator.without(photo)
+        present = _values(spotter, looked, None)
+        gone = _values(spotter, looked, rest) if photo.item is not None else present
         for choice in CHOICES:
-            present = spotter.best(looked, choice)
-            gone = spotter.best(looked, choice, rest) if photo.item is not None else present
-            found[choice].append(sighting(present, gone, photo.item, absent))
+            found[choice].append(sighting(present[choice], gone[choice], photo.item, absent))
         advanced(what, done, len(photos))
+    return found
+
+
+def _values(spotter: Spotter, looked: Looked, allowed: Numbers | None) -> dict[str, Mapping[int, float]]:
+    """For each choice of stages the value of each item; what `learned` adds is worked out on the others' matches."""
+    found = {}
+    for stages in ("none", "surprise", "geometry"):
+        matches = spotter.matches(looked, stages, allowed)
+        found[stages] = best_values(matches)
+        if stages != "surprise":
+            found["learned" if stages == "none" else f"{stages},learned"] = best_values(spotter.judged(matches))
     return found
 
 

@@ -22,6 +22,7 @@ from whatsit.index.live import Live
 from whatsit.index.on_gpu import on_gpu
 from whatsit.index.shard import Numbers
 from whatsit.ranking.answer import answer
+from whatsit.ranking.learned import Score
 from whatsit.ranking.matches import Matches
 from whatsit.ranking.pipeline import DEFAULT_STAGES, compose, stage_names
 from whatsit.ranking.rank import MIN_RANK
@@ -155,6 +156,18 @@ class Retriever:
     def is_trained(self) -> bool:
         """Whether the catalogue has a ranker for the stage `learned`."""
         return self._ranker() is not None
+
+    @property
+    def ranker(self) -> Score:
+        """The catalogue's trained ranker.
+
+        Raises:
+            InvalidInput: it has none.
+        """
+        score = self._ranker()
+        if score is None:
+            raise InvalidInput("This catalogue has no trained ranker: run 'whatsit train ranker DIR'.")
+        return score
 
     def _chosen(self, options: Options, index: Live, trained: bool) -> str:
         """The stages of a call: the caller's, else those of the server's that the catalogue is prepared for."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from whatsit_client.types import Box
 
 from whatsit.index.shard import Numbers
+from whatsit.ranking.learned import Learned
 from whatsit.ranking.matches import Floats, Matches
 from whatsit.serving.lookup import Facts
 from whatsit.serving.options import Options
@@ -89,9 +90,23 @@ class Spotter:
 
     def best(self, looked: Looked, stages: str, allowed: Numbers | None = None) -> Mapping[int, float]:
         """Item number -> the highest probability, or else score (at most 2), that it has in any region."""
-        found: dict[int, float] = {}
-        for matches in self.matches(looked, stages, allowed):
-            values: npt.NDArray[np.float32] = matches.scores if matches.confidences is None else matches.confidences
-            for number, value in zip(matches.numbers.tolist(), values.tolist(), strict=True):
-                found[number] = max(min(value, MAX_SCORE), found.get(number, 0.0))
-        return found
+        return best_values(self.matches(looked, stages, allowed))
+
+    def judged(self, regions: Sequence[Matches]) -> tuple[Matches, ...]:
+        """What the stage `learned` makes of matches that other stages left.
+
+        Raises:
+            InvalidInput: the catalogue has no trained ranker.
+        """
+        learned = Learned(self.retriever.ranker)
+        return tuple(learned(matches) for matches in regions)
+
+
+def best_values(regions: Sequence[Matches]) -> Mapping[int, float]:
+    """Item number -> the highest probability, or else score (at most 2), that it has in any region."""
+    found: dict[int, float] = {}
+    for matches in regions:
+        values: npt.NDArray[np.float32] = matches.scores if matches.confidences is None else matches.confidences
+        for number, value in zip(matches.numbers.tolist(), values.tolist(), strict=True):
+            found[number] = max(min(value, MAX_SCORE), found.get(number, 0.0))
+    return found
