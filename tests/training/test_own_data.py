@@ -279,3 +279,11 @@ def test_unknown_answers_have_no_gradient(photos: Path) -> None:
     assert shown["intent"] > 0
     assert shown["source"] == shown["tag"] == shown["topic"] == 0
     assert torch.equal(task.batch(3)[0], task.batch(3)[0])
+
+
+def test_a_catalogues_own_file_names_products_by_id(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "products.csv").write_text(f"id,title,image\nA1,Tea,{photos}/p0/0.png\nB2,Jam,{photos}/p1/0.png\n")
+    assert OwnItems(OwnData(csv=tmp_path / "products.csv"), EMBEDDER).names == ["A1", "B2"]
+    (tmp_path / "odd.csv").write_text(f"title,image\nTea,{photos}/p0/0.png\n")
+    with pytest.raises(InvalidInput, match="neither a column 'label' nor 'id'"):
+        OwnItems(OwnData(csv=tmp_path / "odd.csv"), EMBEDDER)

@@ -52,11 +52,12 @@ def teacher(
     """Take a teacher's boxes as labels. Ctrl-C keeps what is done; the same command goes on."""
     from dataclasses import replace
 
+    from whatsit.serving.repository import default_root, network_file
     from whatsit.training.labels.coco import Box
     from whatsit.training.labels.finder import open_finder
     from whatsit.training.labels.single import single_product
 
-    network = model or Path("model_repository/detector/1/model.onnx")
+    network = model or network_file(default_root() / "model_repository", "detector")
     settings = {"teacher": str(network), "sure": sure, "doubtful": doubtful, "single": single}
     with open_finder(network, threads) as finder:
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from whatsit.cli.label import AsJson, Labels, Photos, Weights, counting, open_console, say
+from whatsit.cli.train import recipe_of, start_of
 
 
 def register(app: typer.Typer) -> None:
@@ -30,9 +31,10 @@ def rounds(
     review: Annotated[
         bool, typer.Option(help="Stop after each round until somebody has decided on doubtful boxes.")
     ] = True,
-    recipe: Annotated[Path, typer.Option(help="The detector's recipe.")] = Path("build/detector.yaml"),
+    recipe: Annotated[Path | None, typer.Option(help="The detector's recipe; default: build/detector.yaml.")] = None,
     start: Annotated[
-        str | None, typer.Option(help="imagenet (--weights), random, or a checkpoint; default: as the recipe says.")
+        str | None,
+        typer.Option(help="imagenet (--weights), random, shipped, or a checkpoint; else as the recipe says."),
     ] = None,
     weights: Weights = Path("../shared/weights"),
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of torch.")] = None,
@@ -40,7 +42,8 @@ def rounds(
 ) -> None:
     """Train on the labelled part, label the rest, keep what is sure, ask about what is doubtful; again.
 
-    From which score on boxes are kept is measured on a fifth of the labelled pictures, which never trains. Doubtful
+    From which score on boxes are kept is measured on a fifth of the labelled pictures, which never trains (a --start
+    that was trained on them would be believed too much). Doubtful
     boxes come as a page (review.html) and a table (review.csv) to decide on; then the same command goes on. It does so
     after Ctrl-C too.
     """
@@ -54,13 +57,11 @@ def rounds(
     from whatsit.training.labels.rounds import Plan, run_rounds
     from whatsit.training.progress import counted
     from whatsit.training.recipe import read_recipe
+    from whatsit.training.settled import settled
 
     console = open_console()
-    wanted = read_recipe(recipe, DetectorRecipe)
-    if start is not None:
-        wanted = wanted.model_copy(update={"start": start})
-    if wanted.start == "random":
-        wanted = wanted.model_copy(update={"frozen_blocks": -1})
+    wanted = read_recipe(recipe or recipe_of("detector"), DetectorRecipe)
+    wanted = settled(wanted, start_of("detector", start), None, "recall")
     report = run_rounds(
         Plan(photos, read_labels(labels), out, number, precision, review),
         picture_files(photos),

@@ -11,10 +11,11 @@ app = typer.Typer(no_args_is_help=True, help="Train a network by its recipe; Ctr
 
 Data = Annotated[Path, typer.Option(help="Folder that holds the data sets.")]
 Weights = Annotated[Path, typer.Option(help="Folder that holds the starting weights.")]
+Recipe = Annotated[Path | None, typer.Option(help="What to train and how; default: build/NETWORK.yaml.")]
 Start = Annotated[
     str | None,
     typer.Option(
-        help="imagenet (--weights), random, or a checkpoint of this network to go on from; default: as the recipe says."
+        help="imagenet (--weights), random, shipped, or a checkpoint of this network; default: as the recipe says."
     ),
 ]
 Share = Annotated[
@@ -23,6 +24,22 @@ Share = Annotated[
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
 MaxMinutes = Annotated[float | None, typer.Option(min=0, help="Budget of training time; the schedule ends in it.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; torch's own choice if not given.")]
+
+
+def recipe_of(engine: str) -> Path:
+    """The recipe `build/ENGINE.yaml` of the working folder, else of the checkout that this is."""
+    from whatsit.serving.repository import default_root
+
+    here = Path("build") / f"{engine}.yaml"
+    return here if here.is_file() else default_root() / here
+
+
+def start_of(engine: str, start: str | None) -> str | None:
+    """The option --start with "shipped" turned into the checkpoint that the project comes with."""
+    from whatsit.serving.repository import default_root
+
+    shipped = Path("build") / "checkpoints" / f"{engine}.safetensors"
+    return str(default_root() / shipped) if start == "shipped" else start
 
 
 def ended(finished: bool, out: Path, engine: str) -> None:
@@ -36,7 +53,7 @@ def ended(finished: bool, out: Path, engine: str) -> None:
     epilog="Example: whatsit train embedder --data ../shared/data --weights ../shared/weights --max-minutes 40"
 )
 def embedder(
-    recipe: Annotated[Path, typer.Option(help="What to train and how.")] = Path("build/embedder.yaml"),
+    recipe: Recipe = None,
     data: Data = Path("../shared/data"),
     weights: Weights = Path("../shared/weights"),
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("build/runs/embedder"),
@@ -59,9 +76,14 @@ def embedder(
     from whatsit.training.recipe import read_recipe
     from whatsit.training.settled import settled
 
-    wanted = settled(read_recipe(recipe, EmbedderRecipe), start, own_data(share, photos=photos, csv=csv), "own_r1")
+    wanted = settled(
+        read_recipe(recipe or recipe_of("embedder"), EmbedderRecipe),
+        start_of("embedder", start),
+        own_data(share, photos=photos, csv=csv),
+        "own_r1",
+    )
     # The standing classes go on from an earlier run's class vectors too; own products have none there.
-    earlier = Path(start) if start not in {None, "imagenet", "random"} and wanted.own is None else None
+    earlier = Path(wanted.start) if wanted.start not in {"imagenet", "random"} and wanted.own is None else None
     outcome = train_embedder(
         wanted,
         data,
@@ -79,7 +101,7 @@ def embedder(
     epilog="Example: whatsit train detector --data ../shared/data --weights ../shared/weights --max-minutes 50"
 )
 def detector(
-    recipe: Annotated[Path, typer.Option(help="What to train and how.")] = Path("build/detector.yaml"),
+    recipe: Recipe = None,
     data: Data = Path("../shared/data"),
     weights: Weights = Path("../shared/weights"),
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("build/runs/detector"),
@@ -108,7 +130,12 @@ def detector(
     from whatsit.training.recipe import read_recipe
     from whatsit.training.settled import settled
 
-    wanted = settled(read_recipe(recipe, DetectorRecipe), start, own_data(share, coco=coco, images=images), "recall")
+    wanted = settled(
+        read_recipe(recipe or recipe_of("detector"), DetectorRecipe),
+        start_of("detector", start),
+        own_data(share, coco=coco, images=images),
+        "recall",
+    )
     outcome = (train_own_detector if wanted.own else train_detector)(
         wanted,
         data,
@@ -126,7 +153,7 @@ def detector(
     epilog="Example: whatsit train classifier --data ../shared/data --weights ../shared/weights --max-minutes 30"
 )
 def classifier(
-    recipe: Annotated[Path, typer.Option(help="What to train and how.")] = Path("build/classifier.yaml"),
+    recipe: Recipe = None,
     data: Data = Path("../shared/data"),
     weights: Weights = Path("../shared/weights"),
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("build/runs/classifier"),
@@ -152,7 +179,12 @@ def classifier(
     from whatsit.training.recipe import read_recipe
     from whatsit.training.settled import settled
 
-    wanted = settled(read_recipe(recipe, ClassifierRecipe), start, own_data(share, csv=csv), "accuracy")
+    wanted = settled(
+        read_recipe(recipe or recipe_of("classifier"), ClassifierRecipe),
+        start_of("classifier", start),
+        own_data(share, csv=csv),
+        "accuracy",
+    )
     outcome = (train_own_classifier if wanted.own else train_classifier)(
         wanted,
         data,

@@ -83,9 +83,10 @@ def embedder_content(recipe: EmbedderRecipe, data: Path) -> EmbedderContent:
 class OwnItems:
     """Own pictures, split into what trains and what measures.
 
-    Where the data names no split, every fifth picture of a product is held out. Products with fewer pictures train
-    with all of them; where that leaves nothing to measure, synthetic photographs of the pictures do: they tell how well
-    a picture is known again, not how well a product is.
+    A table names products by `label`, or by `id`: a catalogue's own file will do. Where the data names no split, every
+    fifth picture of a product is held out. Products with fewer pictures train with all of them; where that leaves
+    nothing to measure, synthetic photographs of the pictures do: they tell how well a picture is known again, not how
+    well a product is.
 
     Attributes:
         train: pictures to train on, the gallery of the measure.
@@ -148,14 +149,17 @@ class Both:
 def _split(own: OwnData) -> tuple[list[tuple[Path, str]], list[tuple[Path, str]]]:
     """Path and product of the pictures that train and of those that measure."""
     if own.csv is not None:
-        rows = read_table(own.csv, ["label"])
+        rows = read_table(own.csv, [])
+        column = next((name for name in ("label", "id") if name in rows[0].values), None)
+        if column is None:
+            raise InvalidInput(f"The table {own.csv} has neither a column 'label' nor 'id' that names the product.")
         for row in rows:
-            if not row.values["label"]:
-                raise InvalidInput(f"{row.where}: there is no label: name the product.")
+            if not row.values[column]:
+                raise InvalidInput(f"{row.where}: the {column} is empty: name the product.")
         if any(row.split == "val" for row in rows):
-            pairs = [(row.image, row.values["label"], row.split) for row in rows]
+            pairs = [(row.image, row.values[column], row.split) for row in rows]
             return [(p, n) for p, n, s in pairs if s != "val"], [(p, n) for p, n, s in pairs if s == "val"]
-        found = [(row.image, row.values["label"]) for row in rows]
+        found = [(row.image, row.values[column]) for row in rows]
     elif own.photos is not None:
         found = read_folders(own.photos)
     else:

@@ -1,7 +1,7 @@
 """Semi-supervised rounds: train on what is labelled, label the rest, keep what is sure, ask a person about the rest.
 
-A fifth of the pictures that came with labels never trains: it says from which score on boxes can be believed. Each
-round has a folder:
+A fifth of the pictures that came with labels never trains: it says from which score on boxes can be believed. So the
+network that the rounds start from must not have been trained on those pictures either. Each round has a folder:
 
     round-1/run/              the training run (metrics.csv, metrics.png, best.pt)
     round-1/thresholds.json   from which score boxes are kept and asked about, and what that rests on
