@@ -36,7 +36,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from gpu_steps.check import Check
+from gpu_steps.check import Check, rows
 from setting import Setting
 from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
 
@@ -67,6 +67,7 @@ def main(
     ] = None,
     minutes: Annotated[float, typer.Option(help="For all steps together.")] = 30.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tiny sizes, on the CPU where there is no GPU.")] = False,
+    apart: Annotated[bool, typer.Option("--apart", hidden=True, help="Processes in a dry run too.")] = False,
     inside: Annotated[
         bool, typer.Option("--inside", hidden=True, help="Run in this process, without a limit.")
     ] = False,
@@ -88,7 +89,7 @@ def main(
         check = Check(name, fields, out, folder, dry_run)
         if left <= 0:
             check.skip("all", f"No time was left of {minutes:g} minutes.")
-        elif inside or dry_run:
+        elif inside or (dry_run and not apart):
             failed += [] if _run(check) else [name]
         else:
             failed += [] if _run_apart(check, min(left, STEPS[name])) else [name]
@@ -113,13 +114,17 @@ def _run(check: Check) -> bool:
 def _run_apart(check: Check, minutes: float) -> bool:
     """In a process of its own: a crash of the driver or an endless run costs this step alone."""
     command = [sys.executable, str(HERE / "gpu_check.py"), "--inside", "--steps", check.step, "--out", str(check.file)]
+    command += ["--scratch", str(check.scratch), *(["--dry-run"] if check.dry else [])]
+    before = len(rows(check.file))
     try:
-        done = subprocess.run([*command, "--scratch", str(check.scratch)], timeout=minutes * 60, check=False)
+        done = subprocess.run(command, timeout=minutes * 60, check=False)
     except subprocess.TimeoutExpired:
         check.skip("all", f"It was not done after {minutes:.1f} minutes; what it had measured is kept.")
         return False
     if done.returncode < 0:
-        check.skip("all", f"It was ended by signal {-done.returncode}.")
+        check.skip("all", f"It was ended by signal {-done.returncode}; what it had measured is kept.")
+    elif len(rows(check.file)) == before and done.returncode:
+        check.skip("all", f"It ended with exit code {done.returncode} before it measured anything.")
     return done.returncode == 0
 
 

@@ -50,6 +50,21 @@ def test_every_step_says_something_and_none_breaks(figures: list[dict[str, str]]
         assert [row for row in figures if row["step"] == step and row["measure"] != "skipped"], step
 
 
+def test_a_step_that_takes_too_long_costs_itself_alone(tmp_path: Path) -> None:
+    """As on a GPU each step is a process of its own; a tenth of a second is not enough to start one."""
+    out = tmp_path / "out.csv"
+    apart = ("--dry-run", "--apart", "--out", out, "--scratch", tmp_path)
+    done = run(*apart, "--steps", "environment")
+    assert done.returncode == 0, done.stderr
+    assert {row["case"] for row in read(out)} >= {"numpy", "nvidia-smi"}
+    late = run(*apart, "--steps", "limits,environment", "--minutes", "0.0017")
+    assert late.returncode == 1
+    last = [row for row in read(out) if row["case"] == "all"]
+    assert [row["step"] for row in last] == ["limits", "environment"]
+    assert "was not done after" in last[0]["note"]
+    assert "No time was left" in last[1]["note"]
+
+
 def test_figures_have_a_unit_and_stand_beside_the_limit(figures: list[dict[str, str]]) -> None:
     measured = [row for row in figures if row["step"] in ("limits", "speed", "training")]
     assert all(row["unit"] and float(row["value"]) > 0 for row in measured if row["measure"] != "skipped")
