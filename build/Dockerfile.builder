@@ -24,12 +24,13 @@ WORKDIR /opt/whatsit
 COPY pyproject.toml README.md LICENSE NOTICE constraints.txt ./
 COPY whatsit whatsit
 COPY client client
-RUN python3 -m pip install --constraint constraints.txt --editable '.[train]'
+# Compiling needs neither torch nor pictures: what it compiles, model_repository/*/1/tensorrt.onnx, is in the checkout.
+RUN python3 -m pip install --constraint constraints.txt --editable '.[compile]'
 COPY model_repository model_repository
 COPY ensembles ensembles
 COPY build build
 
-RUN mkdir /engines && chown 1000:1000 /engines
+RUN mkdir --parents /engines build/runs && chown 1000:1000 /engines build/runs
 USER 1000
 # Engines are kept in a volume; they are built where they will run, for a plan fits one kind of GPU.
 VOLUME /engines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from whatsit_client.errors import WhatsitError
+from whatsit_client.errors import Unavailable, WhatsitError
 
 from gpu_steps.check import Check
 from gpu_steps.subjects import NETWORKS, ROOT
@@ -46,6 +46,8 @@ def _source(check: Check, name: str, recipe: Path) -> tuple[Path, str]:
     shipped = ROOT / "model_repository" / name / "1" / "tensorrt.onnx"
     if shipped.is_file():
         return shipped, "committed weights"
+    if check.dry:
+        raise Unavailable(f"{shipped.relative_to(ROOT)} is not here, and a dry run makes none.")
     from whatsit.engines.untrained import write_untrained
 
     return write_untrained(recipe, check.scratch / f"{name}.onnx"), "random weights"

@@ -7,11 +7,7 @@ from whatsit_client.errors import WhatsitError
 
 from gpu_steps.check import Check
 from gpu_steps.speed import flops, measure_plan, measure_torch
-from gpu_steps.subjects import ROOT, plans, retinanet
-from whatsit.models.detector import detector_network
-from whatsit.models.retinanet import DetectorForExport
-from whatsit.training.detector_recipe import DetectorRecipe
-from whatsit.training.recipe import read_recipe
+from gpu_steps.subjects import plans, retinanet
 
 # MLPerf Inference, RetinaNet (ResNeXt-50, 800 px, INT8, TensorRT), NVIDIA's own submission: images/s offline, server.
 MLPERF = {"H100": (1817.0, 1747.0)}
@@ -19,14 +15,13 @@ MLPERF = {"H100": (1817.0, 1747.0)}
 
 def run(check: Check) -> None:
     """RetinaNet on ResNet-50 with random weights (speed does not depend on them) at 640 and 800 pixels."""
-    recipe = read_recipe(ROOT / "build" / "detector-resnet50.yaml", DetectorRecipe).model_dump()
     card = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     published = next((figures for name, figures in MLPERF.items() if name in card), None)
     if published is None:
         check.skip("share of MLPerf", f"There is no published figure here for {card}.")
     found = dict(plans(check)).get("detector-resnet50")
     for size in (64,) if check.dry else (640, 800):
-        subject = retinanet(recipe, size, DetectorForExport, detector_network)
+        subject = retinanet(size)
         work = flops(subject.module, size)
         check.record(f"RetinaNet, {size} px", "arithmetic of a picture", work / 1e9, "GFLOP")
         for batch in (1,) if check.dry else (1, 8, 32):

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import nn
 
 from gpu_steps.check import Check
-from whatsit.engines.networks import EngineNetwork, load_network
-from whatsit.vision.crop import crop_resize
-from whatsit.vision.letterbox import letterbox
+from whatsit.engines.networks import EngineNetwork, load_network, untrained_network
+from whatsit.training.classifier_recipe import ClassifierRecipe
+from whatsit.training.detector_recipe import DetectorRecipe
+from whatsit.training.embedder_recipe import EmbedderRecipe
+from whatsit.training.recipe import TrainingRecipe, read_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 NETWORKS = ("detector", "classifier", "embedder")
+RECIPES: dict[str, type[TrainingRecipe]] = {
+    "detector": DetectorRecipe,
+    "classifier": ClassifierRecipe,
+    "embedder": EmbedderRecipe,
+}
 
 
 def network(name: str) -> tuple[EngineNetwork, str]:
@@ -28,42 +34,17 @@ def network(name: str) -> tuple[EngineNetwork, str]:
     checkpoint = ROOT / "build" / "checkpoints" / f"{name}.safetensors"
     if checkpoint.is_file():
         return load_network(name.partition("-")[0], checkpoint), "committed weights"
-    torch.manual_seed(0)
-    return _untrained(name), "random weights"
+    engine = name.partition("-")[0]
+    return untrained_network(engine, _recipe(name, RECIPES[engine])), "random weights"
 
 
-def _untrained(name: str) -> EngineNetwork:
-    from whatsit.models.classifier import Classifier, ClassifierForExport
-    from whatsit.models.detector import detector_network
-    from whatsit.models.embedder import Embedder, EmbedderForExport
-    from whatsit.models.retinanet import DetectorForExport
-    from whatsit.training.classifier_recipe import ClassifierRecipe
-    from whatsit.training.detector_recipe import DetectorRecipe
-    from whatsit.training.embedder_recipe import EmbedderRecipe
-    from whatsit.training.recipe import read_recipe
-
-    engine, file = name.partition("-")[0], ROOT / "build" / f"{name}.yaml"
-    module: nn.Module
-    if engine == "embedder":
-        recipe = read_recipe(file, EmbedderRecipe).model_dump()
-        module = EmbedderForExport(Embedder.from_recipe(recipe))
-        return EngineNetwork(module, module.input_size, module.output_names, crop_resize, recipe)
-    if engine == "classifier":
-        recipe = read_recipe(file, ClassifierRecipe).model_dump()
-        module = ClassifierForExport(Classifier.from_recipe(recipe), int(recipe["resolution"]))
-        return EngineNetwork(module, module.input_size, module.output_names, crop_resize, recipe)
-    recipe = read_recipe(file, DetectorRecipe).model_dump()
-    return retinanet(recipe, int(recipe["canvas"]), DetectorForExport, detector_network)
+def retinanet(size: int) -> EngineNetwork:
+    """RetinaNet on ResNet-50 with random weights, on which speed does not depend, at any size in pixels."""
+    return untrained_network("detector", _recipe("detector-resnet50", DetectorRecipe) | {"canvas": size})
 
 
-def retinanet(
-    recipe: dict[str, object], size: int, export: Callable[..., nn.Module], build: Callable[..., nn.Module]
-) -> EngineNetwork:
-    """A detector with random weights at any size."""
-    module = export(build(recipe).eval(), size)
-    return EngineNetwork(
-        module, size, ("boxes", "scores", "labels"), lambda p: letterbox(p, size)[0], recipe, ("scores",)
-    )
+def _recipe(name: str, kind: type[TrainingRecipe]) -> dict[str, Any]:
+    return read_recipe(ROOT / "build" / f"{name}.yaml", kind).model_dump()
 
 
 def plans(check: Check) -> Iterator[tuple[str, Path]]:

@@ -74,3 +74,14 @@ def test_a_network_takes_all_regions_of_a_picture_at_once() -> None:
 
     for path in ("model_repository/embedder/config.pbtxt", "model_repository/embedder/configs/tensorrt.pbtxt"):
         assert read(path).max_batch_size >= MAX_BOXES + 1
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_recipes_engine_takes_every_batch_of_the_config(network: str) -> None:
+    from whatsit.engines.recipe import read_build_recipe
+
+    config = read(f"model_repository/{network}/configs/tensorrt.pbtxt")
+    profiles = read_build_recipe(ROOT / "build" / f"{network}.yaml").engine.tensorrt.batches
+    assert min(profile.min for profile in profiles) == 1
+    assert max(profile.max for profile in profiles) == config.max_batch_size
+    assert {profile.opt for profile in profiles} <= {1, *config.dynamic_batching.preferred_batch_size}
