@@ -133,3 +133,22 @@ def test_weights_do_not_saturate_on_any_cpu(tmp_path: Path) -> None:
     with OnnxRunner(source) as exact, OnnxRunner(target) as int8:
         want, got = (runner.run({"images": images})["out"] for runner in (exact, int8))
     np.testing.assert_allclose(got[0], want[0], rtol=0.02)
+
+
+def test_silu_is_quantised_with_its_layer_and_a_lone_sigmoid_is_not(tmp_path: Path) -> None:
+    from whatsit.engines.quantise import select_nodes
+
+    class Gated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.body = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 1)
+            self.head = nn.Conv2d(4, 4, 1)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return torch.sigmoid(self.head(nn.functional.silu(self.body(torch.relu(self.stem(images.float()))))))
+
+    export_onnx(Gated(), tmp_path / "gated.onnx", 8, ["scores"])
+    chosen = select_nodes(onnx.load(tmp_path / "gated.onnx").graph, [])
+    assert [node.op_type for node in chosen] == ["Conv", "Sigmoid", "Mul", "Conv"]
+    kept = select_nodes(onnx.load(tmp_path / "gated.onnx").graph, ["/body/*"])
+    assert [node.name for node in kept] == ["/head/Conv"]

@@ -4,7 +4,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from whatsit.models.anchors import decode  # noqa: E402  # after importorskip
-from whatsit.models.retinanet import DetectorForExport, RetinaNet  # noqa: E402
+from whatsit.models.retinanet import DetectorForExport, RetinaNet, distinct  # noqa: E402
 
 
 class Stages(torch.nn.Module):
@@ -77,3 +77,24 @@ def test_onnx_keeps_the_contract(network, tmp_path):
             np.testing.assert_allclose(got["boxes"][alone], boxes[alone], atol=1e-2)
             np.testing.assert_array_equal(got["labels"][alone], labels[alone])
             assert got["labels"].dtype == np.int32
+
+
+def test_of_boxes_that_nearly_coincide_only_the_best_goes_on():
+    boxes = torch.tensor([[[0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 5], [50, 50, 60, 60], [0, 0, 0, 0]]]).float()
+    assert distinct(boxes, 0.7)[0].tolist() == [1, 0, 1, 1, 1]  # IoU 0.9, 0.5 and 0 with the first
+
+
+def test_thinned_boxes_are_those_of_the_dense_output_without_the_doubles(network):
+    images = pictures(2)
+    with torch.no_grad():
+        boxes, scores, labels = DetectorForExport(network, 64, top=20, candidates=40)(images)
+        dense = network(images)
+        for i in range(2):
+            best, order = dense.objects[i].topk(40)
+            placed = decode(dense.deltas[i], dense.anchors).clamp(0, 64)[order]
+            kept = distinct(placed[None])[0].bool()
+            assert 0 < kept.sum() < 40
+            objects = labels[i] == 0
+            wanted = best.sigmoid()[kept]
+            torch.testing.assert_close(scores[i][objects], wanted[: objects.sum()])
+            torch.testing.assert_close(boxes[i][objects], placed[kept][: objects.sum()])

@@ -8,6 +8,8 @@ from rich.console import Console  # noqa: E402  # after importorskip
 
 from whatsit.evaluation.labelled import LabelledPicture  # noqa: E402
 from whatsit.models.detector import detector_network  # noqa: E402
+from whatsit.training.blending import blend_best  # noqa: E402
+from whatsit.training.checkpoint import best_weights  # noqa: E402
 from whatsit.training.detector import DetectorTask  # noqa: E402
 from whatsit.training.detector_recipe import DetectorRecipe  # noqa: E402
 from whatsit.training.loop import fit  # noqa: E402
@@ -86,3 +88,30 @@ def test_fit_leaves_the_best_weights_and_their_recall(task, tmp_path):
     assert 0 <= outcome.best["recall"] <= 1
     saved = torch.load(tmp_path / "run" / "best.pt", weights_only=True)
     detector_network(RECIPE.model_dump()).load_state_dict(saved["module"])
+
+
+def test_yolox_nano_trains_by_the_same_steps_and_keeps_its_frozen_blocks(pictures, shared_weights, tmp_path):
+    recipe = RECIPE.model_copy(update={"backbone": "csp_nano", "frozen_blocks": 2})
+    network = detector_network(recipe.model_dump(), shared_weights)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    task = DetectorTask(recipe, network, {"shop": pictures}, [], {"blocks": pictures})
+    rates = {group["lr"]: group["params"] for group in task.parameter_groups()}
+    fresh = {id(p) for p in rates[recipe.head_rate]}
+    assert {id(p) for name, p in network.named_parameters() if "label_" in name} >= fresh > set()
+    outcome = fit(task, recipe, tmp_path / "run", console=Console(quiet=True))
+    assert outcome.best["recall"] > 0.5
+    after = torch.load(tmp_path / "run" / "best.pt", weights_only=True)["module"]
+    for name, value in after.items():
+        frozen = name.startswith(("backbone.blocks.0", "backbone.blocks.1", "backbone.blocks.2"))
+        assert torch.equal(value, before[name]) == frozen, name
+
+
+def test_blending_takes_the_share_asked_for_and_once_only(task, tmp_path):
+    fit(task, RECIPE, tmp_path, console=Console(quiet=True))
+    trained = best_weights(tmp_path)
+    start = {name: torch.zeros_like(value) for name, value in trained.items()}
+    for _ in range(2):
+        blend_best(tmp_path, start, 0.25)
+        for name, value in best_weights(tmp_path).items():
+            if value.is_floating_point():
+                torch.testing.assert_close(value, trained[name] * 0.25)

@@ -87,6 +87,7 @@ def detector(
     ),
     threads: Threads = 1,
     scenes: Annotated[int, typer.Option(min=1, help="Drawn scenes of a shop that training left out.")] = 100,
+    out: Annotated[Path | None, typer.Option(help="Folder for PNGs: precision-recall, and scenes with boxes.")] = None,
     json_: AsJson = False,
 ) -> None:
     """Class-free recall of 20 boxes and AP50 of the detector, with YOLOX-nano beside it in the same run."""
@@ -112,6 +113,8 @@ def detector(
             f"rendered shop 2, {scenes} scenes": lambda: report.shop_scenes(scenes=scenes),
         }
         scores = report.compare(finders, sets)
+        if out is not None:
+            report.draw(finders, list(report.coco_scenes(data, names)), out)
     if json_:
         typer.echo(json.dumps({k: {name: asdict(s) for name, s in v.items()} for k, v in scores.items()}, indent=1))
         return

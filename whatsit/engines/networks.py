@@ -125,13 +125,12 @@ def _classifier(weights: Mapping[str, Tensor] | None, recipe: Mapping[str, Any])
 
 
 def _detector(weights: Mapping[str, Tensor] | None, recipe: Mapping[str, Any]) -> EngineNetwork:
-    from whatsit.models.detector import detector_network
-    from whatsit.models.retinanet import DetectorForExport
+    from whatsit.models.detector import detector_network, for_export
 
     network, size = detector_network(recipe), int(recipe["canvas"])
     if weights is not None:
         network.load_state_dict(dict(weights))
-    export = DetectorForExport(network.eval(), size)
+    export = for_export(network.eval(), size)
     outputs = ("boxes", "scores", "labels")
     return EngineNetwork(export, size, outputs, lambda pixels: letterbox(pixels, size)[0], recipe, ("scores",))
 

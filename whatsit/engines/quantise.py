@@ -140,16 +140,28 @@ def select_nodes(graph: onnx.GraphProto, keep_float: Sequence[str]) -> list[onnx
     weighted = [n for n in free if n.op_type in _WITH_WEIGHTS and n.input[1] in shapes and not _is_stem(n, shapes)]
     after = _reach(graph.node, weighted)
     before = _reach(reversed(graph.node), weighted, backwards=True)
+    silus = _silus(free)
     taken = {node.name for node in weighted}
     produced_by_taken = {name for node in weighted for name in node.output}
     for node in free:
         follows = node.op_type in _ACTIVATIONS and node.input[0] in produced_by_taken
+        follows |= node.name in silus and produced_by_taken.issuperset(node.input)
         between = node.op_type in _BETWEEN and node.name in after and node.name in before
         dynamic = [name for name in node.input if name and name not in constants]
         if follows or (between and (node.op_type != "Add" or len(dynamic) == 2)):
             taken.add(node.name)
             produced_by_taken.update(node.output)
     return [node for node in graph.node if node.name in taken]
+
+
+def _silus(nodes: Sequence[onnx.NodeProto]) -> set[str]:
+    """Names of the nodes that make up x * sigmoid(x)."""
+    sigmoids = {node.output[0]: node for node in nodes if node.op_type == "Sigmoid"}
+    names: set[str] = set()
+    for node in nodes:
+        if node.op_type == "Mul" and (gate := sigmoids.get(node.input[1])) and gate.input[0] == node.input[0]:
+            names |= {node.name, gate.name}
+    return names
 
 
 def _reach(nodes: Iterable[onnx.NodeProto], seeds: Sequence[onnx.NodeProto], backwards: bool = False) -> set[str]:

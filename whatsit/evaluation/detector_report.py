@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
 from whatsit.evaluation.detection import DetectionScores, Found, class_free, evaluate_detector
+from whatsit.evaluation.detection_plots import draw_precision_recall, draw_sheet, precision_recall
 from whatsit.evaluation.labelled import opened, read_yolo
 from whatsit.models.product_labels import of_coco
 from whatsit.models.yolox import COCO_NAMES, Yolox
@@ -81,3 +82,15 @@ def compare(
         name: {finder: evaluate_detector(find, make()) for finder, find in finders.items()}
         for name, make in pictures.items()
     }
+
+
+def draw(
+    finders: Mapping[str, Callable[[Pixels], Found]], pictures: Sequence[tuple[Pixels, FloatArray]], out: Path
+) -> None:
+    """Write `detector.precision-recall.png` of all pictures and `detector.scenes.png` of eight of them into `out`."""
+    truth = [boxes for _, boxes in pictures]
+    curves = {name: precision_recall([find(pixels) for pixels, _ in pictures], truth) for name, find in finders.items()}
+    title = f"{len(pictures)} pictures, {sum(map(len, truth))} boxes, class-free, IoU 0.5"
+    draw_precision_recall(curves, title, out / "detector.precision-recall.png")
+    spread = np.unique(np.linspace(0, len(pictures) - 1, 8).astype(int))
+    draw_sheet(finders, [pictures[i] for i in spread], out / "detector.scenes.png")

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-_CENTRE_STD = 0.1
-_SIZE_STD = 0.2
+CENTRE_STD = 0.1
+SIZE_STD = 0.2
 _MAX_LOG_RATIO = math.log(1000 / 16)
 
 
-def make_anchors(feature_sizes: Sequence[tuple[int, int]], strides: Sequence[int], scale: float = 4.0) -> Tensor:
-    """One square anchor of side `scale * stride` at the centre of every feature cell.
+def make_anchors(
+    feature_sizes: Sequence[tuple[int, int]], strides: Sequence[int], scale: float = 4.0, offset: float = 0.5
+) -> Tensor:
+    """One square anchor of side `scale * stride` in every feature cell.
 
     A single anchor per cell is enough under ATSS assignment (Zhang et al., 2020, table 5).
 
@@ -22,6 +24,7 @@ def make_anchors(feature_sizes: Sequence[tuple[int, int]], strides: Sequence[int
         feature_sizes: (height, width) of each pyramid level, in cells.
         strides: pixels per cell of each level.
         scale: side of an anchor in strides.
+        offset: of the anchor's centre from the cell's upper left corner, in strides.
 
     Returns:
         float32 [A, 4], x1,y1,x2,y2 in pixels; levels in the order given, rows before columns.
@@ -29,7 +32,7 @@ def make_anchors(feature_sizes: Sequence[tuple[int, int]], strides: Sequence[int
     levels = []
     for (height, width), stride in zip(feature_sizes, strides, strict=True):
         y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-        centre = (torch.stack([x, y], dim=-1).reshape(-1, 2).float() + 0.5) * stride
+        centre = (torch.stack([x, y], dim=-1).reshape(-1, 2).float() + offset) * stride
         half = scale * stride / 2
         levels.append(torch.cat([centre - half, centre + half], dim=1))
     return torch.cat(levels)
@@ -48,7 +51,7 @@ def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
     anchor_size = anchors[..., 2:] - anchors[..., :2]
     size = boxes[..., 2:] - boxes[..., :2]
     offset = (boxes[..., :2] + boxes[..., 2:] - anchors[..., :2] - anchors[..., 2:]) / 2
-    return torch.cat([offset / anchor_size / _CENTRE_STD, torch.log(size / anchor_size) / _SIZE_STD], dim=-1)
+    return torch.cat([offset / anchor_size / CENTRE_STD, torch.log(size / anchor_size) / SIZE_STD], dim=-1)
 
 
 def decode(deltas: Tensor, anchors: Tensor) -> Tensor:
@@ -62,6 +65,6 @@ def decode(deltas: Tensor, anchors: Tensor) -> Tensor:
         float32 [..., 4], x1,y1,x2,y2 in pixels, not clipped to the canvas.
     """
     anchor_size = anchors[..., 2:] - anchors[..., :2]
-    centre = (anchors[..., :2] + anchors[..., 2:]) / 2 + deltas[..., :2] * _CENTRE_STD * anchor_size
-    half = torch.exp((deltas[..., 2:] * _SIZE_STD).clamp(max=_MAX_LOG_RATIO)) * anchor_size / 2
+    centre = (anchors[..., :2] + anchors[..., 2:]) / 2 + deltas[..., :2] * CENTRE_STD * anchor_size
+    half = torch.exp((deltas[..., 2:] * SIZE_STD).clamp(max=_MAX_LOG_RATIO)) * anchor_size / 2
     return torch.cat([centre - half, centre + half], dim=-1)

@@ -125,7 +125,7 @@ class MobileNetV2(nn.Module):
         return x, maps
 
     def _load(self, path: Path) -> None:
-        stored = _convolutions(path)
+        stored = convolutions(path)
         own = [m for m in self.modules() if isinstance(m, nn.Conv2d)]
         if [w.shape for w, _ in stored[: len(own)]] != [m.weight.shape for m in own]:
             raise Damaged(f"{path.name} is not MobileNetV2 1.0: its convolutions have other shapes.")
@@ -137,7 +137,7 @@ class MobileNetV2(nn.Module):
 
 def imagenet_head(weights: Path) -> nn.Linear:
     """Return the file's ImageNet classifier, pooled f32 [n, 1280] to f32 [n, 1001] logits (class 0 is background)."""
-    weight, bias = _convolutions(weights)[-1]
+    weight, bias = convolutions(weights)[-1]
     head = nn.Linear(weight.shape[1], weight.shape[0])
     with torch.no_grad():
         head.weight.copy_(weight[:, :, 0, 0])
@@ -155,8 +155,13 @@ def fingerprint(weights: Path) -> str:
     return hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
 
 
-def _convolutions(path: Path) -> list[tuple[Tensor, Tensor]]:
-    """Weights and biases of all convolutions of the ONNX file, in the order of the graph."""
+def convolutions(path: Path) -> list[tuple[Tensor, Tensor]]:
+    """Weights and biases of all convolutions of an ONNX file, in the order of the graph.
+
+    Raises:
+        InvalidInput: there is no such file.
+        Damaged: it is no ONNX file.
+    """
     import onnx
     from onnx import numpy_helper
 

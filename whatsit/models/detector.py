@@ -7,15 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from whatsit.models import backbone, resnet
+from whatsit.models.csp_detector import CspDetector
 from whatsit.models.product_labels import PRODUCTS
-from whatsit.models.retinanet import RetinaNet
+from whatsit.models.retinanet import DetectorForExport, RetinaNet
+
+_CANDIDATES = 300
 
 
-def detector_network(recipe: Mapping[str, Any], weights: Path | None = None) -> RetinaNet:
+def detector_network(recipe: Mapping[str, Any], weights: Path | None = None) -> RetinaNet | CspDetector:
     """Build the network of a training recipe.
 
     Args:
-        recipe: `backbone` ("mobilenet_v2" where it is not said), `channels`, `depth` and, for resnet50, `pretrained`.
+        recipe: `backbone` ("mobilenet_v2" where it is not said), `channels` and `depth` (csp_nano has its own) and, for
+            resnet50, `pretrained`.
         weights: the folder of weights to start from; None where a checkpoint follows, or for a random start.
 
     Raises:
@@ -23,6 +27,8 @@ def detector_network(recipe: Mapping[str, Any], weights: Path | None = None) -> 
         Unavailable: weights to start from cannot be fetched.
         Damaged: they are of another network.
     """
+    if recipe.get("backbone") == "csp_nano":
+        return CspDetector(weights / "yolox_nano.onnx" if weights else None)
     channels, depth = int(recipe["channels"]), int(recipe["depth"])
     if recipe.get("backbone") == "resnet50":
         network = resnet.ResNet50(str(recipe.get("pretrained", "")) if weights else "")
@@ -31,3 +37,8 @@ def detector_network(recipe: Mapping[str, Any], weights: Path | None = None) -> 
         )
     start = weights / "mobilenet_v2_1.0_224_float.onnx" if weights else None
     return RetinaNet(backbone.MobileNetV2(start), backbone.STAGE_CHANNELS, len(PRODUCTS), channels, depth)
+
+
+def for_export(network: RetinaNet | CspDetector, size: int) -> DetectorForExport:
+    """The network as it is served at `size` pixels; many cells of `CspDetector` agree on a thing, so it thins them."""
+    return DetectorForExport(network, size, candidates=_CANDIDATES if isinstance(network, CspDetector) else 0)

@@ -6,8 +6,13 @@ What fine-tuning on few classes forgets about all others comes back, at little c
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from torch import Tensor
+
+from whatsit.training import checkpoint
+
+TRAINED = "trained.pt"
 
 
 def blend(start: Mapping[str, Tensor], trained: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
@@ -22,3 +27,18 @@ def blend(start: Mapping[str, Tensor], trained: Mapping[str, Tensor], share: flo
         name: start[name].lerp(value, share) if name in start and value.is_floating_point() else value
         for name, value in trained.items()
     }
+
+
+def blend_best(out: Path, start: Mapping[str, Tensor], share: float) -> None:
+    """Put the blend into a run's best.pt and keep what was trained as trained.pt; a second call changes nothing.
+
+    Args:
+        out: the run's folder.
+        start: state dict before training.
+        share: of the trained weights, 0..1.
+    """
+    best = checkpoint.load(out / checkpoint.BEST)
+    if "blend" not in best:
+        checkpoint.save(out / TRAINED, best)
+        mixed = blend(start, best["module"], share)
+        checkpoint.save(out / checkpoint.BEST, {**best, "module": mixed, "blend": share})

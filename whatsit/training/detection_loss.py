@@ -14,6 +14,7 @@ from whatsit.models.retinanet import DenseOutput
 from whatsit.training.atss import BACKGROUND, assign, pairwise_iou
 from whatsit.training.giou import iou_and_giou
 from whatsit.training.quality_focal import quality_focal
+from whatsit.training.simota import assign_simota
 
 _BOX_WEIGHT = 2.0
 _DOUBTFUL_OVERLAP = 0.4
@@ -34,18 +35,21 @@ class BoxTargets:
     doubtful: Tensor
 
 
-def detection_loss(output: DenseOutput, targets: Sequence[BoxTargets], level_sizes: Sequence[int]) -> dict[str, Tensor]:
+def detection_loss(
+    output: DenseOutput, targets: Sequence[BoxTargets], level_sizes: Sequence[int] | None
+) -> dict[str, Tensor]:
     """The loss of a batch in parts.
 
     Args:
         output: of the network, n pictures.
         targets: n of them.
-        level_sizes: anchors per pyramid level.
+        level_sizes: anchors per pyramid level, for ATSS; None where anchors are the cells of YOLOX, for SimOTA.
 
     Returns:
         `object`, `product` and `box`, scalars, each normalised by the number of anchors that learn a box; their sum
         is what training minimises.
     """
+    output = DenseOutput(*(part.float() for part in output))  # mixed precision gives half of it
     anchors = output.anchors
     parts = [
         _one(output.objects[i], output.classes[i], output.deltas[i], anchors, target, level_sizes)
@@ -57,9 +61,17 @@ def detection_loss(output: DenseOutput, targets: Sequence[BoxTargets], level_siz
 
 
 def _one(
-    objects: Tensor, classes: Tensor, deltas: Tensor, anchors: Tensor, target: BoxTargets, level_sizes: Sequence[int]
+    objects: Tensor,
+    classes: Tensor,
+    deltas: Tensor,
+    anchors: Tensor,
+    target: BoxTargets,
+    level_sizes: Sequence[int] | None,
 ) -> tuple[Tensor, Tensor, Tensor, int]:
-    matched = assign(anchors, level_sizes, target.boxes)
+    if level_sizes is None:
+        matched = assign_simota(_cells(anchors), objects, decode(deltas, anchors), target.boxes)
+    else:
+        matched = assign(anchors, level_sizes, target.boxes)
     positive = matched != BACKGROUND
     quality = torch.zeros_like(objects)
     product = torch.zeros_like(classes)
@@ -78,6 +90,11 @@ def _one(
     object_loss = quality_focal(objects, quality)[counted].sum()
     product_loss = quality_focal(classes, product)[known].sum()
     return object_loss, product_loss, box_loss, int(positive.sum())
+
+
+def _cells(anchors: Tensor) -> Tensor:
+    """The cells at whose upper left corner YOLOX's anchors, as large as the cells, are centred."""
+    return anchors + (anchors[:, 2:] - anchors[:, :2]).repeat(1, 2) / 2
 
 
 def _doubtful(anchors: Tensor, boxes: Tensor) -> Tensor:

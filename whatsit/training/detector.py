@@ -13,8 +13,10 @@ from torch import Tensor, nn
 
 from whatsit.evaluation.detection import class_free, evaluate_detector
 from whatsit.evaluation.labelled import LabelledPicture, opened
-from whatsit.models.detector import detector_network
-from whatsit.models.retinanet import DetectorForExport, RetinaNet
+from whatsit.models.csp_detector import CspDetector
+from whatsit.models.detector import detector_network, for_export
+from whatsit.models.retinanet import RetinaNet
+from whatsit.training.blending import blend_best
 from whatsit.training.canvas import Sample, distort, mosaic, single
 from whatsit.training.cutouts import Cutout, paste
 from whatsit.training.detection_loss import BoxTargets, detection_loss
@@ -29,7 +31,7 @@ Batch = tuple[Tensor, list[Target]]
 
 
 class DetectorTask:
-    """RetinaNet with ATSS, quality focal loss and GIoU on composed pictures.
+    """ATSS (SimOTA for `CspDetector`), quality focal loss and GIoU on composed pictures.
 
     Args:
         recipe: of the run.
@@ -42,7 +44,7 @@ class DetectorTask:
     def __init__(
         self,
         recipe: DetectorRecipe,
-        network: RetinaNet,
+        network: RetinaNet | CspDetector,
         sources: Mapping[str, Sequence[LabelledPicture]],
         cutouts: Sequence[Cutout],
         validation: Mapping[str, Sequence[LabelledPicture]],
@@ -59,11 +61,12 @@ class DetectorTask:
         network.backbone.freeze(recipe.frozen_blocks)  # type: ignore[operator]
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Backbone and the rest, each with its own rate; norms and biases do not decay."""
+        """What starts from trained weights and what starts fresh, each with its rate; norms and biases do not decay."""
+        learnt = self.network.learnt
         groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
         for name, parameter in self.network.named_parameters():
             if parameter.requires_grad:
-                rate = self.recipe.backbone_rate if name.startswith("backbone.") else self.recipe.head_rate
+                rate = self.recipe.backbone_rate if learnt(name) else self.recipe.head_rate
                 groups.setdefault((rate, parameter.ndim > 1), []).append(parameter)
         return [
             {"params": parameters, "lr": rate, **({} if decays else {"weight_decay": 0.0})}
@@ -78,14 +81,15 @@ class DetectorTask:
         """The sum of the parts of `detection_loss`."""
         images, targets = batch
         output = self.network(images.contiguous(memory_format=torch.channels_last))
-        sizes = self.network.level_sizes(images.shape[-1])
-        parts = detection_loss(output, [BoxTargets(*target) for target in targets], [h * w for h, w in sizes])
+        sizes = [h * w for h, w in self.network.level_sizes(images.shape[-1])]
+        grid = None if isinstance(self.network, CspDetector) else sizes
+        parts = detection_loss(output, [BoxTargets(*target) for target in targets], grid)
         total = torch.stack(list(parts.values())).sum()
         return total, {name: float(value.detach()) for name, value in parts.items()}
 
     def validate(self) -> dict[str, float]:
         """Class-free recall of 20 boxes on each validation set, at the serving size."""
-        detector = DetectorForExport(self.network, self.recipe.canvas).eval()
+        detector = for_export(self.network, self.recipe.canvas).eval()
         device = next(self.network.parameters()).device
 
         def run(images: np.ndarray[Any, np.dtype[np.uint8]]) -> tuple[Any, Any, Any]:
@@ -153,4 +157,8 @@ def train_detector(
     content = load_detector_data(data, weights, held_out, out / "data", recipe, console)
     network = detector_network(recipe.model_dump(), weights)
     task = DetectorTask(recipe, network, content.sources, content.cutouts, content.validation)
-    return fit(task, recipe, out, resume=resume, max_minutes=max_minutes, console=console)
+    start = {name: value.clone() for name, value in network.state_dict().items()}
+    outcome = fit(task, recipe, out, resume=resume, max_minutes=max_minutes, console=console)
+    if outcome.finished and recipe.blend < 1:
+        blend_best(out, start, recipe.blend)
+    return outcome

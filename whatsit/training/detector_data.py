@@ -79,9 +79,13 @@ def load_detector_data(
         "products": taught.pop("grocery-validation") + taught.pop("clothing-validation"),
         "shop": _scenes(other_shop, recipe.validation_scenes, recipe.rendered_seed + _VALIDATION_SHOP, cache, console),
     }
+    every, scenes = recipe.validation_every, read_yolo(data / "coco128", [of_coco(n) for n in COCO_NAMES], held_out)
+    if every:
+        validation["scenes"] = scenes[every - 1 :: every]
+        scenes = [scene for i, scene in enumerate(scenes, 1) if i % every]
     sources = {
         **taught,
-        "scenes": read_yolo(data / "coco128", [of_coco(name) for name in COCO_NAMES], held_out),
+        "scenes": scenes,
         "shop": _scenes(shop, recipe.rendered_scenes, recipe.rendered_seed, cache, console),
     }
     return DetectorData(

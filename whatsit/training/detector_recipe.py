@@ -12,7 +12,9 @@ from whatsit.training.recipe import TrainingRecipe
 class DetectorRecipe(TrainingRecipe):
     """The `training:` section of the detector's recipe."""
 
-    backbone: Literal["mobilenet_v2", "resnet50"] = Field("mobilenet_v2", description="resnet50 is for GPUs.")
+    backbone: Literal["mobilenet_v2", "resnet50", "csp_nano"] = Field(
+        "mobilenet_v2", description="csp_nano is YOLOX-nano and starts from its weights; resnet50 is for GPUs."
+    )
     pretrained: str = Field("", description="resnet50: transformers' name of its weights, or a folder; empty: random.")
     canvas: int = Field(
         416, ge=64, multiple_of=32, description="Side that the server uses, in pixels; validation does too."
@@ -23,8 +25,10 @@ class DetectorRecipe(TrainingRecipe):
     channels: int = Field(96, ge=8, description="Width of the pyramid and the towers.")
     depth: int = Field(2, ge=1, description="Convolutions in each tower.")
     frozen_blocks: int = Field(5, ge=-1, description="Backbone blocks that keep their weights; -1 trains all.")
-    backbone_rate: float = Field(2e-4, gt=0)
-    head_rate: float = Field(2e-3, gt=0)
+    backbone_rate: float = Field(
+        2e-4, gt=0, description="Of what starts trained: the backbone; of csp_nano nearly all."
+    )
+    head_rate: float = Field(2e-3, gt=0, description="Of the rest.")
     shares: dict[str, float] = Field(
         default={"scenes": 0.25, "shop": 0.3, "grocery": 0.15, "clothing": 0.1, "photos": 0.2},
         description="How often each source is drawn: real scenes, rendered shop scenes, product photos, any photos.",
@@ -34,4 +38,10 @@ class DetectorRecipe(TrainingRecipe):
     rendered_scenes: int = Field(1500, ge=0, description="Shop scenes to render.")
     rendered_products: int = Field(1500, ge=0, description="Different products in them.")
     rendered_seed: int = Field(1000, ge=1000, description="Shop of those products; the demo's, 1, is never trained on.")
+    validation_every: int = Field(
+        0, ge=0, description="Of the real scenes, every so-manieth validates and does not train; 0: all train."
+    )
+    blend: float = Field(
+        1.0, ge=0, le=1, description="Share of the trained weights in the final ones; the rest is the start."
+    )
     validation_scenes: int = Field(60, ge=0, description="Rendered scenes of another shop that choose the best epoch.")
