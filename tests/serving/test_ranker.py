@@ -38,14 +38,14 @@ def folder(catalogue: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(folder: Path, shop: Path) -> Path:
-    """The same with a click and a ranker trained on it and on 30 synthetic photos."""
+    """The same with a click and a ranker trained on it and on 20 synthetic photos."""
     served = ServedCatalogue(folder, default_root() / "model_repository", 128)
     picture = sorted((shop / "images").glob("*.jpg"))[3]
     text = json.dumps({"id": picture.stem, "box": [0, 0, 320, 320]})
     assert served.feedback(text, picture.read_bytes()) == {"clicks": 1}
     steps: list[tuple[int, int]] = []
-    found = examples(folder, None, 30, progress=lambda *step: steps.append(step))
-    assert steps[-1] == (31, 31)  # the click besides the thirty
+    found = examples(folder, None, 20, progress=lambda *step: steps.append(step))
+    assert steps[-1] == (21, 21)  # the click besides the twenty
     assert found.features.shape[1] == len(FEATURES)
     first = found.photos == 0
     assert found.right[first].sum() >= 1  # the click was found, where its item was not taken out
@@ -92,7 +92,7 @@ def test_probabilities_come_with_the_matches_and_calibration_says_which_are_answ
     assert confidences.tolist() == sorted(confidences.tolist(), reverse=True)
     assert found.regions[0].numbers[0] == 10
     assert found.answer.confidence == pytest.approx(float(confidences[0]), abs=1e-4)
-    known, _, _ = calibrate(trained, 0.2, limit=20)
+    known, _, _ = calibrate(trained, 0.2, limit=8)
     assert known.answer_confidence is not None
     assert Calibration.read(Layout(trained).calibration) == known
     sure = retriever(vector, ONE, Options(rerank="learned")).answer.found

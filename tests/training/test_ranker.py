@@ -9,7 +9,7 @@ import pytest
 from whatsit_client.errors import InvalidInput
 
 from whatsit.engines.runner import OnnxRunner
-from whatsit.training.ranker import train_ranker
+from whatsit.training.ranker import calibration_error, train_ranker
 
 NAMES = ("rank", "inliers", "noise")
 
@@ -51,6 +51,12 @@ def test_the_file_computes_what_was_fitted(tmp_path: Path) -> None:
     expected = LogisticRegression(max_iter=1000).fit(scaled, right).predict_proba(scaled)[:, 1]
     with OnnxRunner(tmp_path / "ranker.onnx") as runner:
         np.testing.assert_allclose(runner.run({"features": features})["confidence"], expected, atol=2e-3)
+
+
+def test_calibration_error_is_counted_by_bins() -> None:
+    said = np.array([0.05, 0.05, 0.95, 0.95])
+    right = np.array([False, True, True, True])
+    assert calibration_error(said, right) == pytest.approx(0.5 * (0.5 - 0.05) + 0.5 * 0.05)
 
 
 def test_too_little_is_refused(tmp_path: Path) -> None:

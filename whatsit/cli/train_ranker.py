@@ -52,7 +52,7 @@ def ranker(
     typer.echo(
         f"Trained on {fit.photos} photos ({fit.examples} matches, {fit.kind}). On photos held out: a right match is "
         f"more probable than a wrong one in {fit.right_above_wrong:.1%} of pairs; log loss {fit.log_loss:.3f} "
-        f"({fit.base_log_loss:.3f} without looking)."
+        f"({fit.base_log_loss:.3f} without looking); probabilities are off by {fit.calibration_error:.1%} on average."
     )
     typer.echo(f"Next: whatsit calibrate {folder}; then ask with --rerank learned (or geometry,learned).", err=True)
     if found.unread:

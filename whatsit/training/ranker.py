@@ -31,6 +31,8 @@ class Fit:
         log_loss: mean, on the photos held out; nats.
         base_log_loss: of always saying the mean.
         right_above_wrong: area under the ROC curve, 0..1.
+        calibration_error: mean distance of the probabilities that are said to the shares that are right, over ten bins
+            of equal width, weighed by their rows; 0..1.
     """
 
     kind: str
@@ -39,6 +41,7 @@ class Fit:
     log_loss: float
     base_log_loss: float
     right_above_wrong: float
+    calibration_error: float
 
 
 def train_ranker(
@@ -79,11 +82,32 @@ def train_ranker(
     trials = {}
     for kind in ("logistic", "mlp"):
         said = _fit(kind, features[~held], right[~held], seed).predict_proba(features[held])[:, 1]
-        trials[kind] = (float(log_loss(right[held], said)), float(roc_auc_score(right[held], said)))
+        trials[kind] = (
+            float(log_loss(right[held], said)),
+            float(roc_auc_score(right[held], said)),
+            calibration_error(said, right[held]),
+        )
     kind = min(trials, key=lambda name: trials[name][0])
     _write(_fit(kind, features, right, seed), names, out)
     base = float(log_loss(right[held], np.full(int(held.sum()), right[~held].mean())))
-    return Fit(kind, len(every), len(features), trials[kind][0], base, trials[kind][1])
+    loss, above, error = trials[kind]
+    return Fit(kind, len(every), len(features), loss, base, above, error)
+
+
+def calibration_error(said: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], bins: int = 10) -> float:
+    """Expected calibration error (Naeini et al. 2015): |mean probability - share right| of each bin, weighed by rows.
+
+    Args:
+        said: probabilities [n].
+        right: bool [n].
+        bins: of equal width over 0..1.
+    """
+    places = np.minimum((said * bins).astype(np.int64), bins - 1)
+    gaps = [
+        abs(float(said[places == b].mean()) - float(right[places == b].mean())) * float((places == b).mean())
+        for b in np.unique(places)
+    ]
+    return float(sum(gaps))
 
 
 def _fit(kind: str, features: Floats, right: npt.NDArray[np.bool_], seed: int) -> Any:
