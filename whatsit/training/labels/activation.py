@@ -21,8 +21,9 @@ from whatsit_client.taxonomy import TAGS
 from whatsit.engines.networks import load_network
 from whatsit.evaluation.imagenet_tags import intent_matrix, tag_matrix
 from whatsit.models.backbone import pooled
-from whatsit.models.classifier import Classifier
+from whatsit.models.classifier import IMAGE_SIZE, Classifier
 from whatsit.training.labels.coco import Box
+from whatsit.vision.crop import crop_resize
 
 SIZE, TAIL = 320, 0.02
 _FINE = 96
@@ -74,24 +75,18 @@ class ActivationFinder:
 
     def heat(self, pixels: npt.NDArray[np.uint8], tag: str | None = None) -> tuple[npt.NDArray[np.float32], str, float]:
         """The map f32 [h, w], 0 or more, of the picture and its mirror image; its tag, and the probability of that."""
-        images = torch.from_numpy(np.stack([self._square(pixels), self._square(pixels)[:, :, ::-1]]))
         with torch.no_grad():
-            maps = self._network.backbone(images).float()
+            tags = self._network(_both_ways(pixels, IMAGE_SIZE))["tag"].softmax(dim=1).mean(dim=0)
+            maps = self._network.backbone(_both_ways(pixels, self._size)).float()
         features = pooled(maps).mean(dim=0, keepdim=True).requires_grad_()
-        classes, tags = self._network.imagenet(features), _tag_probabilities(self._network, features)
+        classes = self._network.imagenet(features)
         number = int(tags.argmax()) if tag is None else TAGS.index(tag)
         members = self._network.class_tags[:, number] > 0
         shown = classes[0, members].logsumexp(dim=0) if tag is not None and members.any() else classes.max()
         (weight,) = torch.autograd.grad(shown, features)
         both = torch.einsum("k,nkhw->nhw", weight[0], maps)
         heat = ((both[0] + both[1].flip(1)) / 2).clamp(min=0)
-        return heat.numpy(), TAGS[number], round(float(tags[0, number]), 4)
-
-    def _square(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        shrinks = min(pixels.shape[:2]) > self._size
-        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        square = cv2.resize(pixels, (self._size, self._size), interpolation=method).transpose(2, 0, 1)
-        return np.ascontiguousarray((square.astype(np.float32) - 127.5) / 127.5)
+        return heat.numpy(), TAGS[number], round(float(tags[number]), 4)
 
 
 def activation_finder(classifier: Path | None, weights: Path, threads: int = 1) -> ActivationFinder:
@@ -128,10 +123,7 @@ def mass_box(heat: npt.NDArray[np.float32], width: int, height: int, tail: float
     return float(x1), float(y1), float(x2), float(y2)
 
 
-@torch.no_grad()
-def _tag_probabilities(network: Classifier, features: Tensor) -> Tensor:
-    """f32 [1, 42] of pooled features f32 [1, 1280]."""
-    classes = network.imagenet(features).softmax(dim=1)
-    known = (classes @ network.class_tags).clamp(min=1e-3).log()
-    scores: Tensor = network.heads["tag"](features) + known
-    return scores.softmax(dim=1)
+def _both_ways(pixels: npt.NDArray[np.uint8], size: int) -> Tensor:
+    """The picture and its mirror image as the network takes them, f32 [2, 3, size, size]."""
+    square = crop_resize(pixels, None, size).astype(np.float32)
+    return (torch.from_numpy(np.stack([square, square[:, :, ::-1]])) - 127.5) / 127.5
