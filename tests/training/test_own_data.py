@@ -203,6 +203,12 @@ def test_an_earlier_network_is_a_start(photos: Path, tmp_path: Path) -> None:
         begin(Embedder(8), str(tmp_path / "none.pt"), "embedder")
 
 
+def test_a_random_start_trains_everything_alike() -> None:
+    recipe = settled(EmbedderRecipe(blend=0.5, head_rate=0.003, monitor="val_r1"), "random", None, "own_r1")
+    assert (recipe.start, recipe.frozen_blocks, recipe.blend, recipe.backbone_rate) == ("random", -1, 1, 0.003)
+    assert recipe.monitor == "val_r1"  # the standing data's figure stays where it trains
+
+
 def test_a_random_start_lets_pictures_differ() -> None:
     torch.manual_seed(1)
     network = Embedder(8).eval()

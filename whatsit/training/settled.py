@@ -26,6 +26,9 @@ def settled(recipe: Recipe, start: str | None, own: OwnData | None, monitor: str
     own = own or recipe.own
     if own is not None and own.alone:
         changes["monitor"] = monitor
-    if (start or recipe.start) == RANDOM and "frozen_blocks" in type(recipe).model_fields:
-        changes["frozen_blocks"] = -1  # weights drawn at random are not worth keeping
+    if (start or recipe.start) == RANDOM:
+        # Weights drawn at random are neither worth keeping nor to be changed with more care than the rest.
+        fields = type(recipe).model_fields
+        drawn = {"frozen_blocks": -1, "blend": 1.0, "backbone_rate": getattr(recipe, "head_rate", None)}
+        changes |= {name: value for name, value in drawn.items() if name in fields}
     return recipe.model_copy(update=changes)
