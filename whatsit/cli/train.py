@@ -46,7 +46,7 @@ def ended(finished: bool, out: Path, engine: str) -> None:
     """Say what to do next, or leave with exit code 130 where training was interrupted."""
     if not finished:
         raise typer.Exit(130)
-    typer.echo(f"Trained: {out}. Next: whatsit build {engine}", err=True)
+    typer.echo(f"Trained: {out}. Next: whatsit build {engine} --checkpoint {out / 'best.pt'}", err=True)
 
 
 @app.command(

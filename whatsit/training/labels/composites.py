@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from whatsit.evaluation.labelled import LabelledPicture
-from whatsit.training.canvas import Sample, single
+from whatsit.training.canvas import Sample, empty, place
 from whatsit.training.cutouts import Cutout, paste
 from whatsit.training.labels.coco import OBJECT, Box, LabelFile, Picture
 from whatsit.training.labels.cut_out import NamedPicture
@@ -68,7 +68,7 @@ def compose(
         rng = np.random.default_rng([seed, 41, number])
         path = scenes[int(rng.integers(len(scenes)))]
         scene = _scene(path, known.get(path), names)
-        sample = paste(single(scene, size, rng), cutouts, rng, most)
+        sample = paste(_filled(scene, size, rng), cutouts, rng, most)
         out.mkdir(parents=True, exist_ok=True)
         pixels = cv2.cvtColor(np.ascontiguousarray(sample.pixels), cv2.COLOR_RGB2BGR)
         cv2.imwrite(str(out / f"{number:05d}.jpg"), pixels, [cv2.IMWRITE_JPEG_QUALITY, 92])
@@ -87,6 +87,12 @@ def _scene(path: Path, labels: Picture | None, names: Sequence[str]) -> Labelled
     sure = [box for box in labels.boxes if not box.doubtful]
     numbers = np.array([names.index(box.name) for box in sure], dtype=np.int64)
     return LabelledPicture(path, labels.corners(), numbers, labels.corners(doubtful=True))
+
+
+def _filled(scene: LabelledPicture, size: int, rng: np.random.Generator) -> Sample:
+    """The scene on the whole canvas, up to a third larger than it must be."""
+    scale = size / min(scene.pixels().shape[:2]) * float(rng.uniform(1.01, 1.3))
+    return place(empty(size), scene, (0, 0, size, size), scale, rng)
 
 
 def _plain(sample: Sample) -> dict[str, object]:
