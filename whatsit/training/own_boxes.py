@@ -12,6 +12,7 @@ from whatsit.evaluation.labelled import LabelledPicture
 from whatsit.models.detector import detector_network
 from whatsit.models.product_labels import PRODUCTS, UNKNOWN, of_coco, product_label
 from whatsit.models.yolox import COCO_NAMES
+from whatsit.training.blending import blend_best
 from whatsit.training.detector import DetectorTask
 from whatsit.training.detector_data import DetectorData, load_detector_data
 from whatsit.training.detector_recipe import DetectorRecipe
@@ -123,7 +124,11 @@ def fit_detector(
     network = detector_network(recipe.model_dump(), weights if recipe.start == IMAGENET else None)
     begin(network, recipe.start, "detector")
     task = DetectorTask(recipe, network, data.sources, data.cutouts, data.validation)
-    return fit(task, recipe, out, resume=resume, max_minutes=max_minutes, console=console)
+    begun = {name: value.clone() for name, value in network.state_dict().items()}
+    outcome = fit(task, recipe, out, resume=resume, max_minutes=max_minutes, console=console)
+    if outcome.finished and recipe.blend < 1:
+        blend_best(out, begun, recipe.blend)
+    return outcome
 
 
 def train_own_detector(
