@@ -90,8 +90,8 @@ def train_ranker(
     kind = min(trials, key=lambda name: trials[name][0])
     _write(_fit(kind, features, right, seed), names, out)
     base = float(log_loss(right[held], np.full(int(held.sum()), right[~held].mean())))
-    loss, above, error = trials[kind]
-    return Fit(kind, len(every), len(features), loss, base, above, error)
+    loss, above, off = trials[kind]
+    return Fit(kind, len(every), len(features), loss, base, above, off)
 
 
 def calibration_error(said: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], bins: int = 10) -> float:
