@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +22,7 @@ Rerank = Annotated[
     list[str] | None, typer.Option("--rerank", help="A choice of stages, may be repeated; all unless told.")
 ]
 RankerPhotos = Annotated[int, typer.Option(min=20, help="Photos that the ranker is trained on.")]
+_WIDE = 250
 DATA, WORK = Path("../shared/data"), Path("build/runs/evaluate-ranking")
 
 
@@ -192,7 +194,8 @@ def _print(title: str, rows: list[Any], as_json: bool) -> None:
     table = Table(*records[0], title=title)
     for record in records:
         table.add_row(*(_cell(name, value) for name, value in record.items()))
-    Console().print(table)
+    # A table in a file may be wider than any terminal.
+    Console(width=None if sys.stdout.isatty() else _WIDE).print(table)
 
 
 def _cell(name: str, value: Any) -> str:
