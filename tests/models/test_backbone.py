@@ -8,7 +8,13 @@ from whatsit_client.errors import Damaged, InvalidInput
 
 torch = pytest.importorskip("torch")
 
-from whatsit.models.backbone import STAGE_CHANNELS, MobileNetV2, imagenet_head, pooled  # noqa: E402 (after the skip)
+from whatsit.models.backbone import (  # noqa: E402 (after the skip)
+    STAGE_CHANNELS,
+    MobileNetV2,
+    imagenet_head,
+    pooled,
+    with_middle,
+)
 
 
 def test_loaded_backbone_gives_the_outputs_of_its_onnx_file(shared_weights: Path) -> None:
@@ -62,3 +68,16 @@ def test_missing_or_foreign_weights_are_refused_in_one_sentence(tmp_path: Path) 
     foreign.write_bytes(b"not a network")
     with pytest.raises(Damaged, match="readable ONNX"):
         MobileNetV2(foreign)
+
+
+def test_the_middle_map_joins_the_outputs_of_the_onnx_file(shared_weights: Path, tmp_path: Path) -> None:
+    import onnxruntime
+
+    path = shared_weights / "mobilenet_v2_1.0_224_float.onnx"
+    images = np.random.default_rng(1).uniform(-1, 1, (1, 3, 224, 224)).astype(np.float32)
+    session = onnxruntime.InferenceSession(str(with_middle(path, tmp_path / "seen" / "m.onnx")))
+    embedding, middle = session.run(["embedding", "middle"], {"images": images})
+    with torch.no_grad():
+        final, own = MobileNetV2(path).look(torch.from_numpy(images))
+    np.testing.assert_allclose(pooled(final).numpy(), embedding, atol=2e-3)
+    np.testing.assert_allclose(own.numpy(), middle, atol=2e-3)

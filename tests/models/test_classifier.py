@@ -9,7 +9,7 @@ from whatsit_client.taxonomy import INTENTS, TAG_TOPIC, TAGS, TOPICS
 torch = pytest.importorskip("torch")
 
 from whatsit.evaluation.imagenet_tags import intent_matrix, tag_matrix  # noqa: E402
-from whatsit.models.classifier import OUTPUTS, Classifier, ClassifierForExport  # noqa: E402
+from whatsit.models.classifier import FEATURES, OUTPUTS, Classifier, ClassifierForExport  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +50,26 @@ def test_a_checkpoint_carries_the_tables(network: Classifier) -> None:
     again = Classifier.from_recipe({"dropout": 0.2, "resolution": 160})
     again.load_state_dict(network.state_dict())
     torch.testing.assert_close(again.class_tags, network.class_tags)
+
+
+def test_the_heads_share_a_hidden_layer(network: Classifier) -> None:
+    deeper = Classifier.from_recipe({"hidden": 16}).eval()
+    features = torch.randn(4, FEATURES)
+    with torch.no_grad():
+        deeper.heads["source"].weight.normal_()
+        logits = deeper.answer(features)
+    layer = deeper.hidden[0]
+    hidden = np.maximum(features.numpy() @ layer.weight.detach().numpy().T + layer.bias.detach().numpy(), 0)
+    head = deeper.heads["source"]
+    expected = hidden @ head.weight.detach().numpy().T + head.bias.detach().numpy()
+    np.testing.assert_allclose(logits["source"].numpy(), expected, rtol=1e-4, atol=1e-4)
+    assert network.hidden is None
+
+
+def test_the_correction_is_what_the_tag_head_adds(network: Classifier) -> None:
+    features = torch.randn(3, FEATURES)
+    with torch.no_grad():
+        logits = network.answer(features)
+        imagenet = network.imagenet(features[:, :1280]).softmax(1).numpy() @ tag_matrix()
+    added = logits["tag"].numpy() - np.log(np.maximum(imagenet, 1e-3))
+    np.testing.assert_allclose(logits["correction"].numpy(), added, atol=1e-4)

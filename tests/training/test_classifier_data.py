@@ -1,4 +1,4 @@
-"""The classifier's batches: reproducible, of the promised shares, with targets that are probabilities."""
+"""The classifier's views: reproducible, photos and compositions in turn."""
 
 from __future__ import annotations
 
@@ -7,46 +7,41 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from whatsit_client.taxonomy import INTENTS, SOURCES, TAGS
 
-torch = pytest.importorskip("torch")
-
-from whatsit.evaluation.tagged import TaggedPicture  # noqa: E402
-from whatsit.training.classifier_data import ClassifierViews, tag_targets  # noqa: E402
-from whatsit.training.classifier_recipe import ClassifierRecipe  # noqa: E402
+from whatsit.evaluation.labelled import read_rgb
+from whatsit.evaluation.tagged import TaggedPicture
+from whatsit.training.classifier_data import ClassifierViews
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> list[TaggedPicture]:
+def views(tmp_path: Path) -> ClassifierViews:
     made = []
     rows = [("imagenet", "other", "pet"), ("imagenet", "other", "building"), ("clothing", "apparel", "dress")]
     for index, (group, intent, tag) in enumerate(rows):
-        path = tmp_path / f"{index}.jpg"
-        cv2.imwrite(str(path), np.full((60, 80, 3), 60 * index + 40, np.uint8))
+        path = tmp_path / f"{index}.png"
+        cv2.imwrite(str(path), np.full((64, 64, 3), 60 * index + 40, np.uint8))
         made.append(TaggedPicture(path, group, intent, tag))
-    return made
+    return ClassifierViews(made, seed=7, size=64)
 
 
-def test_targets_mix_truth_and_teacher(pictures: list[TaggedPicture]) -> None:
-    teacher = np.full((3, len(TAGS)), 1 / len(TAGS), np.float32)
-    targets = tag_targets(pictures, teacher, share=0.6)
-    np.testing.assert_allclose(targets.sum(axis=1), 1, rtol=1e-5)
-    assert targets[0, TAGS.index("pet")] == pytest.approx(0.4 + 0.6 / 42)
-    assert targets[2, TAGS.index("dress")] == pytest.approx(0.7 + 0.3 / 42)
+def test_view_0_is_the_picture_itself(views: ClassifierViews) -> None:
+    view = views.view(0, 1)
+    np.testing.assert_array_equal(view.pixels, read_rgb(views.pictures[1].path).transpose(2, 0, 1))
+    assert view.source == "photo"
 
 
-def test_batches(pictures: list[TaggedPicture]) -> None:
-    recipe = ClassifierRecipe(batch=60, composed=0.5)
-    tags = tag_targets(pictures, np.full((3, len(TAGS)), 1 / len(TAGS), np.float32), 0.5)
-    views = ClassifierViews(pictures, tags, recipe, size=96)
-    images, targets = views.batch(3)
-    assert images.shape == (60, 3, 96, 96)
-    assert images.dtype == torch.uint8
-    composed = (targets["source"] != SOURCES.index("photo")).float().mean()
-    assert 0.3 < composed < 0.7
-    apparel = (targets["intent"] == INTENTS.index("apparel")).float().mean()
-    assert 0.1 < apparel < 0.55  # 0.18 of 0.58, the groups that are there
-    torch.testing.assert_close(targets["topic"].sum(dim=1), torch.ones(60))
-    again, _ = views.batch(3)
-    assert torch.equal(images, again)
-    assert not torch.equal(images, views.batch(4)[0])
+def test_every_other_view_is_composed_around_a_photo(views: ClassifierViews) -> None:
+    for number in range(6):
+        view = views.view(number, 2)
+        assert (view.source != "photo") == (number in {2, 4})
+        assert view.pixels.shape == view.photo.shape == (3, 64, 64)
+        assert np.array_equal(view.pixels, view.photo) == (view.source == "photo")
+
+
+def test_a_view_does_not_depend_on_what_was_asked_before(views: ClassifierViews) -> None:
+    first = views.view(2, 0)
+    views.view(1, 1)
+    again = views.view(2, 0)
+    np.testing.assert_array_equal(first.pixels, again.pixels)
+    assert first.source == again.source
+    assert not np.array_equal(first.pixels, views.view(4, 0).pixels)

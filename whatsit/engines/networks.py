@@ -120,7 +120,7 @@ def _classifier(weights: Mapping[str, Tensor] | None, recipe: Mapping[str, Any])
     network = Classifier.from_recipe(recipe)
     if weights is not None:
         network.load_state_dict(dict(weights))
-    export = ClassifierForExport(network, int(recipe["resolution"]))
+    export = ClassifierForExport(network, int(recipe.get("resolution", ClassifierForExport.input_size)))
     return EngineNetwork(export, export.input_size, export.output_names, crop_resize, recipe)
 
 

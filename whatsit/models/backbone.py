@@ -96,6 +96,11 @@ class MobileNetV2(nn.Module):
             x = layer(x)
         return x
 
+    def look(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the final map, f32 [n, 1280, h / 32, w / 32], and the last of stride 16: [n, 96, h / 16, w / 16]."""
+        final, maps = self._walk(x, 0, len(self.layers))
+        return final, maps[16]
+
     def stages(self, x: Tensor) -> dict[int, Tensor]:
         """Return the last feature map of each stride s in 4, 8, 16, 32: f32 [n, STAGE_CHANNELS[s], h / s, w / s].
 
@@ -148,6 +153,23 @@ def imagenet_head(weights: Path) -> nn.Linear:
 def pooled(features: Tensor) -> Tensor:
     """Mean over height and width: f32 [n, c, h, w] to f32 [n, c]."""
     return F.adaptive_avg_pool2d(features, 1).flatten(1)
+
+
+def with_middle(weights: Path, target: Path) -> Path:
+    """Write the ONNX file anew with one more output, "middle": the last map of stride 16, f32 [n, 96, 14, 14].
+
+    It is the eighth sum of a residual: strides 4, 8, 8, 16, 16, 16, then both of the wider 16.
+    """
+    import onnx
+
+    model = onnx.load(weights)
+    sums = [node.output[0] for node in model.graph.node if node.op_type == "Add"]
+    model.graph.node.append(onnx.helper.make_node("Identity", [sums[7]], ["middle"]))
+    shape: list[str | int] = ["n", STAGE_CHANNELS[16], 14, 14]
+    model.graph.output.append(onnx.helper.make_tensor_value_info("middle", onnx.TensorProto.FLOAT, shape))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(model, target)
+    return target
 
 
 def fingerprint(weights: Path) -> str:

@@ -1,4 +1,8 @@
-"""Training of the classifier: four questions about the whole picture, answered by one look."""
+"""Training of the classifier: what is to be added to the ImageNet network's answers.
+
+The backbone and the ImageNet head stay as they came, so every view is put through them once; training the heads on the
+features then takes a minute or two.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +16,20 @@ import torch
 import torch.nn.functional as F
 from rich.console import Console
 from torch import Tensor, nn
-from whatsit_client.taxonomy import INTENTS
+from whatsit_client.taxonomy import INTENTS, TAGS
 
 from whatsit.evaluation.classifier_sets import answers, judge, judged_sets
 from whatsit.evaluation.imagenet_tags import intent_matrix, tag_matrix
 from whatsit.models.classifier import IMAGE_SIZE, Classifier, ClassifierForExport
-from whatsit.training.classifier_data import Batch, ClassifierViews, tag_targets, training_pictures
+from whatsit.training.classifier_data import ClassifierViews, training_pictures
+from whatsit.training.classifier_fold import fold_figures, in_fold
 from whatsit.training.classifier_recipe import ClassifierRecipe
 from whatsit.training.loop import Outcome, fit
-from whatsit.training.prefetch import prefetch
 from whatsit.training.preparation import prepare
-from whatsit.training.tag_teacher import cached_tags
+from whatsit.training.seen_views import see_views
 
 WEIGHTS = "mobilenet_v2_1.0_224_float.onnx"
+Batch = dict[str, Tensor]
 
 
 class ClassifierTask:
@@ -33,62 +38,88 @@ class ClassifierTask:
     Args:
         recipe: the recipe.
         data: the folder that holds the data sets.
-        weights: the ImageNet MobileNetV2: start of the backbone and teacher of the tags.
-        out: the run's folder, where drawn pictures and the teacher's answers are kept.
+        weights: the ImageNet MobileNetV2: backbone, ImageNet head and teacher.
+        out: the run's folder, where drawn pictures and what the ImageNet network saw are kept.
         console: where progress goes.
     """
 
     def __init__(self, recipe: ClassifierRecipe, data: Path, weights: Path, out: Path, console: Console) -> None:
-        self.recipe = recipe
-        pictures = training_pictures(data, recipe, out / "rendered", console)
-        teacher = cached_tags(out / "teacher.npz", weights, [p.path for p in pictures], console)
-        tags = tag_targets(pictures, teacher, recipe.teacher_share)
-        self.views = ClassifierViews(pictures, tags, recipe, IMAGE_SIZE)
-        self.sets = judged_sets(data, out / "rendered")
+        self.recipe, self.data, self.drawn = recipe, data, out / "rendered"
+        self.pictures = training_pictures(data, recipe, self.drawn, console)
+        self.seen = see_views(
+            ClassifierViews(self.pictures, recipe.seed, IMAGE_SIZE), recipe.views, weights, out / "seen", console
+        )
         tables = (torch.from_numpy(tag_matrix()), torch.from_numpy(intent_matrix()))
-        self.network = Classifier(weights, *tables, recipe.dropout)
-        self.network.backbone.freeze(recipe.frozen_blocks)
+        self.network = Classifier(weights, *tables, recipe.dropout, recipe.hidden)
+        self.network.backbone.requires_grad_(False)
+        self.network.imagenet.requires_grad_(False)
         self.module: nn.Module = self.network
         self.steps_per_epoch = recipe.steps_per_epoch
-        weight = [1.0 if intent == "other" else recipe.sought_weight for intent in INTENTS]
-        self.intent_weight = torch.tensor(weight)
+        self.imagenet = np.array([p.group == "imagenet" for p in self.pictures])
+        self.tags = np.eye(len(TAGS), dtype=np.float32)[[TAGS.index(p.tag) for p in self.pictures]]
+        self.intents = np.eye(len(INTENTS), dtype=np.float32)[[INTENTS.index(p.intent) for p in self.pictures]]
+        self.left_out = in_fold(self.pictures, recipe.fold)
+        self.members = self._groups()
+        self.intent_weight = torch.tensor([1.0 if name == "other" else recipe.sought_weight for name in INTENTS])
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return two groups: the heads, and what came trained (the free part of the backbone, the ImageNet head)."""
-        backbone = [p for p in self.network.backbone.parameters() if p.requires_grad]
-        trained = [*backbone, *self.network.imagenet.parameters()]
-        return [
-            {"params": list(self.network.heads.parameters()), "lr": self.recipe.head_rate},
-            {"params": trained, "lr": self.recipe.backbone_rate},
-        ]
+        """Return one group: the heads and the layer that they share."""
+        return [{"params": [p for p in self.network.parameters() if p.requires_grad], "lr": self.recipe.head_rate}]
 
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
-        """Yield (views uint8 [n, 3, 224, 224], targets of the four heads)."""
+        """Yield features f32 [n, 1280] and the targets of the heads, one view of one picture a row."""
         first = epoch * self.steps_per_epoch
-        return prefetch(self.views.batch, first + start, first + self.steps_per_epoch)
+        return (self.batch(step) for step in range(first + start, first + self.steps_per_epoch))
+
+    def batch(self, step: int) -> Batch:
+        """Make the batch of one step, the same whenever it is asked for.
+
+        Returns:
+            features f32 [n, 1280], source int64 [n], tag f32 [n, 42], intent f32 [n, 3] (rows of both sum to 1), and
+            imagenet f32 [n], 1 for ImageNet photos.
+        """
+        recipe = self.recipe
+        rng = np.random.default_rng([recipe.seed, step])
+        shares, members = zip(*self.members, strict=True)
+        picked = rng.choice(len(members), recipe.batch, p=np.array(shares) / sum(shares))
+        rows = np.array([rng.choice(members[group]) for group in picked])
+        views = rng.choice(recipe.views, recipe.batch)
+        known = self.imagenet[rows].astype(np.float32)
+        tag_part, intent_part = recipe.teacher_tags * known[:, None], recipe.teacher_intents * known[:, None]
+        made = {
+            "features": self.seen.features[views, rows].astype(np.float32),
+            "source": self.seen.sources[views, rows],
+            "tag": (1 - tag_part) * self.tags[rows] + tag_part * self.seen.tags[views, rows],
+            "intent": (1 - intent_part) * self.intents[rows] + intent_part * self.seen.intents[views, rows],
+            "imagenet": known,
+        }
+        return {name: torch.from_numpy(values) for name, values in made.items()}
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        """Return the weighted sum of the heads' cross entropies, and each of them."""
-        images, targets = batch
-        logits = self.network(self._look(images))
-        weight = self.intent_weight.to(images.device)
+        """Return the sum of the heads' cross entropies and of what the tag head adds where the teacher knows better."""
+        logits = self.network.answer(batch["features"])
+        added = logits["correction"] - logits["correction"].mean(dim=1, keepdim=True)
         losses = {
-            name: F.cross_entropy(logits[name], targets[name], weight=weight if name == "intent" else None)
-            for name in logits
+            "intent": F.cross_entropy(logits["intent"], batch["intent"], self.intent_weight.to(added.device)),
+            "source": F.cross_entropy(logits["source"], batch["source"]),
+            "tag": F.cross_entropy(logits["tag"], batch["tag"]),
+            "stay": self.recipe.stay * (added.square().mean(dim=1) * batch["imagenet"]).mean(),
         }
-        total = torch.stack([self.recipe.head_weights.get(name, 1.0) * loss for name, loss in losses.items()]).sum()
-        return total, {name: loss.item() for name, loss in losses.items()}
+        return torch.stack(list(losses.values())).sum(), {name: loss.item() for name, loss in losses.items()}
 
     def validate(self) -> dict[str, float]:
-        """Return the figures of the report that matter most, on pictures kept out of training."""
-        network = ClassifierForExport(self.network, self.recipe.resolution)
+        """Return figures of the fold that was left out, or, without one, the report's on pictures never trained on."""
+        if self.recipe.fold is not None:
+            return fold_figures(self.network, self.pictures, self.seen, self.left_out)
+        network = ClassifierForExport(self.network)
         device = next(self.network.parameters()).device
 
         def classify(images: npt.NDArray[np.uint8]) -> Mapping[str, npt.NDArray[np.float32]]:
             scores = network(torch.from_numpy(images).to(device))
             return {name: s.cpu().numpy() for name, s in zip(network.output_names, scores, strict=True)}
 
-        figures = judge(answers(classify, self.sets), self.sets)
+        sets = judged_sets(self.data, self.drawn)
+        figures = judge(answers(classify, sets), sets)
         return {
             "auc": figures["gate"]["auc"],
             "false_other_grocery": figures["grocery val"]["false_other"],
@@ -102,11 +133,14 @@ class ClassifierTask:
             "tag_imagenet": figures["imagenet held out"]["tag"],
         }
 
-    def _look(self, images: Tensor) -> Tensor:
-        side = (self.recipe.resolution, self.recipe.resolution)
-        x = (images.float() - 127.5) / 127.5
-        x = F.interpolate(x, size=side, mode="bilinear", align_corners=False)
-        return x.contiguous(memory_format=torch.channels_last)
+    def _groups(self) -> list[tuple[float, npt.NDArray[np.int64]]]:
+        """Share of a batch and places of the pictures of each group that has any."""
+        groups = np.array([p.group for p in self.pictures])
+        found = [
+            (share, np.flatnonzero((groups == group) & ~self.left_out))
+            for group, share in self.recipe.groups.model_dump().items()
+        ]
+        return [(share, members) for share, members in found if share > 0 and len(members)]
 
 
 def train_classifier(

@@ -1,20 +1,18 @@
-"""The classifier's pictures, their targets, and the views that are made of them."""
+"""The classifier's pictures, and the views that are made of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
 from rich.console import Console
-from torch import Tensor
-from whatsit_client.taxonomy import INTENTS, SOURCES, TAGS
+from whatsit_client.taxonomy import INTENTS
 
 from whatsit.evaluation.drawn import draw_pictures
-from whatsit.evaluation.imagenet_tags import topic_matrix
 from whatsit.evaluation.labelled import read_rgb
 from whatsit.evaluation.tagged import (
     TaggedPicture,
@@ -30,7 +28,6 @@ from whatsit.training.progress import counted
 from whatsit.vision.crop import crop_resize
 
 Pixels = npt.NDArray[np.uint8]
-Batch = tuple[Tensor, dict[str, Tensor]]
 
 COMPOSE = {"advertisement": compose_advertisement, "screenshot": compose_screenshot}
 
@@ -55,79 +52,55 @@ def training_pictures(data: Path, recipe: ClassifierRecipe, rendered: Path, cons
     ]
 
 
-def tag_targets(
-    pictures: Sequence[TaggedPicture], teacher: npt.NDArray[np.float32], share: float
-) -> npt.NDArray[np.float32]:
-    """Mix what is known with what the teacher sees.
+@dataclass(frozen=True)
+class View:
+    """One look at a picture.
 
     Args:
-        pictures: N pictures.
-        teacher: f32 [N, 42], the teacher's tags.
-        share: the teacher's part for imagenet photos. Elsewhere, where ImageNet has no fitting class for much, half
-            of it; drawn pictures, which the teacher has never seen the like of, have none.
-
-    Returns:
-        f32 [N, 42], rows sum to 1.
+        pixels: what the network sees, uint8 [3, size, size].
+        source: "photo", "advertisement" or "screenshot".
+        photo: the photo inside, as the teacher sees it: uint8 [3, size, size]; the same as `pixels` for a photo.
     """
-    parts = {"imagenet": share, "rendered": 0.0}
-    part = np.array([parts.get(p.group, share / 2) for p in pictures], np.float32)[:, None]
-    known = np.zeros_like(teacher)
-    known[np.arange(len(pictures)), [TAGS.index(p.tag) for p in pictures]] = 1
-    return np.asarray((1 - part) * known + part * teacher, np.float32)
+
+    pixels: Pixels
+    source: str
+    photo: Pixels
 
 
 class ClassifierViews:
-    """Makes batches: pictures drawn by group, augmented, some composed into advertisements and screenshots.
+    """Makes views: augmented photos, and advertisements and screenshots around them.
 
     Args:
         pictures: all training pictures.
-        tags: f32 [N, 42] tag targets.
-        recipe: shares, batch and seed.
+        seed: view v of picture i is the same for a seed, whatever was asked for before.
         size: side of the views in pixels.
     """
 
-    def __init__(
-        self, pictures: Sequence[TaggedPicture], tags: npt.NDArray[np.float32], recipe: ClassifierRecipe, size: int
-    ) -> None:
-        self.pictures, self.tags, self.recipe, self.size = pictures, tags, recipe, size
-        self.intents = np.array([INTENTS.index(p.intent) for p in pictures])
-        self.topics = tags @ topic_matrix()
-        self.groups = {
-            group: (share, np.flatnonzero([p.group == group for p in pictures]))
-            for group, share in recipe.groups.model_dump().items()
+    def __init__(self, pictures: Sequence[TaggedPicture], seed: int, size: int) -> None:
+        self.pictures, self.seed, self.size = pictures, seed, size
+        intents = np.array([INTENTS.index(p.intent) for p in pictures])
+        groups = np.array([p.group for p in pictures])
+        kinds = {(p.group, p.intent) for p in pictures}
+        self._alike = {
+            (group, intent): np.flatnonzero((groups == group) & (intents == INTENTS.index(intent)))
+            for group, intent in kinds
         }
-        self.groups = {name: found for name, found in self.groups.items() if found[0] > 0 and len(found[1])}
 
-    def batch(self, step: int) -> Batch:
-        """Make the batch of one step, the same whenever it is asked for.
-
-        Returns:
-            Views uint8 [n, 3, size, size] and targets: intent and source int64 [n], topic f32 [n, 9], tag f32 [n, 42].
-        """
-        rng = np.random.default_rng([self.recipe.seed, step])
-        shares = np.array([share for share, _ in self.groups.values()])
-        members = [indices for _, indices in self.groups.values()]
-        chosen = [
-            int(rng.choice(members[g])) for g in rng.choice(len(members), self.recipe.batch, p=shares / shares.sum())
-        ]
-        views, sources = zip(*(self._view(index, rng) for index in chosen), strict=True)
-        targets = {
-            "intent": torch.from_numpy(self.intents[chosen]),
-            "source": torch.tensor(sources),
-            "topic": torch.from_numpy(self.topics[chosen]),
-            "tag": torch.from_numpy(self.tags[chosen]),
-        }
-        return torch.from_numpy(np.stack(views)), targets
-
-    def _view(self, index: int, rng: np.random.Generator) -> tuple[Pixels, int]:
-        pixels = self._photo(index, rng)
+    def view(self, number: int, index: int) -> View:
+        """View 0 is the picture itself; views 2, 4, 6, … are composed, the others are augmented photos."""
+        if number == 0:
+            plain = crop_resize(read_rgb(self.pictures[index].path), None, self.size)
+            return View(plain, "photo", plain)
+        rng = np.random.default_rng([self.seed, number, index])
+        pixels = photo = self._photo(index, rng)
         source = "photo"
-        if rng.random() < self.recipe.composed:
+        if number % 2 == 0:
             source = str(rng.choice(list(COMPOSE)))
             pixels = composed(source, [pixels, *self._companions(index, rng)], rng)
         if rng.random() < 0.5:
             pixels = recompressed(pixels, int(rng.integers(35, 95)))
-        return crop_resize(random_blur(pixels, rng, 0.8), None, self.size), SOURCES.index(source)
+        seen = crop_resize(random_blur(pixels, rng, 0.8), None, self.size)
+        return View(seen, source, seen if source == "photo" else crop_resize(photo, None, self.size))
 
     def _photo(self, index: int, rng: np.random.Generator) -> Pixels:
         pixels = read_rgb(self.pictures[index].path)
@@ -141,8 +114,8 @@ class ClassifierViews:
 
     def _companions(self, index: int, rng: np.random.Generator) -> list[Pixels]:
         """Up to two more photos of the same group and intent, for grids and flyers."""
-        _, members = self.groups[self.pictures[index].group]
-        alike = members[self.intents[members] == self.intents[index]]
+        picture = self.pictures[index]
+        alike = self._alike[picture.group, picture.intent]
         return [self._photo(int(i), rng) for i in rng.choice(alike, int(rng.integers(0, 3)))]
 
 

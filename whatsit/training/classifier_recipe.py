@@ -24,28 +24,38 @@ class Groups(BaseModel):
 
 
 class ClassifierRecipe(TrainingRecipe):
-    """The classifier's training: sources, targets and learning rates."""
+    """The classifier's training: views, targets and learning rate. The backbone stays as it came."""
 
-    resolution: int = Field(160, ge=64, multiple_of=32, description="Side in pixels at which the network looks.")
-    batch: int = Field(48, ge=4)
+    views: int = Field(
+        4,
+        ge=1,
+        description="Views of each picture: the picture itself, then augmented ones, every other one of them composed "
+        "into an advertisement or a screenshot.",
+    )
+    hidden: int = Field(256, ge=0, description="Units of the layer that the heads share; 0: none.")
+    batch: int = Field(96, ge=4)
     steps_per_epoch: int = Field(150, ge=1)
-    frozen_blocks: int = Field(10, ge=-1, le=18, description="The stem and this many blocks keep their start.")
-    backbone_rate: float = Field(2e-4, gt=0)
     head_rate: float = Field(2e-3, gt=0)
     dropout: float = Field(0.2, ge=0, lt=1)
     groups: Groups = Groups()
-    composed: float = Field(0.4, ge=0, le=1, description="Share of pictures made into an advertisement or screenshot.")
     rendered_pictures: int = Field(600, ge=0)
     rendered_seed: int = Field(1000, ge=1000, description="Seeds below 1000 are for tests and the demo: never trained.")
-    teacher_share: float = Field(
-        0.6,
+    teacher_tags: float = Field(
+        0.9, ge=0, le=1, description="The teacher's part of an ImageNet photo's tag target; the rest is its class."
+    )
+    teacher_intents: float = Field(0.5, ge=0, le=1, description="The same for its intent.")
+    stay: float = Field(
+        1.0,
         ge=0,
-        le=1,
-        description="Of the tag target of imagenet photos; the rest is their class. Half of it elsewhere.",
+        description="Weight of the mean square that the tag head adds on ImageNet photos: what the teacher "
+        "knows should stay as it is.",
     )
     sought_weight: float = Field(
-        2.0, gt=0, description="Weight of apparel and goods against `other`: a false `other` costs a buyer his match."
+        1.5, gt=0, description="Weight of apparel and goods against `other`: a false `other` costs a buyer his match."
     )
-    head_weights: dict[str, float] = Field(
-        {"intent": 1.0, "source": 1.0, "topic": 0.3, "tag": 1.0}, description="Weight of each head's loss."
+    fold: int | None = Field(
+        None,
+        ge=0,
+        le=4,
+        description="A fifth of the training pictures to leave out and measure: for choosing settings.",
     )
