@@ -77,6 +77,16 @@ def test_an_export_of_a_labelling_tool_is_read_back(tmp_path: Path) -> None:
     assert [(b.corners, b.doubtful, b.origin) for b in decided.pictures[1].boxes] == [((3, 2, 13, 11), False, "person")]
 
 
+def test_untouched_boxes_of_an_export_stay_and_deleted_ones_go(tmp_path: Path) -> None:
+    first = LABELS.pictures[0]
+    shifted = [Box(b.x + 1e-6, b.y, b.width, b.height - 2e-6, b.name) for b in first.boxes]
+    LabelFile((Picture("/data/local-files/?d=/a.png", 90, 60, tuple(shifted)),)).write(tmp_path / "export.json")
+    decided = decide(LABELS, read_review(tmp_path / "export.json", LABELS))
+    assert [(b.doubtful, b.score) for b in decided.pictures[0].boxes] == [(False, 0.9), (False, 0.4)]
+    LabelFile((Picture("a.png", 90, 60),)).write(tmp_path / "export.json")
+    assert decide(LABELS, read_review(tmp_path / "export.json", LABELS)).pictures[0].boxes == ()
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -125,6 +125,18 @@ def test_rounds_keep_ask_and_go_on_with_a_persons_word(plan: Plan) -> None:
     assert len(list(csv.DictReader((plan.work / "rounds.csv").open()))) == 2
 
 
+def test_a_labelling_tools_export_takes_the_tables_place(plan: Plan) -> None:
+    first = go(plan, Trainer())
+    labels = read_labels(plan.work / "round-1" / "labels.json")
+    exported = [replace(p, boxes=tuple(b for b in p.boxes if b.corners == TRUE)) for p in labels.pictures]
+    LabelFile(tuple(exported)).write(first.waiting.with_name("review.json"))
+    second = go(plan, Trainer())
+    assert second.waiting is None
+    assert second.rows[1]["doubtful"] == 0
+    final = read_labels(plan.work / "labels.json")
+    assert all([box.corners for box in picture.boxes] == [TRUE] for picture in final.pictures)
+
+
 def test_without_review_the_rounds_go_through(plan: Plan) -> None:
     trainer = Trainer()
     report = go(replace(plan, review=False), trainer)

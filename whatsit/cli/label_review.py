@@ -82,9 +82,11 @@ def rounds(
     if report.interrupted:
         raise typer.Exit(130)
     if report.waiting:
+        page = report.waiting.with_suffix(".html")
         typer.echo(
-            f"Decide on the doubtful boxes: open {report.waiting.with_suffix('.html')}, put the file that it saves in "
-            f"place of {report.waiting} (or edit that), and run this again; --no-review goes on without.",
+            f"Decide on the doubtful boxes: open {page} and put the file that it saves in place of {report.waiting} "
+            "(or edit that, or put a labelling tool's COCO export there as review.json); then run this again. "
+            "--no-review goes on without.",
             err=True,
         )
     else:

@@ -18,9 +18,11 @@ from typing import Literal
 
 from whatsit_client.errors import Damaged, InvalidInput
 
-from whatsit.training.labels.coco import Box, LabelFile, Picture, renamed
+from whatsit.training.labels.coco import Box, LabelFile, Picture, read_labels, renamed
 
 Verdict = Literal["keep", "drop", ""]
+_ROUNDING = 0.5
+"""Pixels by which an untouched box may come back shifted."""
 COLUMNS = ("number", "file", "x", "y", "width", "height", "name", "score", "decision")
 _WORDS: Mapping[str, Verdict] = {
     "": "",
@@ -81,9 +83,8 @@ def read_review(file: Path, labels: LabelFile) -> list[Decision]:
     """Read what a person made of the table.
 
     Args:
-        file: the edited table, or a COCO JSON export of a labelling tool that was given the same pictures. In an
-            export every box on a picture was kept or drawn by the person, and a doubtful one that is not there was
-            dropped.
+        file: the edited table, or a COCO JSON export of a labelling tool that was given the same pictures. What is
+            on a picture of an export was kept, moved or drawn by the person, and what is not there was dropped.
         labels: that the review was made of.
 
     Raises:
@@ -141,24 +142,28 @@ def _number(text: str | None) -> float | None:
 
 
 def _from_export(file: Path, labels: LabelFile) -> list[Decision]:
-    from whatsit.training.labels.coco import read_labels
-
+    """What a person left, moved, drew or deleted in a labelling tool, on the pictures that the export holds."""
     ours = labels.by_file()
     numbers = {id(box): number for number, (_, box) in enumerate(doubtful_boxes(labels), start=1)}
     decisions = []
     for picture in renamed(read_labels(file), ours).pictures:
-        decisions += [
-            Decision(picture.file, box, "drop", "person", numbers[id(box)])
-            for box in ours[picture.file].boxes
-            if box.doubtful
-        ]
-        sure = {box.corners for box in ours[picture.file].boxes if not box.doubtful}
-        decisions += [
-            Decision(picture.file, replace(box, doubtful=False, origin="person", id=None), "keep", "person")
-            for box in picture.boxes
-            if box.corners not in sure
-        ]
+        theirs = list(picture.boxes)
+        for box in ours[picture.file].boxes:
+            left = next((other for other in theirs if _same(box, other)), None)
+            if left is not None:
+                theirs.remove(left)
+            if left is None or box.doubtful:
+                verdict: Verdict = "drop" if left is None else "keep"
+                decisions.append(Decision(picture.file, box, verdict, "person", numbers.get(id(box))))
+        drawn = (replace(box, doubtful=False, origin="person", id=None) for box in theirs)
+        decisions += [Decision(picture.file, box, "keep", "person") for box in drawn]
     return decisions
+
+
+def _same(one: Box, other: Box) -> bool:
+    """Whether a box came back as it was; tools store shares of the picture, so the last digits differ."""
+    near = all(abs(a - b) < _ROUNDING for a, b in zip(one.corners, other.corners, strict=True))
+    return near and one.name == other.name
 
 
 def decide(labels: LabelFile, decisions: Sequence[Decision]) -> LabelFile:
@@ -166,16 +171,17 @@ def decide(labels: LabelFile, decisions: Sequence[Decision]) -> LabelFile:
     boxes = doubtful_boxes(labels)
     of_box = {id(boxes[d.number - 1][1]): d for d in decisions if d.number is not None}
     added: dict[str, list[Box]] = {}
+    dropped: dict[str, list[Box]] = {}
     for decision in decisions:
-        if decision.number is None and decision.verdict == "keep":
-            added.setdefault(decision.file, []).append(decision.box)
+        if decision.number is None:
+            (added if decision.verdict == "keep" else dropped).setdefault(decision.file, []).append(decision.box)
     pictures = []
     for picture in labels.pictures:
         kept: list[Box] = []
         for box in picture.boxes:
             decision_of = of_box.get(id(box))
             if decision_of is None or not decision_of.verdict:
-                kept.append(box)
+                kept += [] if box in dropped.get(picture.file, []) else [box]
             elif decision_of.verdict == "keep":
                 kept.append(replace(decision_of.box, doubtful=False, origin="person"))
         pictures.append(replace(picture, boxes=(*kept, *added.get(picture.file, []))))

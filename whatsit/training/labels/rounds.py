@@ -7,7 +7,8 @@ network that the rounds start from must not have been trained on those pictures 
     round-1/thresholds.json   from which score boxes are kept and asked about, and what that rests on
     round-1/found.jsonl       all boxes of the round's network on the unlabelled pictures, by picture
     round-1/labels.json       kept boxes, and doubtful ones as `iscrowd`
-    round-1/review.csv|html   the doubtful ones, for a person
+    round-1/review.csv|html   the doubtful ones, for a person; review.json, a COCO export of a labelling tool that was
+                              given labels.json, takes the table's place where somebody puts it there
     round-1/decisions.jsonl   what became of every box, and who decided it
     labels.json               given and gained labels together, after the last whole round
 
@@ -201,7 +202,7 @@ def _write_round(
 
 def _reviewed(folder: Path, plan: Plan, last: bool) -> tuple[LabelFile, Path | None]:
     """The round's labels with a person's decisions, and the review that still waits for them."""
-    labels, table = read_labels(folder / "labels.json"), folder / "review.csv"
+    labels, table = read_labels(folder / "labels.json"), _review(folder)
     decisions = read_review(table, labels)
     if not decisions or undecided(decisions):
         return labels, table if decisions and plan.review and not last else None
@@ -210,12 +211,17 @@ def _reviewed(folder: Path, plan: Plan, last: bool) -> tuple[LabelFile, Path | N
     return decide(labels, decisions), None
 
 
+def _review(folder: Path) -> Path:
+    export = folder / "review.json"
+    return export if export.is_file() else folder / "review.csv"
+
+
 def _by_person(work: Path, number: int) -> list[Decision]:
     """All that a person decided in the rounds before `number`."""
     decisions: list[Decision] = []
     for earlier in range(1, number):
         folder = work / f"round-{earlier}"
-        decisions += [d for d in read_review(folder / "review.csv", read_labels(folder / "labels.json")) if d.verdict]
+        decisions += [d for d in read_review(_review(folder), read_labels(folder / "labels.json")) if d.verdict]
     return decisions
 
 
