@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from whatsit_client.errors import InvalidInput
 
-from whatsit.ranking import DEFAULT_STAGES, Matches, compose
+from whatsit.ranking import Matches, compose
 from whatsit.ranking.pipeline import STAGES
 
 CATEGORIES = ("cups", *["drinks"] * 21, "toys")
@@ -27,7 +27,7 @@ def test_stages_run_in_the_order_given_after_the_threshold() -> None:
 
 
 def test_the_default_is_rank_alone() -> None:
-    assert compose(DEFAULT_STAGES)(MATCHES).numbers.tolist() == compose("none")(MATCHES).numbers.tolist()
+    assert compose()(MATCHES).numbers.tolist() == compose("none")(MATCHES).numbers.tolist()
 
 
 def test_surprise_drops_chance_categories_and_keeps_the_order() -> None:
@@ -54,7 +54,7 @@ def test_a_name_given_twice_is_refused() -> None:
         compose("surprise,surprise")
 
 
-@pytest.mark.parametrize("rerank", ["none", "rank", DEFAULT_STAGES, "neighbour_vote"])
+@pytest.mark.parametrize("rerank", ["none", "rank", "neighbour_vote"])
 def test_stages_that_need_no_vectors_read_none(gallery: Any, rerank: str) -> None:
     compose(rerank, min_rank=0.0)(gallery.matches())
     assert gallery.asked == []

@@ -99,6 +99,14 @@ def test_probabilities_come_with_the_matches_and_calibration_says_which_are_answ
     assert sure == (float(confidences[0]) >= known.answer_confidence)
 
 
+def test_a_trained_ranker_counts_by_default(trained: Path) -> None:
+    with Pipeline() as pipeline:
+        retriever = Retriever(trained, pipeline.fingerprint, min_rank=0.0)
+    vector = np.eye(128, dtype=np.float32)[:1]
+    assert retriever(vector, ONE, Options()).regions[0].confidences is not None
+    assert retriever(vector, ONE, Options(rerank="none")).regions[0].confidences is None
+
+
 def test_by_default_the_stage_waits_for_a_ranker(catalogue: Path) -> None:
     with Pipeline() as pipeline:
         retriever = Retriever(catalogue, pipeline.fingerprint, stages="surprise,learned")

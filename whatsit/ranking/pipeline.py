@@ -16,10 +16,12 @@ from whatsit.ranking.rank import MIN_RANK, Rank
 from whatsit.ranking.reciprocal import Reciprocal
 from whatsit.ranking.surprise import Surprise
 
-# On 300 grocery train photos against 81 shop images no stage beat rank alone (R@1 98.7 %): `surprise` alone and
-# `category_order` alone equalled it, both together gave 98.0 %. Where categories hold one to five items, counting them
-# says little. They are on request until a catalogue is measured that they help.
-DEFAULT_STAGES = "none"
+# A server's, where its catalogue is prepared for them: `learned` counts as soon as its owner trained a ranker. It found
+# as many of 100 grocery train photos that it was not trained on as rank alone (98), and says better when nothing is
+# there. On 300 such photos against 81 shop images no other stage beat rank alone (R@1 98.7 %): `surprise` alone and
+# `category_order` alone equalled it, both together gave 98.0 %. `geometry` helps on print, and more than doubles a
+# call's work. These are on request.
+DEFAULT_STAGES = "learned"
 
 _STAGES: dict[str, Callable[[], Stage]] = {
     "surprise": Surprise,
@@ -50,7 +52,7 @@ def stage_names(rerank: str) -> tuple[str, ...]:
     return tuple(name for name in names if name != "rank")
 
 
-def compose(rerank: str = DEFAULT_STAGES, min_rank: float = MIN_RANK, learned: Score | None = None) -> Stage:
+def compose(rerank: str = "none", min_rank: float = MIN_RANK, learned: Score | None = None) -> Stage:
     """One stage that runs `rank` and then the named ones, in the order given.
 
     Args:
