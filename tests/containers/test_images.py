@@ -170,6 +170,7 @@ def test_no_path_of_this_machine_is_in_them() -> None:
 def test_yamllint_finds_nothing() -> None:
     if importlib.util.find_spec("yamllint") is None:
         pytest.skip("yamllint is not installed")
-    command = [sys.executable, "-m", "yamllint", "--strict", "--config-file", str(ROOT / ".yamllint.yaml"), str(BUILD)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    files = [str(BUILD / "compose.yaml"), str(BUILD / "kubernetes")]
+    command = [sys.executable, "-m", "yamllint", "--strict", "--config-file", str(ROOT / ".yamllint.yaml")]
+    run = subprocess.run([*command, *files], capture_output=True, text=True, check=False, cwd=ROOT)
     assert run.returncode == 0, run.stdout

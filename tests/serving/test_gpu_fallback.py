@@ -18,10 +18,16 @@ def test_without_engines_the_answers_are_the_cpus(server: Server, catalogue: Pat
         shutil.copytree(default_root() / folder, tmp_path / folder)
     for network in NETWORKS:
         shutil.rmtree(tmp_path / "model_repository" / network / "configs")
+        # As in build/Dockerfile.server before the engines' volume is there.
+        (tmp_path / "model_repository" / network / "1" / "model.plan").unlink(missing_ok=True)
+        (tmp_path / "model_repository" / network / "1" / "model.plan").symlink_to(tmp_path / f"{network}.plan")
     photo = shop / "scenes" / "scene-000.jpg"
     with Client(server.grpc_url) as client:
         expected = client.identify(photo)
-    arguments = ("--model-config-name=tensorrt",)
+    arguments = (
+        "--model-config-name=tensorrt",
+        "--model-load-thread-count=1",
+    )  # less at once: this is the second server
     with Server(catalogue, tmp_path, ports=Ports(0, 0, 0), arguments=arguments) as gpu, Client(gpu.grpc_url) as client:
         found = client.identify(photo)
         assert gpu.log.count("TRITONBACKEND_ModelInstanceInitialize: decode") == 4, (
