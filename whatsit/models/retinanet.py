@@ -14,7 +14,7 @@ from whatsit.models.anchors import decode, make_anchors
 from whatsit.models.fpn import FeaturePyramid, PlainPyramid, SeparableConv
 
 _PRIOR = 0.01
-NEARLY_THE_SAME = 0.7
+NEARLY_THE_SAME = 0.8
 _GREY = (127.5, 127.5, 127.5)
 
 
@@ -222,11 +222,12 @@ def distinct(boxes: Tensor, threshold: float = NEARLY_THE_SAME) -> Tensor:
     shared = sides[..., 0] * sides[..., 1]
     area = (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
     same = shared > threshold * (area[:, :, None] + area[:, None, :] - shared)
-    count = boxes.shape[1]
-    better = torch.ones(count, count, device=boxes.device).triu(1)  # row i stands before column i
-    return 1.0 - (same.float() * better).amax(dim=1)
+    place = torch.arange(int(boxes.shape[1]), dtype=torch.float32, device=boxes.device)
+    better = place[:, None] < place[None, :]
+    return 1.0 - (same & better).float().amax(dim=1)
 
 
 def _picked(x: Tensor, index: Tensor) -> Tensor:
     """The rows `index` [n, k] of x [n, A, c]: [n, k, c]."""
-    return x.gather(1, index.unsqueeze(-1).expand(-1, -1, x.shape[2]))
+    width = int(x.shape[2])  # a constant in the exported graph, so that its outputs keep their shapes
+    return x.gather(1, index.unsqueeze(-1).expand(-1, -1, width))

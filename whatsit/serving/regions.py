@@ -19,8 +19,9 @@ from whatsit.vision.crop import crop_resize
 from whatsit.vision.local_features import ROW, LocalFeatures, extract_regions
 from whatsit.vision.regions import USER_BOX, Regions, select_regions
 
-# 99 % of the products in rendered scenes of an unseen shop (seed 2) have a box of at least 0.58.
-MIN_SCORE = 0.5
+# 98 % of the products in drawn scenes of shop 1007 get a region then, and every main thing of a training photo of a
+# garment, at 1.7 regions beside the whole picture; at 0.5 it is 81 % and 96 %.
+MIN_SCORE = 0.3
 
 # The whole picture and the best two of its regions: a region's features take some 20 ms.
 LOCAL_REGIONS = 3

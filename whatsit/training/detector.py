@@ -157,7 +157,7 @@ def train_detector(
     content = load_detector_data(data, weights, held_out, out / "data", recipe, console)
     network = detector_network(recipe.model_dump(), weights)
     task = DetectorTask(recipe, network, content.sources, content.cutouts, content.validation)
-    start = {name: value.clone() for name, value in network.state_dict().items()}
+    start = {name: value.clone() for name, value in network.state_dict().items() if network.learnt(name)}
     outcome = fit(task, recipe, out, resume=resume, max_minutes=max_minutes, console=console)
     if outcome.finished and recipe.blend < 1:
         blend_best(out, start, recipe.blend)

@@ -42,6 +42,6 @@ class DetectorRecipe(TrainingRecipe):
         0, ge=0, description="Of the real scenes, every so-manieth validates and does not train; 0: all train."
     )
     blend: float = Field(
-        1.0, ge=0, le=1, description="Share of the trained weights in the final ones; the rest is the start."
+        1.0, ge=0, le=1, description="Share of the training in what started trained; the rest of it is the start."
     )
     validation_scenes: int = Field(60, ge=0, description="Rendered scenes of another shop that choose the best epoch.")
