@@ -3,8 +3,10 @@
 The map of a tag says how much each place adds to the logits of the tag's ImageNet classes (to the best class of all
 where no tag is given, or it has none): probabilities near certainty hardly change with the features, and what small
 heads add is no map. Its box is not that of the places above a threshold, as in the paper, but the one that leaves a
-fiftieth of the map's mass beyond each side: on product photos it reaches IoU 0.5 more often than any threshold did, and
-slightly more often than the centred box that holds 80 % of each side (`whatsit label compare` prints both).
+fiftieth of the map's mass beyond each side: at least as often right (IoU 0.5) as any threshold tried. Against single
+sure boxes of yolox_nano it is right on 79 % of 246 ImageNet photos (the centred box of 80 % of each side: 71 %), on all
+of 85 garment photos (all), on 7 of 21 grocery photos (9); `whatsit label compare --single` prints such figures. Size
+and tail were chosen on 112 such photos, 46 of the ImageNet ones among them.
 """
 
 from __future__ import annotations
