@@ -116,7 +116,11 @@ def test_the_real_codec_on_the_cpu_agrees_with_pillow(orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = encoded(picture(320, 200), quality=95, exif=exif, subsampling=0)
-    ours, pillows = decode_image(data, jpeg=GpuJpeg(codec, device=None)), decode_image(data)
+    try:
+        jpeg = GpuJpeg(codec, device=None)
+    except RuntimeError:
+        pytest.skip("nvImageCodec does not start without a GPU where nvJPEG is installed beside it")
+    ours, pillows = decode_image(data, jpeg=jpeg), decode_image(data)
     assert (ours.width, ours.height) == (pillows.width, pillows.height)
     difference = np.abs(ours.pixels.astype(int) - pillows.pixels.astype(int))
     assert difference.mean() < 1.0
