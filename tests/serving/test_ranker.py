@@ -16,6 +16,7 @@ from whatsit.catalogue.store import Store
 from whatsit.ranking.learned import FEATURES
 from whatsit.serving.calibration import calibrate
 from whatsit.serving.catalogue import ServedCatalogue
+from whatsit.serving.fingerprint import embedder_fingerprint
 from whatsit.serving.options import Options
 from whatsit.serving.pipeline import Pipeline
 from whatsit.serving.ranker import TrainedRanker
@@ -50,7 +51,7 @@ def trained(folder: Path, shop: Path) -> Path:
     first = found.photos == 0
     assert found.right[first].sum() >= 1  # the click was found, where its item was not taken out
     assert not found.right[first].all()
-    train_ranker(found.features, found.right, found.photos, FEATURES, Layout(folder).ranker)
+    train_ranker(found.features, found.right, found.photos, FEATURES, Layout(folder).ranker, found.fingerprint)
     return folder
 
 
@@ -116,21 +117,26 @@ def test_by_default_the_stage_waits_for_a_ranker(catalogue: Path) -> None:
         retriever(vector, ONE, Options(rerank="learned"))
 
 
-def test_a_ranker_is_followed_and_a_foreign_one_refused(trained: Path, tmp_path: Path) -> None:
+def test_a_ranker_is_followed_and_a_foreign_one_refused(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "ranker.onnx"
-    ranker = TrainedRanker(path)
+    fingerprint = embedder_fingerprint(default_root() / "model_repository/embedder/1/model.onnx")
+    ranker = TrainedRanker(path, fingerprint)
     assert ranker() is None
     shutil.copy(Layout(trained).ranker, path)
     score = ranker()
     assert score is not None
     assert score(np.zeros((3, len(FEATURES)), dtype=np.float32)).shape == (3,)
+    assert TrainedRanker(path, "another embedder")() is None
+    assert "another embedder" in capsys.readouterr().out
     path.write_bytes(b"damaged")
     assert ranker() is score
     path.unlink()
     assert ranker() is None
     shutil.copy(default_root() / "model_repository/embedder/1/model.onnx", path)
     with pytest.raises(Damaged, match="train ranker"):
-        TrainedRanker(path)
+        TrainedRanker(path, fingerprint)
 
 
 def test_a_spotter_sees_what_the_stage_in_the_server_would(trained: Path, shop: Path) -> None:

@@ -164,7 +164,7 @@ def _fit(examples: Examples, out: Path) -> object:
     from whatsit.ranking.learned import FEATURES
     from whatsit.training.ranker import train_ranker
 
-    return train_ranker(examples.features, examples.right, examples.photos, FEATURES, out)
+    return train_ranker(examples.features, examples.right, examples.photos, FEATURES, out, examples.fingerprint)
 
 
 def _progress(quiet: bool) -> Progress:

@@ -45,7 +45,7 @@ def ranker(
         found = examples(
             folder, photos, limit, model_repository, lambda done, all_: bar.update(task, completed=done, total=all_)
         )
-    fit = train_ranker(found.features, found.right, found.photos, FEATURES, Layout(folder).ranker)
+    fit = train_ranker(found.features, found.right, found.photos, FEATURES, Layout(folder).ranker, found.fingerprint)
     if as_json:
         typer.echo(json.dumps({**asdict(fit), "unread": found.unread}, indent=1))
         return

@@ -76,6 +76,7 @@ class Calibrator:
 
     def __init__(self, folder: Path, pipeline: Pipeline) -> None:
         self.layout, self._pipeline = Layout(folder), pipeline
+        self.fingerprint = pipeline.fingerprint
         if not self.layout.store.is_file():
             raise Unavailable(
                 f"There is no catalogue in {folder}: make one with `whatsit catalogue add {folder} SOURCE`."

@@ -13,6 +13,7 @@ from whatsit.ranking.matches import Floats
 
 # In the file's metadata: a ranker that was trained on other features must not be asked.
 FEATURES_KEY = "features"
+EMBEDDER_KEY = "embedder"
 
 
 class TrainedRanker:
@@ -20,15 +21,17 @@ class TrainedRanker:
 
     Args:
         path: the file, which need not be there.
+        fingerprint: of the embedder in use; a ranker trained with another one does not count, for ranks mean something
+            else then.
 
     Raises:
         Damaged: the file is there and is no ranker of this version.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, fingerprint: str) -> None:
+        self._path, self._fingerprint = path, fingerprint
         self._seen = self._stamp()
-        self._score: Score | None = None if self._seen is None else _load(path)
+        self._score: Score | None = None if self._seen is None else self._load()
 
     def __call__(self) -> Score | None:
         """Features -> probabilities; None without a file. A file that became damaged leaves the old one in use."""
@@ -36,7 +39,7 @@ class TrainedRanker:
         if stamp != self._seen:
             self._seen = stamp
             try:
-                self._score = None if stamp is None else _load(self._path)
+                self._score = None if stamp is None else self._load()
             except WhatsitError as error:
                 print(f"The new ranker was refused and the old one stays in use: {error}", flush=True)
         return self._score
@@ -48,13 +51,20 @@ class TrainedRanker:
             return None
         return status.st_mtime_ns, status.st_ino
 
+    def _load(self) -> Score | None:
+        runner = OnnxRunner(self._path)
+        if runner.metadata.get(FEATURES_KEY) != ",".join(FEATURES):
+            raise Damaged(
+                f"{self._path} is no ranker of this version of Whatsit; run 'whatsit train ranker' again or delete it."
+            )
+        if runner.metadata.get(EMBEDDER_KEY) not in ("", self._fingerprint):
+            print(
+                f"{self._path} was trained with another embedder and is not used; run 'whatsit train ranker' again.",
+                flush=True,
+            )
+            return None
 
-def _load(path: Path) -> Score:
-    runner = OnnxRunner(path)
-    if runner.metadata.get(FEATURES_KEY) != ",".join(FEATURES):
-        raise Damaged(f"{path} is no ranker of this version of Whatsit; run 'whatsit train ranker' again or delete it.")
+        def score(features: Floats) -> Floats:
+            return np.asarray(runner.run({"features": features})["confidence"], dtype=np.float32)
 
-    def score(features: Floats) -> Floats:
-        return np.asarray(runner.run({"features": features})["confidence"], dtype=np.float32)
-
-    return score
+        return score

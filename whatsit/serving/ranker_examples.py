@@ -32,12 +32,14 @@ class Examples:
         features: f32 [n,11], see `whatsit.ranking.learned`.
         right: bool [n], whether the match was the item that the photo shows.
         photos: int64 [n], which photo each comes from.
+        fingerprint: of the embedder behind the features.
         unread: files that could not be read.
     """
 
     features: Floats
     right: Booleans
     photos: npt.NDArray[np.int64]
+    fingerprint: str
     unread: int = 0
 
 
@@ -100,7 +102,7 @@ def collect(
                 owners.append(np.full(len(right[-1]), number, dtype=np.int64))
         progress(number + 1, len(photos))
     found = np.concatenate(owners) if owners else np.empty(0, np.int64)
-    return Examples(np.concatenate(rows), np.concatenate(right), found, unread)
+    return Examples(np.concatenate(rows), np.concatenate(right), found, calibrator.fingerprint, unread)
 
 
 def _lists(spotter: Spotter, looked: Looked, stages: str, allowed: npt.NDArray[np.int64] | None) -> list[Matches]:

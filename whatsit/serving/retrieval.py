@@ -46,7 +46,7 @@ def check_catalogue(folder: Path, model_repository: Path) -> None:
 
     Raises:
         Unavailable: nothing was published there.
-        Damaged: files do not fit their checksums, or the calibration cannot be read.
+        Damaged: files do not fit their checksums, or the calibration or the ranker cannot be read.
         InvalidInput: the index was made by another embedder.
     """
     layout = Layout(folder)
@@ -54,7 +54,9 @@ def check_catalogue(folder: Path, model_repository: Path) -> None:
         raise Unavailable(f"There is no catalogue in {folder}: make one with `whatsit catalogue add {folder} SOURCE`.")
     Store(layout.store, read_only=True).close()
     Calibration.read(layout.calibration)
-    open_generation(layout.index, embedder_fingerprint(network_file(model_repository, "embedder")))
+    fingerprint = embedder_fingerprint(network_file(model_repository, "embedder"))
+    TrainedRanker(layout.ranker, fingerprint)
+    open_generation(layout.index, fingerprint)
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ class Retriever:
         self._fingerprint = fingerprint
         self._min_rank, self._answer_rank, self._stages = min_rank, answer_rank, stages
         self._calibrated = CalibratedRank(layout.calibration, fingerprint)
-        self._ranker = TrainedRanker(layout.ranker)
+        self._ranker = TrainedRanker(layout.ranker, fingerprint)
         self._store = Store(layout.store, read_only=True)
         place: Callable[[Generation], Generation] = on_gpu if gpu else lambda generation: generation
         self._index = LiveIndex(layout.index, self._store, fingerprint, place=place)

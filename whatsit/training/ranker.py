@@ -50,6 +50,7 @@ def train_ranker(
     photos: npt.NDArray[np.int64],
     names: tuple[str, ...],
     out: Path,
+    fingerprint: str = "",
     seed: int = 0,
 ) -> Fit:
     """Fit a network with one hidden layer and a logistic regression, keep what does better on held-out photos.
@@ -62,6 +63,7 @@ def train_ranker(
         photos: int64 [n], which photo each row comes from: a photo is held out whole or not at all.
         names: of the F features, written into the file.
         out: the ONNX file: `features` f32 [n,F] -> `confidence` f32 [n].
+        fingerprint: of the embedder behind the features, written into the file; "" fits every embedder.
         seed: of split and network.
 
     Raises:
@@ -88,7 +90,8 @@ def train_ranker(
             calibration_error(said, right[held]),
         )
     kind = min(trials, key=lambda name: trials[name][0])
-    _write(_fit(kind, features, right, seed), names, out)
+    metadata = {"features": ",".join(names), "embedder": fingerprint}
+    _write(_fit(kind, features, right, seed), len(names), metadata, out)
     base = float(log_loss(right[held], np.full(int(held.sum()), right[~held].mean())))
     loss, above, off = trials[kind]
     return Fit(kind, len(every), len(features), loss, base, above, off)
@@ -124,7 +127,7 @@ def _fit(kind: str, features: Floats, right: npt.NDArray[np.bool_], seed: int) -
     return make_pipeline(StandardScaler(), model).fit(features, right)
 
 
-def _write(fitted: Any, names: tuple[str, ...], out: Path) -> None:
+def _write(fitted: Any, columns: int, metadata: dict[str, str], out: Path) -> None:
     """Scaling, layers and the logistic function as one ONNX graph; a reader sees the old file or the new one."""
     from onnx import TensorProto, helper, numpy_helper, save
 
@@ -154,12 +157,12 @@ def _write(fitted: Any, names: tuple[str, ...], out: Path) -> None:
     graph = helper.make_graph(
         nodes,
         "ranker",
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", len(names)])],
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", columns])],
         [helper.make_tensor_value_info("confidence", TensorProto.FLOAT, ["n"])],
         tensors,
     )
     model_proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    helper.set_model_props(model_proto, {"features": ",".join(names)})
+    helper.set_model_props(model_proto, metadata)
     temporary = out.with_name(f".{out.name}.{os.getpid()}")
     try:
         save(model_proto, str(temporary))
