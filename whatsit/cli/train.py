@@ -168,9 +168,10 @@ def classifier(
 ) -> None:
     """Train the classifier: intent, source, topic and tags of a whole picture.
 
-    The first run renders products and asks the ImageNet teacher for its tags (a few minutes, kept in --out);
-    --max-minutes does not count that. With --csv it trains on your own table instead, in which an empty field is an
-    answer that nobody knows; every fifth line measures (accuracy), or those whose split is val.
+    The first run renders products and puts every view of a picture through the ImageNet network (a quarter of an hour
+    on one core, kept in --out); --max-minutes does not count that. With --csv it trains on your own table
+    instead, in which an empty field is an answer that nobody knows; every fifth line measures (accuracy), or those
+    whose split is val.
     """
     from whatsit.training.classifier import train_classifier
     from whatsit.training.classifier_recipe import ClassifierRecipe
