@@ -40,6 +40,16 @@ def _build(
         bool, typer.Option("--bisect", help="Where a tolerance is broken, find the layers that must stay in float.")
     ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Repeat steps that an earlier build has done.")] = False,
+    from_onnx: Annotated[
+        Path | None, typer.Option(help="Your own float network for the slot ENGINE, instead of a checkpoint.")
+    ] = None,
+    from_transformers: Annotated[
+        str | None,
+        typer.Option(help="Embedder on a backbone of Hugging Face by name, such as facebook/dinov2-small."),
+    ] = None,
+    quantise: Annotated[
+        bool, typer.Option("--quantise", help="INT8 of your own network; else float and FP16.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Export a trained network, quantise it for CPU and GPU, compare both with float and put them in place.
@@ -63,7 +73,9 @@ def _build(
     elif out is not None:
         places = replace(places, out=out, tensorrt=out.with_name("tensorrt.onnx"))
     result: dict[str, Any] = {}
-    if not compiles or checkpoint or fresh or check or not places.tensorrt.is_file():
+    if from_onnx or from_transformers:
+        result |= _given(places, from_onnx, from_transformers, quantise)
+    elif not compiles or checkpoint or fresh or check or not places.tensorrt.is_file():
         result |= _networks(places, checkpoint, check, bisect, fresh)
     if compiles and not check:
         result |= _plan(places, target)
@@ -71,7 +83,7 @@ def _build(
         typer.echo(json.dumps(result, indent=1))
     else:
         _print(result)
-    if check and not result["identical"]:
+    if check and not result.get("identical"):
         raise typer.Exit(1)
 
 
@@ -92,6 +104,42 @@ def _networks(places: Places, trained: Path | None, check: bool, bisect: bool, f
         "identical": built.identical,
         "differences": list(built.differences),
     }
+
+
+def _given(places: Places, path: Path | None, name: str | None, quantise: bool) -> dict[str, Any]:
+    """Put a user's own network, or one by name, into a slot."""
+    from whatsit_client.errors import InvalidInput, Unavailable
+
+    try:
+        from whatsit.engines.given import install
+    except ModuleNotFoundError as error:
+        raise Unavailable(f"Building needs {error.name}: pip install 'whatsit[train]'.") from error
+
+    if name is not None:
+        if path is not None or places.engine != "embedder" or quantise:
+            raise InvalidInput("--from-transformers makes an embedder alone, in float32 and FP16: leave the rest out.")
+        path = _pretrained(places, name)
+    assert path is not None
+    parity = install(places, path, quantise=quantise, origin=name or "")
+    return {
+        "model": str(places.out),
+        "tensorrt": str(places.tensorrt),
+        "card": str(places.card),
+        "parity": parity,
+    }
+
+
+def _pretrained(places: Places, name: str) -> Path:
+    from whatsit.engines.calibration import choose_pictures, read_batches
+    from whatsit.engines.contract import CONTRACTS
+    from whatsit.engines.networks import write_pretrained
+    from whatsit.engines.recipe import read_build_recipe
+
+    pictures = choose_pictures(read_build_recipe(places.recipe).engine.calibration, places.data)
+    batches = read_batches([*pictures.calibrating, *pictures.checking], CONTRACTS["embedder"].prepare)
+    path = places.work / "pretrained.onnx"
+    write_pretrained(name, batches, path)
+    return path
 
 
 def _plan(places: Places, target: str) -> dict[str, Any]:

@@ -145,7 +145,7 @@ class Making:
                 shutil.copyfile(source, path)
                 return
             progress = self._say("Quantising for the CPU")
-            quantise_cpu(source, path, self.batches[0], keep_float=kept, progress=progress)
+            quantise_cpu(source, path, self.batches[0], keep_float=kept, ranges=self.recipe.ranges, progress=progress)
 
         return self.steps.make(path, {**self.used, "keep": repr(kept)}, write)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,8 +46,8 @@ def choose_pictures(calibration: Calibration, data: Path) -> Pictures:
     Raises:
         InvalidInput: a pattern matches fewer than two files.
     """
-    calibrating: list[Path] = []
-    checking: list[Path] = []
+    calibrating: list[list[Path]] = []
+    checking: list[list[Path]] = []
     count, checks = (-(-n // len(calibration.pictures)) for n in (calibration.count, calibration.checks))
     for pattern in calibration.pictures:
         every = calibration.leave_out_every
@@ -57,9 +58,20 @@ def choose_pictures(calibration: Calibration, data: Path) -> Pictures:
             )
         spread = [files[int(i)] for i in np.unique(np.linspace(0, len(files) - 1, count + checks).astype(int))]
         picked = set(np.linspace(0, len(spread) - 1, min(checks, len(spread) // 2)).astype(int).tolist())
-        calibrating += [path for i, path in enumerate(spread) if i not in picked]
-        checking += [path for i, path in enumerate(spread) if i in picked]
-    return Pictures(tuple(calibrating), tuple(checking), data)
+        calibrating.append([path for i, path in enumerate(spread) if i not in picked])
+        checking.append([path for i, path in enumerate(spread) if i in picked])
+    order = _mixed if calibration.mixed else _listed
+    return Pictures(order(calibrating), order(checking), data)
+
+
+def _listed(groups: Sequence[Sequence[Path]]) -> tuple[Path, ...]:
+    return tuple(itertools.chain.from_iterable(groups))
+
+
+def _mixed(groups: Sequence[Sequence[Path]]) -> tuple[Path, ...]:
+    """One after the other from each group: then the first batches show all kinds, and biases fit them all."""
+    rows = itertools.zip_longest(*groups)
+    return tuple(path for row in rows for path in row if path is not None)
 
 
 def read_batches(files: Sequence[Path], prepare: Callable[[Pixels], Pixels]) -> list[Pixels]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -146,3 +146,23 @@ ENGINES: dict[str, Load] = {
     "detector": _detector,
     "classifier": _classifier,
 }
+
+
+def write_pretrained(name: str, batches: Sequence[Pixels], path: Path) -> None:
+    """Write an embedder on a backbone of transformers as a float ONNX file; its head are the axes of some pictures.
+
+    Args:
+        name: see `whatsit.models.pretrained.PretrainedEmbedder`.
+        batches: pictures, uint8 [b,3,224,224]; more than 128 in all.
+        path: where to write.
+
+    Raises:
+        Unavailable: transformers is not installed, or the model can be neither found nor fetched.
+        InvalidInput: the model takes no pictures or is too small, or there are too few pictures.
+    """
+    from whatsit.engines.export import export_onnx
+    from whatsit.models.pretrained import PretrainedEmbedder
+
+    network = PretrainedEmbedder(name).eval()
+    network.start_head([torch.from_numpy(batch) for batch in batches])
+    export_onnx(network, path, network.input_size, network.output_names)

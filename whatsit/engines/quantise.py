@@ -47,6 +47,7 @@ def quantise_cpu(
     calibration: Iterable[npt.NDArray[np.uint8]],
     *,
     keep_float: Sequence[str] = (),
+    ranges: str = "max",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[str]:
     """Quantise a float ONNX file that `export_onnx` wrote.
@@ -73,6 +74,8 @@ def quantise_cpu(
         target: where to write the INT8 file.
         calibration: batches of real inputs, uint8 [b,3,H,W]; 64 to 256 images in all are enough.
         keep_float: patterns (fnmatch) of node names that stay in float, such as "/head/*".
+        ranges: "max", the least and largest value of an activation on any picture; "average", their mean over the
+            batches, which cuts rare values off and keeps finer steps for all others.
         progress: called with the number of layers whose biases are corrected, and their total.
 
     Returns:
@@ -105,7 +108,10 @@ def quantise_cpu(
                 op_types_to_quantize=sorted({node.op_type for node in chosen}),
                 nodes_to_quantize=[node.name for node in chosen],
                 calibrate_method=CalibrationMethod.MinMax,
-                extra_options={"TensorQuantOverrides": _weight_overrides(model.graph, weighted)},
+                extra_options={
+                    "TensorQuantOverrides": _weight_overrides(model.graph, weighted),
+                    "CalibMovingAverage": ranges == "average",
+                },
             )
     quantised = onnx.load(target)
     layers = [node.name for node in weighted if node.op_type == "Conv"]

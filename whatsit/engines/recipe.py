@@ -37,6 +37,11 @@ class Calibration(BaseModel):
         ge=0,
         description="Of each pattern's sorted files, every so-manieth is reported on and left out here; 0: none.",
     )
+    mixed: bool = Field(
+        default=True,
+        description="Pictures of all patterns in every batch, so that the first batches, by which biases are corrected, "
+        "show all kinds; false: one pattern after the other.",
+    )
     checks: int = Field(64, ge=8, description="Other pictures on which INT8 and float are compared.")
 
 
@@ -92,6 +97,11 @@ class EngineRecipe(BaseModel):
     )
     keep_float: list[str] = Field(
         default=[], description="Patterns (fnmatch) of node names that are not quantised, such as /network/head/*."
+    )
+    ranges: Literal["max", "average"] = Field(
+        default="average",
+        description="Ranges of activations on the CPU: max, over all calibration pictures; average, the mean over the "
+        "batches of each batch's least and largest, which cuts rare values off and keeps finer steps for the others.",
     )
     calibration: Calibration
     tolerances: dict[str, float] = Field(
