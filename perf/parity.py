@@ -2,8 +2,8 @@
 
 python perf/parity.py --data ../shared/data     # writes perf/results/parity.csv, exits 1 where a bound is broken
 
-What matters, on pictures that no training saw: recall@1 and neighbours of the embedder on grocery photos, AP50 and IoU of
-the detector on held-out scenes, the classifier's best classes on photos of three data sets. The file for TensorRT is
+What matters, on pictures that no training saw: recall@1 and neighbours of the embedder on grocery photos, AP50 and IoU
+of the detector on held-out scenes, the classifier's best classes on photos of three data sets. The file for TensorRT is
 computed by ONNX Runtime on the CPU, node by node, so its figures hold for the file and not for a GPU's kernels.
 """
 
@@ -113,6 +113,7 @@ def detector(runs: dict[str, Run], network: EngineNetwork, data: Path, photos: i
 def classifier(runs: dict[str, Run], network: EngineNetwork, data: Path, photos: int) -> Rows:
     """Grocery val, clothing validation and held-out ImageNet photos, and compositions around them."""
     views = np.concatenate([judged.views() for judged in judged_sets(data)])
+    views = views[:: -(-len(views) // photos)]
     exact = _run(runs[FLOAT], views)
     for form, run in runs.items():
         for name, value in figures(exact, _run(run, views)).items():
@@ -122,7 +123,7 @@ def classifier(runs: dict[str, Run], network: EngineNetwork, data: Path, photos:
 ENGINES = {
     "embedder": (embedder, "grocery val, 81 shop images, every so-manieth train photo"),
     "detector": (detector, "28 held-out coco128 scenes"),
-    "classifier": (classifier, "grocery val, clothing validation, held-out ImageNet, compositions"),
+    "classifier": (classifier, "every so-manieth of grocery val, clothing validation, held-out ImageNet, compositions"),
 }
 
 
@@ -141,7 +142,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("engines", nargs="*", default=list(ENGINES), help="embedder, detector, classifier")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--photos", type=int, default=600, help="train photos among the embedder's neighbours")
+    parser.add_argument(
+        "--photos",
+        type=int,
+        default=600,
+        help="at most so many among the embedder's neighbours, and for the classifier",
+    )
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     setting = Setting.of_this_machine("perf/parity.py")

@@ -12,6 +12,7 @@ from whatsit_client.errors import Damaged, InvalidInput, WhatsitError
 
 torch = pytest.importorskip("torch")
 
+from whatsit.engines import build as module  # noqa: E402
 from whatsit.engines import networks  # noqa: E402
 from whatsit.engines.build import CPU, GPU, Built, build  # noqa: E402
 from whatsit.engines.networks import EngineNetwork  # noqa: E402
@@ -123,6 +124,28 @@ def test_a_broken_tolerance_leaves_the_old_file(place: Path) -> None:
         run(place, least="1.1", checkpoint="other.pt")
     assert file_fingerprint(place / "model" / "model.onnx") == before
     assert file_fingerprint(place / "small.safetensors") == committed
+
+
+def test_the_gate_catches_a_calibration_with_noise(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(1)
+    steep = Small()  # without biases, and with steep weights: its answers hang on the ranges alone
+    with torch.no_grad():
+        for layer in (steep.stem, steep.conv, steep.head):
+            layer.weight *= 3
+            layer.bias.zero_()
+    torch.save({"module": steep.state_dict(), "recipe": {}}, place / "best.pt")
+    assert min(values["embedding.cosine"] for values in run(place, least="0.98").parity.values()) > 0.98
+    (place / "model" / "model.onnx").unlink()
+    rng = np.random.default_rng(5)
+    noise = tuple(place / f"noise{index}.png" for index in range(8))
+    for path in noise:  # faint: the ranges of real pictures are many times wider
+        cv2.imwrite(str(path), rng.integers(120, 136, (48, 64, 3)).astype(np.uint8))
+    real = module.choose_pictures
+    monkeypatch.setattr(module, "choose_pictures", lambda *given: replace(real(*given), calibrating=noise))
+    with pytest.raises(WhatsitError, match=r"embedding\.\w+ is 0\.\d+, the recipe wants 0\.9[58]") as refused:
+        run(place, least="0.98")
+    assert "--bisect" in str(refused.value)
+    assert not (place / "model" / "model.onnx").exists()
 
 
 def test_noise_as_network_is_visible_in_parity(place: Path) -> None:
