@@ -39,7 +39,7 @@ class Calibration(BaseModel):
     )
     mixed: bool = Field(
         default=True,
-        description="Pictures of all patterns in every batch, so that the first batches, by which biases are corrected, "
+        description="Pictures of all patterns in every batch, so that the first, by which biases are corrected, "
         "show all kinds; false: one pattern after the other.",
     )
     checks: int = Field(64, ge=8, description="Other pictures on which INT8 and float are compared.")
