@@ -17,7 +17,7 @@ from whatsit.training.embedding import scaled
 from whatsit.training.picture_sources import PictureSource
 
 Maps = npt.NDArray[np.float16]
-_BATCH = 8
+_BATCH = 4
 
 
 class CachedViews:
@@ -62,7 +62,8 @@ def cached_maps(pictures: Iterable[Image], count: int, layers: nn.Module, file: 
         for some in _parts(iter(pictures)):
             maps: Tensor = layers(scaled(torch.from_numpy(np.stack(some))))
             if out is None:
-                out = np.lib.format.open_memmap(part, "w+", np.float16, (count, *maps.shape[1:]))
+                shape = (count, *maps.shape[1:])
+                out = np.lib.format.open_memmap(part, "w+", np.float16, shape)  # type: ignore[no-untyped-call]  # numpy 1.26 leaves it untyped
             out[filled : filled + len(maps)] = maps.numpy()
             filled += len(maps)
         del out

@@ -30,12 +30,13 @@ from whatsit.training.embedder_recipe import EmbedderRecipe
 from whatsit.training.loop import fit
 from whatsit.training.metric_losses import class_loss
 from whatsit.training.mixture import Ingredient, Mixture
+from whatsit.training.picture_sources import PictureSource
 from whatsit.training.prefetch import prefetch
 from whatsit.training.progress import counted
 from whatsit.training.twins import twin_loss, twins_of_batch
 
 FROZEN_BLOCKS = 10
-VIEWS = {"photos": 2, "shop": 16, "clothing": 1, "scenes": 2, "rendered": 4}
+VIEWS = {"photos": 2, "shop": 8, "clothing": 1, "scenes": 2, "rendered": 4}
 """Views of each picture drawn beforehand, by source."""
 
 Batch = tuple[Tensor, Tensor]
@@ -69,6 +70,11 @@ class UnseenRow:
     val_recall_at_1: float
 
 
+def layers_of(network: Embedder) -> list[nn.Module]:
+    """Return the 19 layers of an embedder on MobileNetV2."""
+    return list(cast(nn.ModuleList, network.backbone.layers))
+
+
 class Tail(nn.Module):
     """The layers after the frozen ones, the mean and the head: an `Embedder` on the frozen layers' maps."""
 
@@ -76,7 +82,7 @@ class Tail(nn.Module):
         super().__init__()
         self.backbone = nn.Module()
         self.backbone.layers = nn.ModuleDict(
-            {str(i): layer for i, layer in enumerate(network.backbone.layers) if i > FROZEN_BLOCKS}
+            {str(i): layer for i, layer in enumerate(layers_of(network)) if i > FROZEN_BLOCKS}
         )
         self.head = network.head
 
@@ -105,7 +111,7 @@ class Pictures:
     def __init__(self, recipe: EmbedderRecipe, data: Path, weights: Path, folder: Path, console: Console) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.recipe, self.weights = recipe, weights
-        frozen = nn.Sequential(*Embedder(recipe.dimension, weights).backbone.layers[: FROZEN_BLOCKS + 1]).eval()
+        frozen = nn.Sequential(*layers_of(Embedder(recipe.dimension, weights))[: FROZEN_BLOCKS + 1]).eval()
         self.store = GroceryStore(data / "grocery_store")
         parts = GroceryParts(self.store, recipe)
         names = [
@@ -115,7 +121,9 @@ class Pictures:
         self.ingredients = []
         for name, i in zip(names, ingredients(recipe, data, parts), strict=True):
             source = CachedViews(i.source, frozen, VIEWS[name], recipe.size, recipe.seed, folder / f"{name}.npy")
-            self.ingredients.append(Ingredient(source, i.share, i.views if VIEWS[name] > 1 else 1, i.first_label))
+            self.ingredients.append(
+                Ingredient(cast(PictureSource, source), i.share, i.views if VIEWS[name] > 1 else 1, i.first_label)
+            )
         self.photo_labels = np.concatenate([parts.train.labels, parts.val.labels])
         self.of_val = np.arange(len(self.photo_labels)) >= len(parts.train.labels)
         plain: dict[str, Maps] = {}
@@ -247,7 +255,7 @@ def measure_split(
 
 
 class _Part:
-    """Some of the pictures of a source."""
+    """Some of the pictures of a source, in its numbering of classes."""
 
     def __init__(self, source: Any, chosen: npt.NDArray[np.bool_]) -> None:
         self._source, self._places = source, np.flatnonzero(chosen)
