@@ -124,7 +124,7 @@ def fit_detector(
     network = detector_network(recipe.model_dump(), weights if recipe.start == IMAGENET else None)
     begin(network, recipe.start, "detector")
     task = DetectorTask(recipe, network, data.sources, data.cutouts, data.validation)
-    begun = {name: value.clone() for name, value in network.state_dict().items()}
+    begun = {name: value.clone() for name, value in network.state_dict().items() if network.learnt(name)}
     outcome = fit(task, recipe, out, resume=resume, max_minutes=max_minutes, console=console)
     if outcome.finished and recipe.blend < 1:
         blend_best(out, begun, recipe.blend)
