@@ -55,7 +55,7 @@ def select_regions(
     height: int,
     *,
     cap: int = 8,
-    min_score: float = 0.3,
+    min_score: float = 0.25,
     iou_threshold: float = 0.5,
     min_side: float = 0.03,
 ) -> Regions:
