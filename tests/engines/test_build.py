@@ -126,6 +126,16 @@ def test_a_broken_tolerance_leaves_the_old_file(place: Path) -> None:
     assert file_fingerprint(place / "small.safetensors") == committed
 
 
+def test_fp16_stays_float_on_the_cpu(place: Path) -> None:
+    at = places(place, RECIPE.replace("engine:\n", "engine:\n  precision: fp16\n"), least="0.999")
+    built = build(at, trained=place / "best.pt")
+    assert built.model.read_bytes() == built.float_model.read_bytes()
+    assert set(built.parity) == {"float32, CPU", "FP16, TensorRT"}
+    variant = replace(at, checkpoint=at.checkpoint.with_name("small-fp16.safetensors"), work=place / "variant")
+    assert build(variant).identical  # the engine's own checkpoint serves a variant that has none
+    assert not variant.checkpoint.exists()
+
+
 def test_the_gate_catches_a_calibration_with_noise(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(1)
     steep = Small()  # without biases, and with steep weights: its answers hang on the ranges alone

@@ -27,6 +27,7 @@ from whatsit.engines.recipe import BuildRecipe, EngineRecipe, read_build_recipe
 from whatsit.engines.steps import Steps
 
 CPU, GPU = "INT8, CPU", "INT8 + FP16, TensorRT"
+_FORMS = {"int8": (CPU, GPU), "fp16": ("float32, CPU", "FP16, TensorRT")}
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ def build(
     plan = read_build_recipe(places.recipe)
     steps = Steps(places.work, fresh or check)
     source = places.checkpoint
+    if not source.is_file():  # a variant without a training of its own, such as embedder-fp16
+        source = source.with_name(f"{places.engine}{source.suffix}")
     if trained is not None:
         source = places.work / places.checkpoint.name
         write_checkpoint(source, read_trained(places.engine, trained))
@@ -90,13 +93,14 @@ def build(
     used = built_with.ingredients(source, plan.engine, pictures.fingerprint)
     with Progress(console=console or Console(stderr=True), transient=True) as progress:
         making = Making(network, plan.engine, pictures, places.work, steps, used, progress)
-        files = {CPU: making.cpu(), GPU: making.gpu()}
+        cpu_form, gpu_form = _FORMS[plan.engine.precision]
+        files = {cpu_form: making.cpu(), gpu_form: making.gpu()}
         figures = making.compared(files)
         for form, values in figures.items():
             if missed := parity.broken(values, plan.engine.tolerances):
                 raise making.refusal(form, files[form], values, missed, bisect)
     identical, differences = _against_card(places.card, files, used)
-    built = Built(files[CPU], files[GPU], making.exported(), places.card, figures, identical, differences)
+    built = Built(files[cpu_form], files[gpu_form], making.exported(), places.card, figures, identical, differences)
     return built if check else _placed(places, built, source, plan, network, used)
 
 
@@ -170,7 +174,7 @@ class Making:
         self._say("Comparing with float")
         reference = parity.run_network(self.exported(), self.batches[1])
         return {
-            form: parity.figures(reference, parity.run_network(path, self.batches[1], exact=form == GPU))
+            form: parity.figures(reference, parity.run_network(path, self.batches[1], exact=_for_tensorrt(form)))
             for form, path in files.items()
         }
 
@@ -184,14 +188,14 @@ class Making:
                 f"or calibrate with better pictures ({path} is kept for a look)."
             )
         self._say("Finding the layers")
-        make = self.cpu if form == CPU else self.gpu
+        make = self.gpu if _for_tensorrt(form) else self.cpu
 
         def passes(keep: tuple[str, ...]) -> bool:
             figures = self.compared({form: make(keep, "bisect.onnx")})[form]
             self.steps.log(f"bisect: {len(keep)} layers in float: {figures}")
             return not parity.broken(figures, self.recipe.tolerances)
 
-        patterns = [*self.recipe.keep_float, *(self.recipe.tensorrt.keep_float if form == GPU else [])]
+        patterns = [*self.recipe.keep_float, *(self.recipe.tensorrt.keep_float if _for_tensorrt(form) else [])]
         layers = layers_to_leave_out(prepare_float(self.exported()), *self.batches, patterns, passes)
         if layers is None:
             return WhatsitError(f"{form} differs too much from float: {said}, and no choice of layers mends it.")
@@ -225,13 +229,16 @@ def _placed(
     used: built_with.Ingredients,
 ) -> Built:
     """Put the files where they serve and write the card."""
-    for made, place in ((built.model, places.out), (built.tensorrt, places.tensorrt), (source, places.checkpoint)):
+    made_new = source.parent == places.work
+    kept = places.checkpoint if made_new else source
+    for made, place in ((built.model, places.out), (built.tensorrt, places.tensorrt), (source, kept)):
         if made != place:
             place.parent.mkdir(parents=True, exist_ok=True)
             part = place.with_name(f"{place.name}.part")
             shutil.copyfile(made, part)
             part.replace(place)
-    files = {CPU: places.out, GPU: places.tensorrt, "float": built.float_model, "checkpoint": places.checkpoint}
+    cpu_form, gpu_form = _FORMS[plan.engine.precision]
+    files = {cpu_form: places.out, gpu_form: places.tensorrt, "float": built.float_model, "checkpoint": kept}
     facts = CardFacts(places.engine, files, plan.engine, network.recipe, network.metrics, built.parity, used)
     write_card(places.card, facts, plan.card)
     return replace(built, model=places.out, tensorrt=places.tensorrt)
@@ -247,3 +254,7 @@ def _against_card(
     if all(shipped.get(form, built_with.file_hash(path)) == built_with.file_hash(path) for form, path in files.items()):
         return True, ()
     return False, tuple(built_with.differences(recorded, used)) or ("the code of Whatsit: all else is as recorded",)
+
+
+def _for_tensorrt(form: str) -> bool:
+    return form.endswith("TensorRT")
