@@ -75,7 +75,7 @@ def summary(name: str, done: Mapping[tuple[str, int], Mapping[str, str]]) -> dic
     """Return the summary line of a switch: means, spreads (half the range over seeds), and the verdict.
 
     A switch is kept where it beats its reference with every seed in the mean of seen and unseen, by more in the mean
-    than the wider of the two spreads, and loses nowhere more than that.
+    than the wider of the two spreads, and loses no more than that on drawn products.
     """
     own, reference = _runs(name, done), _runs(ROWS[name].against, done)
     line = {"switch": name, "seed": "mean"}
@@ -91,12 +91,14 @@ def summary(name: str, done: Mapping[tuple[str, int], Mapping[str, str]]) -> dic
         return {**line, "kept": "", "why": "not yet run with two seeds"}
     gains = [_real(own[seed]) - _real(reference[seed]) for seed in both]
     spread = max(_spread(own), _spread(reference))
-    drawn = mean(float(own[s]["rendered_r1"]) - float(reference[s]["rendered_r1"]) for s in both)
-    kept = min(gains) > 0 and mean(gains) > spread and drawn > -spread
-    said = f"{100 * mean(gains):+.1f} points on real photos ({', '.join(f'{100 * g:+.1f}' for g in gains)} by seed)"
-    verdict = "beyond" if kept else "not beyond" if mean(gains) > 0 else "no gain;"
-    why = f"{said}, {verdict} the spread of {100 * spread:.1f}; {100 * drawn:+.1f} on drawn ones"
-    against = "" if ROWS[name].against == "base" else f" (against {ROWS[name].against})"
+    changes = [mean(float(own[s][f]) - float(reference[s][f]) for s in both) for f in FIGURES]
+    kept = min(gains) > 0 and mean(gains) > spread and changes[2] > -spread
+    each = ", ".join(f"{f[:-3]} {100 * change:+.1f}" for f, change in zip(FIGURES, changes, strict=True))
+    why = (
+        f"{each}; mean of seen and unseen {100 * mean(gains):+.1f} ({', '.join(f'{100 * g:+.1f}' for g in gains)} "
+        f"by seed) against a spread of {100 * spread:.1f}"
+    )
+    against = "" if ROWS[name].against == "base" else f"; against {ROWS[name].against}"
     return {**line, "kept": "yes" if kept else "no", "why": why + against}
 
 

@@ -52,7 +52,7 @@ def test_a_row_is_compared_with_its_own_reference() -> None:
     done |= {("mining with triplet", seed): run(0.75, 0.75) for seed in (0, 1)}
     line = summary("mining with triplet", done)
     assert line["kept"] == "no"
-    assert "-5.0 points" in line["why"]
+    assert "seen -5.0, unseen -5.0, rendered +0.0; mean of seen and unseen -5.0 (-5.0, -5.0 by seed)" in line["why"]
     assert "against triplet" in line["why"]
 
 
