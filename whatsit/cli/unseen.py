@@ -28,7 +28,7 @@ def unseen(
         "build/runs/unseen"
     ),
     split: Annotated[list[int] | None, typer.Option(help="Only these; the last is for choosing settings.")] = None,
-    blend: Annotated[float, typer.Option(min=0, max=1, help="Share of the trained weights in the final ones.")] = 0.6,
+    blend: Annotated[float, typer.Option(min=0, max=1, help="Share of the trained weights in the final ones.")] = 1.0,
     max_minutes: Annotated[float | None, typer.Option(min=0, help="Training time of each split.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; torch's own choice if not given.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write every row there.")] = None,
@@ -54,7 +54,7 @@ def unseen(
     pictures = Pictures(asked, data, weights / WEIGHTS, out / "maps", console)
     lines, kept = [], []
     for number in split if split is not None else range(choosing):
-        blends = (0.4, 0.5, 0.6, 0.7, 0.8, 1.0) if number == choosing else (blend, 1.0)
+        blends = (0.4, 0.5, 0.6, 0.7, 0.8, 1.0) if number == choosing else (blend,)
         rows = measure_split(pictures, asked, groups[number], out / f"split-{number}", blends, max_minutes, console)
         names = " ".join(pictures.store.classes[label].name for label in groups[number])
         role = "choosing" if number == choosing else "reported"
