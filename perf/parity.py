@@ -78,7 +78,7 @@ def embedder(runs: dict[str, Run], network: EngineNetwork, data: Path, photos: i
     labels = np.array([each.label for each in store.gallery()])
     vectors = {form: _run(run, views)["embedding"].astype(np.float32) for form, run in runs.items()}
     recall = {
-        form: recall_at_k(v[:count], truth, v[count : count + len(labels)], labels, (1,))[1]
+        form: recall_at_k(v[:count], v[count : count + len(labels)], truth, labels, (1,))[1]
         for form, v in vectors.items()
     }
     exact = vectors[FLOAT]
