@@ -100,9 +100,9 @@ def test_probabilities_come_with_the_matches_and_calibration_says_which_are_answ
     assert sure == (float(confidences[0]) >= known.answer_confidence)
 
 
-def test_a_trained_ranker_counts_by_default(trained: Path) -> None:
+def test_a_servers_own_stages_may_hold_a_trained_ranker(trained: Path) -> None:
     with Pipeline() as pipeline:
-        retriever = Retriever(trained, pipeline.fingerprint, min_rank=0.0)
+        retriever = Retriever(trained, pipeline.fingerprint, min_rank=0.0, stages="learned")
     vector = np.eye(128, dtype=np.float32)[:1]
     assert retriever(vector, ONE, Options()).regions[0].confidences is not None
     assert retriever(vector, ONE, Options(rerank="none")).regions[0].confidences is None
