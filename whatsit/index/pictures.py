@@ -107,9 +107,10 @@ class Pictures:
 
 def inverse_frequency(features: Sequence[LocalFeatures], vocabulary: Vocabulary) -> Floats:
     """idf of each word, ln(P / pictures that hold it), f32 [W]; of a word in no picture, ln P."""
-    seen = np.zeros(vocabulary.size, dtype=np.int64)
-    for one in features:
-        seen[np.unique(vocabulary.words(one.rows[:, 4:]))] += 1
+    words = vocabulary.words(np.concatenate([one.rows for one in features])[:, 4:])
+    owners = np.repeat(np.arange(len(features), dtype=np.int64), [len(one) for one in features])
+    pairs = np.unique(words * len(features) + owners)
+    seen = np.bincount(pairs // len(features), minlength=vocabulary.size)
     held = np.maximum(seen, 1)
     # A word in every picture says nothing, but in a catalogue of one picture some word must say something.
     return np.asarray(np.maximum(np.log(max(len(features), 1) / held), 1e-3), dtype=np.float32)

@@ -18,6 +18,8 @@ DESCRIPTORS_PER_WORD = 8
 # What one level of k-means looks at; more does not move the centres.
 SAMPLE_PER_BRANCH = 256
 _ROUNDS = 12
+# So many descriptors are in memory as floats at once: 50 MB.
+_PIECE = 100_000
 
 Stored = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -76,6 +78,10 @@ class Vocabulary:
 
     def words(self, descriptors: Stored) -> Words:
         """The word of each descriptor, uint8 [n,128] as stored: int64 [n]."""
+        pieces = [self._words(descriptors[start : start + _PIECE]) for start in range(0, len(descriptors), _PIECE)]
+        return np.concatenate(pieces) if pieces else np.empty(0, dtype=np.int64)
+
+    def _words(self, descriptors: Stored) -> Words:
         values = unit_descriptors(descriptors)
         node = np.zeros(len(values), dtype=np.int64)
         for level in range(self.levels):
@@ -83,8 +89,10 @@ class Vocabulary:
             children = self.centres[first:last].reshape(-1, BRANCHES, self.centres.shape[1])
             lengths = (children**2).sum(axis=2)
             chosen = np.empty(len(values), dtype=np.int64)
-            for parent in np.unique(node):  # one product of matrices per parent that is in use
-                rows = np.flatnonzero(node == parent)
+            order = np.argsort(node, kind="stable")
+            starts = np.flatnonzero(np.diff(node[order], prepend=-1))
+            for rows in np.split(order, starts[1:]):  # one product of matrices per parent that is in use
+                parent = node[rows[0]]
                 chosen[rows] = (lengths[parent] - 2.0 * values[rows] @ children[parent].T).argmin(axis=1)
             node = node * BRANCHES + chosen
         return node
