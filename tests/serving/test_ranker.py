@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,8 @@ def folder(catalogue: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the rendered shop's catalogue that tests may change."""
     folder = tmp_path_factory.mktemp("learned") / "catalogue"
     shutil.copytree(catalogue, folder)
+    with closing(sqlite3.connect(Layout(folder).store)) as store, store:
+        store.execute("DELETE FROM clicks")  # other tests click on the shared catalogue
     return folder
 
 
