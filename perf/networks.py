@@ -9,7 +9,6 @@ counts. The float file is exported from the committed checkpoint.
 from __future__ import annotations
 
 import argparse
-import csv
 import statistics
 import sys
 import tempfile
@@ -74,10 +73,7 @@ def main() -> None:
                 figures = [f"{spent['int8']:.2f}", f"{spent['float']:.2f}", f"{spent['float'] / spent['int8']:.2f}"]
                 rows.append([name, threads, *figures, arguments.repeats, *sizes])
                 print(*rows[-1], sep="  ", flush=True)
-    with arguments.out.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*setting.columns(), *COLUMNS])
-        writer.writerows([*setting.values(), *row] for row in rows)
+    setting.write(arguments.out, COLUMNS, rows)
 
 
 if __name__ == "__main__":

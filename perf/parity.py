@@ -10,7 +10,6 @@ computed by ONNX Runtime on the CPU, node by node, so its figures hold for the f
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -162,11 +161,7 @@ def main() -> None:
                     shown = [f"{value:.4f}", f"{exact:.4f}", bound, "yes" if good else "no"]
                     rows.append([name, form, figure, *shown, data])
                     print(f"{name:11} {form:22} {figure:20} {' '.join(shown)}", flush=True)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    with arguments.out.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*setting.columns(), *COLUMNS])
-        writer.writerows([*setting.values(), *row] for row in rows)
+    setting.write(arguments.out, COLUMNS, rows)
     if broken := [row for row in rows if row[6] == "no"]:
         sys.exit(f"parity: {len(broken)} bounds are broken, the first by {' '.join(map(str, broken[0][:4]))}.")
 

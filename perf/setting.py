@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import platform
 import subprocess
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
@@ -45,6 +47,14 @@ class Setting:
     def values(self) -> list[str | int]:
         """Their values."""
         return list(astuple(self))
+
+    def write(self, path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Write a CSV file in which every line begins with the setting; its folder is made."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow([*self.columns(), *columns])
+            writer.writerows([*self.values(), *row] for row in rows)
 
 
 def _version(package: str) -> str:

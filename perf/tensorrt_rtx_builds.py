@@ -9,7 +9,6 @@ shipped file (build/detector-resnet50.yaml) from random weights, which changes n
 from __future__ import annotations
 
 import argparse
-import csv
 import statistics
 import sys
 import tempfile
@@ -57,10 +56,7 @@ def main() -> None:
         for name in RECIPES:
             rows.append(measure(name, Path(work), arguments.repeats))
             print(*rows[-1], sep="  ", flush=True)
-    with arguments.out.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*setting.columns(), *COLUMNS])
-        writer.writerows([*setting.values(), *row] for row in rows)
+    setting.write(arguments.out, COLUMNS, rows)
 
 
 if __name__ == "__main__":

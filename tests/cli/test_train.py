@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from typer.testing import CliRunner
-from whatsit_client.errors import WhatsitError
+from whatsit_client.errors import InvalidInput, WhatsitError
 
 pytest.importorskip("torch")
 
@@ -58,3 +58,10 @@ def test_own_boxes_train_within_the_time_that_is_given(photos: Path) -> None:
 def test_what_is_missing_is_one_sentence(arguments: list[str], said: str, tmp_path: Path) -> None:
     with pytest.raises(WhatsitError, match=said):
         CliRunner().invoke(app, ["train", *arguments, "--out", str(tmp_path / "run")], catch_exceptions=False)
+
+
+def test_the_standing_classifier_takes_no_other_start(tmp_path: Path) -> None:
+    """It learns heads on the ImageNet network alone; the option must not be passed over in silence."""
+    result = CliRunner().invoke(app, ["train", "classifier", "--start", "random", "--out", str(tmp_path / "run")])
+    assert isinstance(result.exception, InvalidInput)
+    assert "--csv" in str(result.exception)

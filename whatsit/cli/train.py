@@ -82,8 +82,8 @@ def embedder(
         own_data(share, photos=photos, csv=csv),
         "own_r1",
     )
-    # The standing classes go on from an earlier run's class vectors too; own products have none there.
-    earlier = Path(wanted.start) if wanted.start not in {"imagenet", "random"} and wanted.own is None else None
+    # An earlier run (.pt) holds class vectors of the standing classes, which go on too; a shipped network holds none.
+    earlier = Path(wanted.start) if wanted.start.endswith(".pt") and wanted.own is None else None
     outcome = train_embedder(
         wanted,
         data,

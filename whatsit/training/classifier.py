@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from rich.console import Console
 from torch import Tensor, nn
+from whatsit_client.errors import InvalidInput
 from whatsit_client.taxonomy import INTENTS, TAGS
 
 from whatsit.evaluation.classifier_sets import answers, judge, judged_sets
@@ -27,6 +28,7 @@ from whatsit.training.classifier_recipe import ClassifierRecipe
 from whatsit.training.loop import Outcome, fit
 from whatsit.training.preparation import prepare
 from whatsit.training.seen_views import see_views
+from whatsit.training.start import IMAGENET
 
 WEIGHTS = "mobilenet_v2_1.0_224_float.onnx"
 Batch = dict[str, Tensor]
@@ -167,8 +169,14 @@ def train_classifier(
         console: where progress goes.
 
     Raises:
-        InvalidInput: data or weights are missing, or `out` does not fit `resume`.
+        InvalidInput: data or weights are missing, `out` does not fit `resume`, or the recipe has another start than
+            ImageNet.
     """
+    if recipe.start != IMAGENET:
+        raise InvalidInput(
+            "On the standing data the classifier learns heads on the ImageNet network alone: leave --start out, "
+            "or train on your own table with --csv."
+        )
     console = prepare(recipe.seed, threads, console)
     task = ClassifierTask(recipe, data, weights / WEIGHTS, out, console)
     return fit(task, recipe, out, resume=resume, max_minutes=max_minutes, console=console)

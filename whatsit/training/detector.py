@@ -20,11 +20,12 @@ from whatsit.training.blending import blend_best
 from whatsit.training.canvas import Sample, distort, mosaic, single
 from whatsit.training.cutouts import Cutout, paste
 from whatsit.training.detection_loss import BoxTargets, detection_loss
-from whatsit.training.detector_data import load_detector_data
+from whatsit.training.detector_data import DetectorData, load_detector_data
 from whatsit.training.detector_recipe import DetectorRecipe
 from whatsit.training.loop import Outcome, fit
 from whatsit.training.prefetch import prefetch
 from whatsit.training.preparation import prepare
+from whatsit.training.start import IMAGENET, begin
 
 Target = tuple[Tensor, Tensor, Tensor]
 Batch = tuple[Tensor, list[Target]]
@@ -155,10 +156,43 @@ def train_detector(
     """
     console = prepare(recipe.seed, threads, console)
     content = load_detector_data(data, weights, held_out, out / "data", recipe, console)
-    network = detector_network(recipe.model_dump(), weights)
-    task = DetectorTask(recipe, network, content.sources, content.cutouts, content.validation)
-    start = {name: value.clone() for name, value in network.state_dict().items() if network.learnt(name)}
+    return fit_detector(
+        recipe, content, weights, out, resume=resume, max_minutes=max_minutes, threads=threads, console=console
+    )
+
+
+def fit_detector(
+    recipe: DetectorRecipe,
+    data: DetectorData,
+    weights: Path,
+    out: Path,
+    *,
+    resume: bool = False,
+    max_minutes: float | None = None,
+    threads: int | None = None,
+    console: Console | None = None,
+) -> Outcome:
+    """Train the detector on given pictures, from the start that the recipe names.
+
+    Args:
+        recipe: its `shares` name the sources in `data`.
+        data: what trains and what validates.
+        weights: the folder that holds the ImageNet MobileNetV2; looked at only where the recipe starts from it.
+        out: the run's folder.
+        resume: go on with the run in `out`.
+        max_minutes: budget of training time.
+        threads: CPU threads of torch; None for torch's own choice.
+        console: where progress goes.
+
+    Raises:
+        InvalidInput: the start is missing or of another network, or `out` does not fit `resume`.
+    """
+    console = prepare(recipe.seed, threads, console)
+    network = detector_network(recipe.model_dump(), weights if recipe.start == IMAGENET else None)
+    begin(network, recipe.start, "detector")
+    task = DetectorTask(recipe, network, data.sources, data.cutouts, data.validation)
+    begun = {name: value.clone() for name, value in network.state_dict().items() if network.learnt(name)}
     outcome = fit(task, recipe, out, resume=resume, max_minutes=max_minutes, console=console)
     if outcome.finished and recipe.blend < 1:
-        blend_best(out, start, recipe.blend)
+        blend_best(out, begun, recipe.blend)
     return outcome

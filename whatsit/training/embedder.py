@@ -16,7 +16,7 @@ from whatsit_client.errors import InvalidInput
 from whatsit.models.embedder import CROP_SIZE, Embedder
 from whatsit.training import checkpoint
 from whatsit.training.alignment import alignment_loss
-from whatsit.training.blending import blend
+from whatsit.training.blending import blend_best
 from whatsit.training.embedder_recipe import EmbedderRecipe
 from whatsit.training.embedding import embed, scaled
 from whatsit.training.erasing import erase
@@ -35,7 +35,7 @@ from whatsit.training.task_labels import TaskLabels, viewpoint_of, viewpoints_of
 from whatsit.training.twins import twin_loss, twins_of_batch
 
 WEIGHTS = "mobilenet_v2_1.0_224_float.onnx"
-START, TRAINED = "start.pt", "trained.pt"
+START = "start.pt"
 
 Batch = tuple[Tensor, Tensor]
 
@@ -219,7 +219,7 @@ def train_embedder(
         checkpoint.save(out / START, {"module": task.module.state_dict()})
     outcome = fit(task, recipe, out, resume=resume, max_minutes=max_minutes, console=console)
     if outcome.finished:
-        _blend_best(out, recipe.blend)
+        blend_best(out, checkpoint.load(out / START)["module"], recipe.blend)
     return outcome
 
 
@@ -228,15 +228,6 @@ def _take_over(module: nn.Module, path: Path) -> None:
         module.load_state_dict(checkpoint.load(path)["module"])
     except RuntimeError as error:
         raise InvalidInput(f"{path} was trained with other classes or another network: leave --start out.") from error
-
-
-def _blend_best(out: Path, share: float) -> None:
-    """Put the blend into best.pt and keep what was trained as trained.pt; a second call changes nothing."""
-    best = checkpoint.load(out / checkpoint.BEST)
-    if "blend" not in best:
-        checkpoint.save(out / TRAINED, best)
-        mixed = blend(checkpoint.load(out / START)["module"], best["module"], share)
-        checkpoint.save(out / checkpoint.BEST, {**best, "module": mixed, "blend": share})
 
 
 def _few_of_each(labels: npt.NDArray[np.int64], few: int) -> list[int]:

@@ -9,18 +9,15 @@ from rich.console import Console
 from whatsit_client.errors import InvalidInput
 
 from whatsit.evaluation.labelled import LabelledPicture
-from whatsit.models.detector import detector_network
 from whatsit.models.product_labels import PRODUCTS, UNKNOWN, of_coco, product_label
 from whatsit.models.yolox import COCO_NAMES
-from whatsit.training.blending import blend_best
-from whatsit.training.detector import DetectorTask
+from whatsit.training.detector import fit_detector
 from whatsit.training.detector_data import DetectorData, load_detector_data
 from whatsit.training.detector_recipe import DetectorRecipe
 from whatsit.training.labels.coco import LabelFile, Picture, read_labels
-from whatsit.training.loop import Outcome, fit
+from whatsit.training.loop import Outcome
 from whatsit.training.own_data import OwnData, hold_out
 from whatsit.training.preparation import prepare
-from whatsit.training.start import IMAGENET, begin
 
 _FEWEST = 5
 
@@ -92,43 +89,6 @@ def mixed(
         {**standing.sources, **own.sources}, standing.cutouts, {**standing.validation, **own.validation}
     )
     return data, shares
-
-
-def fit_detector(
-    recipe: DetectorRecipe,
-    data: DetectorData,
-    weights: Path,
-    out: Path,
-    *,
-    resume: bool = False,
-    max_minutes: float | None = None,
-    threads: int | None = None,
-    console: Console | None = None,
-) -> Outcome:
-    """Train the detector on given pictures, from the start that the recipe names.
-
-    Args:
-        recipe: its `shares` name the sources in `data`.
-        data: what trains and what validates.
-        weights: the folder that holds the ImageNet MobileNetV2; looked at only where the recipe starts from it.
-        out: the run's folder.
-        resume: go on with the run in `out`.
-        max_minutes: budget of training time.
-        threads: CPU threads of torch; None for torch's own choice.
-        console: where progress goes.
-
-    Raises:
-        InvalidInput: the start is missing or of another network, or `out` does not fit `resume`.
-    """
-    console = prepare(recipe.seed, threads, console)
-    network = detector_network(recipe.model_dump(), weights if recipe.start == IMAGENET else None)
-    begin(network, recipe.start, "detector")
-    task = DetectorTask(recipe, network, data.sources, data.cutouts, data.validation)
-    begun = {name: value.clone() for name, value in network.state_dict().items() if network.learnt(name)}
-    outcome = fit(task, recipe, out, resume=resume, max_minutes=max_minutes, console=console)
-    if outcome.finished and recipe.blend < 1:
-        blend_best(out, begun, recipe.blend)
-    return outcome
 
 
 def train_own_detector(

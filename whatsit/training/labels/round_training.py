@@ -8,11 +8,12 @@ from pathlib import Path
 from rich.console import Console
 
 from whatsit.training import checkpoint
+from whatsit.training.detector import fit_detector
 from whatsit.training.detector_data import DetectorData
 from whatsit.training.detector_recipe import DetectorRecipe
 from whatsit.training.labels.coco import Picture
 from whatsit.training.labels.rounds import Train
-from whatsit.training.own_boxes import fit_detector, training_picture
+from whatsit.training.own_boxes import training_picture
 
 
 def detector_trainer(
