@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from whatsit_client.errors import Damaged, WhatsitError
 
-from whatsit.catalogue.store import Store
+from whatsit.catalogue.filter import Filter
+from whatsit.catalogue.store import Numbers, Store
 from whatsit.index import Generation, Live, current, open_generation
 
 # Of 128 numbers about 100 MB, and a few times as much for the moment in which shards are merged. A server must not run
@@ -78,6 +79,14 @@ class LiveIndex:
             if self._is_behind(name):  # another thread may have seen to it
                 self._take_up(name)
         return self._state.live
+
+    def where(self, where: Filter) -> tuple[Live, Numbers]:
+        """The snapshot, and the numbers of the items that fulfil a filter, int64 ascending.
+
+        Raises:
+            Unavailable: the store cannot be read.
+        """
+        return self.now(), self._store.select(where)
 
     def _is_behind(self, name: str | None) -> bool:
         state = self._state

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from whatsit.catalogue.store import Store
-from whatsit.index import Generation, Live
+from whatsit.catalogue.engine import Items
+from whatsit.index.searcher import Searcher
 from whatsit.index.shard import Floats, Numbers
 from whatsit.index.visual_words import Look
 from whatsit.ranking.fusion import fuse
@@ -48,8 +48,8 @@ class Lookup:
 
     def __init__(
         self,
-        index: Generation | Live,
-        store: Store,
+        index: Searcher,
+        store: Items,
         neighbours: int,
         allowed: Numbers | None,
         min_rank: float,

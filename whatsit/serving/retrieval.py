@@ -18,8 +18,8 @@ from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.live import LiveIndex
 from whatsit.catalogue.store import Store
 from whatsit.index.generation import Generation, open_generation
-from whatsit.index.live import Live
 from whatsit.index.on_gpu import on_gpu
+from whatsit.index.searcher import Searcher
 from whatsit.index.shard import Numbers
 from whatsit.ranking.answer import answer
 from whatsit.ranking.learned import Score
@@ -128,9 +128,8 @@ class Retriever:
         Raises:
             InvalidInput: the caller asks for a stage that this catalogue is not prepared for.
         """
-        index = self._index.now()
-        if options.where is not None:
-            selected = self._store.select(options.where)
+        index, selected = (self._index.now(), None) if options.where is None else self._index.where(options.where)
+        if selected is not None:
             allowed = selected if allowed is None else np.intersect1d(selected, allowed)
         facts = [*facts, *[Facts()] * (len(embeddings) - len(facts))]
         facts = [replace(known, area=float(area)) for known, area in zip(facts, areas, strict=True)]
@@ -171,7 +170,7 @@ class Retriever:
             raise InvalidInput("This catalogue has no trained ranker: run 'whatsit train ranker DIR'.")
         return score
 
-    def _chosen(self, options: Options, index: Live, trained: bool) -> str:
+    def _chosen(self, options: Options, index: Searcher, trained: bool) -> str:
         """The stages of a call: the caller's, else those of the server's that the catalogue is prepared for."""
         names = stage_names(self._stages if options.rerank is None else options.rerank)
         if index.words is None and "geometry" in names:

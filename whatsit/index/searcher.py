@@ -1,0 +1,56 @@
+"""What a lookup asks of an index, whichever engine keeps the vectors."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from whatsit.index.shard import Floats, Numbers
+from whatsit.index.visual_words import VisualWords
+
+
+class Searcher(Protocol):
+    """An index as it is at one moment; may be asked from many threads. `Generation`, `Live` and Milvus' are such."""
+
+    @property
+    def words(self) -> VisualWords | None:
+        """The visual words, None where the index keeps none."""
+        ...
+
+    def search(self, queries: Floats, k: int, allowed: Numbers | None = None) -> tuple[Floats, Numbers]:
+        """The k nearest items of each query; an item with several vectors counts once, with its nearest.
+
+        Args:
+            queries: f32 [Q,D], unit length.
+            k: items per query, 1 or more.
+            allowed: item numbers that may be returned (a filter inside the search); None for all.
+
+        Returns:
+            L2 distances f32 [Q,k] (0..2, not squared) and item numbers int64 [Q,k], nearest first; where fewer than k
+            items are there, rows are filled up with distance inf and number -1.
+
+        Raises:
+            InvalidInput: the queries do not fit the index, or k is below 1.
+        """
+        ...
+
+    def held(self, items: Numbers) -> npt.NDArray[np.bool_]:
+        """Whether each item, int64 [K], has a vector now: bool [K]."""
+        ...
+
+    def nearest_vectors(self, query: Floats, items: Numbers) -> Floats:
+        """Of each item the stored vector that is nearest to the query.
+
+        Args:
+            query: f32 [D], unit length.
+            items: int64 [K], item numbers, each at most once.
+
+        Returns:
+            f32 [K,D], unit length.
+
+        Raises:
+            InvalidInput: an item has no vector here.
+        """
+        ...
