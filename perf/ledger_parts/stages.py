@@ -1,0 +1,127 @@
+"""Where the time of one `identify` goes: Triton's own statistics, held against what the caller waited."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+STEPS = ("decode", "detector", "classifier", "regions", "embedder", "retrieval")
+PARTS = ("queue", "compute_input", "compute_infer", "compute_output")
+
+Statistics = Mapping[str, Mapping[str, Any]]
+
+
+def read_statistics(http_url: str) -> Statistics:
+    """Triton's counters since its start, by model."""
+    with urllib.request.urlopen(f"http://{http_url}/v2/models/stats", timeout=10) as reply:
+        return {model["name"]: model for model in json.loads(reply.read())["model_stats"]}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One model's share of a request; milliseconds, mean over the requests.
+
+    Args:
+        name: of the model.
+        queue: waiting for an instance, or for a batch.
+        copy_in: inputs laid where the step reads them.
+        compute: the step itself.
+        copy_out: outputs taken from it.
+        batch: requests per execution.
+        beside: it ran beside a slower one and adds nothing to the latency.
+    """
+
+    name: str
+    queue: float
+    copy_in: float
+    compute: float
+    copy_out: float
+    batch: float
+    beside: bool = False
+
+    @property
+    def total(self) -> float:
+        """All four."""
+        return self.queue + self.copy_in + self.compute + self.copy_out
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What a caller waited for, on average, in milliseconds.
+
+    Args:
+        callers: requests in flight.
+        latency: measured by the caller.
+        inside: from the moment that Triton has the request to the one that it has the answer.
+        stages: in the picture's order.
+    """
+
+    callers: int
+    latency: float
+    inside: float
+    stages: tuple[Stage, ...]
+
+    @property
+    def steps(self) -> float:
+        """The stages that follow each other."""
+        return sum(stage.total for stage in self.stages if not stage.beside)
+
+    @property
+    def scheduling(self) -> float:
+        """Inside Triton and in no stage: the ensemble's scheduler between steps; below 0 where stages overlapped."""
+        return self.inside - self.steps
+
+    @property
+    def transport(self) -> float:
+        """Outside Triton's own clock: HTTP, the request's and reply's bytes, the caller's own work."""
+        return self.latency - self.inside
+
+    @property
+    def explained(self) -> float:
+        """Share of the measured latency that the stages' own clocks account for, 0..1."""
+        return self.steps / self.latency
+
+
+def ledger(before: Statistics, after: Statistics, latency: float, callers: int, ensemble: str = "identify") -> Ledger:
+    """What happened between two readings of the statistics.
+
+    Args:
+        before: the first reading.
+        after: the second.
+        latency: the callers' mean over the same requests, milliseconds.
+        callers: requests in flight.
+        ensemble: that they called.
+    """
+    requests, nanoseconds = _spent(before, after, ensemble, "success")
+    inside = nanoseconds / max(requests, 1) / 1e6
+    stages = {name: _stage(before, after, name) for name in STEPS}
+    # Detector and classifier start together; regions waits for the slower one.
+    first, second = stages["detector"], stages["classifier"]
+    quicker = second if second.total <= first.total else first
+    stages[quicker.name] = Stage(**{**quicker.__dict__, "beside": True})
+    return Ledger(callers, latency, inside, tuple(stages.values()))
+
+
+def _stage(before: Statistics, after: Statistics, name: str) -> Stage:
+    parts = []
+    for part in PARTS:
+        count, nanoseconds = _spent(before, after, name, part)
+        parts.append(nanoseconds / max(count, 1) / 1e6)
+    requests, _ = _spent(before, after, name, "success")
+    executions = _number(after, name, "execution_count") - _number(before, name, "execution_count")
+    return Stage(name, *parts, batch=requests / max(executions, 1))
+
+
+def _spent(before: Statistics, after: Statistics, model: str, part: str) -> tuple[int, int]:
+    """Count and nanoseconds that one counter gained."""
+    pairs = [reading.get(model, {}).get("inference_stats", {}).get(part, {}) for reading in (before, after)]
+    gained = (int(pairs[1].get(key, 0)) - int(pairs[0].get(key, 0)) for key in ("count", "ns"))
+    count, nanoseconds = gained
+    return count, nanoseconds
+
+
+def _number(reading: Statistics, model: str, key: str) -> int:
+    return int(reading.get(model, {}).get(key, 0))
