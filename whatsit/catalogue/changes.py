@@ -81,16 +81,17 @@ class ChangeLog:
             items = [row[0] for row in connection.execute(f"{changed} ORDER BY item", span)]
             # CROSS JOIN and the plus keep SQLite from walking through all vectors of the embedder instead.
             rows = connection.execute(
-                f"SELECT images.item, vector FROM ({changed}) AS changed "
-                "CROSS JOIN images ON images.item = changed.item "
+                f"SELECT found_as, vector FROM ({changed}) AS changed "
+                "CROSS JOIN images ON images.found_as = changed.item "
                 "CROSS JOIN vectors ON vectors.image = images.image WHERE +fingerprint = ? "
-                "ORDER BY images.item, position, vectors.rowid",
+                "ORDER BY found_as, found_as != images.item, images.item, position, vectors.rowid",
                 (*span, fingerprint),
             ).fetchall()
             local = connection.execute(
-                f"SELECT images.item, local_features.rows FROM ({changed}) AS changed "
-                "CROSS JOIN images ON images.item = changed.item "
-                "CROSS JOIN local_features ON local_features.image = images.image ORDER BY images.item, position",
+                f"SELECT found_as, local_features.rows FROM ({changed}) AS changed "
+                "CROSS JOIN images ON images.found_as = changed.item "
+                "CROSS JOIN local_features ON local_features.image = images.image "
+                "ORDER BY found_as, found_as != images.item, images.item, position",
                 span,
             ).fetchall()
         if len({len(blob) for _, blob in rows}) > 1:

@@ -55,9 +55,10 @@ class Clicks:
             )
 
     def all(self) -> list[Click]:
-        """Every choice of an item that is still there, oldest first."""
+        """Every choice of an item that is still there, oldest first; of a merged one it is the main item's."""
         rows = self._database.rows(
-            "SELECT item, path, box FROM clicks WHERE item IN (SELECT id FROM items) ORDER BY click"
+            "SELECT coalesce(main.id, items.id), path, box FROM clicks JOIN items ON items.id = item "
+            "LEFT JOIN items AS main ON main.number = items.merged_into ORDER BY click"
         )
         return [Click(item, Path(path), None if box is None else _box(box)) for item, path, box in rows]
 

@@ -52,9 +52,10 @@ class LocalStore:
                 connection.execute("DELETE FROM local_features")
 
     def pictures(self) -> list[tuple[int, LocalFeatures]]:
-        """Item number and features of every picture that has them, by item."""
+        """Item number and features of every picture that has them and is to be found, by item."""
         rows = self._database.rows(
-            "SELECT item, rows FROM local_features JOIN images USING (image) ORDER BY item, position"
+            "SELECT found_as, rows FROM local_features JOIN images USING (image) WHERE found_as IS NOT NULL "
+            "ORDER BY found_as, found_as != item, item, position"
         )
         return [(number, LocalFeatures.from_bytes(blob)) for number, blob in rows]
 

@@ -74,6 +74,37 @@ MIGRATIONS: tuple[str, ...] = (
         (SELECT group_concat(atom, ' ') FROM json_tree(items.attributes) WHERE atom IS NOT NULL)
     FROM items;
     """,
+    # `found_as` is the item whose number a match of the picture bears: the picture's own, the main one of a merged
+    # item, or NULL, where the picture was dropped. It and `merged_into` follow from the decisions that stand; pictures
+    # and items are named there by what a merchant's next file has in common with this one: hash and id.
+    """
+    ALTER TABLE items ADD COLUMN merged_into INTEGER;
+    ALTER TABLE images ADD COLUMN found_as INTEGER;
+    UPDATE images SET found_as = item;
+    CREATE INDEX images_found_as ON images (found_as);
+    CREATE TABLE cleanings (
+        run INTEGER PRIMARY KEY AUTOINCREMENT,
+        made TEXT NOT NULL,
+        command TEXT NOT NULL,
+        settings TEXT NOT NULL
+    );
+    CREATE TABLE decisions (
+        decision INTEGER PRIMARY KEY AUTOINCREMENT,
+        run INTEGER NOT NULL REFERENCES cleanings (run),
+        step TEXT NOT NULL,
+        verdict TEXT NOT NULL,
+        item TEXT NOT NULL,
+        sha256 TEXT,
+        other_item TEXT,
+        other_sha256 TEXT,
+        reason TEXT NOT NULL,
+        figures TEXT NOT NULL,
+        undone TEXT
+    );
+    CREATE INDEX decisions_item ON decisions (item);
+    CREATE INDEX decisions_run ON decisions (run);
+    CREATE INDEX decisions_merged ON decisions (other_item) WHERE verdict = 'merged' AND undone IS NULL;
+    """,
 )
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from whatsit_client.errors import Damaged, InvalidInput
 
 from whatsit.catalogue.changes import ChangeLog, record_change
+from whatsit.catalogue.cleaning.standing import settle, settle_merged_into
 from whatsit.catalogue.clicks import Clicks
 from whatsit.catalogue.database import Database
 from whatsit.catalogue.filter import Filter
@@ -91,7 +92,7 @@ class Store:
             return [id for id in ids if not _delete(connection, id)]
 
     def count(self, where: Filter | None = None) -> int:
-        """How many items there are, or how many fulfil the filter."""
+        """How many items there are, or how many fulfil the filter; those merged into another do not count."""
         condition, parameters = _condition(where)
         return int(self._database.rows(f"SELECT count(*) FROM items WHERE {condition}", parameters)[0][0])
 
@@ -102,10 +103,11 @@ class Store:
         return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
 
     def page(self, where: Filter | None = None, limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
-        """Records (see `records`) in the order in which the items were added."""
+        """Records (see `records`) in the order in which the items were added, without those merged into another."""
         condition, parameters = _condition(where)
         rows = self._database.rows(
-            f"SELECT number FROM items WHERE {condition} ORDER BY number LIMIT ? OFFSET ?", [*parameters, limit, offset]
+            f"SELECT number FROM items WHERE {condition} ORDER BY number LIMIT ? OFFSET ?",
+            [*parameters, limit, offset],
         )
         return list(self.records([row[0] for row in rows]).values())
 
@@ -125,8 +127,8 @@ class Store:
             batch = asked[start : start + _BATCH]
             marks = ",".join("?" * len(batch))
             for row in self._database.rows(
-                f"SELECT {_FIELDS}, (SELECT path FROM images WHERE item = number ORDER BY position LIMIT 1) "
-                f"FROM items WHERE number IN ({marks})",
+                f"SELECT {_FIELDS}, (SELECT path FROM images WHERE item = number AND found_as IS NOT NULL "
+                f"ORDER BY position LIMIT 1) FROM items WHERE number IN ({marks})",
                 batch,
             ):
                 found[row[0]] = _record(row)
@@ -137,18 +139,25 @@ class Store:
         return {number: record["category"] or "" for number, record in self.records(numbers).items()}
 
     def show(self, id: str) -> dict[str, Any]:
-        """Everything about one item: its record, and `number`, `added`, `updated`, `images`.
+        """Everything about one item: its record, and `number`, `added`, `updated`, `merged_into`, `images`.
+
+        `merged_into` is the id of the item as which it is found, None where it stands for itself; a picture that was
+        dropped in cleaning is `hidden`.
 
         Raises:
             InvalidInput: there is no such item.
         """
-        rows = self._database.rows("SELECT number, added, updated FROM items WHERE id = ?", [id])
+        rows = self._database.rows(
+            "SELECT number, added, updated, (SELECT main.id FROM items AS main WHERE main.number = items.merged_into) "
+            "FROM items WHERE id = ?",
+            [id],
+        )
         if not rows:
             raise InvalidInput(f"The catalogue {self.path} has no item '{id}'; 'whatsit catalogue list' shows the ids.")
-        number, added, updated = rows[0]
+        number, added, updated, main = rows[0]
         images = self._database.rows(
-            "SELECT path, sha256, count(vector) FROM images LEFT JOIN vectors USING (image) WHERE item = ? "
-            "GROUP BY image ORDER BY position",
+            "SELECT path, sha256, count(vector), found_as IS NULL FROM images LEFT JOIN vectors USING (image) "
+            "WHERE item = ? GROUP BY image ORDER BY position",
             [number],
         )
         return {
@@ -156,7 +165,11 @@ class Store:
             "number": number,
             "added": added,
             "updated": updated,
-            "images": [{"path": path, "sha256": sha256, "vectors": vectors} for path, sha256, vectors in images],
+            "merged_into": main,
+            "images": [
+                {"path": path, "sha256": sha256, "vectors": vectors, "hidden": bool(hidden)}
+                for path, sha256, vectors, hidden in images
+            ],
         }
 
     def pictures(self, id: str, fingerprint: str) -> tuple[Picture, ...]:
@@ -190,7 +203,7 @@ class Store:
         return [row[0] for row in rows]
 
     def vectors(self, fingerprint: str) -> tuple[npt.NDArray[np.float32], Numbers]:
-        """All vectors of one embedder.
+        """All vectors of one embedder that are to be found: a dropped picture has none, a merged item's are the main's.
 
         Returns:
             f32 [N,D] and the item numbers int64 [N], ascending; D is 0 where N is 0.
@@ -200,7 +213,8 @@ class Store:
         """
         with self._database.reading() as connection:
             total, shortest, longest = connection.execute(
-                "SELECT count(*), min(length(vector)), max(length(vector)) FROM vectors WHERE fingerprint = ?",
+                "SELECT count(*), min(length(vector)), max(length(vector)) FROM vectors JOIN images USING (image) "
+                "WHERE fingerprint = ? AND found_as IS NOT NULL",
                 (fingerprint,),
             ).fetchone()
             if shortest != longest or (total and (not shortest or shortest % 4)):
@@ -208,8 +222,9 @@ class Store:
             values = np.empty((total, (shortest or 0) // 4), dtype=np.float32)
             numbers = np.empty(total, dtype=np.int64)
             cursor = connection.execute(
-                "SELECT item, vector FROM vectors JOIN images USING (image) WHERE fingerprint = ? "
-                "ORDER BY item, position, vectors.rowid LIMIT ?",
+                "SELECT found_as, vector FROM vectors JOIN images USING (image) "
+                "WHERE fingerprint = ? AND found_as IS NOT NULL "
+                "ORDER BY found_as, found_as != item, item, position, vectors.rowid LIMIT ?",
                 (fingerprint, total),
             )
             for row, (number, blob) in enumerate(cursor):
@@ -218,7 +233,8 @@ class Store:
 
 
 def _condition(where: Filter | None) -> tuple[str, list[Any]]:
-    return ("1", []) if where is None else where.sql()
+    condition, parameters = ("1", []) if where is None else where.sql()
+    return f"merged_into IS NULL AND ({condition})", parameters
 
 
 def _record(row: Sequence[Any]) -> dict[str, Any]:
@@ -258,8 +274,8 @@ def _put(
         connection.execute("DELETE FROM images WHERE item = ?", (number,))
     for position, picture in enumerate(pictures):
         image = connection.execute(
-            "INSERT INTO images (item, position, path, sha256) VALUES (?,?,?,?)",
-            (number, position, picture.path, picture.sha256),
+            "INSERT INTO images (item, position, path, sha256, found_as) VALUES (?,?,?,?,?)",
+            (number, position, picture.path, picture.sha256, number),
         ).lastrowid
         connection.executemany(
             "INSERT INTO vectors (image, fingerprint, x1, y1, x2, y2, vector) VALUES (?,?,?,?,?,?,?)",
@@ -267,17 +283,22 @@ def _put(
         )
         if picture.local is not None:
             connection.execute("INSERT INTO local_features VALUES (?,?)", (image, picture.local))
-    record_text(connection, number)
-    record_change(connection, number)
+    settle(connection, number)
+    if known is None:
+        settle_merged_into(connection, fields.id)
     return "added" if known is None else "updated"
 
 
 def _delete(connection: sqlite3.Connection, id: str) -> bool:
     """Delete an item; whether it was there."""
-    known = connection.execute("SELECT number FROM items WHERE id = ?", (id,)).fetchone()
+    known = connection.execute("SELECT number, merged_into FROM items WHERE id = ?", (id,)).fetchone()
     if known is None:
         return False
-    connection.execute("DELETE FROM items WHERE number = ?", known)
-    record_text(connection, known[0])
-    record_change(connection, known[0])
+    number, main = known
+    connection.execute("DELETE FROM items WHERE number = ?", (number,))
+    record_text(connection, number)
+    record_change(connection, number)
+    if main is not None:
+        record_change(connection, main)
+    settle_merged_into(connection, id)
     return True

@@ -71,11 +71,11 @@ class ItemText:
 
 
 def record_text(connection: sqlite3.Connection, item: int) -> None:
-    """Bring the words of an item up to date, in the transaction that changes it."""
+    """Bring the words of an item up to date, in the transaction that changes it; a merged one has none."""
     connection.execute("DELETE FROM item_text WHERE rowid = ?", (item,))
     connection.execute(
         "INSERT INTO item_text (rowid, title, brand, category, attributes) SELECT number, title, brand, category, "
         "(SELECT group_concat(atom, ' ') FROM json_tree(items.attributes) WHERE atom IS NOT NULL) "
-        "FROM items WHERE number = ?",
+        "FROM items WHERE number = ? AND merged_into IS NULL",
         (item,),
     )

@@ -113,12 +113,15 @@ def show(
     if as_json:
         _print_json(item)
         return
-    images, attributes = item.pop("images"), item.pop("attributes")
+    images, attributes, main = item.pop("images"), item.pop("attributes"), item.pop("merged_into")
     item.pop("image")
+    if main is not None:
+        typer.echo(f"{'merged into':<12} {main}")
     for name, value in {**item, **attributes}.items():
         typer.echo(f"{name:<12} {_cell(value)}")
     for image in images:
-        typer.echo(f"{'picture':<12} {image['path']} ({image['vectors']} vectors)")
+        state = "hidden" if image["hidden"] else f"{image['vectors']} vectors"
+        typer.echo(f"{'picture':<12} {image['path']} ({state})")
 
 
 @app.command(epilog="Example: whatsit catalogue delete demo/catalogue P00001 P00002")

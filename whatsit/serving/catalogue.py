@@ -110,12 +110,12 @@ class ServedCatalogue:
         return {"deleted": len(ids) - len(unknown), "unknown": unknown}
 
     def get(self, text: str) -> Result:
-        """What is known of the item `{"id": "X1"}`: `item` (as in ITEM_RECORDS), `added`, `updated`, `images`."""
+        """What is known of the item `{"id": "X1"}`: `item` (as in ITEM_RECORDS) and what else `Store.show` says."""
         (id,) = _ids(parse_object(text), most=1)
         if self._reading.fields(id) is None:
             raise InvalidInput(f"The catalogue has no item '{id}'.")
         shown = self._reading.show(id)
-        extra = {name: shown.pop(name) for name in ("added", "updated", "images")}
+        extra = {name: shown.pop(name) for name in ("added", "updated", "merged_into", "images")}
         del shown["number"]
         return {"item": shown, **extra}
 
