@@ -6,7 +6,16 @@ class WhatsitError(Exception):
 
 
 class InvalidInput(WhatsitError, ValueError):
-    """The caller's image, option, file or recipe is wrong; trying again unchanged will not help."""
+    """The caller's image, option, file or recipe is wrong; trying again unchanged will not help.
+
+    Args:
+        message: the sentence.
+        reason: its kind, for statistics: "empty", "size", "format", "damaged" (of an image), "option", or "input".
+    """
+
+    def __init__(self, message: str = "", reason: str = "input") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class Unavailable(WhatsitError, ConnectionError):

@@ -88,6 +88,16 @@ class LiveIndex:
         """
         return self.now(), self._store.select(where)
 
+    @property
+    def sequence(self) -> int:
+        """The last change of the log that was taken up."""
+        return self._state.sequence
+
+    @property
+    def is_full(self) -> bool:
+        """Whether additions had to be left out of memory, and wait for `compact`."""
+        return self._state.full
+
     def _is_behind(self, name: str | None) -> bool:
         state = self._state
         newer = name not in (None, state.live.generation.name, self._refused)

@@ -21,6 +21,7 @@ from whatsit.catalogue.local import local_features
 from whatsit.catalogue.pictures import forget_pictures, keep_picture
 from whatsit.catalogue.publish import compact_note, published
 from whatsit.catalogue.store import Store
+from whatsit.serving import measures
 from whatsit.serving.environment import is_read_only, served_catalogue
 from whatsit.serving.fingerprint import embedder_fingerprint
 from whatsit.serving.options import Options, check_boxes
@@ -210,6 +211,7 @@ class ChangeCatalogue:
             raise InvalidInput(f"There is no operation '{name[:60]}'; OPERATION is {', '.join(self._operations)}.")
         image = np.asarray(inputs["IMAGE"]).tobytes() if "IMAGE" in inputs else None
         result = self._operations[name](_text(inputs, "ITEM"), image)
+        measures.changed(name, result)
         return {"RESULT": text_tensor([json.dumps(result, ensure_ascii=False)])}
 
 

@@ -67,7 +67,13 @@ class Options:
     @classmethod
     def from_json(cls, text: str) -> Options:
         """Read the JSON object that Triton's Python backend gives for `request.parameters()`."""
-        return cls.from_parameters(json.loads(text)) if text and text != "{}" else _DEFAULT
+        if not text or text == "{}":
+            return _DEFAULT
+        try:
+            return cls.from_parameters(json.loads(text))
+        except InvalidInput as error:
+            error.reason = "option"
+            raise
 
 
 def check_boxes(boxes: tuple[Box, ...], width: int, height: int) -> None:
@@ -85,7 +91,8 @@ def check_boxes(boxes: tuple[Box, ...], width: int, height: int) -> None:
         if x1 >= width or y1 >= height or x2 <= 0 or y2 <= 0:
             raise InvalidInput(
                 f"boxes[{number}] = {_short([x1, y1, x2, y2])} lies outside the upright picture of {width}x{height} "
-                "pixels."
+                "pixels.",
+                "option",
             )
 
 

@@ -12,6 +12,7 @@ from whatsit_client.errors import Damaged, Unavailable
 from whatsit_client.taxonomy import INTENTS
 
 from whatsit.ranking.pipeline import DEFAULT_STAGES, stage_names
+from whatsit.serving.measures import REGIONS
 from whatsit.serving.options import Options
 from whatsit.serving.step import Tensors, text_tensor
 from whatsit.vision.boxes import FloatArray, area
@@ -174,6 +175,7 @@ class FindRegions:
             cap=self._cap,
             min_score=self._min_score,
         )
+        REGIONS.observe(len(regions.boxes))
         outputs["GATED"] = np.array([gated])
         outputs["AREAS"] = area_shares(regions, width, height)
         outputs["SCORES"] = regions.scores

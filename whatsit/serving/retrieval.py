@@ -26,8 +26,10 @@ from whatsit.ranking.learned import Score
 from whatsit.ranking.matches import Matches
 from whatsit.ranking.pipeline import DEFAULT_STAGES, compose, stage_names
 from whatsit.ranking.rank import MIN_RANK
+from whatsit.serving import measures
 from whatsit.serving.environment import served_catalogue
 from whatsit.serving.fingerprint import embedder_fingerprint
+from whatsit.serving.index_measures import IndexMeasures
 from whatsit.serving.lookup import Facts, Lookup
 from whatsit.serving.options import Options
 from whatsit.serving.ranker import TrainedRanker
@@ -107,6 +109,7 @@ class Retriever:
         self._store = Store(layout.store, read_only=True)
         place: Callable[[Generation], Generation] = on_gpu if gpu else lambda generation: generation
         self._index = LiveIndex(layout.index, self._store, fingerprint, place=place)
+        measures.watch(IndexMeasures(self._index, self._store))
 
     def __call__(
         self,
@@ -128,7 +131,8 @@ class Retriever:
         Raises:
             InvalidInput: the caller asks for a stage that this catalogue is not prepared for.
         """
-        index, selected = (self._index.now(), None) if options.where is None else self._index.where(options.where)
+        with measures.STAGE_SECONDS.timed("filter"):
+            index, selected = (self._index.now(), None) if options.where is None else self._index.where(options.where)
         if selected is not None:
             allowed = selected if allowed is None else np.intersect1d(selected, allowed)
         facts = [*facts, *[Facts()] * (len(embeddings) - len(facts))]
@@ -138,7 +142,10 @@ class Retriever:
         stages = compose(self._chosen(options, index, ranker is not None), min_rank, ranker)
         lookup = Lookup(index, self._store, max(options.top_k, NEIGHBOURS), allowed, min_rank, facts)
         seen = lookup.regions(embeddings)
-        regions = [stages(matches) for matches in lookup.matches(seen)]
+        with measures.STAGE_SECONDS.timed("search"):
+            near = lookup.matches(seen)
+        with measures.STAGE_SECONDS.timed("rerank"):
+            regions = [stages(matches) for matches in near]
         if options.text:
             named = self._store.text.search(options.text, NAMED, allowed)
             regions = [lookup.fused(region, matches, named) for region, matches in zip(seen, regions, strict=True)]
@@ -216,10 +223,13 @@ class Retrieve:
         embeddings = inputs["EMBEDDINGS"]
         if inputs["GATED"][0]:
             nothing = tuple(Matches(*_EMPTY) for _ in embeddings)
+            measures.retrieved(nothing, Answer(found=False), gated=True)
             return as_tensors(Retrieved(nothing, {}, Answer(found=False)), options.top_k)
         taken = read_local_rows(inputs["LOCAL"], len(embeddings))
         facts = [Facts(one, score=float(score)) for one, score in zip(taken, inputs["SCORES"], strict=True)]
-        return as_tensors(self._retriever(embeddings, inputs["AREAS"], options, facts), options.top_k)
+        retrieved = self._retriever(embeddings, inputs["AREAS"], options, facts)
+        measures.retrieved(retrieved.regions, retrieved.answer, gated=False)
+        return as_tensors(retrieved, options.top_k)
 
 
 def as_tensors(retrieved: Retrieved, width: int) -> dict[str, npt.NDArray[Any]]:

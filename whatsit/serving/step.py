@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
 
+from whatsit.serving import measures
 from whatsit.serving.options import Options
 
 Tensors = Mapping[str, npt.NDArray[Any]]
@@ -44,6 +45,8 @@ class Step:
         parameters = {key: value["string_value"] for key, value in config.get("parameters", {}).items()}
         parameters["model_directory"] = args["model_repository"]
         self._names = [tensor["name"] for tensor in config["input"]]
+        self._model = args["model_name"]
+        measures.start(pb_utils, self._model, args["model_instance_name"])
         try:
             self._step = type(self).build(parameters)
         except WhatsitError as error:
@@ -53,18 +56,26 @@ class Step:
         """Answer each request on its own: one caller's bad picture is nobody else's trouble."""
         return [self._answer(request) for request in requests]
 
+    def finalize(self) -> None:
+        """Triton calls this once, before the instance ends."""
+        measures.stop()
+
     def _answer(self, request: Any) -> Any:
         pb = self._pb
         try:
             tensors = {name: pb.get_input_tensor_by_name(request, name) for name in self._names}
             inputs = {name: tensor.as_numpy() for name, tensor in tensors.items() if tensor is not None}
             wanted = frozenset(request.requested_output_names())
-            outputs = self._step(inputs, Options.from_json(request.parameters()), wanted)
+            with measures.STAGE_SECONDS.timed(self._model):
+                outputs = self._step(inputs, Options.from_json(request.parameters()), wanted)
         except InvalidInput as error:
+            measures.refused(self._model, error)
             return pb.InferenceResponse([], pb.TritonError(str(error), pb.TritonError.INVALID_ARG))
         except Unavailable as error:
+            measures.FAILED.add(self._model, "unavailable")
             return pb.InferenceResponse([], pb.TritonError(str(error), pb.TritonError.UNAVAILABLE))
         except Exception as error:
+            measures.FAILED.add(self._model, "internal")
             pb.Logger.log_error(traceback.format_exc())
             sentence = f"The server failed on this picture ({type(error).__name__}); its log says more."
             return pb.InferenceResponse([], pb.TritonError(sentence, pb.TritonError.INTERNAL))

@@ -63,16 +63,16 @@ def decode_image(
     """
     raw = data if isinstance(data, bytes) else data.tobytes()
     if not raw:
-        raise InvalidInput("The image is empty: send the bytes of a JPEG, PNG or WebP file.")
+        raise InvalidInput("The image is empty: send the bytes of a JPEG, PNG or WebP file.", "empty")
     if len(raw) > MAX_BYTES:
         raise InvalidInput(
-            f"The image has {len(raw):,} bytes, more than the {MAX_BYTES:,} allowed: send a smaller file."
+            f"The image has {len(raw):,} bytes, more than the {MAX_BYTES:,} allowed: send a smaller file.", "size"
         )
     image = _open(raw)
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise InvalidInput(
-            f"The image has {width}x{height} pixels, more than the 50 megapixels allowed: scale it down."
+            f"The image has {width}x{height} pixels, more than the 50 megapixels allowed: scale it down.", "size"
         )
     if jpeg is not None and image.format == "JPEG" and image.mode in ("RGB", "L"):
         whole = jpeg(raw)
@@ -90,7 +90,8 @@ def decode_image(
         upright = ImageOps.exif_transpose(image)
         rgb = _to_rgb(upright)
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
-        raise InvalidInput(f"The {image.format} image is damaged or cut off ({error}): send the whole file.") from error
+        sentence = f"The {image.format} image is damaged or cut off ({error}): send the whole file."
+        raise InvalidInput(sentence, "damaged") from error
     if max_side and max(rgb.size) > max_side:
         rgb = _fit(rgb, max_side)
     pixels = np.asarray(rgb, dtype=np.uint8)
@@ -104,9 +105,10 @@ def _open(raw: bytes) -> Image.Image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             return Image.open(io.BytesIO(raw), formats=FORMATS)
     except Image.DecompressionBombError as error:
-        raise InvalidInput("The image has more than the 50 megapixels allowed: scale it down.") from error
+        raise InvalidInput("The image has more than the 50 megapixels allowed: scale it down.", "size") from error
     except Exception as error:  # Pillow's readers raise anything on hostile bytes
-        raise InvalidInput("The data is no readable JPEG, PNG or WebP image: send the bytes of such a file.") from error
+        sentence = "The data is no readable JPEG, PNG or WebP image: send the bytes of such a file."
+        raise InvalidInput(sentence, "format") from error
 
 
 def _fit(image: Image.Image, max_side: int) -> Image.Image:

@@ -1,0 +1,45 @@
+"""The metrics page is read as Prometheus would read it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from whatsit.serving.metrics import MetricsPage
+
+TEXT = r"""# HELP a_total Something.
+# TYPE a_total counter
+a_total{model="decode",version="1"} 3
+a_total{model="regions",version="1"} 4.5e+01
+b 7
+c_bucket{le="+Inf"} 2
+d{quantile="0.5"} Nan
+e{text="a \"b\" \\ c{d}"} 1
+f 3 1700000000000
+broken{ 3
+not a number x
+"""
+
+
+def test_names_labels_and_values() -> None:
+    page = MetricsPage.parse(TEXT)
+    assert set(page.series) == {"a_total", "b", "c_bucket", "d", "e", "f"}
+    assert page.total("a_total") == 48
+    assert page.total("a_total", model="regions") == pytest.approx(45)
+    assert page.total("a_total", model="none") == 0
+    assert page.of("c_bucket")[0].labels == {"le": "+Inf"}
+    assert math.isnan(page.of("d")[0].value)
+    assert page.of("e")[0].labels["text"] == 'a "b" \\ c{d}'
+    assert page.total("f") == 3
+
+
+def test_it_agrees_with_prometheus_own_reader() -> None:
+    parser = pytest.importorskip("prometheus_client.parser")
+    text = "\n".join(line for line in TEXT.splitlines() if not line.startswith(("broken", "not"))) + "\n"
+    page = MetricsPage.parse(text)
+    samples = [sample for family in parser.text_string_to_metric_families(text) for sample in family.samples]
+    assert len(samples) == sum(len(found) for found in page.series.values())
+    for sample in samples:
+        (same,) = [one for one in page.of(sample.name) if one.labels == sample.labels]
+        assert same.value == sample.value or math.isnan(same.value)

@@ -1,0 +1,50 @@
+"""The gauges of a served index: which generation, how old, how much has changed since."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import datetime
+
+from whatsit.catalogue.engine import Following, Items
+from whatsit.catalogue.live import LiveIndex
+from whatsit.serving import measures
+from whatsit.serving.metric_families import Gauge
+
+ITEMS_PERIOD_S = 30.0  # counting the rows of a large catalogue takes a while
+
+
+class IndexMeasures:
+    """Reads the gauges; an index that is behind is brought up to date on the way, before a request has to wait for it.
+
+    Args:
+        index: what is searched; one that is no `LiveIndex` has no generations to tell of.
+        items: the catalogue.
+    """
+
+    def __init__(self, index: Following, items: Items) -> None:
+        self._index, self._items = index, items
+        self._count, self._counted = 0, float("-inf")
+
+    def __call__(self) -> Mapping[Gauge, float]:
+        """The values as they are now."""
+        if time.monotonic() - self._counted > ITEMS_PERIOD_S:
+            self._count, self._counted = self._items.count(), time.monotonic()
+        values: dict[Gauge, float] = {measures.ITEMS: self._count}
+        if isinstance(self._index, LiveIndex):
+            values |= _of_generations(self._index)
+        return values
+
+
+def _of_generations(index: LiveIndex) -> dict[Gauge, float]:
+    live = index.now()
+    manifest = live.generation.manifest
+    return {
+        measures.GENERATION: int(live.generation.name.split("-")[0]),
+        measures.CREATED: datetime.fromisoformat(manifest.created).timestamp(),
+        measures.INDEX_ITEMS: manifest.items,
+        measures.INDEX_VECTORS: manifest.vectors,
+        measures.DELTA: live.delta_vectors,
+        measures.DELTA_FULL: float(index.is_full),
+        measures.PENDING: index.sequence - manifest.sequence,
+    }
