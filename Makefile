@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PHOTOS ?=
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types format perf bench clean
@@ -14,8 +15,8 @@ help: ## Show what there is to make
 demo: $(VENV)/.serve ## Index a rendered shop, start Triton, identify things in pictures (PHOTOS=dir: your own)
 	$(BIN)/whatsit demo $(if $(PHOTOS),--photos "$(PHOTOS)")
 
-test: $(VENV)/.test ## Run all tests
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: $(VENV)/.test ## Run all tests (WORKERS=1: one after another)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 lint: $(VENV)/.test ## Check style and layout
 	$(BIN)/ruff check .

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import signal
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,18 @@ import pytest
 if TYPE_CHECKING:
     from whatsit.serving.launcher import Server
 
+# A shell without job control starts what it puts into the background with Ctrl-C ignored, and every process that a test
+# starts would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """With pytest-xdist: a file's tests stay together, and so do all that use the session's server."""
+    for item in items:
+        group = "server" if "server" in getattr(item, "fixturenames", ()) else item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def _shared(folder: str) -> Path:
