@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from whatsit.catalogue.ingest import ingest
+from whatsit.catalogue.ingest import Seen, ingest
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.live import LiveIndex
 from whatsit.catalogue.local import local_features
@@ -44,7 +44,7 @@ def rows(tmp_path: Path) -> list[Row]:
 
 
 def add(store: Store, rows: list[Row]) -> None:
-    ingest(store, rows, lambda data: [((0.0, 0.0, 1.0, 1.0), unit(data))], "e")
+    ingest(store, rows, lambda data, steps: Seen((Vector((0.0, 0.0, 1.0, 1.0), unit(data)),)), "e")
 
 
 def kept(store: Store) -> list[bytes]:

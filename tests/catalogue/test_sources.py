@@ -86,12 +86,12 @@ def test_unreadable_csv_rows_are_skipped_and_the_rest_is_read(tmp_path: Path) ->
     path = tmp_path / "items.csv"
     lines = [b"id,title,price,image", b"1,a,1,a.jpg", b"2,\xff\xfe,1,a.jpg", b"3,a,cheap,a.jpg", b"4,a,1,"]
     lines += [b",a,1,a.jpg", b"6,a,1,a.jpg,more", b"7,a,-1,a.jpg", b"8," + b"x" * 200_000 + b",1,a.jpg"]
-    lines += [b"9,a,1,https://shop.test/a.jpg", b"", b"10,a,1,a.jpg"]
+    lines += [b"9,a,1,ftp://shop.test/a.jpg", b"", b"10,a,1,a.jpg"]
     path.write_bytes(b"\n".join(lines))
     found = list(open_source(path))
     assert [one.fields.id for one in found if isinstance(one, Row)] == ["1", "10"]
     reasons = [(one.place.split()[-1], one.reason) for one in found if isinstance(one, Skipped)]
-    expected = ["UTF-8", "'cheap'", "no image", "non-empty id", "5 values", "0 or more", "as CSV", "web address"]
+    expected = ["UTF-8", "'cheap'", "no image", "non-empty id", "5 values", "0 or more", "as CSV", "http(s) address"]
     assert [place for place, _ in reasons] == ["3", "4", "5", "6", "7", "8", "9", "10"]
     assert all(part in reason for part, (_, reason) in zip(expected, reasons, strict=True))
 

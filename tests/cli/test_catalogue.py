@@ -4,46 +4,43 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from typer.testing import CliRunner
 from whatsit_client.errors import InvalidInput, Unavailable
 
+from whatsit.catalogue.ingest import Seen
+from whatsit.catalogue.item import Vector
 from whatsit.cli.catalogue import app
 from whatsit.index import open_generation
 
 
-class FakePipeline:
+class FakeLook:
     fingerprint = "fake-embedder"
 
     def __init__(self, model_repository: Path | None = None, target: str = "onnxruntime") -> None:
         if model_repository is not None:
             raise Unavailable(f"There is no network in {model_repository}.")
 
-    def __enter__(self) -> FakePipeline:
+    def __enter__(self) -> FakeLook:
         return self
 
     def __exit__(self, *_: object) -> None: ...
 
-    def embed_item(self, data: bytes) -> list[tuple[tuple[float, ...], npt.NDArray[np.float32]]]:
+    def __call__(self, data: bytes, steps: frozenset[str]) -> Seen:
         if not data:
             raise InvalidInput("The image is empty.")
         seed = int.from_bytes(hashlib.sha256(data).digest()[:8], "big")
         vector = np.random.default_rng(seed).normal(size=16).astype(np.float32)
-        return [((0.0, 0.0, 1.0, 1.0), vector / np.linalg.norm(vector))]
+        return Seen((Vector((0.0, 0.0, 1.0, 1.0), vector / np.linalg.norm(vector)),))
 
 
 @pytest.fixture(autouse=True)
 def fake_networks(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = ModuleType("whatsit.serving.pipeline")
-    module.Pipeline = FakePipeline  # type: ignore[attr-defined] # a module made for the test
-    monkeypatch.setitem(sys.modules, "whatsit.serving.pipeline", module)
+    monkeypatch.setattr("whatsit.serving.ingestion.ItemLook", FakeLook)
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 from whatsit_client.types import Box
 
+from whatsit.catalogue.facts import Facts
+
 _TEXTS = ("title", "brand", "category", "url")
 
 
@@ -74,16 +76,18 @@ class Picture:
     """One picture of an item.
 
     Args:
-        path: where the file lies.
+        path: where the file lies, or its address on the web.
         sha256: of the file, hex.
         vectors: what the embedder made of it.
         local: its local features as bytes (`LocalFeatures.to_bytes`), None where they were not taken.
+        facts: what else was noted of it.
     """
 
     path: str
     sha256: str
     vectors: tuple[Vector, ...]
     local: bytes | None = None
+    facts: Facts = field(default_factory=Facts)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", _storable(self.path))  # a file's name may be any bytes

@@ -105,6 +105,31 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX decisions_run ON decisions (run);
     CREATE INDEX decisions_merged ON decisions (other_item) WHERE verdict = 'merged' AND undone IS NULL;
     """,
+    # What ingestion notes of a picture; a row per picture and kind of hash, so that another kind may be added later.
+    """
+    CREATE TABLE picture_facts (
+        image INTEGER PRIMARY KEY REFERENCES images (image) ON DELETE CASCADE,
+        md5 BLOB,
+        kept TEXT,
+        x1 REAL,
+        y1 REAL,
+        x2 REAL,
+        y2 REAL,
+        label TEXT,
+        label_score REAL,
+        topic TEXT,
+        topic_score REAL,
+        tag TEXT,
+        tag_score REAL
+    );
+    CREATE INDEX picture_facts_md5 ON picture_facts (md5);
+    CREATE TABLE picture_hashes (
+        image INTEGER NOT NULL REFERENCES images (image) ON DELETE CASCADE,
+        kind TEXT NOT NULL,
+        hash BLOB NOT NULL,
+        PRIMARY KEY (image, kind)
+    ) WITHOUT ROWID;
+    """,
 )
 
 

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
@@ -19,9 +20,11 @@ from whatsit.catalogue.changes import ChangeLog, record_change
 from whatsit.catalogue.cleaning.standing import settle, settle_merged_into
 from whatsit.catalogue.clicks import Clicks
 from whatsit.catalogue.database import Database
+from whatsit.catalogue.facts import Facts, FactStore, record_facts
 from whatsit.catalogue.filter import Filter
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.local import LocalStore
+from whatsit.catalogue.pictures import stored_path, whole_path
 from whatsit.catalogue.text import ItemText, record_text
 
 Numbers = npt.NDArray[np.int64]
@@ -54,6 +57,7 @@ class Store:
         self.local = LocalStore(self._database)
         self.text = ItemText(self._database)
         self.clicks = Clicks(self._database)
+        self.facts = FactStore(self._database)
 
     def __enter__(self) -> Store:
         return self
@@ -84,7 +88,7 @@ class Store:
         """
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         with self._database.transaction() as connection:
-            return [_put(connection, fields, pictures, fingerprint, now) for fields, pictures, fingerprint in changes]
+            return [_put(connection, self.path.parent, *change, now) for change in changes]
 
     def delete(self, ids: Sequence[str]) -> list[str]:
         """Delete items with their pictures and vectors; returns those ids that were not there."""
@@ -131,7 +135,7 @@ class Store:
                 f"ORDER BY position LIMIT 1) FROM items WHERE number IN ({marks})",
                 batch,
             ):
-                found[row[0]] = _record(row)
+                found[row[0]] = _record(row, self.path.parent)
         return {number: found[number] for number in asked if number in found}
 
     def categories(self, numbers: Iterable[int]) -> dict[int, str]:
@@ -139,7 +143,8 @@ class Store:
         return {number: record["category"] or "" for number, record in self.records(numbers).items()}
 
     def show(self, id: str) -> dict[str, Any]:
-        """Everything about one item: its record, and `number`, `added`, `updated`, `merged_into`, `images`.
+        """Everything about one item: its record, and `number`, `added`, `updated`, `merged_into`, `predicted`,
+        `images`.
 
         `merged_into` is the id of the item as which it is found, None where it stands for itself; a picture that was
         dropped in cleaning is `hidden`.
@@ -155,6 +160,7 @@ class Store:
         if not rows:
             raise InvalidInput(f"The catalogue {self.path} has no item '{id}'; 'whatsit catalogue list' shows the ids.")
         number, added, updated, main = rows[0]
+        prediction = self.facts.prediction(number)
         images = self._database.rows(
             "SELECT path, sha256, count(vector), found_as IS NULL FROM images LEFT JOIN vectors USING (image) "
             "WHERE item = ? GROUP BY image ORDER BY position",
@@ -166,8 +172,14 @@ class Store:
             "added": added,
             "updated": updated,
             "merged_into": main,
+            "predicted": None if prediction is None else asdict(prediction),
             "images": [
-                {"path": path, "sha256": sha256, "vectors": vectors, "hidden": bool(hidden)}
+                {
+                    "path": whole_path(path, self.path.parent),
+                    "sha256": sha256,
+                    "vectors": vectors,
+                    "hidden": bool(hidden),
+                }
                 for path, sha256, vectors, hidden in images
             ],
         }
@@ -186,14 +198,18 @@ class Store:
             vectors = found.setdefault(image, (path, sha256, local, []))[3]
             if blob is not None:
                 vectors.append(Vector((x1, y1, x2, y2), np.frombuffer(blob, dtype="<f4")))
-        return tuple(Picture(path, sha256, tuple(vectors), local) for path, sha256, local, vectors in found.values())
+        facts = self.facts.of(found)
+        return tuple(
+            Picture(whole_path(path, self.path.parent), sha256, tuple(vectors), local, facts.get(image, Facts()))
+            for image, (path, sha256, local, vectors) in found.items()
+        )
 
     def fields(self, id: str) -> ItemFields | None:
         """The fields of an item as they were put, None if there is no such item."""
         rows = self._database.rows(f"SELECT {_FIELDS}, NULL FROM items WHERE id = ?", [id])
         if not rows:
             return None
-        record = _record(rows[0])
+        record = _record(rows[0], self.path.parent)
         del record["image"]
         return ItemFields(**record)
 
@@ -237,14 +253,14 @@ def _condition(where: Filter | None) -> tuple[str, list[Any]]:
     return f"merged_into IS NULL AND ({condition})", parameters
 
 
-def _record(row: Sequence[Any]) -> dict[str, Any]:
+def _record(row: Sequence[Any], folder: Path) -> dict[str, Any]:
     _, id, title, brand, category, price, url, attributes, image = row
     return {
         "id": id,
         "title": title,
         "brand": brand,
         "category": category,
-        "image": image,
+        "image": None if image is None else whole_path(image, folder),
         "price": price,
         "url": url,
         "attributes": json.loads(attributes),
@@ -252,7 +268,12 @@ def _record(row: Sequence[Any]) -> dict[str, Any]:
 
 
 def _put(
-    connection: sqlite3.Connection, fields: ItemFields, pictures: Sequence[Picture], fingerprint: str, now: str
+    connection: sqlite3.Connection,
+    folder: Path,
+    fields: ItemFields,
+    pictures: Sequence[Picture],
+    fingerprint: str,
+    now: str,
 ) -> Outcome:
     attributes = json.dumps(fields.attributes, ensure_ascii=False, allow_nan=False, sort_keys=True)
     values = (fields.title, fields.brand, fields.category, fields.price, fields.url, attributes, now)
@@ -275,7 +296,7 @@ def _put(
     for position, picture in enumerate(pictures):
         image = connection.execute(
             "INSERT INTO images (item, position, path, sha256, found_as) VALUES (?,?,?,?,?)",
-            (number, position, picture.path, picture.sha256, number),
+            (number, position, stored_path(picture.path, folder), picture.sha256, number),
         ).lastrowid
         connection.executemany(
             "INSERT INTO vectors (image, fingerprint, x1, y1, x2, y2, vector) VALUES (?,?,?,?,?,?,?)",
@@ -283,6 +304,8 @@ def _put(
         )
         if picture.local is not None:
             connection.execute("INSERT INTO local_features VALUES (?,?)", (image, picture.local))
+        if picture.facts != Facts():
+            record_facts(connection, image, picture.facts)
     settle(connection, number)
     if known is None:
         settle_merged_into(connection, fields.id)

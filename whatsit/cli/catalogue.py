@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from whatsit.cli.catalogue_add import add
+
 if TYPE_CHECKING:
-    from whatsit.catalogue.ingest import Report
     from whatsit.catalogue.publish import Published
     from whatsit.catalogue.store import Store
 
 app = typer.Typer(no_args_is_help=True, help="Put items into a catalogue, look at them, and publish its index.")
-
-_SHOWN_SKIPPED = 20
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The catalogue's folder.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
@@ -24,52 +23,7 @@ Where = Annotated[
 ]
 
 
-@app.command(epilog="Example: whatsit catalogue add demo/catalogue products.csv --publish")
-def add(
-    folder: Folder,
-    sources: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="SOURCE",
-            help="A folder of pictures, or a CSV, JSON Lines or Parquet file with the columns id and image "
-            "(and title, brand, category, price, url; every other column becomes an attribute).",
-            show_default=False,
-        ),
-    ],
-    publish: Annotated[bool, typer.Option("--publish", help="Publish the index afterwards.")] = False,
-    workers: Annotated[int, typer.Option(min=0, help="Pictures embedded at once; 0 is one per core.")] = 0,
-    model_repository: Annotated[Path | None, typer.Option(help="Networks instead of Whatsit's own.")] = None,
-    target: Annotated[
-        str, typer.Option(help="Where the networks run: onnxruntime (CPU), tensorrt (NVIDIA GPU), or auto.")
-    ] = "onnxruntime",
-    as_json: AsJson = False,
-) -> None:
-    """Add items, or update those whose id is there; a running server finds them at once.
-
-    Rows and pictures that cannot be read are reported and skipped. An interrupted run is resumed by running it again:
-    what is there already is not embedded twice.
-    """
-    from whatsit.catalogue import Layout, Store
-    from whatsit.catalogue.sources import open_source
-    from whatsit.serving.pipeline import Pipeline
-
-    opened = [open_source(source) for source in sources]
-    with Pipeline(model_repository, target) as pipeline, Store(Layout(folder).store) as store:
-        rows = (row for source in opened for row in source)
-        total = sum(source.count() for source in opened)
-        report = _ingest(store, rows, pipeline, workers, total, quiet=as_json)
-        published = _publish(store, folder, pipeline.fingerprint) if publish and report.kept else None
-        hint = None if published or not report.kept else _hint(store, folder)
-    if as_json:
-        _print_json({**report.to_record(), **({"published": _generation(published)} if published else {})})
-    else:
-        _print_report(report)
-        if published:
-            _print_published(published)
-        if hint:
-            typer.echo(hint)
-    if not report.kept:
-        raise typer.Exit(1)
+app.command(epilog="Example: whatsit catalogue add demo/catalogue products.csv --publish")(add)
 
 
 @app.command("list", epilog='Example: whatsit catalogue list demo/catalogue --where \'{"brand": "Arla"}\' --limit 20')
@@ -90,7 +44,7 @@ def list_items(
     with Store(Layout(folder).store, read_only=True) as store:
         records, count = store.page(condition, limit, offset), store.count(condition)
     if as_json:
-        _print_json({"count": count, "items": records})
+        print_json({"count": count, "items": records})
         return
     table = Table("id", "title", "brand", "category", "price", box=None)
     for record in records:
@@ -111,7 +65,7 @@ def show(
     with Store(Layout(folder).store, read_only=True) as store:
         item = store.show(item_id)
     if as_json:
-        _print_json(item)
+        print_json(item)
         return
     images, attributes, main = item.pop("images"), item.pop("attributes"), item.pop("merged_into")
     item.pop("image")
@@ -139,7 +93,7 @@ def delete(
         unknown = store.delete(ids)
     forget_pictures(Layout(folder).pictures, kept)
     if as_json:
-        _print_json({"deleted": len(ids) - len(unknown), "unknown": unknown})
+        print_json({"deleted": len(ids) - len(unknown), "unknown": unknown})
     else:
         typer.echo(f"Deleted {len(ids) - len(unknown)} of {len(ids)} items.")
         if unknown:
@@ -167,11 +121,11 @@ def publish(
     The first time, this makes the index. After that, changes are found without it, and it is what `compact` does.
     """
     with _existing(folder) as store:
-        published = _publish(store, folder, None, geometry, quiet=as_json)
+        published = publish_index(store, folder, None, geometry, quiet=as_json)
     if as_json:
-        _print_json(_generation(published))
+        print_json(generation_record(published))
     else:
-        _print_published(published)
+        print_published(published)
 
 
 @app.command(epilog="Example: whatsit catalogue compact demo/catalogue")
@@ -195,57 +149,15 @@ def _existing(folder: Path) -> Store:
     return Store(path)
 
 
-def _hint(store: Store, folder: Path) -> str | None:
-    """What is left to do for servers, after items were added."""
-    from whatsit.catalogue import Layout
-    from whatsit.catalogue.publish import compact_note, published
-
-    manifest = published(Layout(folder).index)
-    if manifest is None:
-        return f"Publish the index with: whatsit catalogue publish {folder}"
-    return compact_note(store.changes.pending(manifest.sequence))
-
-
-def _ingest(store: Store, rows: Any, pipeline: Any, workers: int, total: int, quiet: bool) -> Report:
-    import os
-
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from whatsit.catalogue.ingest import ingest
-
-    columns = (
-        TextColumn("Adding"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]} {task.fields[skipped]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bar:
-        task = bar.add_task("", total=total, rate="", skipped="")
-
-        def step(done: int, report: Report) -> None:
-            speed = bar.tasks[0].speed
-            rate = f"{speed:.1f} items/s" if speed else ""
-            skipped = f"{len(report.skipped)} skipped" if report.skipped else ""
-            bar.update(task, completed=done, rate=rate, skipped=skipped)
-
-        workers = workers or len(os.sched_getaffinity(0))
-        try:
-            return ingest(store, rows, pipeline.embed_item, pipeline.fingerprint, workers=workers, progress=step)
-        except KeyboardInterrupt:
-            typer.echo("Interrupted. What was done is kept; run the same command again to go on.", err=True)
-            raise
-
-
-def _publish(
+def publish_index(
     store: Store, folder: Path, fingerprint: str | None, geometry: bool | None = None, quiet: bool = True
 ) -> Published:
+    """Publish, with a bar where local features have to be taken."""
     from rich.console import Console
     from rich.progress import Progress
 
     from whatsit.catalogue import Layout
-    from whatsit.catalogue.publish import publish as publish_index
+    from whatsit.catalogue.publish import publish as write_index
 
     with Progress(console=Console(stderr=True), disable=quiet, transient=True) as bar:
         task = bar.add_task("Local features", total=None, visible=False)
@@ -253,10 +165,11 @@ def _publish(
         def step(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total, visible=True)
 
-        return publish_index(store, Layout(folder).index, fingerprint, geometry, step)
+        return write_index(store, Layout(folder).index, fingerprint, geometry, step)
 
 
-def _generation(published: Published) -> dict[str, Any]:
+def generation_record(published: Published) -> dict[str, Any]:
+    """What was published, for machines."""
     manifest = published.generation.manifest
     return {
         "generation": published.generation.name,
@@ -268,18 +181,8 @@ def _generation(published: Published) -> dict[str, Any]:
     }
 
 
-def _print_report(report: Report) -> None:
-    typer.echo(
-        f"{report.added} items added, {report.updated} updated, {report.unchanged} unchanged, "
-        f"{len(report.skipped)} rows or pictures skipped."
-    )
-    for one in report.skipped[:_SHOWN_SKIPPED]:
-        typer.echo(f"  skipped {one.place}: {one.reason}.", err=True)
-    if len(report.skipped) > _SHOWN_SKIPPED:
-        typer.echo(f"  … and {len(report.skipped) - _SHOWN_SKIPPED} more; --json lists all.", err=True)
-
-
-def _print_published(published: Published) -> None:
+def print_published(published: Published) -> None:
+    """Say what was published."""
     manifest = published.generation.manifest
     words = f", geometry of {manifest.pictures} pictures" if manifest.pictures else ""
     typer.echo(f"Published {published.generation.name}: {manifest.items} items, {manifest.vectors} vectors{words}.")
@@ -287,7 +190,8 @@ def _print_published(published: Published) -> None:
         typer.echo(note, err=True)
 
 
-def _print_json(value: Any) -> None:
+def print_json(value: Any) -> None:
+    """A value as JSON on the standard output."""
     typer.echo(json.dumps(value, ensure_ascii=False, indent=1))
 
 

@@ -14,19 +14,20 @@ from whatsit_client.errors import InvalidInput
 from whatsit_client.types import Box
 
 from whatsit.catalogue.clicks import Click
-from whatsit.catalogue.engine import Items
+from whatsit.catalogue.facts import Facts
 from whatsit.catalogue.incoming import Incoming, parse_object
+from whatsit.catalogue.ingest.digests import Fetched
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.local import local_features
-from whatsit.catalogue.opening import index_status, open_items
 from whatsit.catalogue.pictures import forget_pictures, keep_picture
+from whatsit.catalogue.publish import compact_note, published
 from whatsit.catalogue.store import Store
 from whatsit.serving import measures
 from whatsit.serving.environment import is_read_only, served_catalogue
 from whatsit.serving.fingerprint import embedder_fingerprint
+from whatsit.serving.looking import ItemLook
 from whatsit.serving.options import Options, check_boxes
-from whatsit.serving.pipeline import Pipeline
 from whatsit.serving.step import Tensors, text_tensor
 from whatsit.vision.decode import decode_image
 
@@ -52,9 +53,9 @@ class ServedCatalogue:
         self._dimension = dimension
         self._read_only = read_only
         self._fingerprint = embedder_fingerprint(model_repository / "embedder" / "1" / "model.onnx")
-        self._reading = open_items(folder, read_only=True)
-        self._writing: Items | None = None
-        self._pipeline: Pipeline | None = None
+        self._reading = Store(self._layout.store, read_only=True)
+        self._writing: Store | None = None
+        self._look: ItemLook | None = None
 
     def upsert(self, text: str, image: bytes | None) -> Result:
         """Add an item, or replace the fields of the one with this id.
@@ -135,8 +136,6 @@ class ServedCatalogue:
             InvalidInput: there is no such item or no photo, or the box is none.
         """
         store = self._writable()
-        if not isinstance(store, Store):
-            raise InvalidInput("This server's catalogue is in Milvus; feedback is kept by embedded catalogues alone.")
         record = parse_object(text)
         (id,) = _ids(record, most=1)
         if image is None:
@@ -157,23 +156,34 @@ class ServedCatalogue:
 
     def stats(self) -> Result:
         """`items`, `generation`, `vectors` and `items_indexed` in it, `pending` changed items since, and `notes`."""
-        status = index_status(self._reading, self._layout.folder, self._fingerprint)
-        return {**status, "read_only": self._read_only}
+        manifest = published(self._layout.index)
+        pending = self._reading.changes.pending(manifest.sequence if manifest else 0)
+        note = compact_note(pending)
+        return {
+            "items": self._reading.count(),
+            "items_indexed": manifest.items if manifest else 0,
+            "vectors_indexed": manifest.vectors if manifest else 0,
+            "published": manifest.created if manifest else None,
+            "pending": pending,
+            "read_only": self._read_only,
+            "notes": [note] if note else [],
+        }
 
-    def _writable(self) -> Items:
+    def _writable(self) -> Store:
         if self._read_only:
             raise InvalidInput("This server does not change its catalogue: it was started read-only.")
         if self._writing is None:
-            self._writing = open_items(self._layout.folder)
+            self._writing = Store(self._layout.store)
         return self._writing
 
     def _embedded(self, image: bytes) -> Picture:
-        if self._pipeline is None:
-            self._pipeline = Pipeline(self._model_repository)
-        vectors = tuple(Vector(box, values) for box, values in self._pipeline.embed_item(image))
+        if self._look is None:
+            self._look = ItemLook(self._model_repository)
+        seen = self._look(image, frozenset({"embed", "hash"}))
         local = local_features(image) if self._reading.local.kept else None
         path = keep_picture(self._layout.pictures, image)
-        return Picture(str(path), hashlib.sha256(image).hexdigest(), vectors, local)
+        fetched = Fetched.of(path, image)
+        return Picture(str(path), fetched.sha256, seen.vectors or (), local, Facts(fetched.md5, seen.hashes))
 
     def _forget(self, pictures: list[Picture]) -> None:
         forget_pictures(self._layout.pictures, (picture.path for picture in pictures))

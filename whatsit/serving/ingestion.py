@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from whatsit.catalogue.ingest import Report, ingest
+from whatsit.catalogue.ingest import Look, Report, ingest
+from whatsit.catalogue.ingest.on_ray import OnRay
+from whatsit.catalogue.ingest.run import Engine
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.publish import publish
 from whatsit.catalogue.sources import open_source
 from whatsit.catalogue.store import Store
-from whatsit.serving.pipeline import Pipeline
+from whatsit.serving.fingerprint import embedder_fingerprint
+from whatsit.serving.looking import ItemLook
+from whatsit.serving.repository import default_root, network_file
 
 
 def index_source(
@@ -26,8 +32,8 @@ def index_source(
 
     Args:
         catalogue: the catalogue's folder, made if it is not there.
-        source: folder of pictures, or CSV, JSON Lines or Parquet file.
-        workers: pictures embedded at once; None for one per core.
+        source: see `open_source`.
+        workers: pictures looked at at once; None for one per core.
         geometry: True keeps local features of every picture too; see `publish`.
         progress: called now and then with rows done, rows in all (about) and the report so far.
 
@@ -39,14 +45,37 @@ def index_source(
     opened = open_source(source)
     total = opened.count()
     catalogue.mkdir(parents=True, exist_ok=True)
-    with Pipeline() as pipeline, Store(layout.store) as store:
+    with ItemLook() as look, Store(layout.store) as store:
         report = ingest(
             store,
             opened,
-            pipeline.embed_item,
-            pipeline.fingerprint,
+            look,
+            look.fingerprint,
             workers=workers or os.cpu_count() or 1,
             progress=(lambda done, so_far: progress(done, total, so_far)) if progress else None,
         )
-        publish(store, layout.index, pipeline.fingerprint, geometry)
+        publish(store, layout.index, look.fingerprint, geometry)
     return report
+
+
+@contextmanager
+def networks(
+    model_repository: Path | None, target: str, ray_actors: int = 0, address: str | None = None
+) -> Iterator[tuple[Look | None, Engine | None, str]]:
+    """What `ingest` needs of the networks: `look` in this process, or an engine of actors that load them themselves.
+
+    Args:
+        model_repository: see `ItemLook`.
+        target: see `ItemLook`.
+        ray_actors: how many actors on Ray Data; 0 for threads of this process.
+        address: of a Ray cluster.
+
+    Yields:
+        `look`, `engine` (one of them None), and the embedder's fingerprint.
+    """
+    if not ray_actors:
+        with ItemLook(model_repository, target) as look:
+            yield look, None, look.fingerprint
+        return
+    file = network_file(model_repository or default_root() / "model_repository", "embedder")
+    yield None, OnRay(partial(ItemLook, model_repository, target), ray_actors, address), embedder_fingerprint(file)

@@ -13,12 +13,13 @@ import numpy.typing as npt
 from whatsit_client.types import Box
 
 from whatsit.engines.open_runner import open_runner
-from whatsit.serving.decode import Picture, view
+from whatsit.serving.decode import MAX_SIDE, Picture, view
 from whatsit.serving.fingerprint import embedder_fingerprint
 from whatsit.serving.options import Options
 from whatsit.serving.regions import crops, find_regions, is_gated, read_labels
 from whatsit.serving.repository import NETWORKS, default_root, network_file
 from whatsit.serving.target import config_name
+from whatsit.vision.decode import Decoded, decode_image
 from whatsit.vision.regions import Regions
 
 
@@ -61,7 +62,7 @@ class Pipeline:
     def __init__(self, model_repository: Path | None = None, target: str = "onnxruntime") -> None:
         repository = model_repository or default_root() / "model_repository"
         self.fingerprint = embedder_fingerprint(network_file(repository, "embedder"))
-        self._names = read_labels(repository / "detector" / "labels.txt")
+        self.names = read_labels(repository / "detector" / "labels.txt")
         suffix = ".onnx" if config_name(target, repository) is None else ".plan"
         files = {network: network_file(repository, network).with_suffix(suffix) for network in NETWORKS}
         self._runners = {network: open_runner(file) for network, file in files.items()}
@@ -74,18 +75,18 @@ class Pipeline:
         """
         options = options or Options()
         picture = view(data, options)
-        found = self._run("detector", picture.detector[None])
-        heads = {name: scores[0] for name, scores in self._run("classifier", picture.classifier[None]).items()}
+        found = self.run("detector", picture.detector[None])
+        heads = {name: scores[0] for name, scores in self.run("classifier", picture.classifier[None]).items()}
         gated = is_gated(heads["intent"], options)
         geometry = (picture.width, picture.height, picture.detector_scale)
         regions = find_regions(
-            found["boxes"][0], found["scores"][0], found["labels"][0], self._names, geometry, options, gated=gated
+            found["boxes"][0], found["scores"][0], found["labels"][0], self.names, geometry, options, gated=gated
         )
         return Described(picture, regions, self.embed(picture, regions), heads, gated)
 
     def embed(self, picture: Picture, regions: Regions) -> npt.NDArray[np.float32]:
         """The embeddings of some regions of a picture, f32 [N,128]."""
-        embeddings = self._run("embedder", crops(picture.pixels, picture.width, regions))["embedding"]
+        embeddings = self.run("embedder", crops(picture.pixels, picture.width, regions))["embedding"]
         return np.asarray(embeddings, dtype=np.float32)
 
     def embed_item(self, data: bytes) -> list[tuple[Box, npt.NDArray[np.float32]]]:
@@ -97,10 +98,18 @@ class Pipeline:
         Raises:
             InvalidInput: the file is no picture that Whatsit takes.
         """
-        picture = view(data, Options())
-        regions = Regions.whole(picture.width, picture.height)
-        embeddings = self.embed(picture, regions)
+        return self.embed_decoded(decode_image(data, max_side=MAX_SIDE))
+
+    def embed_decoded(self, decoded: Decoded) -> list[tuple[Box, npt.NDArray[np.float32]]]:
+        """The same of a picture that is decoded already, its longer side at most `MAX_SIDE`."""
+        regions = Regions.whole(decoded.width, decoded.height)
+        found = self.run("embedder", crops(decoded.pixels, decoded.width, regions))["embedding"]
+        embeddings = np.asarray(found, dtype=np.float32)
         return [(_box(box), vector) for box, vector in zip(regions.boxes, embeddings, strict=True)]
+
+    def run(self, network: str, images: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
+        """One network's answer: `detector`, `classifier` or `embedder`, images uint8 [N,3,side,side]."""
+        return self._runners[network].run({"images": images})
 
     def close(self) -> None:
         """Free the networks."""
@@ -114,9 +123,6 @@ class Pipeline:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _run(self, network: str, images: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
-        return self._runners[network].run({"images": images})
 
 
 def _box(values: Sequence[float] | npt.NDArray[np.float32]) -> Box:

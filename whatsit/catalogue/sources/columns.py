@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.item import ItemFields
+from whatsit.catalogue.sources.image import Image, WebImage
 from whatsit.catalogue.sources.row import Row, Skipped
 
 _TEXTS = ("id", "title", "brand", "category", "url")
@@ -36,15 +37,16 @@ def check_columns(path: Path, columns: Iterable[str]) -> None:
             raise InvalidInput(f"{path} has no column '{wanted[0]}'; its columns are {shown[:200]}.")
 
 
-def row_of(values: Mapping[str, Any], base: Path, place: str) -> Row | Skipped:
+def row_of(values: Mapping[str, Any], base: Path, place: str, images: Sequence[Image] | None = None) -> Row | Skipped:
     """One row of a table.
 
     Args:
         values: column -> value. Known columns: id, title, brand, category, price, url, image (a path relative to the
-            table, or several: a list, or text separated by `;`). An object named `attributes` and every other column
-            become attributes.
+            table, an http(s) address, or several: a list, or text separated by `;`). An object named `attributes` and
+            every other column become attributes.
         base: folder that relative picture paths start from.
         place: of the row, for people.
+        images: the row's pictures where no column names them.
     """
     try:
         known: dict[str, Any] = {}
@@ -58,13 +60,14 @@ def row_of(values: Mapping[str, Any], base: Path, place: str) -> Row | Skipped:
         nested = known.pop("attributes", None)
         if nested is not None and not isinstance(nested, Mapping):
             nested = {"attributes": nested}
-        images = [image for name in _IMAGES for image in _paths(known.pop(name, None), base)]
+        named = [image for name in _IMAGES for image in _images(known.pop(name, None), base)]
+        images = named if images is None else list(images)
         if not images:
             return Skipped(place, "it has no image")
         price = _price(known.pop("price", None))
         texts = {name: _text(name, known.get(name)) for name in _TEXTS}
         item_id = texts.pop("id") or ""
-        texts["title"] = texts["title"] or images[0].stem
+        texts["title"] = texts["title"] or images[0].stem or item_id
         fields = ItemFields(item_id, price=price, attributes={**attributes, **(nested or {})}, **texts)
     except InvalidInput as error:
         return Skipped(place, str(error))
@@ -96,18 +99,18 @@ def _price(value: Any) -> float | None:
     raise InvalidInput(f"its price '{str(value)[:30]}' is not a number")
 
 
-def _paths(value: Any, base: Path) -> list[Path]:
+def _images(value: Any, base: Path) -> list[Image]:
     if value is None:
         return []
     texts = value.split(";") if isinstance(value, str) else value
     if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
         raise InvalidInput("its image is neither a path nor a list of paths")
-    paths = []
+    images: list[Image] = []
     for text in (text.strip() for text in texts):
-        if "://" in text:
-            raise InvalidInput(f"its image '{text[:80]}' is a web address; download it first and give its path")
-        if "\0" in text:
-            raise InvalidInput("its image is not a path")
-        if text:
-            paths.append(base / text)
-    return paths
+        if text.lower().startswith(("http://", "https://")):
+            images.append(WebImage(text))
+        elif "://" in text or "\0" in text:
+            raise InvalidInput(f"its image '{text[:80]}' is neither a path nor an http(s) address")
+        elif text:
+            images.append(base / text)
+    return images

@@ -1,13 +1,13 @@
-"""What every kind of source gives: items with the paths of their pictures, and what had to be skipped."""
+"""What every kind of source gives: items with the places of their pictures, and what had to be skipped."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from whatsit.catalogue.item import ItemFields
+from whatsit.catalogue.sources.image import Image
 
 
 @dataclass(frozen=True)
@@ -16,12 +16,12 @@ class Row:
 
     Args:
         fields: what it says.
-        images: paths of the pictures, the main one first; at least one.
+        images: where the pictures lie, the main one first; at least one.
         place: where it stands, for people: file and line.
     """
 
     fields: ItemFields
-    images: tuple[Path, ...]
+    images: tuple[Image, ...]
     place: str
 
 

@@ -114,7 +114,10 @@ def stage_photos(folder: Path, photos: Path, limit: int, advanced: Advanced = la
         (own / "scenes").mkdir(parents=True, exist_ok=True)
         for number, row in enumerate(chosen):
             name = f"photo-{number:04d}.jpg"
-            box = _photograph(row.images[0], own / "scenes" / name, number)
+            image = row.images[0]
+            if not isinstance(image, Path):  # demonstrations are of files
+                continue
+            box = _photograph(image, own / "scenes" / name, number)
             if box is not None:
                 truth.append({"image": name, "boxes": [box], "product_ids": [row.fields.id]})
             advanced("Photographing your pictures", number + 1, len(chosen))

@@ -1,0 +1,14 @@
+"""Ingestion: rows of merchants' files become items with pictures and vectors in the store, in steps of a file each.
+
+`plan` (read the rows, and what the store holds of them) > `fetch` (bytes) > `digests` (exact duplicates) > `look`
+(decode, hash, embed, detect, categorise: what the networks' room supplies) > `near` (near duplicates) > `write`.
+`prepare` strings together what lies between the two ends; `threads` and `on_ray` run it.
+"""
+
+from whatsit.catalogue.ingest.fetch import Fetch
+from whatsit.catalogue.ingest.look import CHOICES, DEFAULT_STEPS, Look, Seen
+from whatsit.catalogue.ingest.report import Report
+from whatsit.catalogue.ingest.run import ingest
+from whatsit.catalogue.ingest.write import BATCH_ITEMS
+
+__all__ = ["BATCH_ITEMS", "CHOICES", "DEFAULT_STEPS", "Fetch", "Look", "Report", "Seen", "ingest"]

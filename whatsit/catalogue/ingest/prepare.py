@@ -1,0 +1,190 @@
+"""From a planned row to an item that can be written: the steps between reading and storing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from whatsit_client.errors import InvalidInput
+
+from whatsit.catalogue.facts import Facts
+from whatsit.catalogue.ingest.digests import Fetched, first_alike
+from whatsit.catalogue.ingest.fetch import Fetch
+from whatsit.catalogue.ingest.look import DEFAULT_STEPS, Look, Seen, Step, lacking
+from whatsit.catalogue.ingest.near import near_duplicates
+from whatsit.catalogue.ingest.plan import Batch, Task
+from whatsit.catalogue.item import Picture, Vector
+from whatsit.catalogue.local import local_features
+from whatsit.catalogue.pictures import keep_picture
+from whatsit.catalogue.sources.image import Image, WebImage, path_of
+from whatsit.catalogue.sources.row import Skipped
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A row whose pictures are done.
+
+    Args:
+        task: the row, and what the store holds of it.
+        pictures: what it shall hold; None where it holds just that.
+        skipped: pictures that were left out.
+        notes: what deserves a look.
+    """
+
+    task: Task
+    pictures: tuple[Picture, ...] | None
+    skipped: tuple[Skipped, ...] = ()
+    notes: tuple[Skipped, ...] = ()
+
+
+Done = list[Prepared | Skipped]
+Got = list[list[Fetched | Picture | Skipped]]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an ingestion does with each picture.
+
+    Args:
+        steps: beside embedding; `categorise` is taken for items without a category of the merchant's.
+        local: whether local features are taken.
+        refetch: whether a picture on the web that the store knows by its address is fetched again.
+        keep: folder in which the bytes of pictures from the web are kept, None to keep none.
+    """
+
+    steps: frozenset[Step] = DEFAULT_STEPS
+    local: bool = False
+    refetch: bool = False
+    keep: Path | None = None
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """The steps for batches of rows; may be called from many threads.
+
+    Args:
+        look: the networks.
+        fetch: reads pictures.
+        settings: what is wanted.
+    """
+
+    look: Look
+    fetch: Fetch
+    settings: Settings
+
+    def fetched(self, batch: Batch, pool: Executor | None = None) -> Got:
+        """The pictures of each row: bytes, what the store knows of it, or why there is none.
+
+        Args:
+            batch: the rows.
+            pool: threads that fetch at once; None to fetch one after the other.
+        """
+        mapped = pool.map if pool else map
+        coming = [
+            () if isinstance(one, Skipped) else mapped(self._get, [one] * len(one.row.images), one.row.images)
+            for one in batch
+        ]
+        return [list(got) for got in coming]
+
+    def done(self, batch: Batch, got: Got) -> Done:
+        """The rows as they shall be written."""
+        return [
+            task if isinstance(task, Skipped) else self._done(task, parts)
+            for task, parts in zip(batch, got, strict=True)
+        ]
+
+    def _get(self, task: Task, image: Image) -> Fetched | Picture | Skipped:
+        if isinstance(image, WebImage) and not self.settings.refetch:
+            for known in task.before:
+                if known.path == image.url and known.vectors and not self._lacking(task, known):
+                    return known
+        try:
+            return Fetched.of(image, self.fetch(image))
+        except InvalidInput as error:
+            return Skipped(path_of(image), str(error).rstrip("."))
+
+    def _done(self, task: Task, parts: Sequence[Fetched | Picture | Skipped]) -> Prepared | Skipped:
+        pictures: list[Picture] = []
+        skipped: list[Skipped] = []
+        for part in parts:
+            one = self._picture(task, part, [picture.sha256 for picture in pictures])
+            (pictures if isinstance(one, Picture) else skipped).append(one)  # type: ignore[arg-type] # it fits one of both
+        left_out = tuple(_at(task, one) for one in skipped)
+        if not pictures:
+            return left_out[0]
+        if task.same_fields and _keys(pictures) == _keys(task.before):
+            return Prepared(task, None, left_out)
+        near = (
+            Skipped(task.row.place, f"its picture {at + 1} is nearly its picture {first + 1} ({bits} bits differ)")
+            for at, first, bits in near_duplicates(pictures)
+        )
+        return Prepared(task, tuple(pictures), left_out, tuple(near))
+
+    def _picture(self, task: Task, part: Fetched | Picture | Skipped, before: Sequence[str]) -> Picture | Skipped:
+        if isinstance(part, Skipped):
+            return part
+        if alike := first_alike(part.sha256, before):
+            place = part.path if isinstance(part, Picture) else path_of(part.image)
+            return Skipped(place, f"it is the same file as the item's picture {alike}")
+        return part if isinstance(part, Picture) else self._looked_at(task, part)
+
+    def _looked_at(self, task: Task, part: Fetched) -> Picture | Skipped:
+        known = next((one for one in task.before if one.sha256 == part.sha256 and one.vectors), None)
+        facts = known.facts if known else Facts()
+        steps: frozenset[Step] = lacking(facts, self._steps(task))
+        if known is None:
+            steps |= {"embed"}
+        try:
+            seen = self.look(part.data, steps) if steps else Seen()
+            vectors = known.vectors if known else _checked(seen.vectors)
+            local = known.local if known else None
+            if self.settings.local and local is None:
+                local = local_features(part.data)
+        except InvalidInput as error:
+            return Skipped(path_of(part.image), str(error).rstrip("."))
+        facts = Facts(
+            part.md5,
+            {**facts.hashes, **seen.hashes},
+            seen.main or facts.main,
+            seen.prediction or facts.prediction,
+            self._kept(task, part) or facts.kept,
+        )
+        return Picture(path_of(part.image), part.sha256, vectors, local, facts)
+
+    def _steps(self, task: Task) -> frozenset[Step]:
+        return self.settings.steps - ({"categorise"} if task.row.fields.category else set())
+
+    def _lacking(self, task: Task, known: Picture) -> bool:
+        """Whether a picture must be read again for something that is wanted of it."""
+        missing = lacking(known.facts, self._steps(task))
+        return (
+            bool(missing)
+            or (self.settings.local and known.local is None)
+            or (self.settings.keep is not None and known.facts.kept is None)
+        )
+
+    def _kept(self, task: Task, part: Fetched) -> str | None:
+        if self.settings.keep is None or not isinstance(part.image, WebImage):
+            return None
+        key = f"{task.row.fields.id}\n{part.image.url}\n{part.sha256}"
+        return keep_picture(self.settings.keep, part.data, key).name
+
+
+def _keys(pictures: Sequence[Picture]) -> list[object]:
+    return [(one.path, one.sha256, len(one.vectors), one.local is None, one.facts) for one in pictures]
+
+
+def _checked(vectors: tuple[Vector, ...] | None) -> tuple[Vector, ...]:
+    vectors = tuple(replace(one, values=np.asarray(one.values, dtype=np.float32)) for one in vectors or ())
+    if not vectors or not all(np.isfinite(one.values).all() for one in vectors):
+        raise InvalidInput("the networks found nothing to embed in the picture")
+    return vectors
+
+
+def _at(task: Task, skipped: Skipped) -> Skipped:
+    """A picture's refusal with the place of its row, where that is not the picture itself."""
+    place = task.row.place
+    return skipped if place == skipped.place else Skipped(place, f"{skipped.place}: {skipped.reason}")

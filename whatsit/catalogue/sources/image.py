@@ -1,0 +1,96 @@
+"""Where a picture lies: in a file, behind a web address, or in a tar shard."""
+
+from __future__ import annotations
+
+import tarfile
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+
+@dataclass(frozen=True)
+class WebImage:
+    """A picture behind an http(s) address.
+
+    Args:
+        url: the address.
+    """
+
+    url: str
+
+    @property
+    def stem(self) -> str:
+        """The file's name in the address without its ending, "" where there is none."""
+        return Path(unquote(urlsplit(self.url).path)).stem
+
+
+@dataclass(frozen=True)
+class TarImage:
+    """A picture in an uncompressed tar file, read where it lies.
+
+    Args:
+        archive: the tar file.
+        name: of the member.
+        offset: of its bytes in the archive.
+        size: of it in bytes.
+    """
+
+    archive: Path
+    name: str
+    offset: int
+    size: int
+
+    @classmethod
+    def find(cls, archive: Path, name: str) -> TarImage:
+        """The member of that name.
+
+        Raises:
+            OSError: the archive cannot be read.
+            ValueError: it has no such member, or is no tar file.
+        """
+        place = _members(archive, archive.stat().st_mtime_ns).get(name)
+        if place is None:
+            raise ValueError(f"{archive} has no member {name}")
+        return cls(archive, name, *place)
+
+    @property
+    def stem(self) -> str:
+        """The member's name without folders and ending."""
+        return Path(self.name).stem
+
+    def read(self, most: int) -> bytes:
+        """Its bytes, at most so many.
+
+        Raises:
+            OSError: the archive cannot be read.
+            ValueError: the archive ends inside the picture.
+        """
+        with self.archive.open("rb") as file:
+            file.seek(self.offset)
+            data = file.read(min(self.size, most))
+        if len(data) < min(self.size, most):
+            raise ValueError("the archive ends inside it")
+        return data
+
+
+Image = Path | WebImage | TarImage
+
+
+def path_of(image: Image) -> str:
+    """The picture's path as the store holds and shows it."""
+    if isinstance(image, WebImage):
+        return image.url
+    if isinstance(image, TarImage):
+        return f"{image.archive.resolve()}#{image.name}"
+    return str(image.resolve())
+
+
+@lru_cache(maxsize=4)
+def _members(archive: Path, changed: int) -> dict[str, tuple[int, int]]:
+    """Name -> offset and size of every file of an archive; `changed` (its time) keeps the memory of it fresh."""
+    try:
+        with tarfile.open(archive, "r:", ignore_zeros=True) as tar:
+            return {member.name: (member.offset_data, member.size) for member in tar if member.isreg()}
+    except tarfile.TarError as error:
+        raise ValueError(str(error)) from error

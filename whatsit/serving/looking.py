@@ -1,0 +1,89 @@
+"""The steps of ingestion that look into a picture, with the server's own networks; one function each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from whatsit_client.taxonomy import TAGS, TOPICS
+
+from whatsit.catalogue.facts import MainThing, Prediction
+from whatsit.catalogue.ingest.look import HASH, Seen, Step
+from whatsit.catalogue.item import Vector
+from whatsit.serving.decode import DETECTOR_SIDE, MAX_SIDE
+from whatsit.serving.options import Options
+from whatsit.serving.pipeline import Pipeline
+from whatsit.serving.regions import find_regions
+from whatsit.vision.crop import crop_resize
+from whatsit.vision.decode import Decoded, decode_image
+from whatsit.vision.letterbox import letterbox
+from whatsit.vision.perceptual_hash import perceptual_hash
+
+
+class ItemLook:
+    """Looks into catalogue pictures; may be called from many threads.
+
+    One picture at a time: in batches the networks are no faster on a CPU, and a picture's vector would depend on its
+    neighbours in the last bits, so that a resumed ingestion would not give the same catalogue.
+
+    Args:
+        model_repository: Triton's folder of models; None for Whatsit's own.
+        target: see `Pipeline`.
+
+    Raises:
+        Unavailable: a network is missing, or there is no GPU for the engines.
+        Damaged: a network cannot be loaded.
+    """
+
+    def __init__(self, model_repository: Path | None = None, target: str = "onnxruntime") -> None:
+        self._pipeline = Pipeline(model_repository, target)
+        self.fingerprint = self._pipeline.fingerprint
+
+    def __enter__(self) -> ItemLook:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pipeline.close()
+
+    def __call__(self, data: bytes, steps: frozenset[Step]) -> Seen:
+        """Decode a picture and take the steps.
+
+        Raises:
+            InvalidInput: it is no picture that Whatsit takes.
+        """
+        decoded = decode_image(data, max_side=MAX_SIDE)
+        return Seen(
+            self.embed(decoded) if "embed" in steps else None,
+            hashes(decoded) if "hash" in steps else {},
+            self.detect(decoded) if "detect" in steps else None,
+            self.categorise(decoded) if "categorise" in steps else None,
+        )
+
+    def embed(self, decoded: Decoded) -> tuple[Vector, ...]:
+        """The vectors under which the picture is found; see `Pipeline.embed_decoded`."""
+        return tuple(Vector(box, values) for box, values in self._pipeline.embed_decoded(decoded))
+
+    def detect(self, decoded: Decoded) -> MainThing:
+        """The most certain of the regions that the server would look up in the picture."""
+        image, scale = letterbox(decoded.pixels, DETECTOR_SIDE)
+        found = self._pipeline.run("detector", image[None])
+        geometry = (decoded.width, decoded.height, scale * decoded.scale)
+        boxes, scores, labels = (found[name][0] for name in ("boxes", "scores", "labels"))
+        regions = find_regions(boxes, scores, labels, self._pipeline.names, geometry, Options(), gated=False)
+        best = 1 + int(np.argmax(regions.scores[1:])) if len(regions) > 1 else 0
+        x1, y1, x2, y2 = (float(value) for value in regions.boxes[best])
+        return MainThing((x1, y1, x2, y2), regions.labels[best], float(regions.scores[best]) if best else 0.0)
+
+    def categorise(self, decoded: Decoded) -> Prediction:
+        """What the classifier takes the picture for: the likeliest of all topics, and of all tags."""
+        heads = self._pipeline.run("classifier", crop_resize(decoded.pixels)[None])
+        topic, tag = (int(np.argmax(heads[name][0])) for name in ("topic", "tag"))
+        return Prediction(TOPICS[topic], float(heads["topic"][0][topic]), TAGS[tag], float(heads["tag"][0][tag]))
+
+
+def hashes(decoded: Decoded) -> dict[str, bytes]:
+    """The perceptual hash that is kept of every picture."""
+    return {HASH: perceptual_hash(decoded.pixels, HASH).tobytes()}

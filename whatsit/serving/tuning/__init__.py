@@ -1,1 +1,0 @@
-"""Finding the fastest configuration of the whole pipeline on this machine, by measuring (`whatsit tune`)."""
