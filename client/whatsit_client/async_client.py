@@ -15,7 +15,7 @@ from whatsit_client.options import Parameters, parameters
 from whatsit_client.patience import Patience
 from whatsit_client.tensors import Tensors, image_input
 from whatsit_client.transport.address import Address
-from whatsit_client.transport.faults import ConnectionLost, understood
+from whatsit_client.transport.faults import Busy, ConnectionLost, understood
 from whatsit_client.types import Embedding, Identification, Item, Region
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ class AsyncClient:
         url: host:port of the server, perhaps with a scheme (grpc, grpcs, http, https); localhost by default.
         protocol: "grpc" or "http"; a scheme in the url goes before it.
         timeout: seconds that a call may take, tries included.
-        retries: how often a call is tried again after the connection was lost. Nothing else is tried again.
+        retries: how often a call is tried again after the connection was lost or the server had too much to do.
+            Nothing else is tried again.
 
     Raises:
         InvalidInput: the url or the protocol is none.
@@ -169,8 +170,8 @@ class AsyncClient:
             try:
                 reply = await self._transport().infer(model, inputs, options, tries.remaining())
                 break
-            except ConnectionLost:
-                pause = tries.pause()
+            except (Busy, ConnectionLost) as error:
+                pause = tries.pause(busy=isinstance(error, Busy))
                 if pause is None:
                     raise
                 await asyncio.sleep(pause)

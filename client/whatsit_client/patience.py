@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import random
 import time
 
 from whatsit_client.errors import InvalidInput
 
 _FIRST_PAUSE = 0.1
+_BUSY_PAUSE = 5.0  # times as long as after a lost connection
 _LEAST = 0.001
 
 
@@ -45,12 +47,18 @@ class Tries:
         """Seconds until the deadline, never quite zero."""
         return max(self._deadline - time.monotonic(), _LEAST)
 
-    def pause(self) -> float | None:
-        """Use up one try: the seconds to wait before it, or None where tries or time have run out."""
-        if self._left == 0 or self._pause >= self.remaining():
+    def pause(self, busy: bool = False) -> float | None:
+        """Use up one try: the seconds to wait before it, or None where tries or time have run out.
+
+        Args:
+            busy: the server had too much to do: the pause is longer, and a matter of chance within a factor of two, so
+                that callers who were refused together do not come back together.
+        """
+        pause = self._pause * (_BUSY_PAUSE * random.uniform(0.5, 1.0) if busy else 1.0)
+        if self._left == 0 or pause >= self.remaining():
             return None
         self._left -= 1
-        pause, self._pause = self._pause, self._pause * 3
+        self._pause *= 3
         return pause
 
 

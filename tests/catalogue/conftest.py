@@ -4,14 +4,73 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from copy import copy
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from whatsit.catalogue.engine import Following, Items
 from whatsit.catalogue.item import Picture, Vector
+from whatsit.catalogue.layout import Layout
+from whatsit.catalogue.opening import follow, name_store, open_items
+from whatsit.catalogue.publish import publish
 from whatsit.catalogue.store import Store
+
+_made = count()
+
+ENGINES = ("faiss+sqlite", "milvus-lite")
+
+
+class Engine:
+    """One catalogue in a folder of its own.
+
+    Args:
+        folder: of the catalogue.
+        url: of the store in Milvus, None for an embedded one.
+    """
+
+    def __init__(self, folder: Path, url: str | None) -> None:
+        self.folder, self.url = folder, url
+        if url is not None:
+            name_store(folder, url)
+        self.items: Items = open_items(folder)
+
+    def follow(self, fingerprint: str) -> Following:
+        """The index, published first where the engine needs that."""
+        if isinstance(self.items, Store) and not (Layout(self.folder).index / "CURRENT").exists():
+            publish(self.items, Layout(self.folder).index)
+        return follow(self.items, self.folder, fingerprint)
+
+    def reader(self) -> Engine:
+        """The same catalogue, opened a second time."""
+        second = copy(self)
+        second.items = open_items(self.folder, read_only=True)
+        return second
+
+    def publish(self) -> None:
+        """Fold changes into the index, where the engine has a step for that."""
+        if isinstance(self.items, Store):
+            publish(self.items, Layout(self.folder).index)
+
+
+@pytest.fixture(scope="session")
+def milvus_file(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One file of milvus-lite for the whole session; each test has a catalogue of its own in it."""
+    pytest.importorskip("milvus_lite", reason="the extra 'milvus' is not installed")
+    return str(tmp_path_factory.mktemp("milvus") / "catalogues.db")
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+    """An empty catalogue on each engine."""
+    url = None
+    if request.param == "milvus-lite":
+        url = f"milvus://{request.getfixturevalue('milvus_file')}?catalogue=t{next(_made)}"
+    return Engine(tmp_path / "folder", url)
+
 
 VectorOf = Callable[[bytes], npt.NDArray[np.float32]]
 PictureOf = Callable[..., Picture]

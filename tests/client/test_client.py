@@ -7,6 +7,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -112,6 +113,20 @@ def test_an_item_that_is_no_json_never_reaches_the_server(call: Call, fake: Any)
 def test_a_lost_connection_is_tried_again(call: Call, fake: Any, photo: bytes) -> None:
     fake.refusals = [BROKEN, BROKEN]
     assert call("identify", fake.url, photo).intent == "goods"
+    assert fake.calls == 3
+
+
+@pytest.mark.parametrize("words", ["Request timeout expired", "Exceeds maximum queue size"])
+def test_a_busy_server_is_asked_again_after_a_pause(call: Call, fake: Any, photo: bytes, words: str) -> None:
+    busy = (503, grpc.StatusCode.UNAVAILABLE, f"in ensemble 'identify', {words}")
+    fake.refusals = [busy]
+    begin = time.monotonic()
+    assert call("identify", fake.url, photo).intent == "goods"
+    assert time.monotonic() - begin >= 0.25
+    assert fake.calls == 2
+    fake.refusals = [busy] * 9
+    with pytest.raises(Unavailable, match="has more calls than it can answer: try again later"):
+        call("identify", fake.url, photo, retries=0)
     assert fake.calls == 3
 
 

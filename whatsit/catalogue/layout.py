@@ -25,6 +25,11 @@ class Layout:
         return self.folder / "catalogue.sqlite"
 
     @property
+    def address(self) -> Path:
+        """Names the store, where it is in Milvus and not in this folder."""
+        return self.folder / "store.json"
+
+    @property
     def index(self) -> Path:
         """The folder with `CURRENT` and `generations/`."""
         return self.folder / "index"

@@ -20,6 +20,7 @@ from whatsit.cli import (
     serve,
     train,
     train_ranker,
+    tune,
 )
 
 app = typer.Typer(
@@ -29,7 +30,7 @@ app = typer.Typer(
     help="Point a camera at a thing, make one call, get back what it is and where it stands in your catalogue.",
 )
 
-for _verb in (demo, serve, identify, feedback, calibrate, build):
+for _verb in (demo, serve, identify, feedback, calibrate, build, tune):
     _verb.register(app)
 app.add_typer(catalogue.app, name="catalogue")
 label_review.register(label.app)

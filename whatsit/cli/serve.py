@@ -33,6 +33,10 @@ def serve(
     target: Annotated[
         str, typer.Option(help="onnxruntime (CPU), tensorrt (NVIDIA GPU), or auto: tensorrt where it can be.")
     ] = "auto",
+    config: Annotated[
+        str | None,
+        typer.Option(help="Serve configs/NAME.pbtxt where a model has one; `whatsit tune` writes the name tuned."),
+    ] = None,
     ready_timeout: Annotated[float, typer.Option(help="Seconds to wait until every model is ready.")] = 300.0,
     read_only: Annotated[
         bool, typer.Option("--read-only", help="Nobody may change the catalogue over the network.")
@@ -46,17 +50,23 @@ def serve(
     from whatsit.serving.launcher import Ports, Server
     from whatsit.serving.repository import default_root
     from whatsit.serving.target import config_name
+    from whatsit.serving.tuning.overlay import check_named, stale_models
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops in the same order as Ctrl-C
     console = Console(stderr=True)
     ports = Ports(http_port, grpc_port, metrics_port)
-    config = config_name(target, (repository or default_root()) / "model_repository")
-    server = Server(catalogue, repository, host, ports, config, ready_timeout, read_only=read_only)
+    models = (repository or default_root()) / "model_repository"
+    gpu = config_name(target, models)
+    if config is not None:
+        check_named(models, config)
+        if stale := stale_models(models, config):
+            console.print(f"Made from other configurations than there are now: {', '.join(stale)}; tune again.")
+    server = Server(catalogue, repository, host, ports, config or gpu, ready_timeout, read_only=read_only)
     try:
         _start(server, console)
         where = f"HTTP {server.http_url}  gRPC {server.grpc_url}  metrics {server.metrics_url}"
         console.print(
-            f"[green]Ready[/] on the {'GPU' if config else 'CPU'}. {where}\n"
+            f"[green]Ready[/] on the {'GPU' if gpu else 'CPU'}. {where}\n"
             f"Try: whatsit identify photo.jpg --url {server.grpc_url}    (Ctrl-C stops the server)",
             highlight=False,
         )

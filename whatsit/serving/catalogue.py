@@ -14,14 +14,15 @@ from whatsit_client.errors import InvalidInput
 from whatsit_client.types import Box
 
 from whatsit.catalogue.clicks import Click
+from whatsit.catalogue.engine import Items
 from whatsit.catalogue.facts import Facts
 from whatsit.catalogue.incoming import Incoming, parse_object
 from whatsit.catalogue.ingest.digests import Fetched
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.local import local_features
+from whatsit.catalogue.opening import index_status, open_items
 from whatsit.catalogue.pictures import forget_pictures, keep_picture
-from whatsit.catalogue.publish import compact_note, published
 from whatsit.catalogue.store import Store
 from whatsit.serving import measures
 from whatsit.serving.environment import is_read_only, served_catalogue
@@ -53,8 +54,8 @@ class ServedCatalogue:
         self._dimension = dimension
         self._read_only = read_only
         self._fingerprint = embedder_fingerprint(model_repository / "embedder" / "1" / "model.onnx")
-        self._reading = Store(self._layout.store, read_only=True)
-        self._writing: Store | None = None
+        self._reading = open_items(folder, read_only=True)
+        self._writing: Items | None = None
         self._look: ItemLook | None = None
 
     def upsert(self, text: str, image: bytes | None) -> Result:
@@ -136,6 +137,8 @@ class ServedCatalogue:
             InvalidInput: there is no such item or no photo, or the box is none.
         """
         store = self._writable()
+        if not isinstance(store, Store):
+            raise InvalidInput("This server's catalogue is in Milvus; feedback is kept by embedded catalogues alone.")
         record = parse_object(text)
         (id,) = _ids(record, most=1)
         if image is None:
@@ -156,24 +159,14 @@ class ServedCatalogue:
 
     def stats(self) -> Result:
         """`items`, `generation`, `vectors` and `items_indexed` in it, `pending` changed items since, and `notes`."""
-        manifest = published(self._layout.index)
-        pending = self._reading.changes.pending(manifest.sequence if manifest else 0)
-        note = compact_note(pending)
-        return {
-            "items": self._reading.count(),
-            "items_indexed": manifest.items if manifest else 0,
-            "vectors_indexed": manifest.vectors if manifest else 0,
-            "published": manifest.created if manifest else None,
-            "pending": pending,
-            "read_only": self._read_only,
-            "notes": [note] if note else [],
-        }
+        status = index_status(self._reading, self._layout.folder, self._fingerprint)
+        return {**status, "read_only": self._read_only}
 
-    def _writable(self) -> Store:
+    def _writable(self) -> Items:
         if self._read_only:
             raise InvalidInput("This server does not change its catalogue: it was started read-only.")
         if self._writing is None:
-            self._writing = Store(self._layout.store)
+            self._writing = open_items(self._layout.folder)
         return self._writing
 
     def _embedded(self, image: bytes) -> Picture:

@@ -15,9 +15,9 @@ from whatsit_client.types import Answer
 
 from whatsit.catalogue.calibration import CalibratedRank, Calibration
 from whatsit.catalogue.layout import Layout
-from whatsit.catalogue.live import LiveIndex
-from whatsit.catalogue.store import Store
+from whatsit.catalogue.opening import follow, open_items, store_url
 from whatsit.index.generation import Generation, open_generation
+from whatsit.index.milvus_address import Address
 from whatsit.index.on_gpu import on_gpu
 from whatsit.index.searcher import Searcher
 from whatsit.index.shard import Numbers
@@ -52,13 +52,25 @@ def check_catalogue(folder: Path, model_repository: Path) -> None:
         InvalidInput: the index was made by another embedder.
     """
     layout = Layout(folder)
-    if not layout.store.is_file():
+    url = store_url(folder)
+    if url is None and not layout.store.is_file():
         raise Unavailable(f"There is no catalogue in {folder}: make one with `whatsit catalogue add {folder} SOURCE`.")
-    Store(layout.store, read_only=True).close()
+    if url is not None and Address.parse(url).is_file:
+        raise Unavailable(
+            f"A server has several processes and {url} is a file that one may open: start "
+            "'milvus-lite server --data-dir FILE' and name milvus://127.0.0.1:19530 in its place."
+        )
     Calibration.read(layout.calibration)
     fingerprint = embedder_fingerprint(network_file(model_repository, "embedder"))
     TrainedRanker(layout.ranker, fingerprint)
-    open_generation(layout.index, fingerprint)
+    items = open_items(folder, read_only=True)
+    try:
+        if url is None:
+            open_generation(layout.index, fingerprint)
+        else:
+            follow(items, folder, fingerprint)
+    finally:
+        items.close()
 
 
 @dataclass(frozen=True)
@@ -106,9 +118,9 @@ class Retriever:
         self._min_rank, self._answer_rank, self._stages = min_rank, answer_rank, stages
         self._calibrated = CalibratedRank(layout.calibration, fingerprint)
         self._ranker = TrainedRanker(layout.ranker, fingerprint)
-        self._store = Store(layout.store, read_only=True)
+        self._store = open_items(folder, read_only=True)
         place: Callable[[Generation], Generation] = on_gpu if gpu else lambda generation: generation
-        self._index = LiveIndex(layout.index, self._store, fingerprint, place=place)
+        self._index = follow(self._store, folder, fingerprint, place)
         measures.watch(IndexMeasures(self._index, self._store))
 
     def __call__(

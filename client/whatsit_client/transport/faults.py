@@ -23,8 +23,16 @@ _NO_CONNECTION = re.compile(
 )
 
 
+# Triton's own words for a request that its queue policies refused: nothing was done for it.
+_BUSY = re.compile(r"request timeout expired|exceeds maximum queue size", re.IGNORECASE)
+
+
 class ConnectionLost(Unavailable):
-    """The connection broke or was never made: the one fault that a call is tried again for."""
+    """The connection broke or was never made: a call is tried again for it."""
+
+
+class Busy(Unavailable):
+    """The server has more calls than it can answer and refused this one unread: a call is tried again for it."""
 
 
 def lost(address: Address) -> ConnectionLost:
@@ -32,6 +40,11 @@ def lost(address: Address) -> ConnectionLost:
     return ConnectionLost(
         f"No Whatsit server answers at {address}: start one with `whatsit serve` or give its address as url."
     )
+
+
+def busy(address: Address) -> Busy:
+    """More calls than the server can answer."""
+    return Busy(f"The server at {address} has more calls than it can answer: try again later, or give it more cores.")
 
 
 def late(address: Address, timeout: float) -> TimedOut:
@@ -73,5 +86,7 @@ def answered(address: Address, timeout: float, status: str | None, message: str 
     if status in _REFUSED:
         return InvalidInput(text)
     if status in _UNAVAILABLE:
+        if _BUSY.search(text):
+            return busy(address)
         return lost(address) if status != "503" and _NO_CONNECTION.search(text) else Unavailable(text)
     return Unavailable(f"The server at {address} could not answer ({status}: {text}): see its log.")

@@ -1,0 +1,113 @@
+"""The end of a search: what it found against where it began and what is shipped, all served at once, round by round."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from whatsit.serving.tuning.duel import CONCURRENCIES, Arena, Standing, Subject, climb
+from whatsit.serving.tuning.goal import Difference, Goal
+from whatsit.serving.tuning.load import Block
+from whatsit.serving.tuning.space import Configuration
+
+ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """One configuration at the concurrency that serves most within the latency.
+
+    Args:
+        name: such as `shipped`.
+        standing: its rounds.
+        met: whether 99 of 100 calls kept the latency, and none was refused.
+    """
+
+    name: str
+    standing: Standing
+    met: bool
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One configuration against another, over rounds that were measured in turn.
+
+    Args:
+        rate: images per second, difference of logarithms.
+        better: beyond noise: the only one that keeps the latency, or of the higher score.
+        worse: beyond noise.
+    """
+
+    rate: Difference
+    better: bool
+    worse: bool
+
+    @property
+    def ratio(self) -> float:
+        """Of images per second."""
+        return math.exp(self.rate.mean)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """One-sided 95 % bounds of the ratio."""
+        return math.exp(self.rate.at_least), math.exp(self.rate.at_most)
+
+
+def confirm(
+    arena: Arena,
+    configurations: Mapping[str, Configuration],
+    goal: Goal,
+    begin: int,
+    rounds: int = ROUNDS,
+    measuring: Callable[[str], None] = lambda what: None,
+) -> list[Confirmed]:
+    """Measure each configuration at its own best concurrency and at the next lower one, in turn.
+
+    Args:
+        arena: where they are served.
+        configurations: by name.
+        goal: what counts.
+        begin: a concurrency to begin with.
+        rounds: of each; 5 or more for figures that are shown.
+        measuring: called with what is being done.
+    """
+    subjects: dict[str, Subject] = {}
+    rows: dict[str, dict[int, list[Block]]] = {}
+    try:
+        for name, configuration in configurations.items():
+            measuring(f"starting {name}")
+            subjects[name] = arena.open(configuration)
+            best, _ = climb(subjects[name], goal, begin, most=6)
+            lower = CONCURRENCIES[max(0, CONCURRENCIES.index(best) - 1)]
+            rows[name] = {concurrency: [] for concurrency in (best, lower)}
+        names = list(subjects)
+        for number in range(rounds):
+            measuring(f"round {number + 1} of {rounds}")
+            for name in names[number % len(names) :] + names[: number % len(names)]:
+                for concurrency, blocks in rows[name].items():
+                    blocks.append(subjects[name].block(concurrency))
+    finally:
+        for subject in subjects.values():
+            subject.close()
+    return [_choose(name, rows[name], goal) for name in configurations]
+
+
+def compare(ours: Confirmed, theirs: Confirmed, goal: Goal) -> Comparison:
+    """One confirmed configuration against another; both of one `confirm`."""
+    pairs = list(zip(ours.standing.blocks, theirs.standing.blocks, strict=True))
+    rate = Difference.of([math.log(max(one.rate, 1e-9) / max(other.rate, 1e-9)) for one, other in pairs])
+    score = Difference.of([goal.score(one) - goal.score(other) for one, other in pairs])
+    if ours.met != theirs.met:
+        return Comparison(rate, ours.met, theirs.met)
+    counts = rate if ours.met else score
+    return Comparison(rate, counts.at_least > 0, counts.at_most < 0)
+
+
+def _choose(name: str, rows: Mapping[int, list[Block]], goal: Goal) -> Confirmed:
+    """The concurrency of most images a second among those that keep the latency; else the one nearest to it."""
+    standings = [Standing(concurrency, tuple(blocks)) for concurrency, blocks in rows.items()]
+    kept = [standing for standing in standings if goal.is_met(standing.blocks)]
+    if kept:
+        return Confirmed(name, max(kept, key=lambda standing: standing.rate), True)
+    return Confirmed(name, max(standings, key=lambda one: sum(map(goal.score, one.blocks))), False)

@@ -1,0 +1,168 @@
+"""Two configurations against each other: both servers run, and rounds alternate, so that a slow moment meets both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from whatsit.serving.tuning.costs import Cost
+from whatsit.serving.tuning.goal import Difference, Goal
+from whatsit.serving.tuning.load import Block, p99
+from whatsit.serving.tuning.space import Configuration
+
+CONCURRENCIES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+MIN_PAIRS, MAX_PAIRS = 3, 6
+MIN_GAIN = 0.01
+# Of one pair of rounds: more than noise explains.
+CLEAR_LOSS = 0.25
+MIN_SAVING = 0.03
+
+
+class Subject(Protocol):
+    """A configuration that is being served."""
+
+    @property
+    def configuration(self) -> Configuration:
+        """What it serves."""
+        ...
+
+    def block(self, concurrency: int) -> Block:
+        """One round: every picture of the load, so many at a time."""
+        ...
+
+    def costs(self) -> Mapping[str, Cost]:
+        """Of each model, over all rounds so far."""
+        ...
+
+    def close(self) -> None:
+        """Stop serving."""
+        ...
+
+
+class Arena(Protocol):
+    """Where configurations are served; several at once, of which one at a time has load."""
+
+    def open(self, configuration: Configuration) -> Subject:
+        """Serve one; a `WhatsitError` where it does not come up."""
+        ...
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How one configuration did at one concurrency.
+
+    Args:
+        concurrency: calls in flight.
+        blocks: its rounds.
+    """
+
+    concurrency: int
+    blocks: tuple[Block, ...]
+
+    @property
+    def rate(self) -> float:
+        """Images per second, median of the rounds."""
+        return float(np.median([block.rate for block in self.blocks]))
+
+    @property
+    def p99_ms(self) -> float:
+        """Of all calls together."""
+        return p99(self.latencies_ms)
+
+    @property
+    def latencies_ms(self) -> tuple[float, ...]:
+        """Of all rounds."""
+        return tuple(latency for block in self.blocks for latency in block.latencies_ms)
+
+    @property
+    def cpu_ms(self) -> float:
+        """CPU time per picture, median of the rounds."""
+        return float(np.median([block.cpu_ms for block in self.blocks]))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a duel.
+
+    Args:
+        word: `better`, `cheaper` (as fast, for less CPU time) or `no better`.
+        gain: of the candidate's score.
+        saving: of CPU time per picture, logarithm.
+        candidate: its rounds.
+        incumbent: the rounds beside them.
+    """
+
+    word: str
+    gain: Difference
+    saving: Difference
+    candidate: Standing
+    incumbent: Standing
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the candidate takes the incumbent's place."""
+        return self.word != "no better"
+
+
+def climb(subject: Subject, goal: Goal, begin: int, most: int = 5) -> tuple[int, Block]:
+    """The concurrency at which a configuration does best, by one round each: uphill from `begin`.
+
+    Args:
+        subject: what is measured.
+        goal: what for.
+        begin: the concurrency to begin with.
+        most: rounds.
+
+    Returns:
+        The concurrency and its round.
+    """
+    place = min(range(len(CONCURRENCIES)), key=lambda at: abs(CONCURRENCIES[at] - begin))
+    found = {place: subject.block(CONCURRENCIES[place])}
+    step = 1 if found[place].p99_ms <= goal.slo_p99_ms and not found[place].failures else -1
+    for _ in range(most - 1):
+        ahead = place + step
+        if ahead not in range(len(CONCURRENCIES)):
+            break
+        found[ahead] = subject.block(CONCURRENCIES[ahead])
+        if goal.score(found[ahead]) <= goal.score(found[place]) + MIN_GAIN:
+            break
+        place = ahead
+    return CONCURRENCIES[place], found[place]
+
+
+def duel(candidate: Subject, incumbent: Subject, at: tuple[int, int], goal: Goal) -> Verdict:
+    """Measure both in turn until the difference is beyond noise, or enough was seen.
+
+    Args:
+        candidate: the challenger.
+        incumbent: the best so far.
+        at: the concurrency of each, where it does best.
+        goal: what counts.
+    """
+    ours: list[Block] = []
+    theirs: list[Block] = []
+    gain = saving = Difference.of([])
+    word = "no better"
+    for pair in range(MAX_PAIRS):
+        order: list[tuple[Subject, int, list[Block]]] = [(candidate, at[0], ours), (incumbent, at[1], theirs)]
+        for subject, concurrency, blocks in order if pair % 2 else order[::-1]:
+            blocks.append(subject.block(concurrency))
+        gain = Difference.of(_paired(ours, theirs, goal.score))
+        saving = Difference.of(_paired(theirs, ours, lambda block: math.log(max(block.cpu_ms, 1e-3))))
+        if gain.pairs >= MIN_PAIRS and gain.at_least > MIN_GAIN:
+            word = "better"
+            break
+        if gain.mean < -CLEAR_LOSS or gain.at_most < (MIN_GAIN if gain.pairs >= MIN_PAIRS else -MIN_GAIN):
+            break
+    else:
+        if gain.mean > -MIN_GAIN and saving.at_least > MIN_SAVING:
+            word = "cheaper"
+    return Verdict(word, gain, saving, Standing(at[0], tuple(ours)), Standing(at[1], tuple(theirs)))
+
+
+def _paired(ours: Sequence[Block], theirs: Sequence[Block], of: Callable[[Block], float]) -> list[float]:
+    return [of(one) - of(other) for one, other in zip(ours, theirs, strict=True)]

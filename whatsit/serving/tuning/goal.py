@@ -1,0 +1,81 @@
+"""What is sought: most images a second within a latency; and when a difference is more than noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from whatsit.serving.tuning.load import Block, p99
+
+# Breaking the limit costs a tenth of the rate, and four per cent more for each per cent above it: it hardly ever pays,
+# and there is yet a slope that leads a search back from where nothing keeps the limit.
+_BROKEN, _PENALTY = 0.1, 4.0
+_FAILED = -20.0
+# Student's t, one-sided 95 %, for 1, 2, … degrees of freedom.
+_T = (6.31, 2.92, 2.35, 2.13, 2.02, 1.94, 1.89, 1.86, 1.83, 1.81)
+# Three alike by luck prove nothing: a spread below this is not believed.
+_LEAST_SPREAD = 0.02
+
+
+@dataclass(frozen=True)
+class Goal:
+    """The objective.
+
+    Args:
+        slo_p99_ms: 99 of 100 calls shall be answered within this.
+    """
+
+    slo_p99_ms: float
+
+    def score(self, block: Block) -> float:
+        """Of one round: the logarithm of images per second, less a penalty for exceeding the latency."""
+        if block.failures or not block.latencies_ms:
+            return _FAILED
+        return self.of(block.rate, block.p99_ms)
+
+    def of(self, rate: float, p99_ms: float) -> float:
+        """The same of figures."""
+        excess = math.log(p99_ms / self.slo_p99_ms)
+        return math.log(rate) - (_BROKEN + _PENALTY * excess if excess > 0 else 0.0)
+
+    def is_met(self, blocks: Sequence[Block]) -> bool:
+        """Whether all rounds together keep the latency, with no call refused."""
+        latencies = [latency for block in blocks for latency in block.latencies_ms]
+        return not any(block.failures for block in blocks) and p99(latencies) <= self.slo_p99_ms
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A mean difference and how far it may be off.
+
+    Args:
+        mean: of the pairs; of logarithms, so 0.05 is five per cent.
+        error: half the width of its one-sided 95 % interval; infinite for a single pair.
+        pairs: how many.
+    """
+
+    mean: float
+    error: float
+    pairs: int
+
+    @classmethod
+    def of(cls, differences: Sequence[float]) -> Difference:
+        """From the differences of pairs that were measured next to each other."""
+        pairs = len(differences)
+        if pairs < 2:
+            return cls(float(differences[0]) if pairs else 0.0, math.inf, pairs)
+        spread = max(float(np.std(differences, ddof=1)), _LEAST_SPREAD)
+        return cls(float(np.mean(differences)), _T[min(pairs - 2, len(_T) - 1)] * spread / math.sqrt(pairs), pairs)
+
+    @property
+    def at_least(self) -> float:
+        """The end of the interval towards zero gain."""
+        return self.mean - self.error
+
+    @property
+    def at_most(self) -> float:
+        """The other end."""
+        return self.mean + self.error

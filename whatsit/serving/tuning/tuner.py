@@ -1,0 +1,191 @@
+"""The whole of `whatsit tune`: search, confirm, and write the overlays that won."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from whatsit_client.errors import InvalidInput
+
+from whatsit.serving.tuning.confirmation import Comparison, Confirmed, compare, confirm
+from whatsit.serving.tuning.duel import Arena
+from whatsit.serving.tuning.goal import Goal
+from whatsit.serving.tuning.journal import Journal, Trial
+from whatsit.serving.tuning.overlay import TUNED, write_overlays
+from whatsit.serving.tuning.pbtxt import base_file, digest
+from whatsit.serving.tuning.search import Search
+from whatsit.serving.tuning.space import PIPELINE, Configuration, Space, read_space
+
+STARTS = ("shipped", "worst")
+# Of the time given, what the comparison at the end takes: three servers, six rounds to find each one's concurrency, and
+# five times two rounds of each.
+_CONFIRMING_SECONDS = 150.0
+_PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be tuned.
+
+    Args:
+        root: folder with `model_repository/` and `ensembles/`.
+        base: name of the configs to begin from; None for config.pbtxt.
+        goal: what counts.
+        pictures: encoded files.
+        seconds: that everything may take.
+        start: of `STARTS`.
+        min_regions: sweep the cap of regions down to this; None leaves it alone.
+        out: folder for a copy of the root that takes the overlays; None writes them into the root.
+        report: folder of journal and table.
+    """
+
+    root: Path
+    base: str | None
+    goal: Goal
+    pictures: Sequence[bytes]
+    seconds: float
+    start: str
+    min_regions: int | None
+    out: Path | None
+    report: Path
+
+    @property
+    def models(self) -> Path:
+        """The model repository."""
+        return self.root / "model_repository"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it.
+
+    Args:
+        best: the configuration found.
+        confirmed: start, shipped and found, measured in turn; () where the search was stopped before.
+        against: of the found one, by name; empty likewise.
+        written: the overlays; () where the shipped configuration stays.
+    """
+
+    best: Configuration
+    confirmed: tuple[Confirmed, ...]
+    against: Mapping[str, Comparison]
+    written: tuple[Path, ...]
+
+
+class Tuner:
+    """Runs one task.
+
+    Args:
+        task: what is to be tuned.
+        arena: where configurations are served.
+        cores: of the machine; None for those that this process may use.
+        clock: seconds, ever more.
+    """
+
+    def __init__(
+        self, task: Task, arena: Arena, cores: int | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._task, self._arena, self._clock = task, arena, clock
+        cores = cores or len(os.sched_getaffinity(0))
+        self.space, self.shipped = read_space(task.models, task.base, cores, task.min_regions)
+        self.start = self.space.worst_start(self.shipped) if task.start == "worst" else self.shipped
+        self.journal = Journal(task.report, _setting(task, self.space, self.start))
+
+    def run(
+        self, trying: Callable[[str], None] = lambda change: None, told: Callable[[Trial], None] = lambda trial: None
+    ) -> Outcome:
+        """Search, confirm and write.
+
+        Args:
+            trying: called with what is done next.
+            told: called with each trial that is done.
+
+        Raises:
+            WhatsitError: the start cannot be served, or trial after trial fails.
+            KeyboardInterrupt: as it came; `keep_best` then writes what was found so far.
+        """
+        begin = self._clock()
+        until = begin + max(self._task.seconds - _CONFIRMING_SECONDS, self._task.seconds / 2)
+        best = Search(self._arena, self.space, self._task.goal, self.journal, self._clock, trying, told).run(
+            self.start, until
+        )
+        named = {"start": self.start, "shipped": self.shipped}
+        if self.start == self.shipped:
+            del named["start"]
+        distinct = {name: one for name, one in named.items() if one != best} | {"tuned": best}
+        last = self.journal.best()
+        concurrency = last.concurrency if last else self.space.cores
+        confirmed = confirm(self._arena, distinct, self._task.goal, concurrency, measuring=trying)
+        found = next(one for one in confirmed if one.name == "tuned")
+        against = {one.name: compare(found, one, self._task.goal) for one in confirmed if one is not found}
+        keep = best == self.shipped or ("shipped" in against and against["shipped"].worse)
+        return Outcome(best, tuple(confirmed), against, () if keep else self._write(best, found))
+
+    def keep_best(self) -> Outcome | None:
+        """After an interruption: the overlays of the best so far, unconfirmed; None where nothing was better."""
+        best = self.journal.best()
+        if best is None or best.configuration == self.shipped:
+            return None
+        return Outcome(best.configuration, (), {}, self._write(best.configuration, None))
+
+    def _write(self, best: Configuration, found: Confirmed | None) -> tuple[Path, ...]:
+        task = self._task
+        if task.out is not None:
+            _copy(task.root, task.out)
+        when = datetime.now(timezone.utc).strftime("%Y-%m-%d")
+        how = "not confirmed: the search was stopped" if found is None else (
+            f"{found.standing.rate:.1f} images/s, p99 {found.standing.p99_ms:.0f} ms with "
+            f"{found.standing.concurrency} calls in flight"
+        )  # fmt: skip
+        remark = (
+            f"Written by `whatsit tune` on {when} for p99 <= {task.goal.slo_p99_ms:g} ms on {self.space.cores} cores: "
+            f"{how}.\nChosen by --model-config-name={TUNED}."
+        )
+        into = (task.out or task.root) / "model_repository"
+        return tuple(write_overlays(task.models, task.base, best, TUNED, remark, into))
+
+
+def read_pictures(folder: Path, most: int) -> list[bytes]:
+    """At most so many pictures of a folder, spread evenly over its names.
+
+    Raises:
+        InvalidInput: there are none.
+    """
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _PICTURES)
+    if not found:
+        raise InvalidInput(f"There are no pictures in {folder}: give a folder with JPEG, PNG or WebP files.")
+    step = max(1.0, len(found) / most)
+    return [found[int(place * step)].read_bytes() for place in range(min(len(found), most))]
+
+
+def _copy(root: Path, out: Path) -> None:
+    """Models and ensembles, without overlays of an earlier run."""
+    ignore = shutil.ignore_patterns("__pycache__", f"{TUNED}.pbtxt")
+    try:
+        for name in ("model_repository", "ensembles"):
+            shutil.copytree(root / name, out / name, ignore=ignore, dirs_exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(f"The folder {out} cannot be written ({error}): choose another --out.") from error
+
+
+def _setting(task: Task, space: Space, start: Configuration) -> dict[str, Any]:
+    """What the figures of a trial depend on."""
+    files = {model: digest(base_file(task.models / model, task.base)) for model in PIPELINE}
+    pictures = hashlib.sha256()
+    for picture in task.pictures:
+        pictures.update(picture)
+    return {
+        "slo_p99_ms": task.goal.slo_p99_ms,
+        "cores": space.cores,
+        "pictures": pictures.hexdigest()[:12],
+        "configs": files,
+        "start": start.to_record(),
+        "min_regions": task.min_regions,
+    }
