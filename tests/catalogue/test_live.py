@@ -131,6 +131,7 @@ def test_a_new_generation_that_cannot_be_opened_leaves_the_old_one_and_the_chang
     store: Store, served: tuple[Path, list[str]], picture_of: PictureOf
 ) -> None:
     live = LiveIndex(served[0], store, E, served[1].append)
+    before = live.now().generation.name
     store.put([(ItemFields("d"), [picture_of("d")], E)])
     broken = publish(store, served[0], E).generation
     shutil.rmtree(broken.folder)
@@ -140,7 +141,7 @@ def test_a_new_generation_that_cannot_be_opened_leaves_the_old_one_and_the_chang
     assert len(served[1]) == 1
     assert "old one stays in service" in served[1][0]
     publish(store, served[0], E)
-    assert live.now().generation.name > broken.name
+    assert live.now().generation.name not in (broken.name, before)
 
 
 def test_an_index_of_a_later_state_than_the_store_is_refused(

@@ -50,7 +50,7 @@ def assert_same_as_by_hand(
     items=st.integers(1, 40),
     k=st.integers(1, 12),
     share=st.none() | st.floats(0, 1),
-    kind=st.sampled_from(["flat", "hnsw"]),
+    kind=st.sampled_from(["flat", "hnsw", "ivf", "ivfpq"]),
 )
 def test_search_is_exact_per_item_under_any_filter(
     tmp_path_factory: pytest.TempPathFactory, seed: int, rows: int, items: int, k: int, share: float | None, kind: str

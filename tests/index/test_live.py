@@ -46,7 +46,7 @@ def nearest(state: dict[int, Floats], query: Floats, k: int, allowed: Numbers | 
     changes=steps,
     allowed=st.none() | st.sets(st.integers(0, 40)),
     k=st.integers(1, 40),
-    kind=st.sampled_from(["flat", "hnsw"]),
+    kind=st.sampled_from(["flat", "hnsw", "ivf", "ivfpq"]),
     seed=st.integers(0, 1000),
 )
 def test_changes_on_a_generation_equal_a_search_of_the_final_state(

@@ -140,7 +140,7 @@ DAMAGE = {
         _edit("manifest.json", lambda d: d.replace(b'"shards"', b'"s"')),
         "not the manifest",
     ),
-    "the format is newer": (_edit("manifest.json", lambda d: d.replace(b'"format": 1', b'"format": 2')), "update"),
+    "the format is newer": (_edit("manifest.json", lambda d: d.replace(b'"format": 2', b'"format": 3')), "update"),
 }
 
 

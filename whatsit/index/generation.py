@@ -11,7 +11,8 @@ from whatsit_client.errors import Damaged, InvalidInput, Unavailable
 
 from whatsit.index.current import GENERATIONS, current
 from whatsit.index.manifest import REPAIR, Manifest
-from whatsit.index.search import Part, held, nearest_vectors, search_parts
+from whatsit.index.router import Router
+from whatsit.index.search import Part, Routing, held, nearest_vectors, search_parts
 from whatsit.index.shard import Floats, Numbers, Shard
 from whatsit.index.visual_words import VisualWords
 
@@ -26,6 +27,8 @@ class Generation:
         manifest: what it holds.
         shards: the memory-mapped FAISS indexes.
         words: the memory-mapped visual words; None where the generation was written without.
+        router: sends a query to a few of the shards; None where there is one shard.
+        touch: shards per query where a search does not say; None for what the manifest says.
     """
 
     name: str
@@ -33,14 +36,20 @@ class Generation:
     manifest: Manifest
     shards: tuple[Shard, ...]
     words: VisualWords | None = None
+    router: Router | None = None
+    touch: int | None = None
 
-    def search(self, queries: Floats, k: int, allowed: Numbers | None = None) -> tuple[Floats, Numbers]:
+    def search(
+        self, queries: Floats, k: int, allowed: Numbers | None = None, touch: int | None = None
+    ) -> tuple[Floats, Numbers]:
         """The k nearest items of each query; an item with several vectors counts once, with its nearest.
 
         Args:
             queries: f32 [Q,D], unit length.
             k: items per query, 1 or more.
-            allowed: item numbers that may be returned (a filter inside the search); None for all.
+            allowed: item numbers that may be returned (a filter inside the search); None for all. Shards that hold none
+                of them are not searched, so a filter on a category leads to the shard of that category.
+            touch: shards per query, the nearest ones; None for the generation's own number, 0 for all.
 
         Returns:
             L2 distances f32 [Q,k] (0..2, not squared) and item numbers int64 [Q,k], nearest first; where fewer than k
@@ -51,7 +60,20 @@ class Generation:
         """
         queries = check_queries(queries, k, self.name, self.manifest.dimension if self.manifest.vectors else 0)
         rows_per_item = -(-self.manifest.vectors // max(self.manifest.items, 1))
-        return search_parts([Part(shard) for shard in self.shards], queries, k, allowed, rows_per_item)
+        parts = [Part(shard) for shard in self.shards]
+        return search_parts(parts, queries, k, allowed, rows_per_item, self.routing(touch))
+
+    def routing(self, touch: int | None = None) -> Routing | None:
+        """How a search goes to the shards; None where it goes to all of them.
+
+        Args:
+            touch: as in `search`.
+        """
+        if touch is None:
+            touch = self.manifest.touch if self.touch is None else self.touch
+        if self.router is None or not 0 < touch < len(self.shards):
+            return None
+        return Routing(self.router, len(self.shards), touch)
 
     def held(self, items: Numbers) -> npt.NDArray[np.bool_]:
         """Whether each item, int64 [K], has a vector here: bool [K]."""
@@ -121,7 +143,9 @@ def open_generation(root: Path, fingerprint: str | None = None, verify: bool = T
         )
     if verify:
         manifest.verify(folder)
-    shards = tuple(Shard.open(folder / shard["file"], folder / shard["items"]) for shard in manifest.shards)
+    shards = tuple(
+        Shard.open(folder / shard["file"], folder / shard["items"], shard.get("effort")) for shard in manifest.shards
+    )
     if any(shard.index.d != manifest.dimension for shard in shards):
         raise Damaged(f"The index {folder} holds vectors of another length than its manifest says; {REPAIR}.")
-    return Generation(name, folder, manifest, shards, VisualWords.open(folder))
+    return Generation(name, folder, manifest, shards, VisualWords.open(folder), Router.open(folder, len(shards)))

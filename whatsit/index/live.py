@@ -10,8 +10,9 @@ import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
 from whatsit.index.generation import Generation, check_queries
+from whatsit.index.kind import Kind, build
 from whatsit.index.search import Part, held, nearest_vectors, search_parts
-from whatsit.index.shard import Floats, Numbers, Shard, build
+from whatsit.index.shard import Floats, Numbers, Shard
 from whatsit.index.visual_words import VisualWords
 from whatsit.vision.local_features import LocalFeatures
 
@@ -76,12 +77,18 @@ class Live:
             words = words.apply(changed, [features for _, features in local], owners)
         return Live(self.generation, base, _merged(delta), words)
 
-    def search(self, queries: Floats, k: int, allowed: Numbers | None = None) -> tuple[Floats, Numbers]:
-        """The k nearest items of each query; arguments, result and errors as in `Generation.search`."""
+    def search(
+        self, queries: Floats, k: int, allowed: Numbers | None = None, touch: int | None = None
+    ) -> tuple[Floats, Numbers]:
+        """The k nearest items of each query; arguments, result and errors as in `Generation.search`.
+
+        Changes are in no shard that a router could miss: they are always searched.
+        """
         queries = check_queries(queries, k, self.generation.name, self._dimension())
         manifest = self.generation.manifest
         rows_per_item = -(-manifest.vectors // manifest.items) if manifest.items else 1
-        return search_parts((*self.base, *self.delta), queries, k, allowed, rows_per_item)
+        routing = self.generation.routing(touch)
+        return search_parts((*self.base, *self.delta), queries, k, allowed, rows_per_item, routing)
 
     def held(self, items: Numbers) -> npt.NDArray[np.bool_]:
         """Whether each item, int64 [K], has a vector now: bool [K]."""
@@ -114,7 +121,7 @@ def _joined(first: Part, second: Part) -> Part:
 def _exact(vectors: Floats, items: Numbers) -> Part:
     """A flat shard in memory of vectors in any order."""
     order = np.argsort(items, kind="stable")
-    return Part(Shard(build(vectors[order], "flat"), items[order]))
+    return Part(Shard(build(vectors[order], Kind()), items[order]))
 
 
 def _rows(part: Part) -> tuple[Floats, Numbers]:

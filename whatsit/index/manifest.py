@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from whatsit_client.errors import Damaged
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 REPAIR = "run 'whatsit catalogue publish' to write it anew"
+
+
+# What older manifests leave out.
+_SINCE: dict[str, Any] = {"sequence": 0, "pictures": 0, "touch": 0, "wishes": {}, "measured": {}, "note": ""}
 
 
 @dataclass(frozen=True)
@@ -28,10 +32,15 @@ class Manifest:
         items: distinct item numbers among the rows.
         content: SHA-256 over fingerprint, vectors and item numbers; the same content has the same value.
         created: UTC, ISO 8601.
-        shards: one entry per shard: `file` and `items` (file names), `kind` (flat or hnsw), `rows`.
+        shards: one entry per shard: `name`, `file` and `items` (file names), `kind` (see `Kind`), `effort`, `rows`;
+            before format 2 without `name` and `effort`.
         files: file name -> SHA-256 of every file but the manifest.
         sequence: the catalogue's last change that is in it; 0 in manifests of before there was a change log.
         pictures: how many pictures are there with visual words; 0 where geometry was not asked for.
+        touch: shards that a query goes to; 0 for all.
+        wishes: what the catalogue's owner asked of the index; see `Wishes`.
+        measured: what was measured of the index when budgets chose it; see `Measured`.
+        note: a sentence about budgets that could not be met, or "".
     """
 
     format: int
@@ -45,6 +54,10 @@ class Manifest:
     files: Mapping[str, str]
     sequence: int = 0
     pictures: int = 0
+    touch: int = 0
+    wishes: Mapping[str, Any] = field(default_factory=dict)
+    measured: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
 
     def write(self, folder: Path) -> None:
         """Write `manifest.json` into `folder`."""
@@ -65,10 +78,8 @@ class Manifest:
                     f"The index {folder} has format {data['format']} and this version of Whatsit reads up to {FORMAT}; "
                     f"update Whatsit or {REPAIR}."
                 )
-            data = {"sequence": 0, "pictures": 0, **data}
-            manifest = cls(
-                **{field.name: data[field.name] for field in fields(cls)} | {"shards": tuple(data["shards"])}
-            )
+            data = {**_SINCE, **data}
+            manifest = cls(**{one.name: data[one.name] for one in fields(cls)} | {"shards": tuple(data["shards"])})
             for shard in manifest.shards:
                 if not {"file", "items", "kind", "rows"} <= shard.keys():
                     raise KeyError("shards")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import faiss
@@ -38,8 +38,8 @@ class GpuShard(Shard):
         lock: FAISS' GPU indexes take one caller at a time.
     """
 
-    copy: Any
-    lock: threading.Lock
+    copy: Any = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def search(self, queries: Floats, rows: int, allowed: npt.NDArray[np.bool_] | None) -> tuple[Floats, Numbers]:
         """The nearest rows, exact; arguments and result as in `Shard.search`."""
@@ -101,7 +101,7 @@ def on_gpu(
     shards = []
     for shard in generation.shards:
         copy = _copied(shard, resources, device, tell) if len(shard.items) >= min_rows else None
-        shards.append(shard if copy is None else GpuShard(shard.index, shard.items, copy, lock))
+        shards.append(shard if copy is None else GpuShard(shard.index, shard.items, shard.effort, copy, lock))
     return replace(generation, shards=tuple(shards))
 
 

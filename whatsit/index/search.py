@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
+from whatsit.index.router import Router
 from whatsit.index.shard import Floats, Numbers, Shard
 
 
@@ -48,8 +49,28 @@ class Part:
         return mask if self.alive is None else mask & self.alive
 
 
+@dataclass(frozen=True)
+class Routing:
+    """How queries are sent to the shards of a generation.
+
+    Args:
+        router: of the generation.
+        shards: how many of the first parts are its shards.
+        touch: shards per query, 1 or more.
+    """
+
+    router: Router
+    shards: int
+    touch: int
+
+
 def search_parts(
-    parts: Sequence[Part], queries: Floats, k: int, allowed: Numbers | None, rows_per_item: int
+    parts: Sequence[Part],
+    queries: Floats,
+    k: int,
+    allowed: Numbers | None,
+    rows_per_item: int,
+    routing: Routing | None = None,
 ) -> tuple[Floats, Numbers]:
     """The k nearest items of each query over all parts; an item with several vectors counts once, with its nearest.
 
@@ -59,11 +80,24 @@ def search_parts(
         k: items per query, 1 or more.
         allowed: item numbers that may be returned; None for all.
         rows_per_item: how many vectors an item has, about; a bad guess costs time, nothing else.
+        routing: which of the first parts to search for each query; None for all. Further parts are always searched.
 
     Returns:
         L2 distances f32 [Q,k] and item numbers int64 [Q,k], nearest first, filled up with inf and -1.
     """
-    found = [_search_items(part, queries, k, k * rows_per_item, allowed) for part in parts]
+    masks = [part.selected(allowed) for part in parts]
+    useful = np.array([len(p.shard.items) > 0 if m is None else m.any() for p, m in zip(parts, masks, strict=True)])
+    wanted = np.repeat(useful[None].astype(bool), len(queries), axis=0)
+    if routing is not None:
+        wanted[:, : routing.shards] = routing.router.route(queries, routing.touch, useful[: routing.shards])
+    found = []
+    for part, mask, asked in zip(parts, masks, wanted.T, strict=True):
+        if asked.all():
+            found.append(_search_items(part, mask, queries, k, k * rows_per_item))
+        elif asked.any():
+            answer = nothing(len(queries), k)
+            answer[0][asked], answer[1][asked] = _search_items(part, mask, queries[asked], k, k * rows_per_item)
+            found.append(answer)
     if not found:
         return nothing(len(queries), k)
     if len(found) == 1:
@@ -104,9 +138,11 @@ def nearest_vectors(parts: Sequence[Part], query: Floats, items: Numbers) -> Flo
     return nearest
 
 
-def _search_items(part: Part, queries: Floats, k: int, rows: int, allowed: Numbers | None) -> tuple[Floats, Numbers]:
+def _search_items(
+    part: Part, mask: npt.NDArray[np.bool_] | None, queries: Floats, k: int, rows: int
+) -> tuple[Floats, Numbers]:
     """Ask for `rows`, then for twice as many, until every query has k distinct items or no row is left."""
-    shard, mask = part.shard, part.selected(allowed)
+    shard = part.shard
     available = len(shard.items) if mask is None else int(mask.sum())
     if not available or not len(queries):
         return nothing(len(queries), k)

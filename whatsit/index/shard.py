@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,17 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import Damaged
 
+from whatsit.index.kind import HNSW_LINKS, Effort, Floats, Kind, Numbers, build
+
+__all__ = ["FLAT_UP_TO", "Floats", "Numbers", "Shard", "build", "choose_kind", "open_index"]
+
 # Up to here an exact scan is fast enough that a graph's missed neighbours are not worth its speed.
 FLAT_UP_TO = 50_000
-HNSW_LINKS = 32
-HNSW_BUILD_EFFORT = 100
-HNSW_SEARCH_EFFORT = 128
-# A graph walk that may keep fewer rows than this share finds too few of them: scan the allowed rows instead.
-SCAN_BELOW_SHARE = 0.2
-
-Floats = npt.NDArray[np.float32]
-Numbers = npt.NDArray[np.int64]
+# So few allowed rows are compared one by one, whatever the kind: exact, and faster than any structure.
+_GATHER_UP_TO = 1_000
+# A graph walk that may keep few of the rows it sees has to see so many more, each at random in memory: about so much
+# dearer than to scan the same number of rows.
+_WALK_OVER_SCAN = 3
 
 
 def choose_kind(rows: int) -> str:
@@ -28,43 +30,43 @@ def choose_kind(rows: int) -> str:
     return "flat" if rows <= FLAT_UP_TO else "hnsw"
 
 
-def build(vectors: Floats, kind: str) -> Any:
-    """A FAISS index by squared L2 over `vectors` f32 [N,D]; row i of the index is row i of the array."""
-    dimension = vectors.shape[1]
-    if kind == "hnsw":
-        index = faiss.IndexHNSWFlat(dimension, HNSW_LINKS)
-        index.hnsw.efConstruction = HNSW_BUILD_EFFORT
-    else:
-        index = faiss.IndexFlatL2(dimension)
-    if len(vectors):
-        index.add(np.ascontiguousarray(vectors, dtype=np.float32))
-    return index
+def open_index(file: Path) -> Any:
+    """A FAISS index, its vectors, codes and links memory-mapped, so that processes share one copy.
+
+    Raises:
+        Damaged: it cannot be read.
+    """
+    try:
+        return faiss.read_index(str(file), getattr(faiss, "IO_FLAG_MMAP_IFC", faiss.IO_FLAG_MMAP))
+    except RuntimeError as error:
+        raise Damaged(f"{file} cannot be read as an index; run 'whatsit catalogue publish' again.") from error
 
 
 @dataclass(frozen=True)
 class Shard:
-    """A memory-mapped FAISS index with its rows' item numbers; searches may run in many threads at once.
+    """A FAISS index with its rows' item numbers; searches may run in many threads at once.
 
     Args:
         index: the FAISS index, squared L2.
         items: int64 [N], the item number of each row, ascending.
+        effort: of its kind's searches (`nprobe`, `k_factor`, `ef_search`); what is not in it is as usual for the kind.
     """
 
     index: Any
     items: Numbers
+    effort: Effort = field(default_factory=dict)
 
     @classmethod
-    def open(cls, file: Path, items: Path) -> Shard:
+    def open(cls, file: Path, items: Path, effort: Mapping[str, int] | None = None) -> Shard:
         """Map both files into memory.
 
         Raises:
             Damaged: one of them cannot be read, or they do not fit together.
         """
-        flag = getattr(faiss, "IO_FLAG_MMAP_IFC", faiss.IO_FLAG_MMAP)
         try:
-            shard = cls(faiss.read_index(str(file), flag), np.load(items, mmap_mode="r", allow_pickle=False))
-        except (RuntimeError, OSError, ValueError, EOFError) as error:
-            raise Damaged(f"{file} cannot be read as an index; run 'whatsit catalogue publish' again.") from error
+            shard = cls(open_index(file), np.load(items, mmap_mode="r", allow_pickle=False), effort or {})
+        except (OSError, ValueError, EOFError) as error:
+            raise Damaged(f"{items} cannot be read; run 'whatsit catalogue publish' again.") from error
         if shard.items.dtype != np.int64 or shard.items.shape != (shard.index.ntotal,):
             raise Damaged(f"{file} and {items} do not fit together; run 'whatsit catalogue publish' again.")
         return shard
@@ -72,26 +74,27 @@ class Shard:
     def search(self, queries: Floats, rows: int, allowed: npt.NDArray[np.bool_] | None) -> tuple[Floats, Numbers]:
         """The nearest rows.
 
+        Where a structure finds fewer rows than were asked for, those queries are answered by a scan.
+
         Args:
             queries: f32 [Q,D].
-            rows: how many rows per query, at most the number of rows in the shard.
+            rows: how many rows per query, at most the number of rows that may be returned.
             allowed: bool [N], the rows that may be returned; None for all.
 
         Returns:
             L2 distances f32 [Q,rows] and row numbers int64 [Q,rows], nearest first, inf and -1 where rows ran out.
         """
-        index = self.index
-        selector = None
+        share, selector = 1.0, None
         if allowed is not None:
+            count = int(np.count_nonzero(allowed))
+            if count <= _GATHER_UP_TO < len(allowed):
+                return self._gather(queries, rows, np.flatnonzero(allowed))
+            share = count / len(allowed)
             selector = faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
-            if isinstance(index, faiss.IndexHNSW) and allowed.mean() < SCAN_BELOW_SHARE:
-                index = faiss.downcast_index(index.storage)
-        if isinstance(index, faiss.IndexHNSW):
-            effort = max(HNSW_SEARCH_EFFORT, 2 * rows)
-            parameters = faiss.SearchParametersHNSW(efSearch=effort, sel=selector)
-        else:
-            parameters = faiss.SearchParameters(sel=selector)
-        squared, found = index.search(queries, rows, params=parameters)
+        squared, found = self._walk(queries, rows, share, selector)
+        short = np.flatnonzero((found < 0).any(axis=1))
+        if len(short):
+            squared[short], found[short] = self._scan(queries[short], rows, selector)
         distances = np.sqrt(np.maximum(squared, 0.0), dtype=np.float32)
         distances[found < 0] = np.inf
         return distances, found
@@ -104,3 +107,50 @@ class Shard:
     def vectors(self, rows: Numbers) -> Floats:
         """The stored vectors of these rows, int64 [R]: f32 [R,D]."""
         return np.asarray(self.index.reconstruct_batch(rows), dtype=np.float32)
+
+    def _walk(self, queries: Floats, rows: int, share: float, selector: Any) -> tuple[Floats, Numbers]:
+        """By the structure: squared distances and rows; where a filter leaves little, with more effort or by a scan."""
+        index, total = self.index, len(self.items)
+        if isinstance(index, faiss.IndexHNSW):
+            effort = max(self._effort("ef_search", "hnsw"), rows)
+            if selector is not None and share * share * total < _WALK_OVER_SCAN * HNSW_LINKS * effort:
+                return self._scan(queries, rows, selector)
+            parameters = faiss.SearchParametersHNSW(efSearch=int(effort / share), sel=selector)
+        elif isinstance(index, faiss.IndexRefine):
+            codes = faiss.downcast_index(index.base_index)
+            probes = int(self._effort("nprobe", "ivfpq") / share)
+            if probes > codes.nlist // 2 and selector is not None:
+                return self._scan(queries, rows, selector)
+            lists = faiss.SearchParametersIVF(nprobe=min(probes, codes.nlist), sel=selector)
+            factor = self._effort("k_factor", "ivfpq")
+            parameters = faiss.IndexRefineSearchParameters(k_factor=factor, base_index_params=lists)
+        elif isinstance(index, faiss.IndexIVF):
+            probes = min(int(self._effort("nprobe", "ivf") / share), index.nlist)
+            parameters = faiss.SearchParametersIVF(nprobe=probes, sel=selector)
+        else:
+            parameters = faiss.SearchParameters(sel=selector)
+        squared, found = index.search(queries, rows, params=parameters)
+        return squared, found
+
+    def _scan(self, queries: Floats, rows: int, selector: Any) -> tuple[Floats, Numbers]:
+        """By all vectors that are kept: squared distances and rows."""
+        index, parameters = self.index, faiss.SearchParameters(sel=selector)
+        if isinstance(index, faiss.IndexHNSW):
+            index = faiss.downcast_index(index.storage)
+        elif isinstance(index, faiss.IndexRefine):
+            index = faiss.downcast_index(index.refine_index)
+        elif isinstance(index, faiss.IndexIVF):
+            parameters = faiss.SearchParametersIVF(nprobe=index.nlist, sel=selector)
+        squared, found = index.search(queries, rows, params=parameters)
+        return squared, found
+
+    def _gather(self, queries: Floats, rows: int, among: Numbers) -> tuple[Floats, Numbers]:
+        """The nearest of a few rows: distances and rows."""
+        vectors = self.vectors(among)
+        squared, places = faiss.knn(np.ascontiguousarray(queries, dtype=np.float32), vectors, min(rows, len(among)))
+        distances = np.sqrt(np.maximum(squared, 0.0), dtype=np.float32)
+        padding = ((0, 0), (0, rows - distances.shape[1]))
+        return np.pad(distances, padding, constant_values=np.inf), np.pad(among[places], padding, constant_values=-1)
+
+    def _effort(self, name: str, structure: str) -> int:
+        return self.effort.get(name) or Kind.parse(structure).usual_effort(len(self.items))[name]

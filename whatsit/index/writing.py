@@ -8,24 +8,32 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
-import faiss
 import numpy as np
 from whatsit_client.errors import Damaged, InvalidInput
 
+from whatsit.index.building import Progress, quiet, write_shards
+from whatsit.index.choosing import choose
 from whatsit.index.current import GENERATIONS, current, is_generation_name, set_current, sync_folder
 from whatsit.index.generation import Generation, open_generation
+from whatsit.index.kind import Kind
 from whatsit.index.manifest import FORMAT, Manifest, file_sha256
-from whatsit.index.shard import Floats, Numbers, build, choose_kind
+from whatsit.index.router import Router, usual_touch
+from whatsit.index.search import Routing
+from whatsit.index.shard import Floats, Numbers, choose_kind
+from whatsit.index.sharding import Labels, divide
 from whatsit.index.visual_words import VisualWords
+from whatsit.index.wishes import Wishes
 from whatsit.vision.local_features import LocalFeatures
 
 LocalPictures = Sequence[tuple[int, LocalFeatures]]
 
 _UNIT_TOLERANCE = 1e-2
+_PIECE = 100_000
 _TEMPORARY = ".writing-"
 
 
@@ -39,40 +47,50 @@ def write_generation(
     kind: str | None = None,
     keep: int = 3,
     local: LocalPictures = (),
+    wishes: Wishes | None = None,
+    labels: Labels | None = None,
+    progress: Progress = quiet,
 ) -> Generation:
     """Write the next generation and make it the current one.
 
-    Where the current generation already holds exactly this content of this sequence, nothing is written and that one
-    is returned.
+    Where the current generation already holds exactly this content of this sequence, made by the same wishes, nothing
+    is written and that one is returned. Beside the vectors, one shard at a time is in memory.
 
     Args:
         root: folder of the index; made if it is not there.
-        vectors: f32 [N,D], unit length. N may be 0 (D still counts).
-        items: int64 [N], the item number of each row; an item may have several rows.
+        vectors: f32 [N,D], unit length; may be memory-mapped. N may be 0 (D still counts).
+        items: int64 [N], the item number of each row; an item may have several rows. Ascending rows are not copied.
         fingerprint: identifies the embedder.
         sequence: the catalogue's last change that is in the vectors.
-        kind: `flat` or `hnsw`; by size when None (see `choose_kind`).
+        kind: of every shard (see `Kind`), in place of the wishes' one.
         keep: how many of the newest generations stay on disk.
         local: pictures' item numbers and local features, for the visual words; none where geometry is not asked for.
+        wishes: budgets, kind and sharding; None for those of the current generation, which are none at first.
+        labels: the category of each row, where shards may follow it.
+        progress: told of rows.
 
     Raises:
         InvalidInput: shapes do not fit, or a vector is not finite or not of unit length.
     """
-    vectors, items = _checked(vectors, items)
+    vectors, items, labels = _checked(vectors, items, labels)
     content = _content(vectors, items, fingerprint, local)
     (root / GENERATIONS).mkdir(parents=True, exist_ok=True)
     with exclusively(root / ".lock"):
-        same = _already_current(root, content, sequence, kind)
-        if same is not None:
-            return same
+        before = _current_or_none(root)
+        if wishes is None:
+            wishes = Wishes() if before is None else Wishes.from_record(before.manifest.wishes)
+        if kind is not None:
+            wishes = replace(wishes, kind=kind)
+        origin = _Origin(fingerprint, content, sequence, wishes)
+        if before is not None and origin.is_of(before.manifest):
+            return before
         for leftover in (root / GENERATIONS).glob(f"{_TEMPORARY}*"):
             shutil.rmtree(leftover)
         name = f"{_last_number(root) + 1:06d}-{content[:8]}"
         temporary = root / GENERATIONS / f"{_TEMPORARY}{name}"
         temporary.mkdir()
-        origin = _Origin(fingerprint, content, sequence)
         pictures = _write_words(temporary, local)
-        _write_files(temporary, vectors, items, origin, kind or choose_kind(len(vectors)), pictures)
+        _write_files(temporary, vectors, items, labels, origin, pictures, progress)
         os.rename(temporary, root / GENERATIONS / name)
         sync_folder(root / GENERATIONS)
         set_current(root, name)
@@ -80,26 +98,35 @@ def write_generation(
     return open_generation(root, fingerprint, verify=False)
 
 
-def _checked(vectors: Floats, items: Numbers) -> tuple[Floats, Numbers]:
-    """Both arrays sorted by item number, or InvalidInput."""
-    vectors = np.asarray(vectors, dtype=np.float32)
+def _checked(vectors: Floats, items: Numbers, labels: Labels | None) -> tuple[Floats, Numbers, Labels | None]:
+    """All arrays sorted by item number, or InvalidInput."""
+    vectors = np.asanyarray(vectors, dtype=np.float32)
     items = np.asarray(items, dtype=np.int64)
     if vectors.ndim != 2 or vectors.shape[1] == 0 or items.shape != (len(vectors),):
         raise InvalidInput(f"An index takes vectors [N,D] and item numbers [N], not {vectors.shape} and {items.shape}.")
+    if labels is not None and labels.codes.shape != items.shape:
+        raise InvalidInput(f"Categories of {len(labels.codes)} rows do not fit {len(items)} rows.")
     if len(items) and items.min() < 0:
         raise InvalidInput(f"Item numbers are 0 or more, not {items.min()}.")
-    lengths = np.linalg.norm(vectors, axis=1)
-    wrong = np.flatnonzero(~(np.abs(lengths - 1.0) <= _UNIT_TOLERANCE))
-    if len(wrong):
-        raise InvalidInput(f"The vector of item {items[wrong[0]]} has the length {lengths[wrong[0]]:.3f} instead of 1.")
+    for start in range(0, len(vectors), _PIECE):
+        lengths = np.linalg.norm(vectors[start : start + _PIECE], axis=1)
+        wrong = np.flatnonzero(~(np.abs(lengths - 1.0) <= _UNIT_TOLERANCE))
+        if len(wrong):
+            first = int(wrong[0])
+            raise InvalidInput(
+                f"The vector of item {items[start + first]} has the length {lengths[first]:.3f} instead of 1."
+            )
+    if (np.diff(items) >= 0).all():
+        return vectors, items, labels
     order = np.argsort(items, kind="stable")
-    return np.ascontiguousarray(vectors[order]), np.ascontiguousarray(items[order])
+    return vectors[order], items[order], None if labels is None else labels.taken(order)
 
 
 def _content(vectors: Floats, items: Numbers, fingerprint: str, local: LocalPictures) -> str:
     digest = hashlib.sha256(f"{FORMAT}\n{fingerprint}\n{vectors.shape}\n".encode())
-    digest.update(items.data)
-    digest.update(vectors.data)
+    for start in range(0, len(vectors), _PIECE):
+        digest.update(np.ascontiguousarray(items[start : start + _PIECE]).data)
+        digest.update(np.ascontiguousarray(vectors[start : start + _PIECE]).data)
     for item, features in local:
         digest.update(f"{item} {len(features)}\n".encode())
         digest.update(features.to_bytes())
@@ -122,11 +149,37 @@ class _Origin:
     fingerprint: str
     content: str
     sequence: int
+    wishes: Wishes
+
+    def is_of(self, manifest: Manifest) -> bool:
+        """Whether a generation was made of the same, by the same wishes."""
+        same = (self.content, self.sequence) == (manifest.content, manifest.sequence)
+        return same and self.wishes == Wishes.from_record(manifest.wishes)
 
 
-def _write_files(folder: Path, vectors: Floats, items: Numbers, origin: _Origin, kind: str, pictures: int) -> None:
-    faiss.write_index(build(vectors, kind), str(folder / "shard-0.faiss"))
-    np.save(folder / "shard-0.items.npy", items, allow_pickle=False)
+def _write_files(
+    folder: Path,
+    vectors: Floats,
+    items: Numbers,
+    labels: Labels | None,
+    origin: _Origin,
+    pictures: int,
+    progress: Progress,
+) -> None:
+    shares = divide(vectors, labels, origin.wishes.sharding)
+    routing = None
+    if len(shares) > 1:
+        progress("Learning the router", 0, 0)
+        routing = Routing(Router.learn(vectors, shares), len(shares), usual_touch(len(shares)))
+        routing.router.write(folder)
+    measured: dict[str, Any] = {}
+    note = ""
+    if origin.wishes.has_budgets and len(vectors):
+        choice = choose(folder, vectors, items, shares, origin.wishes, routing, progress)
+        entries, measured, note = choice.entries, choice.measured.to_record(), choice.note
+    else:
+        kind = Kind.parse(origin.wishes.kind or choose_kind(max(share.count(len(vectors)) for share in shares)))
+        entries = write_shards(folder, vectors, items, shares, kind, progress=progress)
     manifest = Manifest(
         format=FORMAT,
         fingerprint=origin.fingerprint,
@@ -137,8 +190,12 @@ def _write_files(folder: Path, vectors: Floats, items: Numbers, origin: _Origin,
         sequence=origin.sequence,
         pictures=pictures,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        shards=({"file": "shard-0.faiss", "items": "shard-0.items.npy", "kind": kind, "rows": len(vectors)},),
+        shards=entries,
         files={path.name: file_sha256(path) for path in sorted(folder.iterdir())},
+        touch=routing.touch if routing is not None else 0,
+        wishes=origin.wishes.to_record(),
+        measured=measured,
+        note=note,
     )
     manifest.write(folder)
     for path in folder.iterdir():
@@ -147,18 +204,11 @@ def _write_files(folder: Path, vectors: Floats, items: Numbers, origin: _Origin,
     sync_folder(folder)
 
 
-def _already_current(root: Path, content: str, sequence: int, kind: str | None) -> Generation | None:
+def _current_or_none(root: Path) -> Generation | None:
     try:
-        if current(root) is None:
-            return None
-        generation = open_generation(root)
+        return None if current(root) is None else open_generation(root)
     except Damaged:
         return None
-    if (generation.manifest.content, generation.manifest.sequence) != (content, sequence):
-        return None
-    if kind is not None and any(shard["kind"] != kind for shard in generation.manifest.shards):
-        return None
-    return generation
 
 
 def _numbered(root: Path) -> list[Path]:

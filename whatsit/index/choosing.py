@@ -1,0 +1,288 @@
+"""Choosing the kind of an index by budgets: build, measure, and take the smallest that meets them all."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+
+from whatsit.index.building import Progress, bytes_of, open_parts, quiet, with_effort, write_shards
+from whatsit.index.kind import Floats, Kind, Numbers
+from whatsit.index.search import Part, Routing, first_of_each, search_parts
+from whatsit.index.sharding import Share
+from whatsit.index.wishes import Measured, Wishes
+
+K = 10
+"""Recall is measured among so many items."""
+
+QUERIES = 300
+# Beyond, a kind is tried on so many rows first; what is hopeless there is not built in full.
+TRIED_ON = 40_000
+# A sample is easier than the whole: it must not be worse than the budgets by more than this.
+_RECALL_MARGIN = 0.01
+_TIME_MARGIN = 1.3
+_CANDIDATES = [
+    Kind.parse(one)
+    for one in (
+        "flat-byte", "ivf-byte", "ivfpq-byte", "flat-half", "ivf-half", "ivfpq-half", "hnsw-byte", "flat", "ivf",
+        "hnsw-half", "ivfpq", "hnsw",
+    )
+]  # fmt: skip
+_PIECE = 100_000
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen; its shards lie in the folder that was given.
+
+    Args:
+        entries: for the manifest.
+        measured: of the index.
+        note: which budget could not be met and what came nearest, "" where all are met.
+    """
+
+    entries: tuple[dict[str, Any], ...]
+    measured: Measured
+    note: str
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Queries and what an exact search finds for them.
+
+    Args:
+        queries: f32 [Q,D], unit length.
+        nearest: int64 [Q,10], item numbers.
+    """
+
+    queries: Floats
+    nearest: Numbers
+
+    @classmethod
+    def of(cls, vectors: Floats, items: Numbers, count: int = QUERIES, seed: int = 0) -> Probes:
+        """Make queries that lie between a catalogue vector and its neighbours, a little off, as new photos do.
+
+        Args:
+            vectors: f32 [N,D], N at least 1.
+            items: int64 [N], ascending.
+            count: queries.
+            seed: of the random choice.
+        """
+        rng = np.random.default_rng(seed)
+        rows = np.sort(rng.choice(len(vectors), min(count, len(vectors)), replace=False))
+        chosen = np.array(vectors[rows], dtype=np.float32)
+        width = K * -(-len(vectors) // max(len(np.unique(items)), 1)) + 1
+        near, _ = _exact(vectors, chosen, min(width, len(vectors)))
+        mates = near[np.arange(len(rows)), rng.integers(0, near.shape[1], len(rows))]
+        noise = rng.normal(size=chosen.shape) * 0.2 / np.sqrt(chosen.shape[1])
+        queries = 0.7 * chosen + 0.3 * np.array(vectors[mates], dtype=np.float32) + noise.astype(np.float32)
+        queries /= np.maximum(np.linalg.norm(queries, axis=1, keepdims=True), 1e-12)
+        found, distances = _exact(vectors, queries, min(4 * width, len(vectors)))
+        return cls(queries, first_of_each(distances, np.asarray(items)[found], K)[1])
+
+
+def choose(
+    folder: Path,
+    vectors: Floats,
+    items: Numbers,
+    shares: Sequence[Share],
+    wishes: Wishes,
+    routing: Routing | None = None,
+    progress: Progress = quiet,
+) -> Choice:
+    """Build kinds of index, fewest bytes first, until one meets the budgets.
+
+    Large catalogues try each kind on a sample first; what is chosen was measured with all rows. Each kind gets the
+    least search effort that reaches the recall.
+
+    Args:
+        folder: takes the shards' files.
+        vectors: f32 [N,D], N at least 1; may be memory-mapped.
+        items: int64 [N], ascending.
+        shares: of the rows.
+        wishes: the budgets.
+        routing: to the shards; None where all are searched.
+        progress: told of rows.
+    """
+    progress("Exact search", 0, 0)
+    probes = Probes.of(vectors, items)
+    known = [Kind.parse(wishes.kind)] if wishes.kind else _CANDIDATES
+    affordable = [kind for kind in known if _fits(kind, vectors, wishes)] or known[:1]
+    hopeful = affordable
+    if len(vectors) > TRIED_ON and len(affordable) > 1:
+        sample = _Sample.of(folder, vectors, items, progress)
+        # None is hopeful: the one that comes nearest is built all the same.
+        hopeful = [kind for kind in affordable if sample.excess(kind, wishes) <= 1.0]
+        hopeful = hopeful or [min(affordable, key=lambda kind: sample.excess(kind, wishes))]
+    best: tuple[Path, Choice] | None = None
+    for kind in hopeful:
+        trial = folder / f"trial-{kind}"
+        trial.mkdir()
+        entries = write_shards(trial, vectors, items, shares, kind, progress=progress)
+        measured = _tuned(trial, entries, kind, probes, _rows_per_item(items), wishes, routing)
+        choice = Choice(with_effort(entries, measured.effort), measured, "")
+        if best is None or measured.excess(wishes) < best[1].measured.excess(wishes):
+            if best is not None:
+                shutil.rmtree(best[0])
+            best = (trial, choice)
+        else:
+            shutil.rmtree(trial)
+        if measured.excess(wishes) <= 1.0:
+            break
+    assert best is not None  # there is at least one kind
+    trial, choice = best
+    for path in trial.iterdir():
+        path.rename(folder / path.name)
+    trial.rmdir()
+    return Choice(choice.entries, choice.measured, _note(choice.measured, wishes))
+
+
+def measure(
+    parts: Sequence[Part], probes: Probes, rows_per_item: int, routing: Routing | None = None
+) -> tuple[float, float]:
+    """Recall among ten items, and median milliseconds of a query on one thread."""
+    spent, found = [], []
+    with one_thread():
+        search_parts(parts, probes.queries[:1], K, None, rows_per_item, routing)
+        for query in probes.queries:
+            start = time.perf_counter()
+            found.append(search_parts(parts, query[None], K, None, rows_per_item, routing)[1][0])
+            spent.append(1000 * (time.perf_counter() - start))
+    return recall(np.stack(found), probes.nearest), float(np.median(spent))
+
+
+def recall(found: Numbers, nearest: Numbers) -> float:
+    """Share of the nearest items, int64 [Q,k] filled up with -1, that are among those found, int64 [Q,K]."""
+    hits = [np.isin(right[right >= 0], row) for row, right in zip(found, nearest, strict=True)]
+    return float(np.concatenate(hits).mean())
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """FAISS on one thread."""
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
+
+
+def _tuned(
+    folder: Path,
+    entries: Sequence[dict[str, Any]],
+    kind: Kind,
+    probes: Probes,
+    rows_per_item: int,
+    wishes: Wishes,
+    routing: Routing | None,
+) -> Measured:
+    """The least effort that reaches the recall, or else the one tried that misses the budgets by least."""
+    size, tried = bytes_of(folder, entries), []
+    efforts = kind.efforts(max(int(one["rows"]) for one in entries))
+
+    def reaches(place: int) -> bool:
+        parts = open_parts(folder, entries, efforts[place])
+        share, ms = measure(parts, probes, rows_per_item, routing)
+        tried.append(Measured(str(kind), efforts[place], round(share, 4), round(ms, 3), size, len(probes.queries)))
+        return share >= wishes.recall
+
+    low, high = 0, len(efforts) - 1
+    if reaches(high):
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if reaches(middle) else (middle + 1, high)
+    elif high:
+        reaches(high // 2)
+    return min(tried, key=lambda one: one.excess(wishes))
+
+
+@dataclass
+class _Sample:
+    """A part of a catalogue on which kinds are tried.
+
+    Args:
+        folder: for files that are removed again.
+        vectors: f32 [n,D].
+        items: int64 [n], ascending.
+        total: rows of the catalogue.
+        probes: of these rows.
+        progress: told of rows.
+    """
+
+    folder: Path
+    vectors: Floats
+    items: Numbers
+    total: int
+    probes: Probes
+    progress: Progress
+
+    @classmethod
+    def of(cls, folder: Path, vectors: Floats, items: Numbers, progress: Progress) -> _Sample:
+        """Whole items, evenly over the catalogue."""
+        numbers = np.unique(items)
+        taken = numbers[:: -(-len(vectors) // TRIED_ON)]
+        rows = np.flatnonzero(np.isin(items, taken))
+        own, owners = np.array(vectors[rows], dtype=np.float32), np.asarray(items)[rows]
+        return cls(folder, own, owners, len(vectors), Probes.of(own, owners), progress)
+
+    def excess(self, kind: Kind, wishes: Wishes) -> float:
+        """By what factor a kind would miss the budgets of recall and time with all rows, with some leeway."""
+        trial = self.folder / f"sample-{kind}"
+        trial.mkdir()
+        entries = write_shards(trial, self.vectors, self.items, (Share("all"),), kind, progress=self._step)
+        lenient = Wishes(min_recall=max(wishes.recall - _RECALL_MARGIN, 0.01), max_query_ms=wishes.query_ms)
+        measured = _tuned(trial, entries, kind, self.probes, _rows_per_item(self.items), lenient, None)
+        shutil.rmtree(trial)
+        growth = self.total / len(self.items)
+        slower = {"flat": growth, "ivf": growth**0.5, "ivfpq": growth**0.5, "hnsw": 1.0}[kind.structure]
+        ms = measured.query_ms * slower / _TIME_MARGIN
+        return Measured(str(kind), measured.effort, measured.recall, ms, 0, 0).excess(lenient)
+
+    def _step(self, stage: str, done: int, total: int) -> None:
+        self.progress(f"{stage} on a sample", done, total)
+
+
+def _exact(vectors: Floats, queries: Floats, k: int) -> tuple[Numbers, Floats]:
+    """The nearest rows, int64 [Q,k], and their squared distances, by comparing with all, piece by piece."""
+    best = np.full((len(queries), 0), np.inf, dtype=np.float32)
+    rows = np.full((len(queries), 0), -1, dtype=np.int64)
+    for start in range(0, len(vectors), _PIECE):
+        piece = np.ascontiguousarray(vectors[start : start + _PIECE], dtype=np.float32)
+        distances, found = faiss.knn(queries, piece, min(k, len(piece)))
+        best, rows = np.concatenate([best, distances], axis=1), np.concatenate([rows, found + start], axis=1)
+        order = np.argsort(best, axis=1, kind="stable")[:, :k]
+        best, rows = np.take_along_axis(best, order, axis=1), np.take_along_axis(rows, order, axis=1)
+    return rows, best
+
+
+def _fits(kind: Kind, vectors: Floats, wishes: Wishes) -> bool:
+    size = len(vectors) * (kind.bytes_per_vector(vectors.shape[1]) + 8)
+    return wishes.max_memory is None or size <= wishes.max_memory
+
+
+def _rows_per_item(items: Numbers) -> int:
+    return -(-len(items) // max(len(np.unique(items)), 1))
+
+
+def _note(measured: Measured, wishes: Wishes) -> str:
+    if measured.excess(wishes) <= 1.0:
+        return ""
+    missed = []
+    if measured.recall < wishes.recall:
+        missed.append(f"recall {wishes.recall:g}")
+    if measured.query_ms > wishes.query_ms:
+        missed.append(f"{wishes.query_ms:g} ms a query")
+    if wishes.max_memory is not None and measured.bytes > wishes.max_memory:
+        missed.append(f"{wishes.max_memory / 1e6:.0f} MB")
+    return (
+        f"No index met {' and '.join(missed)} with the other budgets; the nearest is {measured.kind} with recall "
+        f"{measured.recall:.3f}, {measured.query_ms:.2f} ms a query and {measured.bytes / 1e6:.0f} MB."
+    )

@@ -1,0 +1,112 @@
+"""Which shards a query needs: those whose centroids are nearest to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.errors import Damaged
+
+from whatsit.index.kind import Floats, Numbers
+from whatsit.index.sharding import Share, kmeans
+
+CENTROIDS = "router.centroids.npy"
+OWNERS = "router.shards.npy"
+
+# Several a shard, for a category is seldom one round cloud.
+CENTROIDS_PER_SHARD = 16
+# Up to here all shards are searched unless the caller says otherwise.
+ALL_UP_TO = 4
+USUAL_TOUCH = 3
+_FEWEST_ROWS = 39
+_SAMPLE = 16_384
+
+
+@dataclass(frozen=True, eq=False)
+class Router:
+    """The coarse centroids of every shard; the shard of the nearest one is the category that a query is taken for.
+
+    Args:
+        centroids: f32 [C,D].
+        owners: int64 [C], the shard of each centroid.
+    """
+
+    centroids: Floats
+    owners: Numbers
+
+    @classmethod
+    def learn(cls, vectors: Floats, shares: Sequence[Share], seed: int = 0) -> Router:
+        """Take centroids from the rows of each shard by k-means.
+
+        Args:
+            vectors: f32 [N,D].
+            shares: of these rows.
+            seed: of k-means.
+        """
+        centroids, owners = [], []
+        for shard, share in enumerate(shares):
+            own = share.of(vectors)
+            own = own[:: max(1, len(own) // _SAMPLE)]
+            count = min(CENTROIDS_PER_SHARD, max(1, len(own) // _FEWEST_ROWS))
+            centroids.append(kmeans(own, count, seed))
+            owners += [shard] * count
+        return cls(np.concatenate(centroids), np.array(owners, dtype=np.int64))
+
+    def write(self, folder: Path) -> None:
+        """Write two files into a generation's folder."""
+        np.save(folder / CENTROIDS, self.centroids, allow_pickle=False)
+        np.save(folder / OWNERS, self.owners, allow_pickle=False)
+
+    @classmethod
+    def open(cls, folder: Path, shards: int) -> Router | None:
+        """Read them again; None where a generation has none.
+
+        Raises:
+            Damaged: they cannot be read, or do not fit together.
+        """
+        if not (folder / CENTROIDS).exists():
+            return None
+        try:
+            router = cls(np.load(folder / CENTROIDS, allow_pickle=False), np.load(folder / OWNERS, allow_pickle=False))
+        except (OSError, ValueError, EOFError) as error:
+            raise Damaged(f"The router of {folder} cannot be read; run 'whatsit catalogue publish' again.") from error
+        if router.owners.shape != (len(router.centroids),) or not set(router.owners.tolist()) <= set(range(shards)):
+            raise Damaged(f"The router of {folder} does not fit its shards; run 'whatsit catalogue publish' again.")
+        return router
+
+    def distances(self, queries: Floats, shards: int) -> Floats:
+        """How far each shard's nearest centroid is from each query, f32 [Q,D] -> squared L2 f32 [Q,shards]."""
+        squared = faiss.pairwise_distances(np.ascontiguousarray(queries, dtype=np.float32), self.centroids)
+        nearest = np.full((shards, len(queries)), np.inf, dtype=np.float32)
+        np.minimum.at(nearest, self.owners, squared.T)
+        return nearest.T
+
+    def route(self, queries: Floats, touch: int, useful: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """The shards that are worth searching.
+
+        Args:
+            queries: f32 [Q,D].
+            touch: shards per query, 1 or more.
+            useful: bool [shards], False for a shard that holds nothing that may be returned: it is not counted.
+
+        Returns:
+            bool [Q,shards], `touch` True in each row, or as many as there are useful shards.
+        """
+        wanted = np.zeros((len(queries), len(useful)), dtype=bool)
+        places = np.flatnonzero(useful)
+        if touch >= len(places):
+            wanted[:, places] = True
+            return wanted
+        near = self.distances(queries, len(useful))[:, places]
+        nearest = places[np.argpartition(near, touch - 1, axis=1)[:, :touch]]
+        np.put_along_axis(wanted, nearest, values=True, axis=1)
+        return wanted
+
+
+def usual_touch(shards: int) -> int:
+    """Shards per query where nobody says otherwise: all of a few, 3 of many."""
+    return shards if shards <= ALL_UP_TO else USUAL_TOUCH
