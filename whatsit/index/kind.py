@@ -20,6 +20,7 @@ Numbers = npt.NDArray[np.int64]
 
 HNSW_LINKS = 32
 HNSW_BUILD_EFFORT = 100
+HNSW_SEARCH_EFFORT = 128
 # Lists and codes of so few rows say nothing: they are kept flat.
 FEWEST_ROWS = 256
 # A code has 4 bits for every two numbers of a vector: so short ones are compared in registers (Andre et al. 2017).
@@ -99,7 +100,7 @@ class Kind:
     def usual_effort(self, rows: int) -> dict[str, int]:
         """The effort where nobody measured."""
         if self.structure == "hnsw":
-            return {"ef_search": 128}
+            return {"ef_search": HNSW_SEARCH_EFFORT}
         nprobe = max(8, lists(rows) // 32)
         return {"flat": {}, "ivf": {"nprobe": nprobe}, "ivfpq": {"nprobe": nprobe, "k_factor": 16}}[self.structure]
 
