@@ -12,7 +12,8 @@ from whatsit_client.errors import InvalidInput
 from whatsit.catalogue import Store
 from whatsit.catalogue.item import ItemFields, Picture
 from whatsit.catalogue.publish import publish
-from whatsit.index import current, open_generation
+from whatsit.index import current, open_generation, sharding
+from whatsit.index.wishes import Wishes
 
 PictureOf = Callable[..., Picture]
 
@@ -56,3 +57,29 @@ def test_items_of_another_embedder_are_left_out_and_counted(
     assert "1 of 2 items" in published.notes[0]
     with pytest.raises(InvalidInput, match="None of the 2 items"):
         publish(store, tmp_path / "index", "e3")
+
+
+def test_shards_follow_the_categories_and_stay_so(
+    store: Store, picture_of: PictureOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sharding.divide, "__defaults__", (None, "auto", 3, 0))
+    categories = ["shoe"] * 5 + ["cup"] * 4 + ["rare", None]
+    store.put([(ItemFields(str(i), category=name), [picture_of(str(i))], "e") for i, name in enumerate(categories)])
+    first = publish(store, tmp_path / "index", wishes=Wishes(sharding="category")).generation
+    assert [(shard["name"], shard["rows"]) for shard in first.manifest.shards] == [
+        ("shoe", 5),
+        ("cup", 4),
+        ("generic", 2),
+    ]
+    shoes = {store.show(str(i))["number"] for i in range(5)}
+    assert set(first.shards[0].items.tolist()) == shoes
+    store.put([(ItemFields("new", category="cup"), [picture_of("new")], "e")])
+    second = publish(store, tmp_path / "index").generation
+    assert [shard["rows"] for shard in second.manifest.shards] == [5, 5, 2]
+
+
+def test_budgets_that_cannot_be_met_are_among_the_notes(store: Store, picture_of: PictureOf, tmp_path: Path) -> None:
+    store.put([(ItemFields(str(i)), [picture_of(str(i))], "e") for i in range(30)])
+    published = publish(store, tmp_path / "index", wishes=Wishes(max_memory=10))
+    assert published.notes[0].startswith("No index met")
+    assert published.generation.manifest.measured["recall"] > 0.9

@@ -100,6 +100,20 @@ def test_json_for_machines(shop: Path) -> None:
     assert run_json("publish", folder)["fingerprint"] == "fake-embedder"
 
 
+def test_budgets_choose_the_index_and_say_what_was_measured(shop: Path) -> None:
+    folder = shop / "catalogue"
+    run("add", folder, shop / "products.csv")
+    said = run("publish", folder, "--min-recall", "0.9", "--max-memory", "1MB").stdout
+    assert "Chosen by budgets: flat-byte" in said
+    assert "ten nearest items" in said
+    record = run_json("publish", folder)
+    assert record["measured"]["recall"] >= 0.9
+    assert record["shards"][0]["kind"] == "flat-byte"
+    assert run_json("publish", folder, "--kind", "auto")["measured"] == {}
+    for wrong in (["--kind", "trees"], ["--max-memory", "much"], ["--shards", "brand"], ["--min-recall", "2"]):
+        assert isinstance(run("publish", folder, *wrong).exception, InvalidInput)
+
+
 def test_several_sources_and_a_hint(shop: Path) -> None:
     (shop / "more").mkdir()
     (shop / "more" / "cup.jpg").write_bytes(b"cup")

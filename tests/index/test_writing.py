@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from whatsit_client.errors import Damaged, InvalidInput, Unavailable
 from whatsit.index import current, open_generation, write_generation
 from whatsit.index.manifest import MANIFEST
 from whatsit.index.shard import Floats
+from whatsit.index.wishes import Wishes
 from whatsit.index.writing import oldest_sequence
 
 
@@ -65,6 +68,27 @@ def test_a_writer_that_fails_late_leaves_the_old_one_current(
             write_generation(tmp_path, vectors_of(6), np.arange(6), "e")
     assert open_generation(tmp_path).name == old
     assert write_generation(tmp_path, vectors_of(7), np.arange(7), "e").manifest.vectors == 7
+
+
+def _write_shards(root: Path) -> None:
+    vectors = np.concatenate([vectors_of(4000, seed) for seed in range(5)])
+    write_generation(root, vectors, np.arange(20_000), "e", wishes=Wishes(kind="hnsw", sharding="cluster"))
+
+
+def test_a_writer_killed_among_its_shards_leaves_the_old_one_current(tmp_path: Path) -> None:
+    old = write_generation(tmp_path, vectors_of(5), np.arange(5), "e").name
+    for shards in (1, 4, 8):
+        writer = multiprocessing.get_context("spawn").Process(target=_write_shards, args=(tmp_path,))
+        writer.start()
+        while writer.is_alive() and len(list(tmp_path.glob("generations/.writing-*/*.faiss"))) < shards:
+            time.sleep(0.005)
+        assert writer.pid is not None
+        os.kill(writer.pid, signal.SIGKILL)
+        writer.join()
+        assert open_generation(tmp_path).name == old
+    _write_shards(tmp_path)
+    assert len(open_generation(tmp_path).shards) == 16
+    assert not list((tmp_path / "generations").glob(".writing-*"))
 
 
 def _write(root: Path, seed: int) -> None:

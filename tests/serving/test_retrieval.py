@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue import Layout, Store
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.publish import publish
 from whatsit.index import write_generation
 from whatsit.serving.options import Options
-from whatsit.serving.retrieval import Retriever
+from whatsit.serving.retrieval import Retriever, touched_shards
 
 EMBEDDER = "embedder-a"
 WHOLE = np.ones(1, dtype=np.float32)
@@ -83,3 +84,10 @@ def test_the_answer_needs_a_better_match_than_the_list(layout: Layout) -> None:
     assert len(retrieved.regions[0]) == 2
     assert not retrieved.answer.found
     assert retriever(between[None], WHOLE, Options(min_rank=0.9)).answer.found
+
+
+def test_the_parameter_shards_is_a_number_all_or_auto() -> None:
+    assert [touched_shards(text) for text in ("auto", "all", "3")] == [None, 0, 3]
+    for wrong in ("0", "-1", "many", "2.5", ""):
+        with pytest.raises(InvalidInput, match="shards"):
+            touched_shards(wrong)

@@ -11,8 +11,12 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.store import Store
 from whatsit.index import Generation, current, write_generation
+from whatsit.index.building import Progress, quiet
 from whatsit.index.current import GENERATIONS
+from whatsit.index.kind import Numbers
 from whatsit.index.manifest import Manifest
+from whatsit.index.sharding import Labels
+from whatsit.index.wishes import Wishes
 from whatsit.index.writing import exclusively, oldest_sequence
 
 # An index without vectors takes queries of any length; something must stand in its manifest.
@@ -41,6 +45,8 @@ def publish(
     fingerprint: str | None = None,
     geometry: bool | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    wishes: Wishes | None = None,
+    stages: Progress = quiet,
 ) -> Published:
     """Write all vectors of one embedder as the index's next generation and make it current.
 
@@ -54,6 +60,8 @@ def publish(
         geometry: True takes and keeps the local features of every picture from now on, for the ranking stage
             `geometry`; False drops them; None leaves it as it is.
         progress: called while local features are taken, with pictures done and in all.
+        wishes: kind, budgets and sharding of the index; None for those of the current generation.
+        stages: told of the steps of building the index.
 
     Raises:
         InvalidInput: there are items, but none was embedded by this embedder; or a vector is not of unit length.
@@ -70,6 +78,7 @@ def publish(
             vectors, numbers = store.vectors(fingerprint)
             items, sequence = store.count(), store.changes.position()
             local = store.local.pictures() if store.local.kept else []
+            labels = _labels(store, numbers)
         embedded = len(np.unique(numbers))
         if items and not embedded:
             raise InvalidInput(
@@ -78,9 +87,25 @@ def publish(
             )
         if not items:
             vectors = np.empty((0, EMPTY_DIMENSION), dtype=np.float32)
-        generation = write_generation(root, vectors, numbers, fingerprint, sequence=sequence, local=local)
+        generation = write_generation(
+            root, vectors, numbers, fingerprint,
+            sequence=sequence, local=local, wishes=wishes, labels=labels, progress=stages,
+        )  # fmt: skip
         store.changes.trim(oldest_sequence(root))
-    return Published(generation, _notes(items, embedded, unread))
+    notes = _notes(items, embedded, unread)
+    return Published(generation, (*notes, generation.manifest.note) if generation.manifest.note else notes)
+
+
+def _labels(store: Store, numbers: Numbers) -> Labels:
+    """The category of each row, int64 [N] item numbers ascending."""
+    items, categories = store.item_categories()
+    known = sorted({category for category in categories if category})
+    places = {category: place for place, category in enumerate(known)}
+    codes = np.array([places.get(category or "", -1) for category in categories], dtype=np.int64)
+    if not len(items):
+        return Labels(np.full(len(numbers), -1, dtype=np.int64), ())
+    rows = np.minimum(np.searchsorted(items, numbers), len(items) - 1)
+    return Labels(np.where(items[rows] == numbers, codes[rows], -1), tuple(known))
 
 
 def published(root: Path) -> Manifest | None:

@@ -142,6 +142,11 @@ class Store:
         """Number -> category ("" where it has none) of those items that are there."""
         return {number: record["category"] or "" for number, record in self.records(numbers).items()}
 
+    def item_categories(self) -> tuple[Numbers, list[str | None]]:
+        """The numbers of all items, int64 ascending, and the category of each."""
+        rows = self._database.rows("SELECT number, category FROM items ORDER BY number")
+        return np.array([number for number, _ in rows], dtype=np.int64), [category for _, category in rows]
+
     def show(self, id: str) -> dict[str, Any]:
         """Everything about one item: its record, and `number`, `added`, `updated`, `merged_into`, `predicted`,
         `images`.

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from whatsit.cli.catalogue_add import add
+from whatsit.cli.catalogue_publish import compact, publish
 
 if TYPE_CHECKING:
-    from whatsit.catalogue.publish import Published
     from whatsit.catalogue.store import Store
 
 app = typer.Typer(no_args_is_help=True, help="Put items into a catalogue, look at them, and publish its index.")
@@ -24,6 +24,8 @@ Where = Annotated[
 
 
 app.command(epilog="Example: whatsit catalogue add demo/catalogue products.csv --publish")(add)
+app.command(epilog="Example: whatsit catalogue publish demo/catalogue --max-query-ms 2 --max-memory 300MB")(publish)
+app.command(epilog="Example: whatsit catalogue compact demo/catalogue")(compact)
 
 
 @app.command("list", epilog='Example: whatsit catalogue list demo/catalogue --where \'{"brand": "Arla"}\' --limit 20')
@@ -88,7 +90,7 @@ def delete(
     from whatsit.catalogue import Layout
     from whatsit.catalogue.pictures import forget_pictures
 
-    with _existing(folder) as store:
+    with existing_store(folder) as store:
         kept = [picture.path for id in ids for picture in store.pictures(id, "")]
         unknown = store.delete(ids)
     forget_pictures(Layout(folder).pictures, kept)
@@ -102,42 +104,7 @@ def delete(
         raise typer.Exit(1)
 
 
-@app.command(epilog="Example: whatsit catalogue publish demo/catalogue --geometry")
-def publish(
-    folder: Folder,
-    geometry: Annotated[
-        bool | None,
-        typer.Option(
-            "--geometry/--no-geometry",
-            help="Keep local features of every picture for the ranking stage 'geometry' (40 kB a picture), or drop "
-            "them; as it was unless given.",
-            show_default=False,
-        ),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Write the index that servers open; a running server takes it up at its next call.
-
-    The first time, this makes the index. After that, changes are found without it, and it is what `compact` does.
-    """
-    with _existing(folder) as store:
-        published = publish_index(store, folder, None, geometry, quiet=as_json)
-    if as_json:
-        print_json(generation_record(published))
-    else:
-        print_published(published)
-
-
-@app.command(epilog="Example: whatsit catalogue compact demo/catalogue")
-def compact(folder: Folder, as_json: AsJson = False) -> None:
-    """Fold all changes since the last index into the next one, and trim the change log; servers go on meanwhile.
-
-    The same as `publish`. Worth it after some 25,000 changed items, which a server otherwise holds in memory.
-    """
-    publish(folder, as_json=as_json)
-
-
-def _existing(folder: Path) -> Store:
+def existing_store(folder: Path) -> Store:
     """The store of a catalogue that is there; one that is not is refused, not made."""
     from whatsit_client.errors import Unavailable
 
@@ -147,47 +114,6 @@ def _existing(folder: Path) -> Store:
     if not path.is_file():
         raise Unavailable(f"There is no catalogue {path}; make one with 'whatsit catalogue add'.")
     return Store(path)
-
-
-def publish_index(
-    store: Store, folder: Path, fingerprint: str | None, geometry: bool | None = None, quiet: bool = True
-) -> Published:
-    """Publish, with a bar where local features have to be taken."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from whatsit.catalogue import Layout
-    from whatsit.catalogue.publish import publish as write_index
-
-    with Progress(console=Console(stderr=True), disable=quiet, transient=True) as bar:
-        task = bar.add_task("Local features", total=None, visible=False)
-
-        def step(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, visible=True)
-
-        return write_index(store, Layout(folder).index, fingerprint, geometry, step)
-
-
-def generation_record(published: Published) -> dict[str, Any]:
-    """What was published, for machines."""
-    manifest = published.generation.manifest
-    return {
-        "generation": published.generation.name,
-        "items": manifest.items,
-        "vectors": manifest.vectors,
-        "pictures_with_geometry": manifest.pictures,
-        "fingerprint": manifest.fingerprint,
-        "notes": list(published.notes),
-    }
-
-
-def print_published(published: Published) -> None:
-    """Say what was published."""
-    manifest = published.generation.manifest
-    words = f", geometry of {manifest.pictures} pictures" if manifest.pictures else ""
-    typer.echo(f"Published {published.generation.name}: {manifest.items} items, {manifest.vectors} vectors{words}.")
-    for note in published.notes:
-        typer.echo(note, err=True)
 
 
 def print_json(value: Any) -> None:

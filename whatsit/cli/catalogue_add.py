@@ -74,7 +74,8 @@ def add(
     from whatsit.catalogue.ingest.prepare import Settings
     from whatsit.catalogue.sources import open_source
     from whatsit.catalogue.web import Downloads
-    from whatsit.cli.catalogue import generation_record, print_json, print_published, publish_index
+    from whatsit.cli.catalogue import print_json
+    from whatsit.cli.catalogue_publish import generation_record, print_published, publish_index
     from whatsit.serving.ingestion import networks
 
     if engine not in ("local", "ray"):

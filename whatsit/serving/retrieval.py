@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,7 @@ class Retriever:
             calibration for this embedder (see `whatsit calibrate`).
         stages: default of the option `rerank`.
         gpu: search large shards on a GPU where the installed FAISS has one.
+        touch: shards that a query goes to, those nearest to it; 0 for all, None for what the index says.
 
     Raises:
         WhatsitError: nothing is published, or it is damaged or made by another embedder.
@@ -112,6 +113,7 @@ class Retriever:
         answer_rank: float = MIN_RANK,
         stages: str = DEFAULT_STAGES,
         gpu: bool = False,
+        touch: int | None = None,
     ) -> None:
         layout = Layout(folder)
         self._fingerprint = fingerprint
@@ -119,7 +121,10 @@ class Retriever:
         self._calibrated = CalibratedRank(layout.calibration, fingerprint)
         self._ranker = TrainedRanker(layout.ranker, fingerprint)
         self._store = open_items(folder, read_only=True)
-        place: Callable[[Generation], Generation] = on_gpu if gpu else lambda generation: generation
+
+        def place(generation: Generation) -> Generation:
+            return replace(on_gpu(generation) if gpu else generation, touch=touch)
+
         self._index = follow(self._store, folder, fingerprint, place)
         measures.watch(IndexMeasures(self._index, self._store))
 
@@ -211,11 +216,27 @@ class Retriever:
         return self._answer_rank if calibrated is None else calibrated
 
 
+def touched_shards(text: str) -> int | None:
+    """The parameter `shards`: a number from 1, 0 for "all", None for "auto".
+
+    Raises:
+        InvalidInput: it is none of these.
+    """
+    if text in ("auto", "all"):
+        return None if text == "auto" else 0
+    if not text.isdecimal() or int(text) < 1:
+        raise InvalidInput(
+            f"The parameter shards of the model retrieval is a number from 1, all or auto, not '{text}'."
+        )
+    return int(text)
+
+
 class Retrieve:
     """EMBEDDINGS, AREAS, SCORES, LOCAL, GATED -> ITEM_IDS, ITEM_RANKS, ITEM_RECORDS, ANSWER.
 
     Model parameters: `embedder` (its file, relative to the model folder), `min_rank`, `answer_rank`, `stages`, and
-    `gpu` ("auto": FAISS on a GPU where there is one).
+    `gpu` ("auto": FAISS on a GPU where there is one), and `shards` (how many of the index's shards a query goes to: a
+    number, "all", or "auto" for what the index says).
     The environment variable WHATSIT_CATALOGUE names the catalogue's folder.
     """
 
@@ -228,6 +249,7 @@ class Retrieve:
             float(parameters.get("answer_rank", MIN_RANK)),
             parameters.get("stages", DEFAULT_STAGES),
             parameters.get("gpu") == "auto",
+            touched_shards(parameters.get("shards", "auto")),
         )
 
     def __call__(self, inputs: Tensors, options: Options, wanted: frozenset[str]) -> dict[str, npt.NDArray[Any]]:

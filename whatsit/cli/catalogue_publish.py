@@ -1,0 +1,182 @@
+"""`whatsit catalogue publish` and `compact`: write the index, by budgets where there are any."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from whatsit.catalogue.publish import Published
+    from whatsit.catalogue.store import Store
+    from whatsit.index.wishes import Wishes
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The catalogue's folder.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+def publish(
+    folder: Folder,
+    geometry: Annotated[
+        bool | None,
+        typer.Option(
+            "--geometry/--no-geometry",
+            help="Keep local features of every picture for the ranking stage 'geometry' (40 kB a picture), or drop "
+            "them; as it was unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    max_query_ms: Annotated[
+        float | None, typer.Option(help="Budget: milliseconds of a query on one thread.", show_default=False)
+    ] = None,
+    max_memory: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Budget: size of the index, such as 300MB.", show_default=False)
+    ] = None,
+    min_recall: Annotated[
+        float | None,
+        typer.Option(help="Budget: share of the ten nearest items that a query must find.", show_default=False),
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="flat, ivf, ivfpq or hnsw, with -half or -byte for smaller vectors; auto for what fits the size "
+            "or the budgets.",
+            show_default=False,
+        ),
+    ] = None,
+    shards: Annotated[
+        str | None,
+        typer.Option(
+            help="one, category (others in 16 clusters), cluster, or auto: one up to 200,000 vectors, category beyond.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the index that servers open; a running server takes it up at its next call.
+
+    The first time, this makes the index. After that, changes are found without it, and it is what `compact` does.
+
+    Budgets choose the kind of index: kinds are built and measured, smallest first, until one meets them all. They
+    hold for later runs too, until other ones are given (`--kind auto` alone drops them).
+    """
+    from whatsit.cli.catalogue import existing_store, print_json
+
+    wishes = _wishes(kind, max_query_ms, max_memory, min_recall, shards)
+    with existing_store(folder) as store:
+        published = publish_index(store, folder, None, geometry, quiet=as_json, wishes=wishes)
+    if as_json:
+        print_json(generation_record(published))
+    else:
+        print_published(published)
+
+
+def compact(folder: Folder, as_json: AsJson = False) -> None:
+    """Fold all changes since the last index into the next one, and trim the change log; servers go on meanwhile.
+
+    The same as `publish`. Worth it after some 25,000 changed items, which a server otherwise holds in memory.
+    """
+    publish(folder, as_json=as_json)
+
+
+def publish_index(
+    store: Store,
+    folder: Path,
+    fingerprint: str | None,
+    geometry: bool | None = None,
+    quiet: bool = True,
+    wishes: Wishes | None = None,
+) -> Published:
+    """Publish, with a bar while local features are taken and while shards are built."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    from whatsit.catalogue import Layout
+    from whatsit.catalogue.publish import publish as write_index
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bar:
+        task = bar.add_task("", total=None, visible=False)
+
+        def build(stage: str, done: int, total: int) -> None:
+            bar.update(task, description=stage, completed=done, total=total or None, visible=True)
+
+        def describe(done: int, total: int) -> None:
+            build("Local features", done, total)
+
+        return write_index(store, Layout(folder).index, fingerprint, geometry, describe, wishes, build)
+
+
+def generation_record(published: Published) -> dict[str, Any]:
+    """What was published, for machines."""
+    manifest = published.generation.manifest
+    return {
+        "generation": published.generation.name,
+        "items": manifest.items,
+        "vectors": manifest.vectors,
+        "pictures_with_geometry": manifest.pictures,
+        "fingerprint": manifest.fingerprint,
+        "shards": [{name: shard[name] for name in ("name", "kind", "rows", "effort")} for shard in manifest.shards],
+        "shards_per_query": manifest.touch or len(manifest.shards),
+        "measured": dict(manifest.measured),
+        "notes": list(published.notes),
+    }
+
+
+def print_published(published: Published) -> None:
+    """Say what was published."""
+    manifest = published.generation.manifest
+    words = f", geometry of {manifest.pictures} pictures" if manifest.pictures else ""
+    kinds = "/".join(sorted({str(shard["kind"]) for shard in manifest.shards}))
+    index = (
+        kinds if len(manifest.shards) == 1 else f"{kinds}, {manifest.touch or 'all'} of {len(manifest.shards)} shards"
+    )
+    typer.echo(
+        f"Published {published.generation.name}: {manifest.items} items, {manifest.vectors} vectors ({index}){words}."
+    )
+    if manifest.measured:
+        found = manifest.measured
+        effort = ", ".join(f"{name} {value}" for name, value in found["effort"].items()) or "no settings"
+        typer.echo(
+            f"Chosen by budgets: {found['kind']} ({effort}) finds {found['recall']:.1%} of the ten nearest items in "
+            f"{found['query_ms']:.2f} ms on one thread and takes {found['bytes'] / 1e6:.1f} MB."
+        )
+    for note in published.notes:
+        typer.echo(note, err=True)
+
+
+def _wishes(
+    kind: str | None, max_query_ms: float | None, max_memory: str | None, min_recall: float | None, shards: str | None
+) -> Wishes | None:
+    """What was asked for; None where nothing was."""
+    from whatsit.index.sharding import check_sharding
+    from whatsit.index.wishes import Wishes
+
+    if all(one is None for one in (kind, max_query_ms, max_memory, min_recall, shards)):
+        return None
+    return Wishes(
+        kind=None if kind in (None, "auto") else kind,
+        max_query_ms=max_query_ms,
+        max_memory=None if max_memory is None else parse_size(max_memory),
+        min_recall=min_recall,
+        sharding=check_sharding(shards or "auto"),
+    )
+
+
+def parse_size(text: str) -> int:
+    """Bytes from a number with KB, MB, GB or nothing behind it.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    import re
+
+    from whatsit_client.errors import InvalidInput
+
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise InvalidInput(f"A size is a number such as 300MB or 2GB, not '{text[:40]}'.")
+    return int(float(found[1]) * _UNITS[found[2].upper()])
