@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue import Filter, Store
+from whatsit.catalogue.columns import Columns
 from whatsit.catalogue.item import ItemFields
 
 TEXTS = st.sampled_from(
@@ -77,6 +79,7 @@ def test_sql_and_python_agree(scratch: Store, items: list[dict[str, Any]], where
         expected = [record["id"] for record in records if parsed.matches(record)]
         assert [record["id"] for record in scratch.page(parsed)] == expected
         assert scratch.count(parsed) == len(scratch.select(parsed)) == len(expected)
+        np.testing.assert_array_equal(scratch.columns.select(parsed), scratch.select(parsed))
         inverse = Filter.parse({"$not": where})
         assert scratch.count(inverse) == len(records) - len(expected)
 
@@ -168,3 +171,40 @@ def test_the_largest_filter_allowed_runs(scratch: Store) -> None:
     values = list(range(1000, 2990))  # none of which the items of the tests before have
     assert scratch.count(Filter.parse({"flavour": {"$in": values}})) == 0
     assert scratch.count(Filter.parse({"id": {"$nin": [str(i) for i in values]}})) <= scratch.count()
+
+
+def test_columns_follow_every_change(store: Store) -> None:
+    brand, size = Filter.parse({"brand": "A"}), Filter.parse({"size": {"$gte": 2}})
+
+    def agree() -> int:
+        for where in (brand, size):
+            np.testing.assert_array_equal(store.columns.select(where), store.select(where))
+        return len(store.select(brand))
+
+    assert agree() == 0
+    store.put([(ItemFields(str(i), brand="AB"[i % 2], attributes={"size": i}), [], "e") for i in range(6)])
+    assert agree() == 3
+    store.put(
+        [(ItemFields("1", brand="A", attributes={"size": True}), [], "e"), (ItemFields("new", brand="A"), [], "e")]
+    )
+    assert agree() == 5
+    store.delete(["0", "new", "5"])
+    assert agree() == 3
+    store.put([(ItemFields("0", brand="A", attributes={"size": "7"}), [], "e")])
+    assert agree() == 4
+    store.changes.trim(store.changes.position())
+    store.put([(ItemFields("z", brand="A"), [], "e")])
+    assert agree() == 5
+    fresh = Columns(store._database)
+    store.changes.trim(store.changes.position())
+    np.testing.assert_array_equal(fresh.select(size), store.select(size))
+
+
+def test_a_field_with_too_many_values_is_left_to_sqlite(store: Store) -> None:
+    store.put([(ItemFields(str(i), brand="A"), [], "e") for i in range(6)])
+    columns = Columns(store._database, most_values=4)
+    assert columns.select(Filter.parse({"brand": "A", "id": "3"})) is None
+    assert columns.select(Filter.parse({"id": {"$exists": False}})) is None
+    selected = columns.select(Filter.parse({"brand": "A"}))
+    assert selected is not None
+    assert len(selected) == 6

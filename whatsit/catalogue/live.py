@@ -86,7 +86,9 @@ class LiveIndex:
         Raises:
             Unavailable: the store cannot be read.
         """
-        return self.now(), self._store.select(where)
+        live = self.now()
+        selected = self._store.columns.select(where)
+        return live, self._store.select(where) if selected is None else selected
 
     @property
     def sequence(self) -> int:

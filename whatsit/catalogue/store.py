@@ -19,6 +19,7 @@ from whatsit_client.errors import Damaged, InvalidInput
 from whatsit.catalogue.changes import ChangeLog, record_change
 from whatsit.catalogue.cleaning.standing import settle, settle_merged_into
 from whatsit.catalogue.clicks import Clicks
+from whatsit.catalogue.columns import Columns
 from whatsit.catalogue.database import Database
 from whatsit.catalogue.facts import Facts, FactStore, record_facts
 from whatsit.catalogue.filter import Filter
@@ -54,6 +55,7 @@ class Store:
         self._database = Database(path, read_only)
         self.path = path
         self.changes = ChangeLog(self._database)
+        self.columns = Columns(self._database)
         self.local = LocalStore(self._database)
         self.text = ItemText(self._database)
         self.clicks = Clicks(self._database)
