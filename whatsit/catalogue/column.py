@@ -39,7 +39,7 @@ class Column:
         self._known: dict[Any, int] = {None: 0}  # by what SQLite gives
         self._places: dict[tuple[type, Any], int] = {_distinct(None): 0}  # by value
         self._values: list[Any] = [None]
-        self._compared: tuple[npt.NDArray[Any], Mask, npt.NDArray[np.float64], bool] | None = None
+        self._compared = np.empty(0, dtype=object), np.empty(0, dtype=bool), np.empty(0), True
 
     @property
     def distinct(self) -> int:
@@ -93,7 +93,6 @@ class Column:
             code = self._places.setdefault((list, 0) if listed else _distinct(value), len(self._values))
             if code == len(self._values):
                 self._values.append([] if listed else value)
-                self._compared = None
             if not listed:
                 self._known[stored] = code
         return code
@@ -122,12 +121,15 @@ class Column:
 
     def _arrays(self) -> tuple[npt.NDArray[Any], Mask, npt.NDArray[np.float64], bool]:
         """The distinct values as texts, whether each is one, as numbers (NaN for none), and whether those are exact."""
-        if self._compared is None:
-            texts = np.array([value if isinstance(value, str) else "" for value in self._values], dtype=object)
-            is_text = np.array([isinstance(value, str) for value in self._values], dtype=bool)
-            read = [self._number(value) for value in self._values]
-            numbers = np.array([np.nan if number is None else float(number) for number in read])
-            is_exact = all(number is None or float(number) == number for number in read)
+        texts, is_text, numbers, is_exact = self._compared
+        new = self._values[len(texts) :]
+        if new:
+            read = [self._number(value) for value in new]
+            more = np.array([value if isinstance(value, str) else "" for value in new], dtype=object)
+            texts = np.concatenate([texts, more])
+            is_text = np.concatenate([is_text, [isinstance(value, str) for value in new]])
+            numbers = np.concatenate([numbers, [np.nan if number is None else float(number) for number in read]])
+            is_exact = is_exact and all(number is None or float(number) == number for number in read)
             self._compared = texts, is_text, numbers, is_exact
         return self._compared
 

@@ -58,7 +58,7 @@ class Columns:
 
     def _forget(self) -> None:
         self._columns: dict[str, Column] = {}
-        self._wide: set[str] = set()
+        self._wide = {"id"}
         self._position: int | None = None
         self._count = 0
         self._numbers = np.empty(0, dtype=np.int64)

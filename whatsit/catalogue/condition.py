@@ -135,6 +135,8 @@ class Compare:
         sign = _ORDER[self.operator][0] if self.operator in _ORDER else "="
         if column:
             parameters.append(self.operand)
+            if sign == "=":  # which is never NULL, and can be looked up in an index
+                return f"({self.field} IS ?)"
             return f"coalesce({self.field} {sign} ?, 0)"
         if isinstance(self.operand, bool):
             parameters.append(self._path)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -101,16 +100,16 @@ def _compiled(condition: Condition, wanted: bool) -> str | bool:
 
 def _joined(join: Join, wanted: bool) -> str | bool:
     by_any = join.any == wanted  # the opposite of "any holds" is "all do not hold"
-    listed: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    listed: list[str] = []
     parts: list[str | bool] = []
     for part in join.parts:
-        if join.any and isinstance(part, Compare) and part.operator == "$eq" and part.operand is not None:
-            listed[_reference(part)].append(f'"{sortable(part.operand)}"')
+        one_of = join.any and isinstance(part, Compare) and part.field == "category" and part.operator == "$eq"
+        if one_of and isinstance(part, Compare) and part.operand is not None:
+            listed.append(f'"{sortable(part.operand)}"')  # a list of partition keys, which Milvus looks up
         else:
             parts.append(_compiled(part, wanted))
-    for (reference, there), values in listed.items():
-        inside = f"{reference} in [{','.join(values)}]"
-        parts.append(inside if wanted else f"(not ({there}) or {reference} not in [{','.join(values)}])")
+    if listed:
+        parts.append(f"category {'in' if wanted else 'not in'} [{','.join(listed)}]")
     if by_any in parts:  # `true` decides an "or", `false` an "and"
         return by_any
     said = [part for part in parts if isinstance(part, str)]
