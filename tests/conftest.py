@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import threading
 from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -67,11 +70,53 @@ def catalogue(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+class Collector:
+    """Takes OTLP over HTTP as an OpenTelemetry collector does, and keeps the spans."""
+
+    def __init__(self) -> None:
+        self.spans: list[dict[str, Any]] = []
+        self.services: set[str] = set()
+        collector = self
+
+        class Taking(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                collector.take(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Taking)
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.http.server_port}/v1/traces"
+
+    def take(self, body: dict[str, Any]) -> None:
+        for resource in body["resourceSpans"]:
+            facts = {one["key"]: one["value"] for one in resource["resource"]["attributes"]}
+            self.services.add(facts["service.name"]["stringValue"])
+            for scope in resource["scopeSpans"]:
+                self.spans += scope["spans"]
+
+
 @pytest.fixture(scope="session")
-def server(catalogue: Path) -> Iterator[Server]:
+def collector() -> Iterator[Collector]:
+    """Where the session's server sends its traces: none, before a test turns the rate up."""
+    one = Collector()
+    yield one
+    one.http.shutdown()
+
+
+@pytest.fixture(scope="session")
+def server(catalogue: Path, collector: Collector) -> Iterator[Server]:
     """One real Triton for the whole session, on free ports of the loopback address."""
     pytest.importorskip("pytriton", reason="the wheel nvidia-pytriton, which carries Triton, is not installed")
     from whatsit.serving.launcher import Ports, Server
+    from whatsit.serving.tracing import Tracing
 
-    with Server(catalogue, ports=Ports(0, 0, 0)) as running:
+    traced = Tracing(collector.url, rate=1_000_000).arguments()
+    with Server(catalogue, ports=Ports(0, 0, 0), arguments=traced) as running:
         yield running

@@ -18,6 +18,7 @@ from whatsit.cli import (
     label,
     label_review,
     serve,
+    top,
     train,
     train_ranker,
     tune,
@@ -30,7 +31,7 @@ app = typer.Typer(
     help="Point a camera at a thing, make one call, get back what it is and where it stands in your catalogue.",
 )
 
-for _verb in (demo, serve, identify, feedback, calibrate, build, tune):
+for _verb in (demo, serve, top, identify, feedback, calibrate, build, tune):
     _verb.register(app)
 app.add_typer(catalogue.app, name="catalogue")
 label_review.register(label.app)

@@ -41,6 +41,13 @@ def serve(
     read_only: Annotated[
         bool, typer.Option("--read-only", help="Nobody may change the catalogue over the network.")
     ] = False,
+    trace_to: Annotated[
+        str | None,
+        typer.Option(
+            help="Traces go to an OpenTelemetry collector, such as http://collector:4318/v1/traces, or to a file."
+        ),
+    ] = None,
+    trace_rate: Annotated[int, typer.Option(min=1, help="One request of so many is traced.")] = 1000,
 ) -> None:
     """Start Triton on a published catalogue and serve until Ctrl-C."""
     import signal
@@ -50,6 +57,7 @@ def serve(
     from whatsit.serving.launcher import Ports, Server
     from whatsit.serving.repository import default_root
     from whatsit.serving.target import config_name
+    from whatsit.serving.tracing import Tracing
     from whatsit.serving.tuning.overlay import check_named, stale_models
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops in the same order as Ctrl-C
@@ -61,7 +69,8 @@ def serve(
         check_named(models, config)
         if stale := stale_models(models, config):
             console.print(f"Made from other configurations than there are now: {', '.join(stale)}; tune again.")
-    server = Server(catalogue, repository, host, ports, config or gpu, ready_timeout, read_only=read_only)
+    traced = Tracing(trace_to, trace_rate).arguments() if trace_to else ()
+    server = Server(catalogue, repository, host, ports, config or gpu, ready_timeout, traced, read_only)
     try:
         _start(server, console)
         where = f"HTTP {server.http_url}  gRPC {server.grpc_url}  metrics {server.metrics_url}"

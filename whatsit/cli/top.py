@@ -1,0 +1,178 @@
+"""`whatsit top`: what a server is doing right now."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from whatsit_client.errors import InvalidInput, Unavailable
+
+if TYPE_CHECKING:
+    from whatsit.serving.metrics import MetricsPage
+    from whatsit.serving.overview import Overview
+
+KEPT_RATES = 60
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the tree."""
+    app.command(
+        epilog="Example: whatsit top --url localhost:8002",
+        help="Watch a server: requests, latency, each model, pictures, index and machine. q or Ctrl-C ends.",
+    )(top)
+
+
+def top(
+    url: Annotated[str, typer.Option(help="Metrics endpoint of the server: host:port or the URL.")] = "localhost:8002",
+    every: Annotated[float, typer.Option(min=0.2, max=3600, help="Seconds between two looks.")] = 2.0,
+    once: Annotated[bool, typer.Option("--once", help="Look twice, print once, end.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
+) -> None:
+    """Watch a server: requests, latency, each model, pictures, index and machine."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the terminal is put back in order as for Ctrl-C
+    address = metrics_address(url)
+    if once:
+        _print(_one(address, every), address, as_json)
+    elif as_json or not sys.stdout.isatty():
+        _stream(address, every, as_json)
+    else:
+        _watch(address, every)
+
+
+def metrics_address(text: str) -> str:
+    """The URL of a metrics page from `host:port` or a URL with or without its path.
+
+    Raises:
+        InvalidInput: it is neither.
+    """
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(text if "://" in text else f"http://{text}")
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port is None:
+        raise InvalidInput(f"'{text}' is no metrics endpoint: write localhost:8002 or http://localhost:8002/metrics.")
+    return f"{parts.scheme}://{parts.netloc}{parts.path if parts.path not in ('', '/') else '/metrics'}"
+
+
+def _one(address: str, every: float) -> Overview:
+    from whatsit.serving.overview import Overview
+
+    before = _look(address)
+    time.sleep(every)
+    after = _look(address)
+    if before is None or after is None:
+        raise Unavailable(f"No server answers at {address}: start one with 'whatsit serve', or give its --url.")
+    return Overview.between(before, after)
+
+
+def _look(address: str) -> MetricsPage | None:
+    """The page, None where the server does not answer."""
+    from whatsit.serving.metrics import MetricsPage
+
+    try:
+        return MetricsPage.read(address, timeout=5)
+    except (OSError, ValueError):  # ValueError: what answers is no page of text
+        return None
+
+
+def _print(overview: Overview, address: str, as_json: bool) -> None:
+    from rich.console import Console
+
+    from whatsit.cli.top_view import view
+
+    if as_json:
+        print(json.dumps(overview.to_record()), flush=True)
+    else:
+        Console().print(view(overview, address, ()))
+
+
+def _stream(address: str, every: float, as_json: bool) -> None:
+    """Where there is no terminal: one print a look."""
+    for overview, waiting in _looks(address, every, _sleep):
+        if overview is not None and not waiting:
+            _print(overview, address, as_json)
+
+
+def _watch(address: str, every: float) -> None:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    from whatsit.cli.top_view import view
+
+    rates: deque[float] = deque(maxlen=KEPT_RATES)
+    console = Console()
+    with _keys() as pressed_q, Live(console=console, screen=True, auto_refresh=False) as live:
+        live.update(Text(f"Looking at {address} …"), refresh=True)
+        for overview, waiting in _looks(address, every, pressed_q):
+            note = f"No server answers at {address}; waiting for it." if waiting else ""
+            if overview is None:
+                live.update(Text(note or f"Looking at {address} …"), refresh=True)
+                continue
+            if not waiting:
+                rates.append(sum(one.rate for one in overview.models[:3]))
+            live.update(view(overview, address, tuple(rates), note), refresh=True)
+
+
+def _looks(address: str, every: float, wait: Callable[[float], bool]) -> Iterator[tuple[Overview | None, bool]]:
+    """The last overview there is and whether the server is away, until `wait` says that it is enough."""
+    from whatsit.serving.overview import Overview
+
+    before: MetricsPage | None = None
+    overview: Overview | None = None
+    while True:
+        page = _look(address)
+        fresh = page is not None and before is not None
+        if page is not None and before is not None:
+            overview = Overview.between(before, page)
+        if fresh or page is None:
+            yield overview, page is None
+        before = page
+        if wait(every):
+            return
+
+
+def _sleep(seconds: float) -> bool:
+    """Wait where no key can be pressed."""
+    time.sleep(seconds)
+    return False
+
+
+@contextlib.contextmanager
+def _keys() -> Iterator[Callable[[float], bool]]:
+    """Within the block, keys arrive at once and unseen; gives a function that waits and says whether q was pressed."""
+    try:
+        import termios
+        import tty
+
+        descriptor = sys.stdin.fileno()
+        before = termios.tcgetattr(descriptor)
+    except (ImportError, OSError, ValueError, termios.error):  # no terminal to read keys from
+        yield _sleep
+        return
+
+    def pressed_q(seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            ready, _, _ = select.select([descriptor], [], [], left)
+            if ready and os.read(descriptor, 1) in (b"q", b"Q", b""):
+                return True
+        return False
+
+    try:
+        tty.setcbreak(descriptor)
+        yield pressed_q
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

@@ -1,0 +1,171 @@
+"""How an `Overview` looks in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from whatsit.serving.overview import ENSEMBLES, Overview
+
+_BARS = " ▁▂▃▄▅▆▇█"
+_NONE = "–"
+
+
+def view(overview: Overview, url: str, rates: Sequence[float], note: str = "") -> RenderableType:
+    """The whole screen.
+
+    Args:
+        overview: what to show.
+        url: of the metrics page.
+        rates: answered requests a second at the looks before and now, oldest first.
+        note: a sentence of what is wrong, "" for nothing.
+    """
+    head = Table.grid(expand=True)
+    head.add_column()
+    head.add_column(justify="right")
+    head.add_row(Text.assemble(("Whatsit ", "bold"), (url, "dim")), Text("q ends", style="dim"))
+    panels = Table.grid(expand=True)
+    blocks = (
+        ("Requests", _requests(overview, rates)),
+        ("Pictures", _pictures(overview)),
+        ("Catalogue", _catalogue(overview)),
+        ("Machine", _machine(overview)),
+    )
+    for _ in blocks:
+        panels.add_column(ratio=1)
+    panels.add_row(*(Panel(_facts(facts), title=title, title_align="left", box=box.ROUNDED) for title, facts in blocks))
+    parts: list[RenderableType] = [head, panels, _models(overview)]
+    if overview.stages:
+        parts.append(_stages(overview))
+    if note:
+        parts.append(Text(note, style="bold yellow"))
+    return Group(*parts)
+
+
+Facts = list[tuple[str, RenderableType]]
+
+
+def _facts(facts: Facts) -> Table:
+    table = Table.grid(padding=(0, 1), expand=True)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    for name, value in facts:
+        table.add_row(name, value)
+    return table
+
+
+def _requests(overview: Overview, rates: Sequence[float]) -> Facts:
+    outside = [one for one in overview.models if one.name in ENSEMBLES]
+    failures = sum(one.failures for one in outside)
+    refused = sum(overview.refused.values())
+    busiest = max(outside, key=lambda one: one.rate, default=None)
+    facts: Facts = [
+        ("answered", f"{sum(one.rate for one in outside):.1f}/s"),
+        ("refused", Text(f"{refused:.1f}/s", style="yellow" if refused else "")),
+        ("failed", Text(f"{max(0.0, failures - refused):.1f}/s", style="bold red" if failures > refused else "")),
+        ("p50, p99", f"{_ms(busiest.p50)}, {_ms(busiest.p99)} ms" if busiest else _NONE),
+        ("", Text(sparkline(rates, 18), style="cyan")),
+    ]
+    return facts
+
+
+def _pictures(overview: Overview) -> Facts:
+    worst = max(overview.refused, key=lambda reason: overview.refused[reason], default=None)
+    return [
+        ("identified", f"{overview.identified:.1f}/s"),
+        ("not in catalogue", _percent(overview.absent_rate)),
+        ("gated", _percent(overview.gate_rate)),
+        ("regions, matches", f"{_number(overview.regions)}, {_number(overview.matches)}"),
+        ("refused for", worst or _NONE),
+    ]
+
+
+def _catalogue(overview: Overview) -> Facts:
+    index = overview.index
+    facts: Facts = [("items", _NONE if overview.items is None else f"{overview.items:,}")]
+    if index is None:
+        return [*facts, ("changes", f"{overview.changes:.1f}/s")]
+    return [
+        *facts,
+        ("generation", Text(f"{index.generation}, {age(index.age)}", style="" if index.agree else "yellow")),
+        ("vectors", f"{index.vectors:,}"),
+        ("in memory", Text(f"{index.delta:,}" + (" full" if index.full else ""), style="red" if index.full else "")),
+        ("changes", f"{overview.changes:.1f}/s, {index.pending:,}"),
+    ]
+
+
+def _machine(overview: Overview) -> Facts:
+    machine = overview.machine
+    facts: Facts = [("CPU", Text(_percent(machine.cpu), style="red" if (machine.cpu or 0) > 0.95 else ""))]
+    if machine.memory_used is not None and machine.memory_total:
+        facts.append(("memory", f"{machine.memory_used / 2**30:.1f} of {machine.memory_total / 2**30:.0f} GiB"))
+    facts += [(f"GPU {number}", _percent(share)) for number, share in enumerate(machine.gpus)]
+    facts.append(("waiting", str(sum(one.pending for one in overview.models))))
+    return facts
+
+
+def _models(overview: Overview) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
+    table.add_column("Model")
+    for name in ("requests/s", "failures/s", "p50 ms", "p99 ms", "queue ms", "compute ms", "batch", "waiting"):
+        table.add_column(name, justify="right")
+    for one in overview.models:
+        busy = one.rate > 0 or one.failures > 0
+        table.add_row(
+            Text(one.name, style="bold" if one.name in ENSEMBLES else ""),
+            f"{one.rate:.1f}",
+            Text(f"{one.failures:.1f}", style="red" if one.failures else ""),
+            _ms(one.p50),
+            _ms(one.p99),
+            _ms(one.queue),
+            _ms(one.compute),
+            _number(one.batch),
+            str(one.pending),
+            style="" if busy else "dim",
+        )
+    return table
+
+
+def _stages(overview: Overview) -> Table:
+    """Bars of the mean milliseconds of each stage."""
+    longest = max(overview.stages.values())
+    table = Table.grid(padding=(0, 1))
+    table.add_column(style="dim")
+    table.add_column(justify="right")
+    table.add_column(style="cyan")
+    for stage, took in overview.stages.items():
+        table.add_row(stage, f"{_ms(took)} ms", "█" * max(1, round(30 * took / longest)) if longest else "")
+    return table
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """The last values as bars, the highest full."""
+    last = list(values)[-width:]
+    top = max(last, default=0.0)
+    if top <= 0:
+        return ""
+    return "".join(_BARS[min(8, round(8 * value / top))] for value in last)
+
+
+def age(seconds: float) -> str:
+    """About how long ago: 40 s, 12 min, 5 h, 3 d."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit} old"
+    return f"{seconds:.0f} s old"
+
+
+def _percent(share: float | None) -> str:
+    return _NONE if share is None else f"{100 * share:.0f} %"
+
+
+def _ms(value: float | None) -> str:
+    return _NONE if value is None else f"{value:.1f}"
+
+
+_number = _ms
