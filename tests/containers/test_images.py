@@ -162,6 +162,7 @@ def test_no_path_of_this_machine_is_in_them() -> None:
         *BUILD.glob("Dockerfile.*"),
         BUILD / "compose.yaml",
         *BUILD.glob("kubernetes/*.yaml"),
+        *BUILD.rglob("monitoring/**/*.y*ml"),
         ROOT / ".dockerignore",
     ]:
         assert not re.search(r"/(home|root|Users|work|tmp)/", path.read_text(encoding="utf-8")), path
@@ -170,7 +171,7 @@ def test_no_path_of_this_machine_is_in_them() -> None:
 def test_yamllint_finds_nothing() -> None:
     if importlib.util.find_spec("yamllint") is None:
         pytest.skip("yamllint is not installed")
-    files = [str(BUILD / "compose.yaml"), str(BUILD / "kubernetes")]
+    files = [str(BUILD / "compose.yaml"), str(BUILD / "kubernetes"), str(BUILD / "monitoring")]
     command = [sys.executable, "-m", "yamllint", "--strict", "--config-file", str(ROOT / ".yamllint.yaml")]
     run = subprocess.run([*command, *files], capture_output=True, text=True, check=False, cwd=ROOT)
     assert run.returncode == 0, run.stdout

@@ -95,7 +95,8 @@ def _print(overview: Overview, address: str, as_json: bool) -> None:
     if as_json:
         print(json.dumps(overview.to_record()), flush=True)
     else:
-        Console().print(view(overview, address, ()))
+        console = Console()
+        console.print(view(overview, address, (), console.width))
 
 
 def _stream(address: str, every: float, as_json: bool) -> None:
@@ -123,7 +124,7 @@ def _watch(address: str, every: float) -> None:
                 continue
             if not waiting:
                 rates.append(sum(one.rate for one in overview.models[:3]))
-            live.update(view(overview, address, tuple(rates), note), refresh=True)
+            live.update(view(overview, address, tuple(rates), console.width, note), refresh=True)
 
 
 def _looks(address: str, every: float, wait: Callable[[float], bool]) -> Iterator[tuple[Overview | None, bool]]:

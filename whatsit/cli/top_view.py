@@ -16,13 +16,17 @@ _BARS = " ▁▂▃▄▅▆▇█"
 _NONE = "–"
 
 
-def view(overview: Overview, url: str, rates: Sequence[float], note: str = "") -> RenderableType:
+_WIDE = 116  # columns that four blocks need side by side
+
+
+def view(overview: Overview, url: str, rates: Sequence[float], width: int, note: str = "") -> RenderableType:
     """The whole screen.
 
     Args:
         overview: what to show.
         url: of the metrics page.
         rates: answered requests a second at the looks before and now, oldest first.
+        width: of the terminal, columns.
         note: a sentence of what is wrong, "" for nothing.
     """
     head = Table.grid(expand=True)
@@ -36,9 +40,13 @@ def view(overview: Overview, url: str, rates: Sequence[float], note: str = "") -
         ("Catalogue", _catalogue(overview)),
         ("Machine", _machine(overview)),
     )
-    for _ in blocks:
+    a_row = len(blocks) if width >= _WIDE else 2
+    for _ in range(a_row):
         panels.add_column(ratio=1)
-    panels.add_row(*(Panel(_facts(facts), title=title, title_align="left", box=box.ROUNDED) for title, facts in blocks))
+    rows = max(len(facts) for _, facts in blocks)
+    boxes = [Panel(_facts(facts, rows), title=title, title_align="left", box=box.ROUNDED) for title, facts in blocks]
+    for first in range(0, len(boxes), a_row):
+        panels.add_row(*boxes[first : first + a_row])
     parts: list[RenderableType] = [head, panels, _models(overview)]
     if overview.stages:
         parts.append(_stages(overview))
@@ -50,26 +58,27 @@ def view(overview: Overview, url: str, rates: Sequence[float], note: str = "") -
 Facts = list[tuple[str, RenderableType]]
 
 
-def _facts(facts: Facts) -> Table:
+def _facts(facts: Facts, rows: int) -> Table:
+    """Names and values, filled up to so many rows."""
     table = Table.grid(padding=(0, 1), expand=True)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
-    for name, value in facts:
+    for name, value in [*facts, *[("", "")] * (rows - len(facts))]:
         table.add_row(name, value)
     return table
 
 
 def _requests(overview: Overview, rates: Sequence[float]) -> Facts:
     outside = [one for one in overview.models if one.name in ENSEMBLES]
-    failures = sum(one.failures for one in outside)
     refused = sum(overview.refused.values())
     busiest = max(outside, key=lambda one: one.rate, default=None)
     facts: Facts = [
         ("answered", f"{sum(one.rate for one in outside):.1f}/s"),
         ("refused", Text(f"{refused:.1f}/s", style="yellow" if refused else "")),
-        ("failed", Text(f"{max(0.0, failures - refused):.1f}/s", style="bold red" if failures > refused else "")),
+        ("turned away", Text(f"{overview.turned_away:.1f}/s", style="yellow" if overview.turned_away else "")),
+        ("failed", Text(f"{overview.failed:.1f}/s", style="bold red" if overview.failed else "")),
         ("p50, p99", f"{_ms(busiest.p50)}, {_ms(busiest.p99)} ms" if busiest else _NONE),
-        ("", Text(sparkline(rates, 18), style="cyan")),
+        ("", Text(sparkline(rates, 22), style="cyan")),
     ]
     return facts
 
@@ -110,16 +119,17 @@ def _machine(overview: Overview) -> Facts:
 
 
 def _models(overview: Overview) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
-    table.add_column("Model")
-    for name in ("requests/s", "failures/s", "p50 ms", "p99 ms", "queue ms", "compute ms", "batch", "waiting"):
-        table.add_column(name, justify="right")
+    table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False, padding=(0, 1), caption="times in milliseconds")
+    table.caption_justify = "right"
+    table.add_column("Model", no_wrap=True)
+    for name in ("calls/s", "fail/s", "p50", "p99", "queue", "compute", "batch", "wait"):
+        table.add_column(name, justify="right", no_wrap=True)
     for one in overview.models:
-        busy = one.rate > 0 or one.failures > 0
+        busy = one.rate > 0 or bool(one.failures)
         table.add_row(
             Text(one.name, style="bold" if one.name in ENSEMBLES else ""),
             f"{one.rate:.1f}",
-            Text(f"{one.failures:.1f}", style="red" if one.failures else ""),
+            Text(_number(one.failures), style="red" if one.failures else ""),
             _ms(one.p50),
             _ms(one.p99),
             _ms(one.queue),
@@ -132,7 +142,7 @@ def _models(overview: Overview) -> Table:
 
 
 def _stages(overview: Overview) -> Table:
-    """Bars of the mean milliseconds of each stage."""
+    """Bars of each stage's mean time."""
     longest = max(overview.stages.values())
     table = Table.grid(padding=(0, 1))
     table.add_column(style="dim")

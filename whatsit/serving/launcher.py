@@ -220,7 +220,8 @@ class Server:
     def _wait(self, waiting: Callable[[float], None] | None) -> None:
         assert self._process is not None
         begin = time.monotonic()
-        while not _answers(f"http://{self.http_url}/v2/health/ready"):
+        # The metrics endpoint opens a moment after the others.
+        while not (_answers(f"http://{self.http_url}/v2/health/ready") and _answers(self.metrics_url)):
             waited = time.monotonic() - begin
             if self._process.poll() is not None:
                 raise WhatsitError(f"Triton ended before it was ready: {_last_error(self.log)}")

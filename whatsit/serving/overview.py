@@ -14,6 +14,10 @@ from whatsit.serving.metrics import MetricsPage
 ENSEMBLES = ("identify", "embed", "detect")
 _ORDER = (*ENSEMBLES, "decode", "detector", "classifier", "regions", "embedder", "retrieval", "catalogue")
 
+_FAILURES = "nv_inference_request_failure"
+# Triton does not count what a Python step answers with an error; Whatsit's own counters do.
+_FAILURES_OF_STEPS = (_FAILURES, measures.REFUSED.name, measures.FAILED.name)
+
 
 @dataclass(frozen=True)
 class ModelLoad:
@@ -22,7 +26,7 @@ class ModelLoad:
     Args:
         name: of the model.
         rate: requests answered a second.
-        failures: refused or failed a second.
+        failures: refused, failed or turned away a second; None of an ensemble, whose failures Triton counts twice.
         p50: milliseconds of a request, median of about the last minute; None where the server keeps no summaries.
         p99: the same, 99 of 100 take at most this.
         queue: milliseconds a request waited, mean.
@@ -33,7 +37,7 @@ class ModelLoad:
 
     name: str
     rate: float
-    failures: float
+    failures: float | None
     p50: float | None
     p99: float | None
     queue: float | None
@@ -97,6 +101,7 @@ class Overview:
         regions: of a picture, mean.
         matches: of a region, mean.
         refused: reason -> requests refused a second, those of which there were any.
+        turned_away: requests a second that a full queue refused.
         failed: requests failed a second through no fault of the caller.
         changes: items changed a second over the network.
         stages: stage -> milliseconds, mean.
@@ -113,6 +118,7 @@ class Overview:
     regions: float | None
     matches: float | None
     refused: Mapping[str, float]
+    turned_away: float
     failed: float
     changes: float
     stages: Mapping[str, float]
@@ -133,16 +139,22 @@ class Overview:
         }
         stages = {stage: grown.mean(measures.STAGE_SECONDS.name, stage=stage) for stage in measures.STAGES}
         items = after.of(measures.ITEMS.name)
+        names = _models(after)
+        steps = [name for name in names if name not in ENSEMBLES]
         return cls(
             seconds=grown.seconds,
-            models=tuple(_model(name, grown) for name in _models(after)),
+            models=tuple(_model(name, grown) for name in names),
             identified=sum(outcome.values()) / grown.seconds,
             gate_rate=_share(outcome["gated"], sum(outcome.values())),
             absent_rate=_share(outcome["absent"], searched),
             regions=grown.mean(measures.REGIONS.name),
             matches=grown.mean(measures.MATCHES.name),
             refused=refused,
-            failed=grown.rate(measures.FAILED.name),
+            turned_away=sum(grown.rate(_FAILURES, model=name, reason="REJECTED") for name in steps),
+            failed=grown.rate(measures.FAILED.name)
+            + sum(
+                grown.rate(_FAILURES, model=name, reason=reason) for name in steps for reason in ("BACKEND", "OTHER")
+            ),
             changes=grown.rate(measures.CHANGES.name),
             stages={stage: 1000 * mean for stage, mean in stages.items() if mean is not None},
             items=round(max(one.value for one in items)) if items else None,
@@ -189,7 +201,7 @@ def _model(name: str, grown: _Growth) -> ModelLoad:
     return ModelLoad(
         name=name,
         rate=done / grown.seconds,
-        failures=grown.rate("nv_inference_request_failure", model=name),
+        failures=None if name in ENSEMBLES else sum(grown.rate(counter, model=name) for counter in _FAILURES_OF_STEPS),
         p50=_quantile(grown.after, name, "0.5"),
         p99=_quantile(grown.after, name, "0.99"),
         queue=_share(grown.by("nv_inference_queue_duration_us", model=name) / 1000, done),
