@@ -119,7 +119,7 @@ class ServedCatalogue:
         if self._reading.fields(id) is None:
             raise InvalidInput(f"The catalogue has no item '{id}'.")
         shown = self._reading.show(id)
-        extra = {name: shown.pop(name) for name in ("added", "updated", "merged_into", "images")}
+        extra = {name: shown.pop(name) for name in ("added", "updated", "merged_into", "predicted", "images")}
         del shown["number"]
         return {"item": shown, **extra}
 

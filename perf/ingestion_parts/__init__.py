@@ -1,0 +1,1 @@
+"""The measurements behind `perf/ingestion.py`, one file each."""
