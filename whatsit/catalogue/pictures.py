@@ -64,16 +64,16 @@ def stored_path(path: str, folder: Path) -> str:
 
     Args:
         path: of a file, or its address on the web.
-        folder: the catalogue's folder.
+        folder: the catalogue's folder, absolute and without symbolic links.
     """
-    home = f"{folder.resolve().as_posix()}/"
+    home = f"{folder}/"
     own = path[len(home) :] if path.startswith(home) else ""
     return own if _OWN.fullmatch(own) else path
 
 
 def whole_path(path: str, folder: Path) -> str:
     """What `stored_path` made shorter, where it lies now; any other path as it is."""
-    return str(folder.resolve() / path) if _OWN.fullmatch(path) else path
+    return str(folder / path) if _OWN.fullmatch(path) else path
 
 
 def read_picture(path: str, folder: Path) -> bytes:
@@ -81,7 +81,7 @@ def read_picture(path: str, folder: Path) -> bytes:
 
     Args:
         path: as stored, or as the store gives it.
-        folder: the catalogue's folder.
+        folder: the catalogue's folder, absolute.
 
     Raises:
         InvalidInput: it is not there, cannot be read, or lies on the web.

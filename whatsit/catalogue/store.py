@@ -54,6 +54,7 @@ class Store:
     def __init__(self, path: Path, read_only: bool = False) -> None:
         self._database = Database(path, read_only)
         self.path = path
+        self.folder = path.parent.resolve()
         self.changes = ChangeLog(self._database)
         self.columns = Columns(self._database)
         self.local = LocalStore(self._database)
@@ -90,7 +91,7 @@ class Store:
         """
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         with self._database.transaction() as connection:
-            return [_put(connection, self.path.parent, *change, now) for change in changes]
+            return [_put(connection, self.folder, *change, now) for change in changes]
 
     def delete(self, ids: Sequence[str]) -> list[str]:
         """Delete items with their pictures and vectors; returns those ids that were not there."""
@@ -137,7 +138,7 @@ class Store:
                 f"ORDER BY position LIMIT 1) FROM items WHERE number IN ({marks})",
                 batch,
             ):
-                found[row[0]] = _record(row, self.path.parent)
+                found[row[0]] = _record(row, self.folder)
         return {number: found[number] for number in asked if number in found}
 
     def categories(self, numbers: Iterable[int]) -> dict[int, str]:
@@ -182,7 +183,7 @@ class Store:
             "predicted": None if prediction is None else asdict(prediction),
             "images": [
                 {
-                    "path": whole_path(path, self.path.parent),
+                    "path": whole_path(path, self.folder),
                     "sha256": sha256,
                     "vectors": vectors,
                     "hidden": bool(hidden),
@@ -207,7 +208,7 @@ class Store:
                 vectors.append(Vector((x1, y1, x2, y2), np.frombuffer(blob, dtype="<f4")))
         facts = self.facts.of(found)
         return tuple(
-            Picture(whole_path(path, self.path.parent), sha256, tuple(vectors), local, facts.get(image, Facts()))
+            Picture(whole_path(path, self.folder), sha256, tuple(vectors), local, facts.get(image, Facts()))
             for image, (path, sha256, local, vectors) in found.items()
         )
 
@@ -216,7 +217,7 @@ class Store:
         rows = self._database.rows(f"SELECT {_FIELDS}, NULL FROM items WHERE id = ?", [id])
         if not rows:
             return None
-        record = _record(rows[0], self.path.parent)
+        record = _record(rows[0], self.folder)
         del record["image"]
         return ItemFields(**record)
 

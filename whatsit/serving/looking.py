@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
+import numpy.typing as npt
 from whatsit_client.taxonomy import TAGS, TOPICS
 
 from whatsit.catalogue.facts import MainThing, Prediction
@@ -14,11 +15,13 @@ from whatsit.catalogue.item import Vector
 from whatsit.serving.decode import DETECTOR_SIDE, MAX_SIDE
 from whatsit.serving.options import Options
 from whatsit.serving.pipeline import Pipeline
-from whatsit.serving.regions import find_regions
-from whatsit.vision.crop import crop_resize
+from whatsit.serving.regions import crops, find_regions
 from whatsit.vision.decode import Decoded, decode_image
 from whatsit.vision.letterbox import letterbox
 from whatsit.vision.perceptual_hash import perceptual_hash
+from whatsit.vision.regions import Regions
+
+Crop = npt.NDArray[np.uint8]
 
 
 class ItemLook:
@@ -55,16 +58,20 @@ class ItemLook:
             InvalidInput: it is no picture that Whatsit takes.
         """
         decoded = decode_image(data, max_side=MAX_SIDE)
+        whole = Regions.whole(decoded.width, decoded.height)
+        crop = crops(decoded.pixels, decoded.width, whole) if steps & {"embed", "categorise"} else None
         return Seen(
-            self.embed(decoded) if "embed" in steps else None,
+            self.embed(crop, whole) if "embed" in steps and crop is not None else None,
             hashes(decoded) if "hash" in steps else {},
             self.detect(decoded) if "detect" in steps else None,
-            self.categorise(decoded) if "categorise" in steps else None,
+            self.categorise(crop) if "categorise" in steps and crop is not None else None,
         )
 
-    def embed(self, decoded: Decoded) -> tuple[Vector, ...]:
-        """The vectors under which the picture is found; see `Pipeline.embed_decoded`."""
-        return tuple(Vector(box, values) for box, values in self._pipeline.embed_decoded(decoded))
+    def embed(self, crop: Crop, whole: Regions) -> tuple[Vector, ...]:
+        """The vector under which the picture is found: one, of the whole; `Pipeline.embed_item` says why."""
+        x1, y1, x2, y2 = (float(value) for value in whole.boxes[0])
+        values = np.asarray(self._pipeline.run("embedder", crop)["embedding"][0], dtype=np.float32)
+        return (Vector((x1, y1, x2, y2), values),)
 
     def detect(self, decoded: Decoded) -> MainThing:
         """The most certain of the regions that the server would look up in the picture."""
@@ -77,9 +84,12 @@ class ItemLook:
         x1, y1, x2, y2 = (float(value) for value in regions.boxes[best])
         return MainThing((x1, y1, x2, y2), regions.labels[best], float(regions.scores[best]) if best else 0.0)
 
-    def categorise(self, decoded: Decoded) -> Prediction:
-        """What the classifier takes the picture for: the likeliest of all topics, and of all tags."""
-        heads = self._pipeline.run("classifier", crop_resize(decoded.pixels)[None])
+    def categorise(self, crop: Crop) -> Prediction:
+        """What the classifier takes the picture for: the likeliest of all topics, and of all tags.
+
+        It sees the embedder's crop, which the server makes in the same way for both of them.
+        """
+        heads = self._pipeline.run("classifier", crop)
         topic, tag = (int(np.argmax(heads[name][0])) for name in ("topic", "tag"))
         return Prediction(TOPICS[topic], float(heads["topic"][0][topic]), TAGS[tag], float(heads["tag"][0][tag]))
 

@@ -19,7 +19,7 @@ from whatsit.serving.options import Options
 from whatsit.serving.regions import crops, find_regions, is_gated, read_labels
 from whatsit.serving.repository import NETWORKS, default_root, network_file
 from whatsit.serving.target import config_name
-from whatsit.vision.decode import Decoded, decode_image
+from whatsit.vision.decode import decode_image
 from whatsit.vision.regions import Regions
 
 
@@ -98,10 +98,7 @@ class Pipeline:
         Raises:
             InvalidInput: the file is no picture that Whatsit takes.
         """
-        return self.embed_decoded(decode_image(data, max_side=MAX_SIDE))
-
-    def embed_decoded(self, decoded: Decoded) -> list[tuple[Box, npt.NDArray[np.float32]]]:
-        """The same of a picture that is decoded already, its longer side at most `MAX_SIDE`."""
+        decoded = decode_image(data, max_side=MAX_SIDE)
         regions = Regions.whole(decoded.width, decoded.height)
         found = self.run("embedder", crops(decoded.pixels, decoded.width, regions))["embedding"]
         embeddings = np.asarray(found, dtype=np.float32)

@@ -1,0 +1,137 @@
+"""Pictures a second of ingestion, beside the same networks run bare on tensors that lie in memory."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from whatsit.catalogue import Store
+from whatsit.catalogue.ingest import ingest
+from whatsit.catalogue.ingest.look import Step, checked_steps
+from whatsit.catalogue.ingest.prepare import Settings
+from whatsit.catalogue.item import ItemFields
+from whatsit.catalogue.sources import Row
+from whatsit.serving.decode import DETECTOR_SIDE, MAX_SIDE
+from whatsit.serving.looking import ItemLook
+from whatsit.serving.pipeline import Pipeline
+from whatsit.vision.crop import crop_resize
+from whatsit.vision.decode import decode_image
+from whatsit.vision.letterbox import letterbox
+
+RATE_COLUMNS = ["steps", "what", "repeat", "pictures", "seconds", "pictures_per_second"]
+_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
+# Inputs of the bare networks: enough that no cache keeps them, few enough for the memory.
+_TENSORS = 256
+
+Inputs = dict[str, list[npt.NDArray[np.uint8]]]
+
+
+def rates(
+    folders: Sequence[Path], limit: int, repeats: int, settings: Sequence[str], workers: int, work: Path
+) -> Iterator[list[Any]]:
+    """Bare networks and ingestion by turns, `repeats` times for each setting of steps.
+
+    No item has a category, so that `categorise` is taken for every picture. Before the first measurement every file
+    is read once: what is measured is work, not a disk.
+
+    Yields:
+        Per run what `RATE_COLUMNS` names.
+    """
+    paths = _photos(folders, limit)
+    rows = [Row(ItemFields(f"{number:06d}"), (path,), str(path)) for number, path in enumerate(paths)]
+    inputs = _inputs(paths)
+    with Pipeline() as pipeline, ItemLook() as look:
+        for repeat in range(1, repeats + 1):
+            for setting in settings:
+                steps = checked_steps([name for name in setting.split(",") if name != "none"])
+                networks = _networks(steps)
+                seconds = _bare(pipeline, networks, inputs, len(rows), workers)
+                yield _row(" + ".join(networks), "networks alone", repeat, len(rows), seconds)
+                seconds = _ingestion(look, rows, steps, workers, work / "catalogue")
+                yield _row(" + ".join(["embed", *sorted(steps)]), "ingestion", repeat, len(rows), seconds)
+
+
+def summary(rows: Sequence[Sequence[Any]]) -> list[str]:
+    """Median rates and their ratio, per setting."""
+    found = []
+    for bare, whole in zip(*(_medians(rows, what) for what in ("networks alone", "ingestion")), strict=True):
+        ratio = whole[1] / bare[1]
+        found.append(f"{whole[0]}: {whole[1]:.1f} pictures/s, {bare[0]} alone {bare[1]:.1f}: ratio {ratio:.2f}")
+    return found
+
+
+def _medians(rows: Sequence[Sequence[Any]], what: str) -> list[tuple[str, float]]:
+    """In the order of the runs; settings that run the same networks stay apart by their place in each round."""
+    first = [row for row in rows if row[1] == what and row[2] == 1]
+    found = []
+    for place, row in enumerate(first):
+        same = [one for one in rows if one[1] == what][place :: len(first)]
+        found.append((row[0], statistics.median(float(one[5]) for one in same)))
+    return found
+
+
+def _row(steps: str, what: str, repeat: int, pictures: int, seconds: float) -> list[Any]:
+    return [steps, what, repeat, pictures, f"{seconds:.2f}", f"{pictures / seconds:.1f}"]
+
+
+def _photos(folders: Sequence[Path], limit: int) -> list[Path]:
+    found = [sorted(path for path in folder.rglob("*") if path.suffix.lower() in _ENDINGS) for folder in folders]
+    paths = list(chain.from_iterable(found))[:limit]
+    if not paths:
+        raise SystemExit("There are no pictures in the folders; give folders with JPEG, PNG or WebP files.")
+    for path in paths:
+        path.read_bytes()
+    return paths
+
+
+def _networks(steps: frozenset[Step]) -> list[str]:
+    return [
+        "embedder",
+        *(["detector"] if "detect" in steps else []),
+        *(["classifier"] if "categorise" in steps else []),
+    ]
+
+
+def _inputs(paths: Sequence[Path]) -> Inputs:
+    found: Inputs = {"embedder": [], "detector": []}
+    for path in paths[:: max(1, len(paths) // _TENSORS)]:
+        pixels = decode_image(path.read_bytes(), max_side=MAX_SIDE).pixels
+        found["embedder"].append(crop_resize(pixels)[None])
+        found["detector"].append(letterbox(pixels, DETECTOR_SIDE)[0][None])
+    return found | {"classifier": found["embedder"]}
+
+
+def _bare(pipeline: Pipeline, networks: Sequence[str], inputs: Inputs, count: int, workers: int) -> float:
+    """Seconds in which `workers` threads run the networks on so many inputs, one at a time, as ingestion does."""
+
+    def run(number: int) -> None:
+        for network in networks:
+            tensors = inputs[network]
+            pipeline.run(network, tensors[number % len(tensors)])
+
+    for number in range(8):
+        run(number)
+    began = time.perf_counter()
+    with ThreadPoolExecutor(workers) as pool:
+        for _ in pool.map(run, range(count), chunksize=1):
+            pass
+    return time.perf_counter() - began
+
+
+def _ingestion(look: ItemLook, rows: Sequence[Row], steps: frozenset[Step], workers: int, catalogue: Path) -> float:
+    shutil.rmtree(catalogue, ignore_errors=True)
+    began = time.perf_counter()
+    with Store(catalogue / "catalogue.sqlite") as store:
+        report = ingest(store, rows, look, look.fingerprint, workers=workers, settings=Settings(steps))
+    seconds = time.perf_counter() - began
+    assert report.kept == len(rows), report.skipped[:3]
+    return seconds
