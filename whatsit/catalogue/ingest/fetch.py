@@ -34,6 +34,8 @@ class Fetch:
             if isinstance(image, TarImage):
                 return image.read(MAX_BYTES + 1)
             return _read(image)
+        except InvalidInput:
+            raise
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise InvalidInput(f"the picture cannot be read ({reason})") from error

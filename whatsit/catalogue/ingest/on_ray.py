@@ -20,7 +20,7 @@ from whatsit.catalogue.ingest.prepare import Done, Prepare, Settings
 from whatsit.catalogue.ingest.threads import FETCHES
 
 # Batches that travel together: a block of Ray's store.
-_BATCHES_AT_ONCE = 8
+_BATCHES_AT_ONCE = 2
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,8 @@ class _Pinned(http.client.HTTPConnection):
     def __init__(self, target: Target, deadline: float) -> None:
         super().__init__(target.host, target.port)
         self._target, self._deadline = target, deadline
+        # `sock` is handed on to the response.
+        self._opened: socket.socket | None = None
 
     def connect(self) -> None:
         failure: OSError | None = None
@@ -139,17 +141,22 @@ class _Pinned(http.client.HTTPConnection):
             except OSError as error:
                 failure = error
                 continue
-            self.sock = plain
+            self.sock = self._opened = plain
             if self._target.secure:
-                self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self._target.host)
+                wrapped = ssl.create_default_context().wrap_socket(
+                    plain, server_hostname=self._target.host, do_handshake_on_connect=False
+                )
+                self.sock = self._opened = wrapped
+                wrapped.do_handshake()
             return
         raise failure or OSError("there is no address")
 
     def cut(self) -> None:
         """End it, whatever it waits for."""
-        if self.sock is not None:
+        if self._opened is not None:
             with suppress(OSError):  # it ended just now by itself
-                self.sock.shutdown(socket.SHUT_RDWR)
+                # Not the shutdown of TLS, which another thread may be reading from.
+                socket.socket.shutdown(self._opened, socket.SHUT_RDWR)
 
 
 def _location(response: http.client.HTTPResponse) -> str:
