@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from whatsit.catalogue.engine import Items
 from whatsit.index.searcher import Searcher
 from whatsit.index.shard import Floats, Numbers
 from whatsit.index.visual_words import Look
@@ -34,6 +33,14 @@ class Facts:
     score: float = 1.0
 
 
+class Reads(Protocol):
+    """Whatever knows items by number: a catalogue, or `RecentRecords` of one."""
+
+    def records(self, numbers: Iterable[int]) -> Mapping[int, Mapping[str, Any]]:
+        """What is known of these items; those that are not there are left out."""
+        ...
+
+
 class Lookup:
     """Finds items in one snapshot of the index and reads what the store knows of them.
 
@@ -49,7 +56,7 @@ class Lookup:
     def __init__(
         self,
         index: Searcher,
-        store: Items,
+        store: Reads,
         neighbours: int,
         allowed: Numbers | None,
         min_rank: float,
@@ -58,7 +65,7 @@ class Lookup:
         self.index, self.min_rank, self.allowed = index, min_rank, allowed
         self._facts = facts
         self._store, self._neighbours, self._allowed = store, neighbours, allowed
-        self._records: dict[int, dict[str, Any]] = {}
+        self._records: dict[int, Mapping[str, Any]] = {}
 
     @property
     def records(self) -> Mapping[int, Mapping[str, Any]]:
@@ -93,7 +100,7 @@ class Lookup:
     def _read(self, numbers: Numbers) -> None:
         """Read the records of items that were not found before."""
         new = np.setdiff1d(numbers[numbers >= 0], np.fromiter(self._records, dtype=np.int64))
-        self._records |= self._store.records(new)
+        self._records.update(self._store.records(new.tolist()))
 
     def search(self, queries: Floats) -> tuple[list[Floats], list[Numbers]]:
         """Distances and numbers of the items near each query f32 [N,D], nearest first, without padding."""

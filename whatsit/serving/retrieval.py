@@ -16,6 +16,7 @@ from whatsit_client.types import Answer
 from whatsit.catalogue.calibration import CalibratedRank, Calibration
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.opening import follow, open_items, store_url
+from whatsit.catalogue.store import Store
 from whatsit.index.generation import Generation, open_generation
 from whatsit.index.milvus_address import Address
 from whatsit.index.on_gpu import on_gpu
@@ -33,6 +34,7 @@ from whatsit.serving.index_measures import IndexMeasures
 from whatsit.serving.lookup import Facts, Lookup
 from whatsit.serving.options import Options
 from whatsit.serving.ranker import TrainedRanker
+from whatsit.serving.records import RecentRecords, Record
 from whatsit.serving.regions import read_local_rows
 from whatsit.serving.repository import network_file
 from whatsit.serving.step import Tensors, text_tensor
@@ -126,6 +128,8 @@ class Retriever:
             return replace(on_gpu(generation) if gpu else generation, touch=touch)
 
         self._index = follow(self._store, folder, fingerprint, place)
+        position = self._store.changes.position if isinstance(self._store, Store) else None
+        self._records = RecentRecords(self._store, position)
         measures.watch(IndexMeasures(self._index, self._store))
 
     def __call__(
@@ -157,7 +161,7 @@ class Retriever:
         min_rank = self._min_rank if options.min_rank is None else options.min_rank
         ranker = self._ranker()
         stages = compose(self._chosen(options, index, ranker is not None), min_rank, ranker)
-        lookup = Lookup(index, self._store, max(options.top_k, NEIGHBOURS), allowed, min_rank, facts)
+        lookup = Lookup(index, self._records, max(options.top_k, NEIGHBOURS), allowed, min_rank, facts)
         seen = lookup.regions(embeddings)
         with measures.STAGE_SECONDS.timed("search"):
             near = lookup.matches(seen)
@@ -274,9 +278,10 @@ def as_tensors(retrieved: Retrieved, width: int) -> dict[str, npt.NDArray[Any]]:
     for row, matches in enumerate(retrieved.regions):
         ranks[row, : len(matches)] = matches.ranks
         for column, number in enumerate(matches.numbers):
-            record = {**retrieved.records[int(number)], **evidence(matches, column)}
+            record, more = retrieved.records[int(number)], evidence(matches, column)
             ids[row, column] = str(record["id"]).encode()
-            texts[row, column] = json.dumps(record, ensure_ascii=False).encode()
+            told = record if not more and isinstance(record, Record) else Record({**record, **more})
+            texts[row, column] = told.encoded
     verdict = json.dumps(retrieved.answer.to_record(), ensure_ascii=False)
     return {"ITEM_IDS": ids, "ITEM_RANKS": ranks, "ITEM_RECORDS": texts, "ANSWER": text_tensor([verdict])}
 

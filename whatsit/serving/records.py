@@ -1,0 +1,61 @@
+"""What a catalogue knows of its items, remembered between requests until the catalogue changes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import Any
+
+from whatsit.catalogue.engine import Items
+
+# Of about 1 kB each: the items that callers ask for come again and again, whatever the catalogue's size.
+MOST = 20_000
+
+
+class Record(dict[str, Any]):
+    """What is known of an item, as `Store.records` gives it; never changed."""
+
+    @cached_property
+    def encoded(self) -> bytes:
+        """It as JSON, UTF-8."""
+        return json.dumps(self, ensure_ascii=False).encode()
+
+
+class RecentRecords:
+    """Reads records and keeps them for as long as nothing in the catalogue changes; may be asked from many threads.
+
+    Args:
+        items: the catalogue.
+        position: the number of its last change, asked before every reading; None remembers nothing.
+        most: records that are held.
+    """
+
+    def __init__(self, items: Items, position: Callable[[], int] | None, most: int = MOST) -> None:
+        self._items, self._position, self._most = items, position, most
+        self._held: tuple[int, dict[int, Record]] = (-1, {})
+
+    def records(self, numbers: Iterable[int]) -> dict[int, Record]:
+        """Number -> record of these items; those that are not there are left out. In the order of `numbers`."""
+        asked = [int(number) for number in numbers]
+        position, known = self._known()
+        if new := [number for number in asked if number not in known]:
+            read = {number: Record(fields) for number, fields in self._items.records(new).items()}
+            if len(known) + len(read) > self._most:
+                known = {number: known[number] for number in asked if number in known}
+                self._held = (position, known)
+            known.update(read)
+        return {number: known[number] for number in asked if number in known}
+
+    def _known(self) -> tuple[int, dict[int, Record]]:
+        """The number of the last change, and what was read since.
+
+        The position is asked before records are read: what is read then is of this change or of a later one, and a
+        later one is noticed by the next call.
+        """
+        if self._position is None:
+            return -1, {}
+        position, held = self._position(), self._held
+        if held[0] != position:
+            held = self._held = (position, {})
+        return held
