@@ -1,7 +1,8 @@
 """Python-based Triton backend `onnxruntime`: serves model.onnx where Triton lacks the native backend.
 
 It reads the same config.pbtxt as the native one (`intra_op_thread_count`, `instance_group`, `dynamic_batching`), so the
-model repository is the same on a laptop and in NVIDIA's container.
+model repository is the same on a laptop and in NVIDIA's container. One parameter is its own, and the native one ignores
+it: `row_threads`, in how many threads an instance runs the rows of a batch side by side (0: as many as cores).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 from whatsit_client.errors import WhatsitError
 
+from whatsit.engines.rows import Rows
 from whatsit.engines.runner import OnnxRunner
 
 
@@ -25,12 +27,14 @@ class TritonPythonModel:
         """Load `<model>/<version>/model.onnx` and hold it against the config."""
         config = json.loads(args["model_config"])
         file = config.get("default_model_filename") or "model.onnx"
-        threads = config.get("parameters", {}).get("intra_op_thread_count", {}).get("string_value", "1")
+        parameters = {key: value["string_value"] for key, value in config.get("parameters", {}).items()}
+        threads = parameters.get("intra_op_thread_count", "1")
         self._batches = config["max_batch_size"] > 0
         try:
             self._runner = OnnxRunner(Path(pb_utils.get_model_dir()) / file, threads=int(threads))
         except WhatsitError as error:
             raise pb_utils.TritonModelException(str(error)) from error
+        self._rows = Rows(self._runner, int(parameters.get("row_threads", "1")) if self._batches else 1)
         self._inputs = [tensor["name"] for tensor in config["input"]]
         self._outputs = [tensor["name"] for tensor in config["output"]]
         missing = set(self._outputs) - {spec.name for spec in self._runner.outputs}
@@ -48,11 +52,11 @@ class TritonPythonModel:
         ]
         try:
             if not self._batches or len(feeds) == 1:
-                parts = [self._runner.run(feed) for feed in feeds]
+                parts = [self._rows.run(feed) for feed in feeds]
             else:
                 joined = {name: np.concatenate([feed[name] for feed in feeds]) for name in self._inputs}
                 ends = np.cumsum([len(feed[self._inputs[0]]) for feed in feeds])[:-1]
-                whole = self._runner.run(joined)
+                whole = self._rows.run(joined)
                 split = {name: np.split(whole[name], ends) for name in self._outputs}
                 parts = [{name: split[name][row] for name in self._outputs} for row in range(len(feeds))]
         except WhatsitError as error:
@@ -64,4 +68,5 @@ class TritonPythonModel:
 
     def finalize(self) -> None:
         """Free the network."""
+        self._rows.close()
         self._runner.close()
