@@ -71,7 +71,8 @@ class Service:
         gated = is_gated(intent[0], options)
         geometry = (picture.width, picture.height, picture.detector_scale)
         regions = find_regions(boxes[0], scores[0], labels[0], self._labels, geometry, options, gated=gated)
-        (embeddings,) = self._embedder.run(["embedding"], {"images": crops(picture.pixels, picture.width, regions)})
+        cut = crops(picture.pixels, picture.width, regions, whole=picture.classifier)
+        (embeddings,) = self._embedder.run(["embedding"], {"images": cut})
         squared, rows = self._index.search(embeddings, NEIGHBOURS)
         ranks = 2.0 - np.sqrt(np.maximum(squared, 0.0))
         matches = [self._matches(*row) for row in zip(ranks, rows, strict=True)]

@@ -66,7 +66,7 @@ class EachModel:
             infer(self._first, "detector", {"images": view["DETECTOR_IMAGE"]}),
             infer(self._second, "classifier", {"images": view["CLASSIFIER_IMAGE"]}),
         )
-        known = {"PIXELS": view["PIXELS"], "GEOMETRY": view["GEOMETRY"]}
+        known = {name: view[name] for name in ("PIXELS", "GEOMETRY", "CLASSIFIER_IMAGE")}
         known |= {f"DETECTOR_{name.upper()}": found[name] for name in ("boxes", "scores", "labels")}
         known |= {f"{name.upper()}_IN": heads[name] for name in ("intent", "source", "topic", "tag")}
         regions = await infer(self._first, "regions", known)

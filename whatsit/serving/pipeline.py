@@ -86,7 +86,8 @@ class Pipeline:
 
     def embed(self, picture: Picture, regions: Regions) -> npt.NDArray[np.float32]:
         """The embeddings of some regions of a picture, f32 [N,128]."""
-        embeddings = self.run("embedder", crops(picture.pixels, picture.width, regions))["embedding"]
+        cut = crops(picture.pixels, picture.width, regions, whole=picture.classifier)
+        embeddings = self.run("embedder", cut)["embedding"]
         return np.asarray(embeddings, dtype=np.float32)
 
     def embed_item(self, data: bytes) -> list[tuple[Box, npt.NDArray[np.float32]]]:

@@ -16,7 +16,7 @@ from whatsit.serving.measures import REGIONS
 from whatsit.serving.options import Options
 from whatsit.serving.step import Tensors, text_tensor
 from whatsit.vision.boxes import FloatArray, area
-from whatsit.vision.crop import crop_resize
+from whatsit.vision.crop import clipped, crop_resize
 from whatsit.vision.local_features import ROW, LocalFeatures, extract_regions
 from whatsit.vision.regions import USER_BOX, Regions, select_regions
 
@@ -75,7 +75,13 @@ def find_regions(
     return select_regions(boxes / scale, scores, labels, names, width, height, cap=cap, min_score=min_score)
 
 
-def crops(pixels: npt.NDArray[np.uint8], width: int, regions: Regions, size: int = 224) -> npt.NDArray[np.uint8]:
+def crops(
+    pixels: npt.NDArray[np.uint8],
+    width: int,
+    regions: Regions,
+    size: int = 224,
+    whole: npt.NDArray[np.uint8] | None = None,
+) -> npt.NDArray[np.uint8]:
     """The embedder's input, uint8 [N,3,size,size].
 
     Args:
@@ -83,9 +89,13 @@ def crops(pixels: npt.NDArray[np.uint8], width: int, regions: Regions, size: int
         width: of the full picture that the regions' boxes refer to, pixels.
         regions: what to cut out.
         size: side of a crop, pixels.
+        whole: uint8 [3,size,size], what `crop_resize` makes of the whole picture, where that is at hand.
     """
-    scale = pixels.shape[1] / width
-    return np.stack([crop_resize(pixels, box * scale, size) for box in regions.boxes])
+    scale, rows = pixels.shape[1] / width, []
+    for box in regions.boxes * scale:
+        all_of_it = clipped(box, pixels.shape[1], pixels.shape[0]) == (0, 0, pixels.shape[1], pixels.shape[0])
+        rows.append(whole if all_of_it and whole is not None else crop_resize(pixels, box, size))
+    return np.stack(rows)
 
 
 def local_rows(pixels: npt.NDArray[np.uint8], width: int, regions: Regions) -> npt.NDArray[np.uint8]:
@@ -137,7 +147,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
 
 
 class FindRegions:
-    """PIXELS, GEOMETRY, detector and classifier outputs -> CROPS, LOCAL, BOXES, and the classifier's scores unbatched.
+    """PIXELS, GEOMETRY, CLASSIFIER_IMAGE, detector and classifier outputs -> CROPS, LOCAL, BOXES, scores unbatched.
 
     LOCAL is filled only where the call's ranking stages, or else the server's, look at it.
 
@@ -181,7 +191,8 @@ class FindRegions:
         outputs["SCORES"] = regions.scores
         outputs |= {"BOXES": regions.boxes, "BOX_SCORES": regions.scores, "BOX_LABELS": text_tensor(regions.labels)}
         if "CROPS" in wanted:
-            outputs["CROPS"] = crops(inputs["PIXELS"], int(width), regions)
+            whole = inputs["CLASSIFIER_IMAGE"][0] if "CLASSIFIER_IMAGE" in inputs else None
+            outputs["CROPS"] = crops(inputs["PIXELS"], int(width), regions, whole=whole)
         if "LOCAL" in wanted:
             asked = "geometry" in stage_names(self._stages if options.rerank is None else options.rerank)
             outputs["LOCAL"] = (

@@ -23,10 +23,14 @@ def crop_resize(
     Returns:
         uint8 [3,size,size]; at least one pixel of the picture is always taken.
     """
-    height, width = pixels.shape[:2]
     if box is not None:
-        x1, y1, x2, y2 = (float(v) for v in box)
-        left, top = min(max(int(x1), 0), width - 1), min(max(int(y1), 0), height - 1)
-        right, bottom = min(max(round(x2), left + 1), width), min(max(round(y2), top + 1), height)
+        left, top, right, bottom = clipped(box, pixels.shape[1], pixels.shape[0])
         pixels = pixels[top:bottom, left:right]
     return channels_first(resize(pixels, size, size))
+
+
+def clipped(box: Sequence[float] | npt.NDArray[np.float32], width: int, height: int) -> tuple[int, int, int, int]:
+    """The pixels that a box takes of a picture: left, top, right, bottom, at least one pixel."""
+    x1, y1, x2, y2 = (float(v) for v in box)
+    left, top = min(max(int(x1), 0), width - 1), min(max(int(y1), 0), height - 1)
+    return left, top, min(max(round(x2), left + 1), width), min(max(round(y2), top + 1), height)

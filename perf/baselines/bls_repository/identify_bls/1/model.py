@@ -29,7 +29,7 @@ class TritonPythonModel:
                 call("detector", [renamed(view["DETECTOR_IMAGE"], "images")], ("boxes", "scores", "labels")),
                 call("classifier", [renamed(view["CLASSIFIER_IMAGE"], "images")], ("intent", "source", "topic", "tag")),
             )
-            known = [view["PIXELS"], view["GEOMETRY"]]
+            known = [view["PIXELS"], view["GEOMETRY"], view["CLASSIFIER_IMAGE"]]
             known += [renamed(tensor, f"DETECTOR_{name.upper()}") for name, tensor in found.items()]
             known += [renamed(tensor, f"{name.upper()}_IN") for name, tensor in heads.items()]
             regions = await call("regions", known, REGIONS)
