@@ -28,7 +28,7 @@ from setting import Setting
 from whatsit_client.errors import Unavailable, WhatsitError
 
 from whatsit.catalogue.layout import Layout
-from whatsit.index.current import set_current
+from whatsit.index.current import GENERATIONS, set_current
 from whatsit.serving.launcher import Ports, Server
 
 HERE = Path(__file__).resolve().parent
@@ -43,6 +43,7 @@ FILTERS: dict[str, dict[str, Any]] = {
 }
 COLUMNS = [
     "items", "index", "filter", "calls", "p50_ms", "p99_ms", "identify_ms", "retrieval_ms", "share", "regions",
+    "index_bytes", "store_bytes",
 ]  # fmt: skip
 
 
@@ -58,6 +59,8 @@ class Share:
         identify_ms: mean of the ensemble, by Triton.
         retrieval_ms: mean of its last step.
         regions: looked up per call, on average.
+        index_bytes: of the generation's files, per item.
+        store_bytes: of the table file, per item.
     """
 
     items: int
@@ -67,6 +70,8 @@ class Share:
     identify_ms: float
     retrieval_ms: float
     regions: float
+    index_bytes: float
+    store_bytes: float
 
     def row(self) -> list[object]:
         """Its line of the CSV file."""
@@ -75,12 +80,13 @@ class Share:
         return [
             self.items, self.kind, self.filter, len(self.latencies), f"{p50:.2f}", f"{p99:.2f}",
             f"{self.identify_ms:.2f}", f"{self.retrieval_ms:.3f}", f"{share:.4f}", f"{self.regions:.2f}",
+            f"{self.index_bytes:.1f}", f"{self.store_bytes:.1f}",
         ]  # fmt: skip
 
 
 def main(
     items: Annotated[str, typer.Option(help="Sizes, a comma list.")] = "1000,100000,1000000",
-    kinds: Annotated[str, typer.Option(help="Kinds of index, a comma list.")] = "flat,hnsw",
+    kinds: Annotated[str, typer.Option(help="Kinds of index, a comma list.")] = "flat,hnsw,ivfpq-byte",
     folder: Annotated[Path, typer.Option(help="Where the catalogues are kept.")] = Path("/tmp/whatsit-large"),
     photos: Annotated[Path, typer.Option(help="Pictures to identify, and the centres of the items.")] = PHOTOS,
     calls: Annotated[int, typer.Option(min=2, help="Of each point.")] = 24,
@@ -119,7 +125,10 @@ def main(
 
 def _measure(place: Path, size: int, kind: str, pictures: list[bytes], calls: int) -> list[Share]:
     """One server on one index, every filter in turn, call by call, so that drift meets all of them."""
-    set_current(Layout(place).index, read_kinds(place)[kind])
+    layout, generation = Layout(place), read_kinds(place)[kind]
+    set_current(layout.index, generation)
+    files = (layout.index / GENERATIONS / generation).iterdir()
+    sizes = sum(file.stat().st_size for file in files) / size, layout.store.stat().st_size / size
     latencies: dict[str, list[float]] = {name: [] for name in FILTERS}
     times = {name: np.zeros(3) for name in FILTERS}
     done = 0
@@ -137,7 +146,7 @@ def _measure(place: Path, size: int, kind: str, pictures: list[bytes], calls: in
                 if turn >= 0:
                     latencies[name].append(latency)
                     times[name] += [*(_settled(client, done) - before)[2:], regions]
-    return [Share(size, kind, name, tuple(latencies[name]), *(times[name] / calls)) for name in FILTERS]
+    return [Share(size, kind, name, tuple(latencies[name]), *(times[name] / calls), *sizes) for name in FILTERS]
 
 
 def _identify(client: Any, picture: bytes, where: dict[str, Any]) -> int:

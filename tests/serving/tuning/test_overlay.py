@@ -11,7 +11,7 @@ from tritonclient.grpc import model_config_pb2
 from whatsit_client.errors import Damaged, Unavailable
 
 from whatsit.serving.tuning.overlay import check_named, stale_models, write_overlays
-from whatsit.serving.tuning.pbtxt import read_config
+from whatsit.serving.tuning.pbtxt import read_config, write_config
 from whatsit.serving.tuning.space import PIPELINE, Configuration, Knob, read_space
 
 
@@ -61,15 +61,16 @@ def test_values_reach_the_fields_that_triton_reads(copy: Path) -> None:
 
 def test_what_others_put_into_a_config_stays(copy: Path) -> None:
     path = copy / "embedder" / "config.pbtxt"
-    queue = "default_queue_policy { max_queue_size: 64 timeout_action: REJECT }"
-    assert "dynamic_batching {" in path.read_text()
-    path.write_text(path.read_text().replace("dynamic_batching {", f"dynamic_batching {{ {queue} ", 1))
+    config = read_config(path)
+    config.dynamic_batching.default_queue_policy.max_queue_size = 77
+    config.response_cache.enable = True
+    write_config(config, path, "Changed.")
     space, start = read_space(copy, None, 4)
     assert space.has("embedder", "delay_us")
     write_overlays(copy, None, start.with_({Knob("embedder", "delay_us"): 500}), "tuned", "Test.", copy)
-    batching = read_config(copy / "embedder" / "configs" / "tuned.pbtxt").dynamic_batching
-    assert batching.default_queue_policy.max_queue_size == 64
-    assert batching.max_queue_delay_microseconds == 500
+    written = read_config(copy / "embedder" / "configs" / "tuned.pbtxt")
+    config.dynamic_batching.max_queue_delay_microseconds = 500
+    assert written == config
 
 
 def test_a_gpus_configs_are_a_base_too(copy: Path) -> None:
