@@ -105,4 +105,5 @@ def test_a_configuration_survives_json(copy: Path) -> None:
     assert Configuration.from_record(start.to_record()) == start
     assert all(start[knob] in choices for knob, choices in space.choices.items())
     assert {str(knob) for knob in space.choices} >= {"regions.cap", "detector.threads", "decode.instances"}
+    assert not space.has("decode", "delay_us"), "it takes one picture at a time: there is nothing to wait for"
     assert space.worst_start(start).number(Knob("detector", "threads")) == 4

@@ -155,7 +155,7 @@ def _knobs(config: Any, cores: int, min_regions: int | None) -> Iterator[tuple[s
         yield "workers", int(parameters[WORKERS]), ladder
     if THREADS in parameters:
         yield "threads", int(parameters[THREADS]), [step for step in ladder if step in (1, 2, 4, 8, 16)]
-    if config.HasField("dynamic_batching"):
+    if config.HasField("dynamic_batching") and config.max_batch_size > 1:
         batching = config.dynamic_batching
         yield "delay_us", int(batching.max_queue_delay_microseconds), _DELAYS_US
         sizes: list[Value] = [(), *[(size,) for size in _PREFERRED if size <= config.max_batch_size]]
