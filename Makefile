@@ -7,7 +7,7 @@ PHOTOS ?=
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format perf bench clean
+.PHONY: help demo test lint types format perf load bench clean
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -34,6 +34,9 @@ perf: $(VENV)/.serve ## Load `identify` with perf_analyzer (PHOTOS=dir: your own
 
 bench: $(VENV)/.perf ## Compare `identify` with its ceiling and with what one would write instead, stage by stage (17 minutes)
 	$(BIN)/python perf/ledger.py $(if $(PHOTOS),--photos "$(PHOTOS)")
+
+load: $(VENV)/.perf ## Put ten minutes of mixed load on a server with Locust (PHOTOS=dir: your own pictures)
+	$(BIN)/python perf/locust_run.py $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 clean: ## Remove the environment, the demo and what tools left behind
 	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis perf/tools

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from whatsit_client.errors import InvalidInput
+from whatsit_client.errors import InvalidInput, WhatsitError
 from whatsit_client.types import Box
 
 from whatsit.catalogue.clicks import Click
@@ -43,7 +44,7 @@ class ServedCatalogue:
 
     Args:
         folder: the catalogue's folder.
-        model_repository: of the networks that embed pictures; they are loaded at the first picture.
+        model_repository: of the networks that embed pictures; they are loaded at the first picture, or by `prepare`.
         dimension: length of the embedder's vectors.
         read_only: refuse changes.
     """
@@ -56,7 +57,14 @@ class ServedCatalogue:
         self._fingerprint = embedder_fingerprint(model_repository / "embedder" / "1" / "model.onnx")
         self._reading = open_items(folder, read_only=True)
         self._writing: Items | None = None
-        self._look: ItemLook | None = None
+        self._loading: Future[ItemLook] | None = None
+
+    def prepare(self) -> None:
+        """Begin to load the networks, or the first picture would wait for them and all changes behind it."""
+        if self._loading is None and not self._read_only:
+            loader = ThreadPoolExecutor(1)
+            self._loading = loader.submit(ItemLook, self._model_repository)
+            loader.shutdown(wait=False)
 
     def upsert(self, text: str, image: bytes | None) -> Result:
         """Add an item, or replace the fields of the one with this id.
@@ -170,9 +178,14 @@ class ServedCatalogue:
         return self._writing
 
     def _embedded(self, image: bytes) -> Picture:
-        if self._look is None:
-            self._look = ItemLook(self._model_repository)
-        seen = self._look(image, frozenset({"embed", "hash"}))
+        self.prepare()
+        assert self._loading is not None  # only a writable catalogue embeds
+        try:
+            look = self._loading.result()
+        except WhatsitError:
+            self._loading = None  # what is missing may be there next time
+            raise
+        seen = look(image, frozenset({"embed", "hash"}))
         local = local_features(image) if self._reading.local.kept else None
         path = keep_picture(self._layout.pictures, image)
         fetched = Fetched.of(path, image)
@@ -192,6 +205,7 @@ class ChangeCatalogue:
     def __init__(self, parameters: Mapping[str, str]) -> None:
         networks = Path(parameters["model_directory"], parameters["networks"])
         catalogue = ServedCatalogue(served_catalogue(), networks, int(parameters["dimension"]), is_read_only())
+        catalogue.prepare()
         self._operations: Mapping[str, Callable[[str, bytes | None], Result]] = {
             "upsert": catalogue.upsert,
             "feedback": catalogue.feedback,

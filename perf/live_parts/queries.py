@@ -1,0 +1,114 @@
+"""`identify` at a fixed rate over gRPC, whatever the answers take: what callers far away do."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tritonclient.grpc as triton
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One call.
+
+    Args:
+        started: monotonic seconds.
+        seconds: until the answer.
+        error: what was answered instead of a result, "" where all is well.
+        ids: of the items that were found.
+    """
+
+    started: float
+    seconds: float
+    error: str
+    ids: frozenset[str]
+
+
+class Queries:
+    """A thread that calls at random moments, on average `rate` times a second (Poisson); a context manager.
+
+    Args:
+        url: gRPC host:port.
+        pictures: encoded; one after the other is sent.
+        rate: calls a second.
+        seed: of the dice.
+    """
+
+    def __init__(self, url: str, pictures: Sequence[bytes], rate: float, seed: int = 0) -> None:
+        self._client = triton.InferenceServerClient(url)
+        self._inputs = [_tensor(picture) for picture in pictures]
+        self._rate, self._dice = rate, np.random.default_rng(seed)
+        self._stop = threading.Event()
+        self._changed = threading.Condition()
+        self._open = 0
+        self.answers: list[Answer] = []
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Queries:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        with self._changed:
+            self._changed.wait_for(lambda: self._open == 0, 60.0)  # calls that are cancelled crash Triton 2.51
+        self._client.close()
+
+    def _run(self) -> None:
+        due, number = time.monotonic(), 0
+        while not self._stop.wait(max(0.0, due - time.monotonic())):
+            self._call(self._inputs[number % len(self._inputs)])
+            due, number = due + self._dice.exponential(1 / self._rate), number + 1
+
+    def _call(self, tensor: Any) -> None:
+        begin = time.monotonic()
+
+        def done(result: Any, error: Exception | None) -> None:
+            seconds = time.monotonic() - begin
+            found = frozenset() if error else frozenset(id.decode() for id in result.as_numpy("ITEM_IDS").ravel())
+            with self._changed:
+                self.answers.append(Answer(begin, seconds, "" if error is None else str(error), found))
+                self._open -= 1
+                self._changed.notify_all()
+
+        with self._changed:
+            self._open += 1
+        self._client.async_infer("identify", [tensor], done, parameters={"gate": "off", "top_k": 30, "rerank": "none"})
+
+
+def saturation(url: str, pictures: Sequence[bytes], callers: int = 8, seconds: float = 10.0) -> float:
+    """Calls of `identify` that so many callers get answered per second, each sending the next at the answer."""
+    inputs, counts, ends = [_tensor(picture) for picture in pictures], [0] * callers, time.monotonic() + seconds
+    client = triton.InferenceServerClient(url)
+
+    def call(caller: int) -> None:
+        while time.monotonic() < ends:
+            client.infer("identify", [inputs[(caller + counts[caller]) % len(inputs)]])
+            counts[caller] += 1
+
+    begin = time.monotonic()
+    threads = [threading.Thread(target=call, args=(caller,), daemon=True) for caller in range(callers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    client.close()
+    return sum(counts) / (time.monotonic() - begin)
+
+
+def percentiles(values: Sequence[float], which: Sequence[float] = (50, 95, 99, 100)) -> Mapping[float, float]:
+    """Percent -> value; NaN where there are none."""
+    found = np.percentile(values, which) if len(values) else [float("nan")] * len(which)
+    return dict(zip(which, map(float, found), strict=True))
+
+
+def _tensor(picture: bytes) -> Any:
+    tensor = triton.InferInput("IMAGE", [len(picture)], "UINT8")
+    tensor.set_data_from_numpy(np.frombuffer(picture, np.uint8))
+    return tensor
