@@ -36,9 +36,7 @@ TEXTS = st.sampled_from(
         "x" * 200,
     ]
 )
-NUMBERS = st.one_of(
-    st.integers(-20, 20), st.sampled_from([0.5, 7.0, 8.25, -0.0, 2**53 + 1, 2.0**53, 1 - 2**63, -1e300])
-)
+NUMBERS = st.one_of(st.integers(-20, 20), st.sampled_from([0.5, 7.0, 8.25, -0.0, 2**53 + 1, 2.0**53, 1 - 2**63, -1e18]))
 VALUES = st.one_of(TEXTS, NUMBERS, st.booleans(), st.none(), st.just(["a"]), st.just({"a": 7}))
 KEYS = st.sampled_from(["flavour", "size", "a.b", "Ä $x"])
 ITEMS = st.builds(

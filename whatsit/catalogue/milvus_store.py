@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 from types import TracebackType
@@ -183,6 +184,19 @@ class MilvusStore:
             return None
         record = json.loads(row["record"])
         return ItemFields(**{name: record[name] for name in _FIELDS})
+
+    def stored(self, ids: Sequence[str]) -> dict[str, tuple[Any, Any]]:
+        """Id -> record and pictures (path, sha256, how many vectors) of those items that are there."""
+        rows = self._known([number_of(id) for id in ids], ["id", "record", "pictures"]).values()
+        return {row["id"]: (json.loads(row["record"]), json.loads(row["pictures"])) for row in rows}
+
+    def holding(self, numbers: Sequence[int], fingerprint: str) -> dict[int, int]:
+        """Number -> how many vectors of this embedder it has, of those items that have any."""
+        held = self.collections.vectors(fingerprint)
+        if held is None:
+            return {}
+        asked = np.array(numbers, dtype=np.int64)
+        return dict(Counter(row["item"] for row in rows_of(self._client, self.address.uri, held[0], asked, ["item"])))
 
     def fingerprints(self) -> list[str]:
         """The embedders whose vectors are here, the latest used one first."""

@@ -85,7 +85,7 @@ def open_items(folder: Path, read_only: bool = False) -> Items:
     return MilvusStore(Address.parse(url), read_only)
 
 
-def embedded_store(folder: Path, purpose: str) -> None:
+def check_embedded(folder: Path) -> None:
     """Refuse what only an embedded catalogue can do.
 
     Raises:
@@ -93,7 +93,10 @@ def embedded_store(folder: Path, purpose: str) -> None:
     """
     url = store_url(folder)
     if url is not None:
-        raise InvalidInput(f"{purpose} needs an embedded catalogue, and that of {folder} is in {url}.")
+        raise InvalidInput(
+            f"The catalogue of {folder} is in {url}, where every change is searched at once: there is no index to "
+            "publish, and cleaning is for catalogues in their own folder."
+        )
 
 
 def follow(

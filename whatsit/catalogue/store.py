@@ -192,6 +192,13 @@ class Store:
             ],
         }
 
+    def merged_into(self, id: str) -> list[str]:
+        """The ids of the items that are found as this one, in the order in which they were added."""
+        rows = self._database.rows(
+            "SELECT id FROM items WHERE merged_into = (SELECT number FROM items WHERE id = ?) ORDER BY number", [id]
+        )
+        return [row[0] for row in rows]
+
     def pictures(self, id: str, fingerprint: str) -> tuple[Picture, ...]:
         """The pictures of an item, main one first, with their vectors by this embedder; () if it is not there."""
         rows = self._database.rows(

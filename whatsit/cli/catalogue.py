@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from whatsit.cli.catalogue_add import add
+from whatsit.cli.catalogue_migrate import migrate
 from whatsit.cli.catalogue_publish import compact, publish
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ Where = Annotated[
 app.command(epilog="Example: whatsit catalogue add demo/catalogue products.csv --publish")(add)
 app.command(epilog="Example: whatsit catalogue publish demo/catalogue --max-query-ms 2 --max-memory 300MB")(publish)
 app.command(epilog="Example: whatsit catalogue compact demo/catalogue")(compact)
+app.command(epilog="Example: whatsit catalogue migrate demo/catalogue milvus://127.0.0.1:19530")(migrate)
 
 
 @app.command("list", epilog='Example: whatsit catalogue list demo/catalogue --where \'{"brand": "Arla"}\' --limit 20')
@@ -36,14 +39,15 @@ def list_items(
     offset: Annotated[int, typer.Option(min=0, help="Items before the page.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """List items, in the order in which they were added."""
+    """List items, in the order in which they were added (in Milvus: in no order that says anything)."""
     from rich.console import Console
     from rich.table import Table
 
-    from whatsit.catalogue import Filter, Layout, Store
+    from whatsit.catalogue import Filter
+    from whatsit.catalogue.opening import open_items
 
     condition = None if where is None else Filter.parse(where)
-    with Store(Layout(folder).store, read_only=True) as store:
+    with closing(open_items(folder, read_only=True)) as store:
         records, count = store.page(condition, limit, offset), store.count(condition)
     if as_json:
         print_json({"count": count, "items": records})
@@ -62,9 +66,9 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show everything that is known of one item."""
-    from whatsit.catalogue import Layout, Store
+    from whatsit.catalogue.opening import open_items
 
-    with Store(Layout(folder).store, read_only=True) as store:
+    with closing(open_items(folder, read_only=True)) as store:
         item = store.show(item_id)
     if as_json:
         print_json(item)
@@ -88,9 +92,10 @@ def delete(
 ) -> None:
     """Delete items; a running server stops returning them at once, the next index is made without them."""
     from whatsit.catalogue import Layout
+    from whatsit.catalogue.opening import open_items, store_url
     from whatsit.catalogue.pictures import forget_pictures
 
-    with existing_store(folder) as store:
+    with closing(existing_store(folder) if store_url(folder) is None else open_items(folder)) as store:
         kept = [picture.path for id in ids for picture in store.pictures(id, "")]
         unknown = store.delete(ids)
     forget_pictures(Layout(folder).pictures, kept)
@@ -109,7 +114,9 @@ def existing_store(folder: Path) -> Store:
     from whatsit_client.errors import Unavailable
 
     from whatsit.catalogue import Layout, Store
+    from whatsit.catalogue.opening import check_embedded
 
+    check_embedded(folder)
     path = Layout(folder).store
     if not path.is_file():
         raise Unavailable(f"There is no catalogue {path}; make one with 'whatsit catalogue add'.")

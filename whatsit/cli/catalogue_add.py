@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +30,15 @@ def add(
             show_default=False,
         ),
     ],
+    store_address: Annotated[
+        str | None,
+        typer.Option(
+            "--store",
+            help="Keep the catalogue in Milvus: milvus://host:19530/database or milvus://path/to/file.db. DIR then "
+            "holds its address, the threshold, the ranker and sent pictures; later commands need DIR alone.",
+            show_default=False,
+        ),
+    ] = None,
     publish: Annotated[bool, typer.Option("--publish", help="Publish the index afterwards.")] = False,
     workers: Annotated[int, typer.Option(min=0, help="Pictures looked at at once; 0 is one per core.")] = 0,
     steps: Annotated[
@@ -72,6 +81,7 @@ def add(
     from whatsit.catalogue.ingest import Fetch, ingest
     from whatsit.catalogue.ingest.look import checked_steps
     from whatsit.catalogue.ingest.prepare import Settings
+    from whatsit.catalogue.opening import name_store, open_items, store_url
     from whatsit.catalogue.sources import open_source
     from whatsit.catalogue.web import Downloads
     from whatsit.cli.catalogue import print_json
@@ -84,9 +94,11 @@ def add(
     settings = Settings(chosen, refetch=refetch, keep=Layout(folder).pictures if keep_pictures else None)
     workers = workers or len(os.sched_getaffinity(0))
     opened = [open_source(source) for source in sources]
+    if store_address is not None:
+        name_store(folder, store_address)
     with (
         networks(model_repository, target, workers if engine == "ray" else 0, address) as (look, on, fingerprint),
-        Store(Layout(folder).store) as store,
+        closing(open_items(folder)) as store,
         _bar(sum(one.count() for one in opened), quiet=as_json) as step,
     ):
         report = ingest(
@@ -100,9 +112,11 @@ def add(
             engine=on,
             progress=step,
         )
-    with Store(Layout(folder).store) as store:
-        published = publish_index(store, folder, fingerprint) if publish and report.kept else None
-        hint = None if published or not report.kept else _hint(store, folder)
+    published, hint = None, None
+    if report.kept and store_url(folder) is None:  # Milvus needs no publishing
+        with Store(Layout(folder).store) as embedded:
+            published = publish_index(embedded, folder, fingerprint) if publish else None
+            hint = None if published else _hint(embedded, folder)
     if as_json:
         print_json({**report.to_record(), **({"published": generation_record(published)} if published else {})})
     else:

@@ -23,6 +23,14 @@ def register(app: typer.Typer) -> None:
 
 def serve(
     catalogue: Annotated[Path, typer.Option(help="The catalogue's folder, published.")],
+    store: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the catalogue is in Milvus, such as milvus://host:19530/database; the folder is made, and "
+            "remembers it.",
+            show_default=False,
+        ),
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 opens it to the network.")] = "127.0.0.1",
     http_port: Annotated[int, typer.Option(min=0, max=65535, help="HTTP port; 0 takes a free one.")] = 8000,
     grpc_port: Annotated[int, typer.Option(min=0, max=65535, help="gRPC port; 0 takes a free one.")] = 8001,
@@ -54,12 +62,15 @@ def serve(
 
     from rich.console import Console
 
+    from whatsit.catalogue.opening import name_store
     from whatsit.serving.launcher import Ports, Server
     from whatsit.serving.repository import default_root
     from whatsit.serving.target import config_name
     from whatsit.serving.tracing import Tracing
     from whatsit.serving.tuning.overlay import check_named, stale_models
 
+    if store is not None:
+        name_store(catalogue, store)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops in the same order as Ctrl-C
     console = Console(stderr=True)
     ports = Ports(http_port, grpc_port, metrics_port)

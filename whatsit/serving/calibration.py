@@ -14,7 +14,7 @@ from whatsit_client.types import Box
 
 from whatsit.catalogue.calibration import Calibration
 from whatsit.catalogue.layout import Layout
-from whatsit.catalogue.store import Store
+from whatsit.catalogue.opening import open_items
 from whatsit.evaluation.open_set import OpenSet, Sighting
 from whatsit.index.generation import open_generation
 from whatsit.index.shard import Numbers
@@ -81,7 +81,7 @@ class Calibrator:
             raise Unavailable(
                 f"There is no catalogue in {folder}: make one with `whatsit catalogue add {folder} SOURCE`."
             )
-        self._store = Store(self.layout.store, read_only=True)
+        self._store = open_items(folder, read_only=True)
         self.generation = open_generation(self.layout.index, pipeline.fingerprint)
         if self.generation.manifest.items < 2:
             raise InvalidInput(f"The index of {folder} holds fewer than two items: there is nothing to tell apart.")
