@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tarfile
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +55,10 @@ def shop(tmp_path: Path) -> Path:
     rows = ["id,title,brand,price,image,flavour", "a,Milk,Arla,1.5,a.jpg,plain", "b,Tea,Lipton,2,b.jpg,green"]
     (tmp_path / "products.csv").write_text("\n".join([*rows, "c,Juice,Arla,3,c.jpg,", "d,Bad,,1,empty.jpg,"]))
     return tmp_path
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None: ...
 
 
 def run(*arguments: object) -> Any:
@@ -138,6 +146,31 @@ def test_what_is_added_after_publishing_needs_no_publishing_and_compact_folds_it
     (shop / "more" / "cup.jpg").write_bytes(b"another cup")
     assert "2 items have changed" in run("add", folder, shop / "more").stdout
     assert "3 items, 3 vectors" in run("compact", folder).stdout
+
+
+def test_steps_web_pictures_and_shards(shop: Path) -> None:
+    """From a server on this machine, which is fetched from only when that is allowed."""
+    with tarfile.open(shop / "s-000.tar", "w") as tar:
+        tar.add(shop / "a.jpg", "a.jpg")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(shop)))
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        address = f"http://127.0.0.1:{server.server_port}/b.jpg"
+        (shop / "web.csv").write_text(f"id,image\nw,{address}\n")
+        folder = shop / "catalogue"
+        refused = run("add", folder, shop / "web.csv", shop / "s-*.tar")
+        assert "1 items added" in refused.stdout
+        assert "127.0.0.1, which is not on the public internet" in refused.stderr
+        assert "1 items added" in run("add", folder, shop / "web.csv", "--allow-private", "--keep-pictures").stdout
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert run_json("show", folder, "w")["image"] == address
+    assert [one.read_bytes() for one in (folder / "pictures").iterdir()] == [b"b"]
+    run("delete", folder, "w")
+    assert not list((folder / "pictures").iterdir())
+    assert isinstance(run("add", folder, shop / "web.csv", "--steps", "hash,dance").exception, InvalidInput)
+    assert isinstance(run("add", folder, shop / "web.csv", "--engine", "cloud").exception, InvalidInput)
 
 
 def test_when_nothing_could_be_read_the_exit_code_says_so(shop: Path) -> None:

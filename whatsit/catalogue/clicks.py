@@ -11,6 +11,7 @@ from whatsit_client.errors import InvalidInput
 from whatsit_client.types import Box
 
 from whatsit.catalogue.database import Database
+from whatsit.catalogue.pictures import stored_path, whole_path
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Clicks:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._folder = database.path.parent.resolve()
 
     def record(self, click: Click) -> None:
         """Append a choice.
@@ -51,7 +53,7 @@ class Clicks:
                 raise InvalidInput(f"The catalogue has no item '{click.item}'.")
             connection.execute(
                 "INSERT INTO clicks (item, path, box, made) VALUES (?,?,?,?)",
-                (click.item, str(click.path), box, now),
+                (click.item, stored_path(str(click.path), self._folder), box, now),
             )
 
     def all(self) -> list[Click]:
@@ -60,7 +62,10 @@ class Clicks:
             "SELECT coalesce(main.id, items.id), path, box FROM clicks JOIN items ON items.id = item "
             "LEFT JOIN items AS main ON main.number = items.merged_into ORDER BY click"
         )
-        return [Click(item, Path(path), None if box is None else _box(box)) for item, path, box in rows]
+        return [
+            Click(item, Path(whole_path(path, self._folder)), None if box is None else _box(box))
+            for item, path, box in rows
+        ]
 
 
 def _box(text: str) -> Box:

@@ -102,6 +102,13 @@ class FactStore:
             [kind],
         )
 
+    def kept(self) -> dict[int, str]:
+        """Item number -> file in the catalogue's own folder, of the items whose main picture's bytes are kept there."""
+        rows = self._database.rows(
+            "SELECT item, kept FROM picture_facts JOIN images USING (image) WHERE kept IS NOT NULL AND position = 0"
+        )
+        return dict(rows)
+
     def predictions(self) -> dict[int, Prediction]:
         """Item number -> what the classifier takes its main picture for, of the items that it saw."""
         rows = self._database.rows(

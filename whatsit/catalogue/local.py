@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.database import Database
-from whatsit.vision.decode import MAX_BYTES, decode_image
+from whatsit.catalogue.pictures import read_picture
+from whatsit.vision.decode import decode_image
 from whatsit.vision.local_features import LocalFeatures, extract
 
 _SETTING = "geometry"
@@ -62,19 +64,22 @@ class LocalStore:
     def fill(self, progress: Callable[[int, int], None] = lambda done, total: None) -> int:
         """Take the features of all pictures that lack them, from their files.
 
-        A picture whose file is gone (it was sent as vectors, or moved) is remembered as one without texture.
+        A picture that cannot be read (it was sent as vectors, moved, or lies on the web) is remembered as one without
+        texture.
 
         Returns:
             How many files could not be read.
         """
         lacking = self._database.rows(
-            "SELECT image, path FROM images WHERE image NOT IN (SELECT image FROM local_features) ORDER BY image"
+            "SELECT image, CASE WHEN kept IS NULL THEN path ELSE 'pictures/' || kept END FROM images "
+            "LEFT JOIN picture_facts USING (image) WHERE image NOT IN (SELECT image FROM local_features) ORDER BY image"
         )
         unread, taken = 0, []
+        folder = self._database.path.parent.resolve()
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             for start in range(0, len(lacking), _BATCH):
                 batch = lacking[start : start + _BATCH]
-                found = pool.map(_of_file, [path for _, path in batch])
+                found = pool.map(partial(_of_file, folder), [path for _, path in batch])
                 for done, ((image, _), rows) in enumerate(zip(batch, found, strict=True), start=start + 1):
                     unread += rows is None
                     taken.append((image, rows or b""))
@@ -91,10 +96,9 @@ class LocalStore:
             )
 
 
-def _of_file(path: str) -> bytes | None:
-    """The features of a picture's file, None where it cannot be read."""
+def _of_file(folder: Path, path: str) -> bytes | None:
+    """The features of a picture by its path as it is stored, None where it cannot be read."""
     try:
-        with Path(path).open("rb") as file:
-            return local_features(file.read(MAX_BYTES + 1))
-    except (OSError, ValueError, InvalidInput):
+        return local_features(read_picture(path, folder))
+    except InvalidInput:
         return None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from whatsit_client.errors import InvalidInput, Unavailable
 
+from whatsit.catalogue.item import Picture
 from whatsit.catalogue.sources.image import TarImage
 from whatsit.index.current import sync_folder
 from whatsit.vision.decode import MAX_BYTES
@@ -49,12 +50,14 @@ def keep_picture(folder: Path, data: bytes, key: str | None = None) -> Path:
     return path
 
 
-def forget_pictures(folder: Path, paths: Iterable[str]) -> None:
-    """Delete those of the files that `keep_picture` wrote to `folder`; a merchant's own files are left alone."""
+def forget_pictures(folder: Path, pictures: Iterable[Picture]) -> None:
+    """Delete those files of the pictures that `keep_picture` wrote to `folder`; a merchant's own are left alone."""
     home = folder.resolve()
-    for path in map(Path, paths):
-        if path.parent == home:
-            path.unlink(missing_ok=True)
+    for picture in pictures:
+        kept = [] if picture.facts.kept is None else [home / picture.facts.kept]
+        for path in (Path(picture.path), *kept):
+            if path.parent == home:
+                path.unlink(missing_ok=True)
 
 
 def stored_path(path: str, folder: Path) -> str:

@@ -96,7 +96,7 @@ def delete(
     from whatsit.catalogue.pictures import forget_pictures
 
     with closing(existing_store(folder) if store_url(folder) is None else open_items(folder)) as store:
-        kept = [picture.path for id in ids for picture in store.pictures(id, "")]
+        kept = [picture for id in ids for picture in store.pictures(id, "")]
         unknown = store.delete(ids)
     forget_pictures(Layout(folder).pictures, kept)
     if as_json:

@@ -15,6 +15,8 @@ from whatsit_client.types import Box
 from whatsit.catalogue.calibration import Calibration
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.opening import open_items
+from whatsit.catalogue.pictures import read_picture
+from whatsit.catalogue.store import Store
 from whatsit.evaluation.open_set import OpenSet, Sighting
 from whatsit.index.generation import open_generation
 from whatsit.index.shard import Numbers
@@ -91,7 +93,16 @@ class Calibrator:
         """Photos to be made of the main pictures of `limit` items, drawn at random."""
         chosen = np.random.default_rng(seed).permutation(self._indexed)[:limit]
         records = self._store.records(np.sort(chosen))
-        return [Photo(Path(known["image"]), number, known["id"], number) for number, known in records.items()]
+        kept = self._store.facts.kept() if isinstance(self._store, Store) else {}
+        return [
+            Photo(
+                self.layout.pictures / kept[number] if number in kept else Path(known["image"]),
+                number,
+                known["id"],
+                number,
+            )
+            for number, known in records.items()
+        ]
 
     def numbers(self) -> dict[str, int]:
         """The number of every item in the index, by its id."""
@@ -123,13 +134,12 @@ class Calibrator:
         """The encoded photo, a synthetic one taken now.
 
         Raises:
-            InvalidInput: the catalogue picture behind a synthetic photo is no picture.
+            InvalidInput: the catalogue picture behind a synthetic photo cannot be read, or is no picture.
             OSError: the file cannot be read.
         """
-        data = photo.file.read_bytes()
         if photo.dice is None:
-            return data
-        pixels = decode_image(data, max_side=800).pixels
+            return photo.file.read_bytes()
+        pixels = decode_image(read_picture(str(photo.file), self.layout.folder.resolve()), max_side=800).pixels
         taken, _ = photograph(pixels, np.random.default_rng(photo.dice), PHOTO_SIZE, strength=PHOTO_STRENGTH)
         return encode_jpeg(taken)
 

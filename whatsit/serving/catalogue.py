@@ -192,7 +192,7 @@ class ServedCatalogue:
         return Picture(str(path), fetched.sha256, seen.vectors or (), local, Facts(fetched.md5, seen.hashes))
 
     def _forget(self, pictures: list[Picture]) -> None:
-        forget_pictures(self._layout.pictures, (picture.path for picture in pictures))
+        forget_pictures(self._layout.pictures, pictures)
 
 
 class ChangeCatalogue:

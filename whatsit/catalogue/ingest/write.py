@@ -81,5 +81,4 @@ class Writer:
         if self._keep is None:
             return
         now = {picture.facts.kept for picture in one.pictures or ()}
-        gone = {picture.facts.kept for picture in one.task.before} - now
-        forget_pictures(self._keep, (str(self._keep.resolve() / name) for name in gone if name))
+        forget_pictures(self._keep, (picture for picture in one.task.before if picture.facts.kept not in now))

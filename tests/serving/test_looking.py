@@ -1,0 +1,72 @@
+"""What the networks and hashes note of a catalogue picture is what the server's own steps say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from whatsit_client.errors import InvalidInput
+from whatsit_client.taxonomy import TAG_TOPIC, TAGS, TOPICS
+
+from whatsit.serving.looking import ItemLook
+from whatsit.serving.options import Options
+from whatsit.serving.pipeline import Pipeline
+from whatsit.vision.perceptual_hash import perceptual_hash
+
+ALL = frozenset({"embed", "hash", "detect", "categorise"})
+
+
+@pytest.fixture(scope="module")
+def look() -> Iterator[ItemLook]:
+    with ItemLook() as opened:
+        yield opened
+
+
+def test_every_step_says_what_the_server_says(look: ItemLook, shop: Path) -> None:
+    picture = sorted((shop / "images").glob("*.jpg"))[3]
+    data = picture.read_bytes()
+    seen = look(data, ALL)
+    with Pipeline() as pipeline:
+        ((box, vector),) = pipeline.embed_item(data)
+        described = pipeline.describe(data, Options(gate=False))
+    assert look.fingerprint == pipeline.fingerprint
+    assert seen.vectors is not None
+    assert seen.vectors[0].box == box
+    np.testing.assert_array_equal(seen.vectors[0].values, vector)
+
+    best = 1 + int(np.argmax(described.regions.scores[1:]))
+    assert seen.main is not None
+    assert (seen.main.box, seen.main.label) == (tuple(described.regions.boxes[best]), described.regions.labels[best])
+    assert seen.main.score == pytest.approx(float(described.regions.scores[best]))
+
+    assert seen.prediction is not None
+    topic, tag = (int(np.argmax(described.heads[name])) for name in ("topic", "tag"))
+    assert (seen.prediction.topic, seen.prediction.tag) == (TOPICS[topic], TAGS[tag])
+    assert seen.prediction.tag in TAG_TOPIC
+    assert seen.prediction.tag_score == pytest.approx(float(described.heads["tag"][tag]), abs=1e-3)
+    pixels = np.asarray(Image.open(picture).convert("RGB"))
+    assert seen.hashes == {"dhash": perceptual_hash(pixels).tobytes()}
+
+
+def test_only_what_was_asked_for_is_looked_at(look: ItemLook, shop: Path) -> None:
+    data = sorted((shop / "images").glob("*.jpg"))[0].read_bytes()
+    hashed = look(data, frozenset({"hash"}))
+    assert (hashed.vectors, hashed.main, hashed.prediction, list(hashed.hashes)) == (None, None, None, ["dhash"])
+    embedded = look(data, frozenset({"embed"}))
+    assert (embedded.main, embedded.prediction, embedded.hashes) == (None, None, {})
+
+
+def test_what_is_no_picture_is_refused(look: ItemLook) -> None:
+    with pytest.raises(InvalidInput, match="empty"):
+        look(b"", ALL)
+
+
+def test_where_nothing_is_found_the_whole_picture_is_the_main_thing(look: ItemLook, tmp_path: Path) -> None:
+    Image.new("RGB", (120, 80), "white").save(tmp_path / "white.png")
+    seen = look((tmp_path / "white.png").read_bytes(), frozenset({"detect"}))
+    assert seen.main is not None
+    if seen.main.score == 0.0:
+        assert (seen.main.label, seen.main.box) == ("image", (0.0, 0.0, 120.0, 80.0))
