@@ -17,6 +17,8 @@ import numpy.typing as npt
 from whatsit_client.errors import Damaged, InvalidInput
 
 from whatsit.catalogue.changes import ChangeLog, record_change
+from whatsit.catalogue.cleaning.album import Album, read_album
+from whatsit.catalogue.cleaning.decisions import Decisions
 from whatsit.catalogue.cleaning.standing import settle, settle_merged_into
 from whatsit.catalogue.clicks import Clicks
 from whatsit.catalogue.columns import Columns
@@ -61,6 +63,7 @@ class Store:
         self.text = ItemText(self._database)
         self.clicks = Clicks(self._database)
         self.facts = FactStore(self._database)
+        self.decisions = Decisions(self._database)
 
     def __enter__(self) -> Store:
         return self
@@ -232,6 +235,10 @@ class Store:
         """The embedders whose vectors are here, the latest used one first."""
         rows = self._database.rows("SELECT fingerprint FROM vectors GROUP BY fingerprint ORDER BY max(rowid) DESC")
         return [row[0] for row in rows]
+
+    def album(self, fingerprint: str) -> Album:
+        """The pictures that are found, as cleaning looks at them."""
+        return read_album(self._database, fingerprint)
 
     def vectors(self, fingerprint: str) -> tuple[npt.NDArray[np.float32], Numbers]:
         """All vectors of one embedder that are to be found: a dropped picture has none, a merged item's are the main's.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from whatsit.cli import catalogue_clean
 from whatsit.cli.catalogue_add import add
 from whatsit.cli.catalogue_migrate import migrate
 from whatsit.cli.catalogue_publish import compact, publish
@@ -29,6 +30,7 @@ app.command(epilog="Example: whatsit catalogue add demo/catalogue products.csv -
 app.command(epilog="Example: whatsit catalogue publish demo/catalogue --max-query-ms 2 --max-memory 300MB")(publish)
 app.command(epilog="Example: whatsit catalogue compact demo/catalogue")(compact)
 app.command(epilog="Example: whatsit catalogue migrate demo/catalogue milvus://127.0.0.1:19530")(migrate)
+catalogue_clean.register(app)
 
 
 @app.command("list", epilog='Example: whatsit catalogue list demo/catalogue --where \'{"brand": "Arla"}\' --limit 20')

@@ -1,0 +1,179 @@
+"""Cleaning a catalogue: what the steps find becomes decisions, which are written down and put into effect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.errors import InvalidInput
+
+from whatsit.catalogue.cleaning.album import Album, Flags, read_hashes
+from whatsit.catalogue.cleaning.decision import Decision, Step
+from whatsit.catalogue.cleaning.denoise import belonging, consensus
+from whatsit.catalogue.cleaning.duplicates import Twin, between_items, within_items
+from whatsit.catalogue.cleaning.merge import confusions, contradict, groups
+from whatsit.catalogue.cleaning.settings import CleaningSettings
+from whatsit.catalogue.store import Store
+
+Progress = Callable[[str, int, int], None]
+
+
+def find(
+    store: Store,
+    settings: CleaningSettings,
+    fingerprint: str | None = None,
+    progress: Progress = lambda step, done, total: None,
+) -> list[Decision]:
+    """What cleaning would decide; nothing is changed.
+
+    Each step looks at what the steps before it leave. What a person took back (`Decisions.undo`) is not decided again.
+
+    Args:
+        store: the catalogue.
+        settings: steps and thresholds.
+        fingerprint: of the embedder; None for the one that was used last.
+        progress: called with the name of the step, and how much of it is done, of how much.
+
+    Raises:
+        InvalidInput: no item was embedded by that embedder.
+    """
+    fingerprint = fingerprint or next(iter(store.fingerprints()), "")
+    album = store.album(fingerprint)
+    if not len(album):
+        raise InvalidInput(f"There is nothing to clean in {store.path}: no picture in it has a vector.")
+    by_hand = store.decisions.by_hand()
+    found: list[Decision] = []
+    if "duplicates" in settings.steps:
+        known = {image: hash for _, image, hash in store.facts.hashes(settings.hash)}
+        hashes, there = read_hashes(
+            album, settings.hash, known, lambda done, total: progress("duplicates", done, total)
+        )
+        twins = [
+            twin
+            for twin in within_items(album, hashes, there, settings.radius, settings.min_similarity)
+            if ("duplicates", *_picture(album, twin.picture)) not in by_hand
+        ]
+        dropped = np.zeros(len(album), np.bool_)
+        dropped[[twin.picture for twin in twins]] = True
+        found += _duplicates(album, twins)
+        album, hashes, there = album.without(dropped), hashes[~dropped], there[~dropped]
+        elsewhere = between_items(album, hashes, there, settings.radius, settings.min_similarity)
+        found += [_shared(album, twin) for twin in elsewhere]
+    if "denoise" in settings.steps:
+        noise, decisions = _denoise(album, settings, by_hand, progress)
+        found += decisions
+        album = album.without(noise)
+    if "merge" in settings.steps:
+        progress("merge", 0, 1)
+        found += _merge(album, settings, by_hand)
+        progress("merge", 1, 1)
+    return found
+
+
+def _picture(album: Album, n: int) -> tuple[str, str]:
+    return album.ids[album.items[n]], album.sha256[n]
+
+
+def _duplicates(album: Album, twins: list[Twin]) -> Iterator[Decision]:
+    copies: dict[int, int] = {}
+    for twin in twins:
+        copies[twin.kept] = copies.get(twin.kept, 0) + 1
+        yield Decision(
+            "duplicates", "dropped", *_picture(album, twin.picture), *_picture(album, twin.kept),
+            f"Of the same item as a picture whose hash differs in {twin.bits} of 64 bits, at a cosine of "
+            f"{twin.similarity:.3f}; that one is larger or earlier.",
+            {"bits": twin.bits, "similarity": round(twin.similarity, 4)},
+        )  # fmt: skip
+    for kept, count in copies.items():
+        reason = f"The largest or first of {count + 1} pictures of the item that are nearly one."
+        yield Decision("duplicates", "kept", *_picture(album, kept), None, None, reason, {"pictures": count + 1})
+
+
+def _shared(album: Album, twin: Twin) -> Decision:
+    denied = _denied(album, int(album.found_as[twin.picture]), int(album.found_as[twin.kept]))
+    verdict = (
+        "titles or brands say they are two, so one may show the other's picture"
+        if denied
+        else "nothing said of them denies that they are one"
+    )
+    return Decision(
+        "duplicates", "reported", *_picture(album, twin.picture), *_picture(album, twin.kept),
+        f"Two items share a picture ({twin.bits} of 64 bits differ, cosine {twin.similarity:.3f}): {verdict}.",
+        {"bits": twin.bits, "similarity": round(twin.similarity, 4), "denied": int(denied)},
+    )  # fmt: skip
+
+
+def _denoise(
+    album: Album, settings: CleaningSettings, by_hand: set[tuple[Step, str, str | None]], progress: Progress
+) -> tuple[Flags, list[Decision]]:
+    noise = np.zeros(len(album), np.bool_)
+    found: list[Decision] = []
+    for item, members in album.by_item():
+        progress("denoise", int(members[-1]) + 1, len(album))
+        if len(members) < settings.min_pictures:
+            continue
+        kept = belonging(album.vectors[members], settings.radii)
+        kept |= np.array([("denoise", *_picture(album, n)) in by_hand for n in members])
+        if kept.all():
+            continue
+        found += _noise(album, members, kept, settings.radii[-1])
+        noise[members[~kept]] = True
+        reason = f"{int(kept.sum())} of {len(members)} pictures belong together."
+        figures = {"kept": int(kept.sum()), "pictures": len(members)}
+        found.append(Decision("denoise", "kept", album.ids[item], None, None, None, reason, figures))
+    return noise, found
+
+
+def _noise(album: Album, members: npt.NDArray[np.int64], kept: Flags, radius: float) -> Iterator[Decision]:
+    agreement = consensus(album.vectors[members], kept)
+    among = album.vectors[members] @ album.vectors[members[kept]].T
+    for place in np.flatnonzero(~kept).tolist():
+        nearest = int(among[place].argmax())
+        best = float(among[place, nearest])
+        yield Decision(
+            "denoise", "dropped", *_picture(album, members[place]), *_picture(album, members[kept][nearest]),
+            f"No layer joins it with the {int(kept.sum())} of {len(members)} pictures that belong together: its cosine "
+            f"is {best:.3f} with the nearest of them (from {1 - radius:.2f} on they would be joined) and "
+            f"{agreement[place]:.3f} with their mean.",
+            {"nearest": round(best, 4), "consensus": round(float(agreement[place]), 4), "pictures": len(members)},
+        )  # fmt: skip
+
+
+def _merge(album: Album, settings: CleaningSettings, by_hand: set[tuple[Step, str, str | None]]) -> list[Decision]:
+    pictures = np.bincount(album.found_as, minlength=len(album.ids))
+    accepted, found = {}, []
+    for pair in confusions(album.vectors, album.found_as):
+        if pair.mutual < settings.min_confusion or pair.similarity < settings.min_likeness:
+            continue
+        if min(pictures[pair.one], pictures[pair.other]) < settings.min_merged:
+            continue
+        numbers = f"confused {pair.forward:.2f} and {pair.backward:.2f} times as often as one item split at random"
+        figures = {
+            "forward": round(pair.forward, 4),
+            "backward": round(pair.backward, 4),
+            "similarity": round(pair.similarity, 4),
+        }
+        one, other = album.ids[pair.one], album.ids[pair.other]
+        if _denied(album, pair.one, pair.other):
+            reason = f"Not merged, although {numbers}: titles or brands say they are two."
+            found.append(Decision("merge", "reported", other, None, one, None, reason, figures))
+        elif ("merge", one, None) not in by_hand and ("merge", other, None) not in by_hand:
+            accepted[pair.one, pair.other] = (numbers, figures)
+    mains = groups(list(accepted), pictures)
+    for item, main in mains.items():
+        numbers, figures = accepted.get((min(item, main), max(item, main)), ("joined by way of a third item", {}))
+        reason = (
+            f"One item: {numbers}; the main item has {pictures[main]} pictures, this one {pictures[item]}, and "
+            "neither titles nor brands say they are two."
+        )
+        found.append(Decision("merge", "merged", album.ids[item], None, album.ids[main], None, reason, figures))
+    for main in sorted(set(mains.values())):
+        joined = sum(other == main for other in mains.values())
+        reason = f"The item with most pictures of {joined + 1} that are one."
+        found.append(Decision("merge", "kept", album.ids[main], None, None, None, reason, {"items": joined + 1}))
+    return found
+
+
+def _denied(album: Album, one: int, other: int) -> bool:
+    return contradict((album.titles[one], album.titles[other]), (album.brands[one], album.brands[other]))

@@ -1,0 +1,53 @@
+"""One decision of cleaning: what was judged, how, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Step = Literal["duplicates", "denoise", "merge"]
+# `kept` and `reported` change nothing; they say what was weighed.
+Verdict = Literal["kept", "dropped", "merged", "reported"]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A verdict on a picture or an item.
+
+    Args:
+        step: what came to it.
+        verdict: `kept`, `dropped` (a picture is hidden), `merged` (an item is found as another) or `reported`.
+        item: id of the item, or of the picture's item.
+        sha256: of the picture's file; None where the item is meant.
+        other_item: id of the item that it is compared with, or merged into.
+        other_sha256: of the picture that it is compared with.
+        reason: a sentence with the numbers that decided.
+        figures: the same numbers by name.
+    """
+
+    step: Step
+    verdict: Verdict
+    item: str
+    sha256: str | None
+    other_item: str | None
+    other_sha256: str | None
+    reason: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+    def subject(self) -> tuple[Step, str, str | None]:
+        """What a person who takes a decision back speaks of."""
+        return self.step, self.item, self.sha256
+
+    def to_record(self) -> dict[str, Any]:
+        """The decision as a JSON object."""
+        return {
+            "step": self.step,
+            "verdict": self.verdict,
+            "item": self.item,
+            "sha256": self.sha256,
+            "other_item": self.other_item,
+            "other_sha256": self.other_sha256,
+            "reason": self.reason,
+            "figures": dict(self.figures),
+        }

@@ -1,0 +1,107 @@
+"""Near duplicates: pictures whose perceptual hashes nearly agree, and whose embeddings do not deny it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from whatsit.catalogue.cleaning.album import Album, Flags, Numbers
+from whatsit.index.hash_index import HashIndex
+from whatsit.vision.perceptual_hash import hamming
+
+# Of one picture so many twins in other items are reported: a placeholder stands in thousands.
+_MOST_TWINS = 5
+
+
+@dataclass(frozen=True)
+class Twin:
+    """Two pictures that are nearly one.
+
+    Args:
+        picture: place of the one in the album.
+        kept: place of the other.
+        bits: in which their hashes differ, 0..64.
+        similarity: cosine of their embeddings, -1..1.
+    """
+
+    picture: int
+    kept: int
+    bits: int
+    similarity: float
+
+
+def within_items(
+    album: Album, hashes: npt.NDArray[np.uint8], there: Flags, radius: int, min_similarity: float
+) -> Iterator[Twin]:
+    """Pictures of an item that repeat a larger or, at the same size, an earlier one of it.
+
+    Every picture is compared with those that stay, so a chain of small differences does not swallow an item.
+
+    Args:
+        album: the pictures.
+        hashes: uint8 [N,8].
+        there: bool [N], whether the picture has a hash.
+        radius: bits that may differ.
+        min_similarity: cosine of the embeddings from which two pictures of near hashes are duplicates.
+    """
+    for _, members in album.by_item():
+        stay: list[int] = []
+        for n in members[np.lexsort((members, -album.sizes[members]))].tolist():
+            twin = _nearest(album, hashes, n, np.array([s for s in stay if there[s]], np.int64)) if there[n] else None
+            same = [s for s in stay if album.sha256[s] == album.sha256[n]]
+            if same:
+                yield Twin(n, same[0], 0, 1.0)
+            elif twin is not None and twin.bits <= radius and twin.similarity >= min_similarity:
+                yield twin
+            else:
+                stay.append(n)
+
+
+def between_items(
+    album: Album, hashes: npt.NDArray[np.uint8], there: Flags, radius: int, min_similarity: float
+) -> Iterator[Twin]:
+    """Pictures that nearly are a picture of another item, each pair once; for each picture the nearest few.
+
+    Args:
+        album: the pictures.
+        hashes: uint8 [N,8].
+        there: bool [N], whether the picture has a hash.
+        radius: bits that may differ.
+        min_similarity: cosine of the embeddings from which two pictures of near hashes are duplicates.
+    """
+    places = np.flatnonzero(there)
+    # Of a hash that many items have, the first few places stand for all.
+    _, first, of_place = np.unique(hashes[places], axis=0, return_index=True, return_inverse=True)
+    members: dict[int, list[int]] = {}
+    for place, unique in zip(places.tolist(), of_place.ravel().tolist(), strict=True):
+        members.setdefault(unique, []).append(place)
+    unique_hashes = hashes[places[first]]
+    rows, numbers, _ = HashIndex(unique_hashes).within(unique_hashes, radius)
+    near: dict[int, list[int]] = {}
+    for row, number in zip(rows.tolist(), numbers.tolist(), strict=True):
+        near.setdefault(row, []).append(number)
+    for row, group in members.items():
+        others = np.array([m for number in near[row] for m in members[number][: 2 * _MOST_TWINS]], np.int64)
+        for n in group[: 2 * _MOST_TWINS]:
+            yield from _twins_elsewhere(album, hashes, n, others, min_similarity)
+
+
+def _twins_elsewhere(
+    album: Album, hashes: npt.NDArray[np.uint8], n: int, others: Numbers, min_similarity: float
+) -> list[Twin]:
+    others = others[(others > n) & (album.found_as[others] != album.found_as[n])]
+    bits = hamming(hashes[n], hashes[others])
+    similarity = album.vectors[others] @ album.vectors[n]
+    order = [m for m in np.lexsort((others, bits)) if similarity[m] >= min_similarity][:_MOST_TWINS]
+    return [Twin(int(others[m]), n, int(bits[m]), float(similarity[m])) for m in order]
+
+
+def _nearest(album: Album, hashes: npt.NDArray[np.uint8], n: int, stay: Numbers) -> Twin | None:
+    if not len(stay):
+        return None
+    bits = hamming(hashes[n], hashes[stay])
+    best = int(np.argmin(bits))
+    return Twin(n, int(stay[best]), int(bits[best]), float(album.vectors[stay[best]] @ album.vectors[n]))

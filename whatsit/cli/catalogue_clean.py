@@ -1,0 +1,204 @@
+"""`whatsit catalogue clean`, `decisions` and `undo`."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from whatsit.catalogue.cleaning.decision import Decision
+    from whatsit.catalogue.cleaning.settings import CleaningSettings
+    from whatsit.catalogue.store import Store
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The catalogue's folder.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+_SHOWN = 20
+
+
+def clean(
+    folder: Folder,
+    duplicates: Annotated[bool, typer.Option("--duplicates", help="Near duplicates among an item's pictures.")] = False,
+    denoise: Annotated[bool, typer.Option("--denoise", help="Pictures that show something else.")] = False,
+    merge: Annotated[bool, typer.Option("--merge", help="Items that are one.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be decided.")] = False,
+    sheet: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the decisions as a picture, .png or .jpg.")
+    ] = None,
+    hash: Annotated[str, typer.Option(help="Perceptual hash for duplicates: ahash, dhash or phash.")] = "dhash",
+    radius: Annotated[int | None, typer.Option(help="Bits of 64 in which duplicates may differ.")] = None,
+    min_similarity: Annotated[float | None, typer.Option(help="Cosine from which near hashes are duplicates.")] = None,
+    radii: Annotated[
+        str | None, typer.Option(help="Cosine distances of the layers of denoising, such as 0.1,0.2,0.3.")
+    ] = None,
+    min_confusion: Annotated[
+        float | None, typer.Option(help="Confusion from which items are merged; 1 is one item split at random.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hide near duplicates and wrong pictures, and merge items that are one; all three unless some are named.
+
+    Nothing is deleted: every decision is written down with its reason, servers follow at once, and 'whatsit catalogue
+    undo' restores what was.
+    """
+    from whatsit.catalogue.cleaning.clean import find
+    from whatsit.catalogue.cleaning.settings import STEPS
+    from whatsit.catalogue.cleaning.sheet import write_sheet
+    from whatsit.cli.catalogue import print_json
+
+    wanted = dict(zip(STEPS, (duplicates, denoise, merge), strict=True))
+    given = {
+        "hash": hash,
+        "steps": tuple(step for step in STEPS if wanted[step]) or STEPS,
+        "radius": radius,
+        "min_similarity": min_similarity,
+        "radii": None if radii is None else _numbers(radii),
+        "min_confusion": min_confusion,
+    }
+    settings = _settings({name: value for name, value in given.items() if value is not None})
+    with _store(folder) as store:
+        album = store.album(next(iter(store.fingerprints()), "")) if sheet else None  # before pictures are hidden
+        decisions = _find(find, store, settings, quiet=as_json)
+        left = write_sheet(sheet, album, decisions) if sheet and album else 0
+        command = "whatsit catalogue clean " + " ".join(f"--{step}" for step in settings.steps)
+        run = store.decisions.record(command, settings.to_record(), decisions) if decisions and not dry_run else None
+    if as_json:
+        record = {"run": run, "settings": settings.to_record(), "decisions": [one.to_record() for one in decisions]}
+        print_json(record)
+        return
+    _print_found(decisions, dry_run)
+    if sheet:
+        typer.echo(f"Contact sheet: {sheet}" + (f" ({left} more groups are not on it)" if left else ""))
+    if run is not None:
+        typer.echo(f"Written down as cleaning {run}; take it back with: whatsit catalogue undo {folder} --last")
+
+
+def show_decisions(
+    folder: Folder,
+    limit: Annotated[int, typer.Option(min=1, help="Decisions on the page, the latest first.")] = 50,
+    run: Annotated[int | None, typer.Option(help="Only those of this cleaning.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what cleaning decided, why, and what was taken back."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from whatsit.catalogue import Layout, Store
+    from whatsit.cli.catalogue import print_json
+
+    with Store(Layout(folder).store, read_only=True) as store:
+        found, standing = store.decisions.read(limit, run), store.decisions.count()
+    if as_json:
+        print_json({"standing": standing, "decisions": [one.to_record() for one in found]})
+        return
+    table = Table("number", "cleaning", "step", "verdict", "item", "compared with", "reason", box=None)
+    for one in found:
+        decision = one.decision
+        verdict = f"{decision.verdict} (undone)" if one.undone else decision.verdict
+        cells = (str(one.number), str(one.run), decision.step, verdict, decision.item, decision.other_item or "")
+        table.add_row(*cells, decision.reason)
+    Console().print(table)
+    typer.echo("Standing: " + (", ".join(f"{count} {verdict}" for verdict, count in standing.items()) or "nothing"))
+
+
+def undo(
+    folder: Folder,
+    number: Annotated[
+        int | None, typer.Argument(metavar="[N]", help="Number of a decision.", show_default=False)
+    ] = None,
+    last: Annotated[bool, typer.Option("--last", help="All decisions of the latest cleaning.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take back the latest cleaning, or one decision, which later cleanings then leave alone."""
+    from whatsit_client.errors import InvalidInput
+
+    from whatsit.cli.catalogue import print_json
+
+    if last == (number is not None):
+        raise InvalidInput("Name a decision by its number, or --last for the latest cleaning.")
+    with _store(folder) as store:
+        if number is None:
+            run, count = store.decisions.undo_last()
+            text, record = f"Took back cleaning {run}: {count} decisions.", {"run": run, "undone": count}
+        else:
+            taken = store.decisions.undo(number)
+            text = f"Took back decision {number}: {taken.item} is as it was, and stays so in later cleanings."
+            record = {"decision": number, "undone": 1}
+    if as_json:
+        print_json(record)
+    else:
+        typer.echo(text)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `whatsit catalogue`."""
+    app.command(epilog="Example: whatsit catalogue clean demo/catalogue --duplicates --dry-run --sheet sheet.png")(
+        clean
+    )
+    app.command("decisions", epilog="Example: whatsit catalogue decisions demo/catalogue --limit 20")(show_decisions)
+    app.command(epilog="Example: whatsit catalogue undo demo/catalogue --last")(undo)
+
+
+def _store(folder: Path) -> Store:
+    from whatsit_client.errors import InvalidInput
+
+    from whatsit.catalogue.opening import store_url
+    from whatsit.cli.catalogue import existing_store
+
+    if url := store_url(folder):
+        raise InvalidInput(
+            f"The items of {folder} are kept in {url}, where they are not cleaned: clean before migrating."
+        )
+    return existing_store(folder)
+
+
+def _settings(given: dict[str, Any]) -> CleaningSettings:
+    from whatsit.catalogue.cleaning.settings import CleaningSettings
+
+    return CleaningSettings(**given)
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    from whatsit_client.errors import InvalidInput
+
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise InvalidInput(f"--radii takes numbers with commas between them, not '{text[:60]}'.") from error
+
+
+def _find(find: Any, store: Store, settings: CleaningSettings, quiet: bool) -> list[Decision]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def step(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = bar.add_task(name, total=total)
+            bar.update(tasks[name], completed=done, total=total)
+
+        found: list[Decision] = find(store, settings, progress=step)
+        return found
+
+
+def _print_found(decisions: Sequence[Decision], dry_run: bool) -> None:
+    counts = Counter((one.step, one.verdict) for one in decisions)
+    would = "would be " if dry_run else ""
+    typer.echo(
+        f"{counts['duplicates', 'dropped']} near duplicates {would}hidden, {counts['denoise', 'dropped']} pictures of "
+        f"something else {would}hidden, {counts['merge', 'merged']} items {would}merged; "
+        f"{sum(n for (_, verdict), n in counts.items() if verdict == 'reported')} pairs reported."
+    )
+    told = [one for one in decisions if one.verdict != "kept"]
+    for one in told[:_SHOWN]:
+        typer.echo(f"  {one.verdict} {one.item}: {one.reason}")
+    if len(told) > _SHOWN:
+        print(f"  … and {len(told) - _SHOWN} more; --json lists all.", file=sys.stderr)
