@@ -130,6 +130,15 @@ def catalogue(known: Photos, count: int, queries: int, work: Path, seed: int = 0
     return Catalogue(vectors, np.arange(count) // PICTURES, **read)
 
 
+def perturbed(known: Photos, copies: int, seed: int = 0) -> tuple[Floats, Numbers]:
+    """Photos and so many perturbed copies of each: vectors f32 [N,D] and classes int64 [N], photos first."""
+    rng = np.random.default_rng(seed)
+    steps, _ = _neighbourhoods(known)
+    again = np.repeat(known.vectors, copies, axis=0)
+    made = _unit(again + _ITEM_STEP * _noise(steps, len(again), rng))
+    return np.concatenate([known.vectors, made]), np.concatenate([known.labels, np.repeat(known.labels, copies)])
+
+
 def recall(found: Numbers, truth: Numbers) -> float:
     """Share of the true neighbours that were found: int64 [Q,k] each."""
     return float(np.mean([len(np.intersect1d(a, b)) / len(b) for a, b in zip(found, truth, strict=True)]))

@@ -10,7 +10,7 @@ import pytest
 from whatsit_client.errors import Damaged, InvalidInput
 
 from whatsit.index import choosing, open_generation, write_generation
-from whatsit.index.choosing import Probes, recall
+from whatsit.index.probes import Probes, recall
 from whatsit.index.wishes import Measured, Wishes
 
 
@@ -99,7 +99,7 @@ def test_wishes_out_of_range_are_refused(wish: dict[str, object]) -> None:
 
 
 def test_the_worst_budget_counts() -> None:
-    measured = Measured("flat", {}, recall=0.9, query_ms=2.0, bytes=300, queries=10)
+    measured = Measured("flat", {}, recall=0.91, error=0.01, query_ms=2.0, bytes=300, queries=10)
     assert measured.excess(Wishes(min_recall=0.9, max_query_ms=2.0, max_memory=300)) == 1.0
     assert measured.excess(Wishes(min_recall=0.8, max_query_ms=1.0)) == 2.0
     assert measured.excess(Wishes(min_recall=0.95, max_query_ms=4.0)) == pytest.approx(2.0)

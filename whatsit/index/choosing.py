@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,11 @@ import numpy as np
 
 from whatsit.index.building import Progress, bytes_of, open_parts, quiet, with_effort, write_shards
 from whatsit.index.kind import Floats, Kind, Numbers
-from whatsit.index.search import Part, Routing, first_of_each, search_parts
+from whatsit.index.probes import K, Probes, recall
+from whatsit.index.search import Part, Routing, search_parts
 from whatsit.index.sharding import Share
 from whatsit.index.wishes import Measured, Wishes
 
-K = 10
-"""Recall is measured among so many items."""
-
-QUERIES = 300
 # Beyond, a kind is tried on so many rows first; what is hopeless there is not built in full.
 TRIED_ON = 40_000
 # A sample is easier than the whole: it must not be worse than the budgets by more than this.
@@ -35,7 +32,6 @@ _CANDIDATES = [
         "hnsw-half", "ivfpq", "hnsw",
     )
 ]  # fmt: skip
-_PIECE = 100_000
 
 
 @dataclass(frozen=True)
@@ -51,41 +47,6 @@ class Choice:
     entries: tuple[dict[str, Any], ...]
     measured: Measured
     note: str
-
-
-@dataclass(frozen=True)
-class Probes:
-    """Queries and what an exact search finds for them.
-
-    Args:
-        queries: f32 [Q,D], unit length.
-        nearest: int64 [Q,10], item numbers.
-    """
-
-    queries: Floats
-    nearest: Numbers
-
-    @classmethod
-    def of(cls, vectors: Floats, items: Numbers, count: int = QUERIES, seed: int = 0) -> Probes:
-        """Make queries that lie between a catalogue vector and its neighbours, a little off, as new photos do.
-
-        Args:
-            vectors: f32 [N,D], N at least 1.
-            items: int64 [N], ascending.
-            count: queries.
-            seed: of the random choice.
-        """
-        rng = np.random.default_rng(seed)
-        rows = np.sort(rng.choice(len(vectors), min(count, len(vectors)), replace=False))
-        chosen = np.array(vectors[rows], dtype=np.float32)
-        width = K * -(-len(vectors) // max(len(np.unique(items)), 1)) + 1
-        near, _ = _exact(vectors, chosen, min(width, len(vectors)))
-        mates = near[np.arange(len(rows)), rng.integers(0, near.shape[1], len(rows))]
-        noise = rng.normal(size=chosen.shape) * 0.2 / np.sqrt(chosen.shape[1])
-        queries = 0.7 * chosen + 0.3 * np.array(vectors[mates], dtype=np.float32) + noise.astype(np.float32)
-        queries /= np.maximum(np.linalg.norm(queries, axis=1, keepdims=True), 1e-12)
-        found, distances = _exact(vectors, queries, min(4 * width, len(vectors)))
-        return cls(queries, first_of_each(distances, np.asarray(items)[found], K)[1])
 
 
 def choose(
@@ -115,39 +76,50 @@ def choose(
     probes = Probes.of(vectors, items)
     known = [Kind.parse(wishes.kind)] if wishes.kind else _CANDIDATES
     affordable = [kind for kind in known if _fits(kind, vectors, wishes)] or known[:1]
-    hopeful = affordable
+    sample = None
     if len(vectors) > TRIED_ON and len(affordable) > 1:
         sample = _Sample.of(folder, vectors, items, progress)
-        # None is hopeful: the one that comes nearest is built all the same.
-        hopeful = [kind for kind in affordable if sample.excess(kind, wishes) <= 1.0]
-        hopeful = hopeful or [min(affordable, key=lambda kind: sample.excess(kind, wishes))]
-    best: tuple[Path, Choice] | None = None
-    for kind in hopeful:
+
+    def tried(kind: Kind) -> Choice:
         trial = folder / f"trial-{kind}"
         trial.mkdir()
         entries = write_shards(trial, vectors, items, shares, kind, progress=progress)
         measured = _tuned(trial, entries, kind, probes, _rows_per_item(items), wishes, routing)
-        choice = Choice(with_effort(entries, measured.effort), measured, "")
-        if best is None or measured.excess(wishes) < best[1].measured.excess(wishes):
-            if best is not None:
-                shutil.rmtree(best[0])
-            best = (trial, choice)
-        else:
-            shutil.rmtree(trial)
-        if measured.excess(wishes) <= 1.0:
+        return Choice(with_effort(entries, measured.effort), measured, "")
+
+    best: Choice | None = None
+    hopeless: dict[Kind, float] = {}
+    for kind in affordable:
+        if sample is not None:
+            excess = sample.excess(kind, wishes)
+            if excess > 1.0:
+                hopeless[kind] = excess
+                continue
+        best = _better(folder, best, tried(kind), wishes)
+        if best.measured.excess(wishes) <= 1.0:
             break
-    assert best is not None  # there is at least one kind
-    trial, choice = best
+    # None is hopeful: the one that comes nearest is built all the same.
+    best = best or tried(min(hopeless, key=lambda kind: hopeless[kind]))
+    trial = folder / f"trial-{best.measured.kind}"
     for path in trial.iterdir():
         path.rename(folder / path.name)
     trial.rmdir()
-    return Choice(choice.entries, choice.measured, _note(choice.measured, wishes))
+    return Choice(best.entries, best.measured, _note(best.measured, wishes))
+
+
+def _better(folder: Path, one: Choice | None, other: Choice, wishes: Wishes) -> Choice:
+    """That which comes nearer to the budgets; the files of the other one are removed."""
+    if one is None:
+        return other
+    first, second = sorted((one, other), key=lambda choice: choice.measured.excess(wishes))
+    shutil.rmtree(folder / f"trial-{second.measured.kind}")
+    return first
 
 
 def measure(
     parts: Sequence[Part], probes: Probes, rows_per_item: int, routing: Routing | None = None
-) -> tuple[float, float]:
-    """Recall among ten items, and median milliseconds of a query on one thread."""
+) -> tuple[float, float, float]:
+    """Recall among ten items, its standard error, and median milliseconds of a query on one thread."""
     spent, found = [], []
     with one_thread():
         search_parts(parts, probes.queries[:1], K, None, rows_per_item, routing)
@@ -155,13 +127,8 @@ def measure(
             start = time.perf_counter()
             found.append(search_parts(parts, query[None], K, None, rows_per_item, routing)[1][0])
             spent.append(1000 * (time.perf_counter() - start))
-    return recall(np.stack(found), probes.nearest), float(np.median(spent))
-
-
-def recall(found: Numbers, nearest: Numbers) -> float:
-    """Share of the nearest items, int64 [Q,k] filled up with -1, that are among those found, int64 [Q,K]."""
-    hits = [np.isin(right[right >= 0], row) for row, right in zip(found, nearest, strict=True)]
-    return float(np.concatenate(hits).mean())
+    shares = np.array([recall(row[None], right[None]) for row, right in zip(found, probes.nearest, strict=True)])
+    return float(shares.mean()), float(shares.std() / np.sqrt(len(shares))), float(np.median(spent))
 
 
 @contextmanager
@@ -185,14 +152,16 @@ def _tuned(
     routing: Routing | None,
 ) -> Measured:
     """The least effort that reaches the recall, or else the one tried that misses the budgets by least."""
-    size, tried = bytes_of(folder, entries), []
+    size, asked = bytes_of(folder, entries), len(probes.queries)
+    tried: list[Measured] = []
     efforts = kind.efforts(max(int(one["rows"]) for one in entries))
 
     def reaches(place: int) -> bool:
         parts = open_parts(folder, entries, efforts[place])
-        share, ms = measure(parts, probes, rows_per_item, routing)
-        tried.append(Measured(str(kind), efforts[place], round(share, 4), round(ms, 3), size, len(probes.queries)))
-        return share >= wishes.recall
+        share, error, ms = measure(parts, probes, rows_per_item, routing)
+        found = (round(share, 4), round(error, 4), round(ms, 3), size, asked)
+        tried.append(Measured(str(kind), efforts[place], *found))
+        return tried[-1].surely >= wishes.recall
 
     low, high = 0, len(efforts) - 1
     if reaches(high):
@@ -244,23 +213,10 @@ class _Sample:
         growth = self.total / len(self.items)
         slower = {"flat": growth, "ivf": growth**0.5, "ivfpq": growth**0.5, "hnsw": 1.0}[kind.structure]
         ms = measured.query_ms * slower / _TIME_MARGIN
-        return Measured(str(kind), measured.effort, measured.recall, ms, 0, 0).excess(lenient)
+        return replace(measured, query_ms=ms).excess(lenient)
 
     def _step(self, stage: str, done: int, total: int) -> None:
         self.progress(f"{stage} on a sample", done, total)
-
-
-def _exact(vectors: Floats, queries: Floats, k: int) -> tuple[Numbers, Floats]:
-    """The nearest rows, int64 [Q,k], and their squared distances, by comparing with all, piece by piece."""
-    best = np.full((len(queries), 0), np.inf, dtype=np.float32)
-    rows = np.full((len(queries), 0), -1, dtype=np.int64)
-    for start in range(0, len(vectors), _PIECE):
-        piece = np.ascontiguousarray(vectors[start : start + _PIECE], dtype=np.float32)
-        distances, found = faiss.knn(queries, piece, min(k, len(piece)))
-        best, rows = np.concatenate([best, distances], axis=1), np.concatenate([rows, found + start], axis=1)
-        order = np.argsort(best, axis=1, kind="stable")[:, :k]
-        best, rows = np.take_along_axis(best, order, axis=1), np.take_along_axis(rows, order, axis=1)
-    return rows, best
 
 
 def _fits(kind: Kind, vectors: Floats, wishes: Wishes) -> bool:
@@ -276,7 +232,7 @@ def _note(measured: Measured, wishes: Wishes) -> str:
     if measured.excess(wishes) <= 1.0:
         return ""
     missed = []
-    if measured.recall < wishes.recall:
+    if measured.surely < wishes.recall:
         missed.append(f"recall {wishes.recall:g}")
     if measured.query_ms > wishes.query_ms:
         missed.append(f"{wishes.query_ms:g} ms a query")

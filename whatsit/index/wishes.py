@@ -88,6 +88,7 @@ class Measured:
         kind: of every shard.
         effort: of its searches.
         recall: share of the ten nearest items, by an exact search, that are among its first ten.
+        error: standard error of the recall; a budget is met when the recall less the error reaches it.
         query_ms: median milliseconds of a query on one thread.
         bytes: of its files.
         queries: how many were asked.
@@ -96,14 +97,20 @@ class Measured:
     kind: str
     effort: Mapping[str, int]
     recall: float
+    error: float
     query_ms: float
     bytes: int
     queries: int
 
+    @property
+    def surely(self) -> float:
+        """The recall that other queries will hardly fall below."""
+        return self.recall - self.error
+
     def excess(self, wishes: Wishes) -> float:
         """By what factor the worst budget is missed; 1 or less where all are met."""
         spare = max(1.0 - wishes.recall, 1e-3)
-        excesses = [self.query_ms / wishes.query_ms, 1.0 + (wishes.recall - self.recall) / spare]
+        excesses = [self.query_ms / wishes.query_ms, 1.0 + (wishes.recall - self.surely) / spare]
         if wishes.max_memory is not None:
             excesses.append(self.bytes / wishes.max_memory)
         return max(excesses)
