@@ -11,7 +11,8 @@ from pathlib import Path
 from queue_simulation import Machine, Station
 from whatsit_client.errors import Unavailable
 
-from whatsit.serving.tuning.space import PIPELINE, Knob, read_space
+from whatsit.serving.tuning.pbtxt import base_file, read_config
+from whatsit.serving.tuning.space import PIPELINE, ROW_THREADS, Knob, read_space
 
 Rows = list[dict[str, str]]
 _AFTER = {
@@ -20,6 +21,8 @@ _AFTER = {
 }  # fmt: skip
 # The work of bytes, scheduling and answers, and the load generator's on the same machine: nobody waits for an instance.
 OUTSIDE, ANY = "server and caller", 1000
+# Two lines of the ledger that are no stages.
+BETWEEN, OUTSIDE_STAGES = "the ensemble's scheduler", "HTTP, bytes in and out, the caller"
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,16 @@ def read_inputs(results: Path, model_repository: Path, ledger: str = "ledger") -
     alone, full = points[0], points[-1]
     cores = int(rows[0]["cores"])
     work = {row["stage"]: _work(row) for row in stages if int(row["callers"]) == alone.callers}
-    outside = max(0.0, alone.cpu_ms - sum(work[name] for name in PIPELINE)) + alone.caller_cpu_ms
+    beyond = max(0.0, alone.cpu_ms - sum(work[name] for name in PIPELINE))
+    parts = dict.fromkeys(PIPELINE, 1)
+    for name in _in_parts(model_repository):
+        # Its clock ran while several cores worked: what no other stage and no wait outside of them accounts for is its.
+        waits = sum(max(0.0, float(row["compute_ms"])) for row in stages if row["stage"] in (BETWEEN, OUTSIDE_STAGES)
+                    and int(row["callers"]) == alone.callers)  # fmt: skip
+        own, beyond = max(0.0, beyond - waits), min(beyond, waits)
+        parts[name] = min(cores, max(1, round(1 + own / work[name])))
+        work[name] += own
+    outside = beyond + alone.caller_cpu_ms
     contention = max(0.0, full.cpu_ms / alone.cpu_ms - 1) / max(1, cores - 1)
     _, shipped = read_space(model_repository, None, cores)
     knobs = set(shipped)
@@ -115,7 +127,9 @@ def read_inputs(results: Path, model_repository: Path, ledger: str = "ledger") -
         * (shipped.number(Knob(name, "workers")) if Knob(name, "workers") in knobs else 1)
         for name in PIPELINE
     }
-    stations = [Station(name, work[name], instances[name], _AFTER.get(name, (OUTSIDE,))) for name in PIPELINE]
+    stations = [
+        Station(name, work[name], instances[name], _AFTER.get(name, (OUTSIDE,)), parts=parts[name]) for name in PIPELINE
+    ]
     found = [row for row in _read(results / "retrieval_share.csv") if row["filter"] == "none"]
     return Inputs(
         _source(rows[0]),
@@ -130,6 +144,13 @@ def read_inputs(results: Path, model_repository: Path, ledger: str = "ledger") -
         _source(found[0]) if found else "",
         statistics.mean(float(row["regions"]) for row in found) if found else 0.0,
     )  # fmt: skip
+
+
+def _in_parts(model_repository: Path) -> list[str]:
+    """The stages whose instances do the work of one picture side by side (`row_threads`): the embedder, or none."""
+    configs = {name: read_config(base_file(model_repository / name, None)) for name in PIPELINE}
+    rows = {name: config.parameters[ROW_THREADS].string_value or "1" for name, config in configs.items()}
+    return [name for name, threads in rows.items() if threads != "1"][:1]
 
 
 def _point(callers: int, rows: Rows) -> Point:

@@ -49,14 +49,19 @@ def _intro(inputs: Inputs) -> list[str]:
 
 
 def _stages(inputs: Inputs) -> list[str]:
-    lines = ["## What an image costs", "", "| stage | ms of a core, alone | instances |", "| --- | ---: | ---: |"]
+    lines = [
+        "## What an image costs",
+        "",
+        "| stage | ms of a core, alone | instances | cores at most |",
+        "| --- | ---: | ---: | ---: |",
+    ]
     for station in inputs.stations:
         instances = str(station.instances) if station.instances < ANY else "-"
-        lines.append(f"| {station.name} | {station.work_ms:.1f} | {instances} |")
+        lines.append(f"| {station.name} | {station.work_ms:.1f} | {instances} | {station.parts} |")
     total = sum(station.work_ms for station in inputs.stations)
     return [
         *lines,
-        f"| together | {total:.1f} | |",
+        f"| together | {total:.1f} | | |",
         "",
         *_paragraph(
             f"With every further busy core all of them are {inputs.machine.contention:.1%} slower (shared caches and",
@@ -64,6 +69,7 @@ def _stages(inputs: Inputs) -> list[str]:
             f"{inputs.points[0].callers}. A core of a full machine then spends {core_ms(inputs):.0f} ms on an",
             "image, and",
             f"the measured machine of {inputs.machine.cores} cores saturates at {saturated(inputs):.1f} images/s.",
+            "A stage that spreads a picture over idle cores costs what CPU time per image says beyond the clocks.",
         ),
     ]
 

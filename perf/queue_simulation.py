@@ -27,6 +27,7 @@ class Station:
         instances: pictures that it serves at a time.
         after: stages that must be done before.
         spread: coefficient of variation of the work from picture to picture.
+        parts: in which an instance does the work of a picture side by side.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Station:
     instances: int
     after: tuple[str, ...] = ()
     spread: float = 0.3
+    parts: int = 1
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class _Picture:
     number: int
     begun: float
     work: dict[str, float]
+    left: dict[str, int]
     done: set[str] = field(default_factory=set)
 
 
@@ -99,7 +102,8 @@ class _Run:
 
     def begin(self, number: int) -> None:
         """A picture arrives."""
-        picture = _Picture(number, self.now, {name: float(works[number]) for name, works in self.works.items()})
+        work = {name: float(works[number]) for name, works in self.works.items()}
+        picture = _Picture(number, self.now, work, {name: one.parts for name, one in self.stations.items()})
         for station in self.stations.values():
             if not station.after:
                 self._queue(station.name, picture)
@@ -120,6 +124,9 @@ class _Run:
         """The first busy instance is done; whether its picture left the pipeline."""
         mark, _, name, picture = heapq.heappop(self.busy)
         self.progress = mark
+        picture.left[name] -= 1
+        if picture.left[name]:
+            return False
         picture.done.add(name)
         if self.waiting[name]:
             self._serve(name, self.waiting[name].popleft())
@@ -141,8 +148,10 @@ class _Run:
             self.waiting[name].append(picture)
 
     def _serve(self, name: str, picture: _Picture) -> None:
-        self.order += 1
-        heapq.heappush(self.busy, (self.progress + picture.work[name], self.order, name, picture))
+        parts = self.stations[name].parts
+        for _ in range(parts):
+            self.order += 1
+            heapq.heappush(self.busy, (self.progress + picture.work[name] / parts, self.order, name, picture))
 
     def outcome(self) -> Simulated:
         """Without the first fifth, in which the queues fill."""

@@ -70,24 +70,52 @@ def test_the_page_says_where_its_figures_come_from_and_no_word_of_gpus() -> None
     assert text == page(INPUTS, PLAN), "the same figures give the same page, so that --check can compare"
 
 
-def test_the_ledgers_columns_are_read(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="make bench"):
-        read_inputs(tmp_path, Path("model_repository"))
+STAGES = ("decode", "detector", "classifier", "regions", "embedder", "retrieval")
+
+
+def models(folder: Path, row_threads: int) -> Path:
+    for stage in STAGES:
+        (folder / stage).mkdir(parents=True)
+        threads = f'parameters {{ key: "row_threads" value: {{ string_value: "{row_threads}" }} }}'
+        text = f'name: "{stage}" instance_group [ {{ count: 2 }} ] {threads if stage == "embedder" else ""}'
+        (folder / stage / "config.pbtxt").write_text(text)
+    return folder
+
+
+def ledger(folder: Path, cpu_ms: float) -> None:
     head = {"date": "d", "commit": "c", "processor": "p", "cores": 4, "versions": "v"}
-    stages = ("decode", "detector", "classifier", "regions", "embedder", "retrieval")
     times = {"queue_ms": 9, "copy_in_ms": 1, "compute_ms": 10, "copy_out_ms": 1}
     rows = [
         {**head, "variant": "ensemble", "callers": callers, "images_per_s": rate, "p50_ms": 80, "cpu_ms": cpu,
          "generator_cpu_ms": 1}
-        for callers, rate, cpu in ((1, 11, 80), (1, 13, 80), (1, 12, 80), (16, 30, 104))
+        for callers, rate, cpu in ((1, 11, cpu_ms), (1, 13, cpu_ms), (1, 12, cpu_ms), (16, 30, 1.3 * cpu_ms))
     ]  # fmt: skip
-    _write(tmp_path / "ledger.csv", rows)
-    _write(tmp_path / "ledger_stages.csv", [{**head, "callers": 1, "stage": stage, **times} for stage in stages])
-    inputs = read_inputs(tmp_path, Path(__file__).resolve().parents[2] / "model_repository")
+    stages = [{**head, "callers": 1, "stage": stage, **times} for stage in STAGES]
+    between = {**times, "queue_ms": "", "copy_in_ms": "", "copy_out_ms": "", "compute_ms": 4}
+    stages.append({**head, "callers": 1, "stage": "the ensemble's scheduler", **between})
+    _write(folder / "ledger.csv", rows)
+    _write(folder / "ledger_stages.csv", stages)
+
+
+def test_the_ledgers_columns_are_read(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="make bench"):
+        read_inputs(tmp_path, tmp_path)
+    ledger(tmp_path, 80)
+    inputs = read_inputs(tmp_path, models(tmp_path / "models", 1))
     assert inputs.point(1).rate == 12
-    assert {station.name: station.work_ms for station in inputs.stations[1:]} == dict.fromkeys(stages, 12)
+    assert {station.name: station.work_ms for station in inputs.stations[1:]} == dict.fromkeys(STAGES, 12)
     assert inputs.stations[0].work_ms == pytest.approx(80 - 6 * 12 + 1)
     assert inputs.machine.contention == pytest.approx(0.1), "30 % more CPU time on four cores: a tenth for each further"
+
+
+def test_a_stage_that_takes_idle_cores_costs_more_than_its_clock_says(tmp_path: Path) -> None:
+    """Of 100 ms of CPU time the clocks account for 72 and waits outside of them for 4: 24 are the embedder's others."""
+    ledger(tmp_path, 100)
+    inputs = read_inputs(tmp_path, models(tmp_path / "models", 0))
+    embedder = next(station for station in inputs.stations if station.name == "embedder")
+    assert embedder.work_ms == pytest.approx(12 + 24)
+    assert embedder.parts == 3, "36 ms in 12"
+    assert inputs.stations[0].work_ms == pytest.approx(4 + 1)
 
 
 def _write(path: Path, rows: list[dict[str, object]]) -> None:

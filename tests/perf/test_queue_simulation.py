@@ -53,3 +53,11 @@ def test_contention_slows_full_machines_alone() -> None:
     station = [Station("one", 50.0, 4)]
     assert closed_loop(station, Machine(4, 0.1), 1).rate == pytest.approx(20, rel=0.03)
     assert closed_loop(station, Machine(4, 0.1), 8).rate == pytest.approx(80 / 1.3, rel=0.03)
+
+
+def test_parts_shorten_a_picture_and_not_the_work() -> None:
+    alone, split = Station("one", 40.0, 4, spread=0), Station("one", 40.0, 4, spread=0, parts=4)
+    assert closed_loop([split], Machine(4), 1).latencies.mean() == pytest.approx(10)
+    assert closed_loop([alone], Machine(4), 1).latencies.mean() == pytest.approx(40)
+    for station in (alone, split):
+        assert closed_loop([station], Machine(4), 8).rate == pytest.approx(100, rel=0.01)

@@ -20,11 +20,13 @@ class Confirmed:
 
     Args:
         name: such as `shipped`.
+        configuration: what it is.
         standing: its rounds.
         met: whether 99 of 100 calls kept the latency, and none was refused.
     """
 
     name: str
+    configuration: Configuration
     standing: Standing
     met: bool
 
@@ -90,7 +92,7 @@ def confirm(
     finally:
         for subject in subjects.values():
             subject.close()
-    return [_choose(name, rows[name], goal) for name in configurations]
+    return [_choose(name, configuration, rows[name], goal) for name, configuration in configurations.items()]
 
 
 def compare(ours: Confirmed, theirs: Confirmed, goal: Goal) -> Comparison:
@@ -104,10 +106,10 @@ def compare(ours: Confirmed, theirs: Confirmed, goal: Goal) -> Comparison:
     return Comparison(rate, counts.at_least > 0, counts.at_most < 0)
 
 
-def _choose(name: str, rows: Mapping[int, list[Block]], goal: Goal) -> Confirmed:
+def _choose(name: str, configuration: Configuration, rows: Mapping[int, list[Block]], goal: Goal) -> Confirmed:
     """The concurrency of most images a second among those that keep the latency; else the one nearest to it."""
     standings = [Standing(concurrency, tuple(blocks)) for concurrency, blocks in rows.items()]
     kept = [standing for standing in standings if goal.is_met(standing.blocks)]
     if kept:
-        return Confirmed(name, max(kept, key=lambda standing: standing.rate), True)
-    return Confirmed(name, max(standings, key=lambda one: sum(map(goal.score, one.blocks))), False)
+        return Confirmed(name, configuration, max(kept, key=lambda standing: standing.rate), True)
+    return Confirmed(name, configuration, max(standings, key=lambda one: sum(map(goal.score, one.blocks))), False)

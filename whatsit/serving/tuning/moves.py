@@ -69,7 +69,13 @@ def _promise(knob: Knob, step: int, cost: Cost) -> float:
     """Milliseconds of a call that a step might save: rough, for it only orders the trials."""
     if knob.name in ("instances", "workers"):
         return cost.queue_ms if step > 0 else 0.02 * cost.compute_ms
-    share = {"threads": 0.4 if step > 0 else 0.1, "delay_us": 0.05, "preferred": 0.03, "cap": 0.5 if step < 0 else 0.0}
+    share = {
+        "row_threads": 0.4,
+        "threads": 0.4 if step > 0 else 0.1,
+        "delay_us": 0.05,
+        "preferred": 0.03,
+        "cap": 0.5 if step < 0 else 0.0,
+    }
     return share[knob.name] * cost.compute_ms
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from whatsit_client.errors import Unavailable
 
 from whatsit.serving.tuning.pbtxt import base_file, digest, read_config, write_config
-from whatsit.serving.tuning.space import CAP, PIPELINE, THREADS, WORKERS, Configuration, Knob, Value
+from whatsit.serving.tuning.space import CAP, PIPELINE, ROW_THREADS, THREADS, WORKERS, Configuration, Knob, Value
 
 TUNED = "tuned"
 _FROM = re.compile(r"^# From (\S+) ([0-9a-f]{12})\.$", re.MULTILINE)
@@ -58,7 +58,7 @@ def apply(config: Any, knob: Knob, value: Value) -> None:
         else:
             config.dynamic_batching.ClearField("max_queue_delay_microseconds")
     else:
-        key = {"threads": THREADS, "workers": WORKERS, "cap": CAP}[knob.name]
+        key = {"threads": THREADS, "workers": WORKERS, "row_threads": ROW_THREADS, "cap": CAP}[knob.name]
         config.parameters[key].string_value = str(value)
 
 

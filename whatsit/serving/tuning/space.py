@@ -15,6 +15,7 @@ PIPELINE = ("decode", "detector", "classifier", "regions", "embedder", "retrieva
 THREADS = "intra_op_thread_count"
 CAP = "cap"
 WORKERS = "workers"
+ROW_THREADS = "row_threads"
 
 Value = int | tuple[int, ...]
 
@@ -30,7 +31,7 @@ class Knob:
 
     Args:
         model: name of the model.
-        name: `instances`, `threads`, `workers`, `delay_us`, `preferred` or `cap`.
+        name: `instances`, `threads`, `workers`, `row_threads` (0: as many as cores), `delay_us`, `preferred` or `cap`.
     """
 
     model: str
@@ -117,7 +118,7 @@ class Space:
         """One instance each with four threads (or as many as there are): a configuration that wants tuning."""
         values: dict[Knob, Value] = {}
         for knob in self.choices:
-            if knob.name in ("instances", "workers"):
+            if knob.name in ("instances", "workers", "row_threads"):
                 values[knob] = self.nearest(knob, 1)
             elif knob.name == "threads":
                 values[knob] = self.nearest(knob, 4)
@@ -155,6 +156,8 @@ def _knobs(config: Any, cores: int, min_regions: int | None) -> Iterator[tuple[s
         yield "workers", int(parameters[WORKERS]), ladder
     if THREADS in parameters:
         yield "threads", int(parameters[THREADS]), [step for step in ladder if step in (1, 2, 4, 8, 16)]
+    if ROW_THREADS in parameters:
+        yield "row_threads", int(parameters[ROW_THREADS]), [0, *[step for step in (1, 2, 4) if step < cores]]
     if config.HasField("dynamic_batching") and config.max_batch_size > 1:
         batching = config.dynamic_batching
         yield "delay_us", int(batching.max_queue_delay_microseconds), _DELAYS_US
