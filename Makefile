@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PHOTOS ?=
+PROFILE ?= identify
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
 .DEFAULT_GOAL := help
@@ -29,8 +30,8 @@ format: $(VENV)/.test ## Put style and layout right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-perf: $(VENV)/.serve ## Load `identify` with perf_analyzer (PHOTOS=dir: your own pictures)
-	$(BIN)/python perf/perf_analyzer.py $(if $(PHOTOS),--photos "$(PHOTOS)")
+perf: $(VENV)/.serve ## Load a profile of perf/profiles with perf_analyzer (PROFILE=name,… or all; PHOTOS=dir: your own pictures)
+	$(BIN)/python perf/perf_analyzer.py --profile $(PROFILE) $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 bench: $(VENV)/.perf ## Compare `identify` with its ceiling and with what one would write instead, stage by stage (17 minutes)
 	$(BIN)/python perf/ledger.py $(if $(PHOTOS),--photos "$(PHOTOS)")

@@ -1,36 +1,48 @@
-"""Loads `identify` with NVIDIA's perf_analyzer and real pictures: images per second, latency, and each model's share.
+"""Loads ensembles and models with NVIDIA's perf_analyzer and real pictures: rate, latency, and each model's share.
 
-python perf/perf_analyzer.py                            # pictures of the demo, a server of its own
-python perf/perf_analyzer.py --photos DIR --concurrency 1,4,16 --requests 400
-python perf/perf_analyzer.py --url localhost:8001       # a server that runs already
+python perf/perf_analyzer.py                                      # profile identify, a server of its own
+python perf/perf_analyzer.py --profile identify-poisson,embedder  # see perf/profiles
+python perf/perf_analyzer.py --profile all --seconds 4            # everything
+python perf/perf_analyzer.py --photos DIR --concurrency 1,4,16    # other pictures and loads
+python perf/perf_analyzer.py --url localhost:8001                 # a server that runs already
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import csv
-import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from perf_analyzer_report import Load, read_load
+from perf_analyzer_input import Inputs, pictures_of
+from perf_analyzer_profile import Profile, read_profiles
+from perf_analyzer_report import Load
+from perf_analyzer_run import Run
 from perf_analyzer_tool import PerfAnalyzer, find_perf_analyzer
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from setting import Setting
-from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
+from whatsit_client.errors import InvalidInput, WhatsitError
 
 HERE = Path(__file__).resolve().parent
-PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
-MOST_PICTURES = 64
 DEMO_PRODUCTS, DEMO_SCENES = 300, 12  # as `whatsit demo` has them
 WARM_UP = 16  # requests before each measurement, not counted
+FEWEST = 20  # requests of a measurement, however slow they are
+WIDTH = 110  # columns of the tables where there is no terminal
+SATURATING = 8  # callers whose rate the shares of arrivals at random refer to
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One measurement of a profile."""
+
+    profile: Profile
+    load: Load
 
 
 def main(
@@ -40,44 +52,81 @@ def main(
         Path | None, typer.Option(help="Catalogue of the started server; the demo's by default.")
     ] = None,
     target: Annotated[str, typer.Option(help="Of the started server: onnxruntime, tensorrt, or auto.")] = "onnxruntime",
-    model: Annotated[str, typer.Option(help="Ensemble to load.")] = "identify",
-    concurrency: Annotated[str, typer.Option(help="Requests in flight, a comma list.")] = "1,8",
-    requests: Annotated[int, typer.Option(min=1, help="Requests measured at each concurrency.")] = 200,
-    limit: Annotated[float, typer.Option(help="Seconds that one concurrency may take.")] = 300.0,
+    profile: Annotated[str, typer.Option(help="Profiles of perf/profiles, a comma list, or 'all'.")] = "identify",
+    concurrency: Annotated[
+        str | None, typer.Option(help="Requests in flight, a comma list, instead of the profiles' own load.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=1, help="About how long each measurement takes.")] = 10.0,
+    requests: Annotated[int, typer.Option(min=1, help="At most so many requests in each measurement.")] = 2000,
+    limit: Annotated[float, typer.Option(help="Seconds after which a measurement is given up.")] = 300.0,
     out: Annotated[Path, typer.Option(help="CSV file for the figures.")] = HERE / "results" / "perf_analyzer.csv",
 ) -> None:
-    """Load `identify` with perf_analyzer and print the composing models' table."""
-    console = Console()
-    numbers = _numbers(concurrency)
+    """Load ensembles and models with perf_analyzer and print their tables."""
+    console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
+    profiles = read_profiles(profile)
+    if concurrency is not None:
+        profiles = [replace(one, concurrency=numbers(concurrency), poisson=()) for one in profiles]
     tool = find_perf_analyzer()
     demo = HERE.parent / "demo"
     if (photos is None) or (url is None and catalogue is None):
         _stage(demo, console)
-    pictures = _pictures(photos or demo / "scenes")
+    pictures = pictures_of(photos or demo / "scenes")
     with (
         _server(url, catalogue or demo / "catalogue", target, console) as address,
         tempfile.TemporaryDirectory() as folder,
     ):
-        data = Path(folder, "pictures.json")
-        _write_input(pictures, data)
-        loads = []
-        for number in numbers:
-            _run(tool, model, address, data, number, WARM_UP, limit)
-            loads.append(_run(tool, model, address, data, number, requests, limit))
-            console.print(_headline(model, loads[-1]), _table(model, loads[-1]), sep="\n", soft_wrap=True)
-    _write_results(
-        out, Setting.of_this_machine(f"perf_analyzer {tool.version()}"), model, len(pictures), requests, loads
-    )
-    console.print(f"{len(pictures)} pictures, {requests} requests at each concurrency; figures in {out}")
+        measured = _measure(profiles, tool, Inputs(address, pictures, Path(folder)), address, seconds, requests, limit)
+    for one in profiles:
+        loads = [each.load for each in measured if each.profile == one]
+        console.print(f"\n[bold]{one.name}[/]: {one.about}", _table(one, loads), sep="\n", soft_wrap=True)
+    _write_results(out, Setting.of_this_machine(f"perf_analyzer {tool.version()}"), len(pictures), measured)
+    console.print(f"{len(pictures)} pictures; figures in {out}")
 
 
-def _pictures(folder: Path) -> list[Path]:
-    """At most `MOST_PICTURES` of a folder, spread evenly over its names."""
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
-    if not found:
-        raise InvalidInput(f"There are no pictures in {folder}: give a folder with JPEG, PNG or WebP files.")
-    step = max(1, len(found) / MOST_PICTURES)
-    return [found[int(place * step)] for place in range(min(len(found), MOST_PICTURES))]
+def numbers(text: str) -> tuple[int, ...]:
+    """The concurrencies of a comma list.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    try:
+        found = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        found = ()
+    if not found or min(found) < 1:
+        raise InvalidInput(f"'{text}' is no comma list of concurrencies: write 1,4,16.")
+    return found
+
+
+def _measure(
+    profiles: list[Profile], tool: PerfAnalyzer, inputs: Inputs, address: str, seconds: float, most: int, limit: float
+) -> list[Measured]:
+    """Every load of every profile: warmed up first, whose rate says how many requests fill the time."""
+    measured = []
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
+        task = progress.add_task("", total=sum(len(one.concurrency) + len(one.poisson) for one in profiles))
+        for one in profiles:
+            run = Run(tool, one.model, address, inputs.of(one.model), one.batch, one.shared_memory, limit)
+            for number in one.concurrency:
+                progress.update(task, description=f"{one.name}, {number} in flight")
+                warm = run.callers(number, max(WARM_UP, number))
+                count = _count(warm.rate / one.batch, seconds, most)
+                measured.append(Measured(one, run.callers(number, count)))
+                progress.advance(task)
+            if one.poisson:
+                warm = run.callers(SATURATING, WARM_UP)
+                full = run.callers(SATURATING, _count(warm.rate, seconds / 2, most))
+            for share in one.poisson:
+                progress.update(task, description=f"{one.name}, {share:.0%} of {full.rate:.0f}/s")
+                rate = share * full.rate
+                measured.append(Measured(one, run.arrivals(rate, _count(rate, seconds, most))))
+                progress.advance(task)
+    return measured
+
+
+def _count(rate: float, seconds: float, most: int) -> int:
+    return min(most, max(FEWEST, round(rate * seconds)))
 
 
 def _stage(demo: Path, console: Console) -> None:
@@ -108,76 +157,37 @@ def _server(url: str | None, catalogue: Path, target: str, console: Console) -> 
         yield server.grpc_url
 
 
-def _write_input(pictures: list[Path], path: Path) -> None:
-    """perf_analyzer's own format; it goes round the pictures in order."""
-    files = [picture.read_bytes() for picture in pictures]
-    rows = [{"IMAGE": {"content": {"b64": base64.b64encode(file).decode()}, "shape": [len(file)]}} for file in files]
-    path.write_text(json.dumps({"data": rows}))
-
-
-def _numbers(text: str) -> list[int]:
-    try:
-        numbers = [int(part) for part in text.split(",")]
-    except ValueError:
-        numbers = []
-    if not numbers or min(numbers) < 1:
-        raise InvalidInput(f"'{text}' is no comma list of concurrencies: write 1,4,16.")
-    return numbers
-
-
-def _run(
-    tool: PerfAnalyzer, model: str, address: str, data: Path, concurrency: int, requests: int, limit: float
-) -> Load:
-    command = [str(tool.binary), "-m", model, "-i", "grpc", "-u", address, "--input-data", str(data)]
-    command += ["--concurrency-range", str(concurrency), "--request-count", str(max(requests, concurrency))]
-    try:
-        done = subprocess.run(
-            command, env=tool.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=limit,
-            check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise Unavailable(
-            f"perf_analyzer was not done after {limit:.0f} s at concurrency {concurrency}: "
-            "give fewer --requests or more --limit."
-        ) from None
-    load = read_load(done.stdout) if done.returncode == 0 else None
-    if load is None:
-        lines = [line.strip() for line in done.stdout.splitlines() if line.strip()] or ["it said nothing"]
-        telling = next((line for line in lines if "error" in line.lower() or "fail" in line.lower()), lines[-1])
-        raise WhatsitError(f"perf_analyzer measured nothing at concurrency {concurrency}: {telling}")
-    return load
-
-
-def _headline(model: str, load: Load) -> str:
-    latency = ", ".join(f"p{percent} {time:.1f}" for percent, time in load.percentiles.items())
-    return f"\n{model} at concurrency {load.concurrency}: {load.rate:.1f} images/s, latency in ms {latency}"
-
-
-def _table(model: str, load: Load) -> Table:
+def _table(profile: Profile, loads: list[Load]) -> Table:
+    """A line a measurement, and below it one for each composing model."""
     table = Table()
-    for name in ("Model", "Inferences", "Executions", "Queue ms", "Compute ms"):
-        table.add_column(name, justify="left" if name == "Model" else "right")
-    for part in load.models:
-        counts = str(part.inferences), str(part.executions)
-        table.add_row(part.name or model, *counts, f"{part.queue:.2f}", f"{part.compute:.2f}")
+    for name in ("Load", "Model", "per s", "p50", "p90", "p99 ms", "Executions", "Queue ms", "Compute ms"):
+        table.add_column(name, justify="left" if name in ("Load", "Model") else "right", no_wrap=True)
+    for load in loads:
+        times = [f"{load.percentiles.get(percent, 0):.1f}" for percent in (50, 90, 99)]
+        whole = load.models[0]
+        head = [load.offered, profile.model, f"{load.rate:.1f}", *times]
+        table.add_row(*head, str(whole.executions), f"{whole.queue:.2f}", f"{whole.compute:.2f}", style="bold")
+        for part in load.models[1:]:
+            times = ["", "", "", ""]
+            table.add_row("", part.name, *times, str(part.executions), f"{part.queue:.2f}", f"{part.compute:.2f}")
+        table.add_section()
     return table
 
 
-def _write_results(path: Path, setting: Setting, model: str, pictures: int, requests: int, loads: list[Load]) -> None:
-    """One line per concurrency and model; the ensemble's own line has its name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
-        rows = csv.writer(file)
-        columns = ["pictures", "requests", "concurrency", "images_per_s", "p50_ms", "p90_ms", "p95_ms", "p99_ms"]
-        rows.writerow([*setting.columns(), *columns, "model", "inferences", "executions", "queue_ms", "compute_ms"])
-        for load in loads:
-            figures = [f"{load.percentiles.get(percent, 0):.2f}" for percent in (50, 90, 95, 99)]
-            for part in load.models:
-                times = [f"{part.queue:.3f}", f"{part.compute:.3f}"]
-                rows.writerow(
-                    [*setting.values(), pictures, requests, load.concurrency, f"{load.rate:.2f}", *figures,
-                     part.name or model, part.inferences, part.executions, *times]
-                )  # fmt: skip
+def _write_results(path: Path, setting: Setting, pictures: int, measured: list[Measured]) -> None:
+    """One line per measurement and model; the loaded model's or ensemble's own line comes first."""
+    columns = ["profile", "loaded", "load", "batch", "shared_memory", "pictures", "items_per_s", "p50_ms", "p90_ms"]
+    columns += ["p95_ms", "p99_ms", "delayed_percent", "model", "inferences", "executions", "queue_ms", "compute_ms"]
+    rows = []
+    for one in measured:
+        profile, load = one.profile, one.load
+        figures = [f"{load.percentiles.get(percent, 0):.2f}" for percent in (50, 90, 95, 99)]
+        begin = [profile.name, profile.model, load.offered, profile.batch, int(profile.shared_memory), pictures]
+        for part in load.models:
+            times = [f"{part.queue:.3f}", f"{part.compute:.3f}"]
+            counts = [part.name or profile.model, part.inferences, part.executions]
+            rows.append([*begin, f"{load.rate:.2f}", *figures, f"{load.delayed:.1f}", *counts, *times])
+    setting.write(path, columns, rows)
 
 
 if __name__ == "__main__":
@@ -185,3 +195,5 @@ if __name__ == "__main__":
         typer.run(main)
     except WhatsitError as error:
         sys.exit(f"perf_analyzer: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -40,5 +40,5 @@ def run(check: Check) -> None:
         with out.open(newline="") as file:
             for row in csv.DictReader(file):
                 if row["model"] == "identify":
-                    at = f"{case}, {row['concurrency']} callers"
-                    check.record(at, "images", float(row["images_per_s"]), "1/s", note=f"p50 {row['p50_ms']} ms")
+                    at = f"{case}, {row['load']}"
+                    check.record(at, "images", float(row["items_per_s"]), "1/s", note=f"p50 {row['p50_ms']} ms")

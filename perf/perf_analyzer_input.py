@@ -1,0 +1,112 @@
+"""What perf_analyzer sends: pictures to the ensembles, and to each model what the ensemble would hand it for them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.errors import InvalidInput
+
+PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
+MOST_PICTURES = 64
+MOST_WALKED = 8  # pictures whose tensors are kept: a few MB each
+
+Tensors = Mapping[str, npt.NDArray[Any]]
+Rows = list[dict[str, Any]]
+
+
+def pictures_of(folder: Path) -> list[Path]:
+    """At most `MOST_PICTURES` of a folder, spread evenly over its names.
+
+    Raises:
+        InvalidInput: there are none.
+    """
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
+    if not found:
+        raise InvalidInput(f"There are no pictures in {folder}: give a folder with JPEG, PNG or WebP files.")
+    step = max(1, len(found) / MOST_PICTURES)
+    return [found[int(place * step)] for place in range(min(len(found), MOST_PICTURES))]
+
+
+class Inputs:
+    """Files in perf_analyzer's format for every model; it goes round their rows in order.
+
+    Args:
+        address: gRPC host:port of the server, whose own answers become the inputs of the next step.
+        pictures: to send.
+        folder: where the files go.
+        ensemble: whose steps are walked for the models' inputs.
+    """
+
+    def __init__(self, address: str, pictures: Sequence[Path], folder: Path, ensemble: str = "identify") -> None:
+        self._address, self._pictures, self._folder, self._ensemble = address, pictures, folder, ensemble
+        self._walked: dict[str, Rows] = {}
+
+    def of(self, model: str) -> Path:
+        """The file for a model or an ensemble.
+
+        Raises:
+            InvalidInput: the walked ensemble has no such step.
+        """
+        path = self._folder / f"{model}.json"
+        if not path.exists():
+            path.write_text(json.dumps({"data": self._rows(model)}))
+        return path
+
+    def _rows(self, model: str) -> Rows:
+        if model == "catalogue":
+            return [{"OPERATION": ["stats"]}]
+        if model in ("identify", "embed", "detect", "decode"):
+            return [_row({"IMAGE": np.fromfile(picture, np.uint8)}) for picture in self._pictures]
+        if not self._walked:
+            self._walked = self._walk()
+        if model not in self._walked:
+            raise InvalidInput(f"{self._ensemble} has no step '{model}' to take inputs from.")
+        return self._walked[model]
+
+    def _walk(self) -> dict[str, Rows]:
+        """Do the ensemble's work step by step, and keep what each step was given."""
+        import tritonclient.grpc as triton
+
+        rows: dict[str, Rows] = {}
+        with triton.InferenceServerClient(self._address) as client:
+            steps = client.get_model_config(self._ensemble).config.ensemble_scheduling.step
+            batched = {
+                step.model_name: client.get_model_config(step.model_name).config.max_batch_size > 0 for step in steps
+            }
+            for picture in self._pictures[:MOST_WALKED]:
+                known: dict[str, npt.NDArray[Any]] = {"IMAGE": np.fromfile(picture, np.uint8)}
+                for step in steps:
+                    given = {name: known[tensor] for name, tensor in step.input_map.items()}
+                    parts = _items(given) if batched[step.model_name] else [given]
+                    rows.setdefault(step.model_name, []).extend(_row(part) for part in parts)
+                    reply = client.infer(step.model_name, [_tensor(name, value) for name, value in given.items()])
+                    known |= {tensor: reply.as_numpy(name) for name, tensor in step.output_map.items()}
+        return rows
+
+
+def _items(given: Tensors) -> Iterable[Tensors]:
+    """The items of a batch, each as a row of its own."""
+    count = len(next(iter(given.values())))
+    return [{name: value[place] for name, value in given.items()} for place in range(count)]
+
+
+def _row(tensors: Tensors) -> dict[str, Any]:
+    return {
+        name: {"content": {"b64": base64.b64encode(value.tobytes()).decode()}, "shape": list(value.shape)}
+        for name, value in tensors.items()
+    }
+
+
+def _tensor(name: str, value: npt.NDArray[Any]) -> Any:
+    import tritonclient.grpc as triton
+    from tritonclient.utils import np_to_triton_dtype
+
+    tensor = triton.InferInput(name, list(value.shape), np_to_triton_dtype(value.dtype))
+    tensor.set_data_from_numpy(value)
+    return tensor
