@@ -9,7 +9,7 @@ Three catalogues:
   *true* one the shard of the photo's own class comes first and the others follow as before.
 - `photos in clusters`: the grocery and clothing train photos and perturbed copies of them in 16 unsupervised clusters;
   the val photos of both are the queries.
-- `million in clusters`: vectors made from photos (see many_vectors.py); held-out pictures of their items are the queries.
+- `million in clusters`: vectors made from photos (see many_vectors.py); held-out pictures of their items ask.
 
 The full search that recall is measured against is exact. Nothing here is a time.
 """

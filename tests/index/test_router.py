@@ -10,7 +10,7 @@ from whatsit_client.errors import Damaged
 
 from whatsit.index import Generation, Live, open_generation, write_generation
 from whatsit.index.manifest import Manifest
-from whatsit.index.router import CENTROIDS, OWNERS, Router
+from whatsit.index.router import CENTROIDS, OWNERS, Router, usual_touch
 from whatsit.index.sharding import Labels, Share
 from whatsit.index.wishes import Wishes
 
@@ -91,6 +91,10 @@ def test_routing_counts_only_useful_shards() -> None:
         [False, False, True, False],
     ]
     assert router.route(queries, 9, np.array([True, False, True, False])).tolist() == [[True, False, True, False]] * 2
+
+
+def test_few_shards_are_all_searched_and_many_by_a_few() -> None:
+    assert [usual_touch(shards) for shards in (1, 4, 5, 16, 31, 32, 81)] == [1, 4, 3, 3, 3, 4, 7]
 
 
 def test_a_shard_with_several_clouds_is_near_at_each_of_them() -> None:

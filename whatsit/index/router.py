@@ -12,7 +12,7 @@ import numpy.typing as npt
 from whatsit_client.errors import Damaged
 
 from whatsit.index.kind import Floats, Numbers
-from whatsit.index.sharding import Share, kmeans
+from whatsit.index.sharding import CLUSTERS, Share, kmeans
 
 CENTROIDS = "router.centroids.npy"
 OWNERS = "router.shards.npy"
@@ -108,5 +108,5 @@ class Router:
 
 
 def usual_touch(shards: int) -> int:
-    """Shards per query where nobody says otherwise: all of a few, 3 of many."""
-    return shards if shards <= ALL_UP_TO else USUAL_TOUCH
+    """Shards per query where nobody says otherwise: all of a few, 3 of up to 31, one more for every further 16."""
+    return shards if shards <= ALL_UP_TO else USUAL_TOUCH + max(0, shards - CLUSTERS) // CLUSTERS
