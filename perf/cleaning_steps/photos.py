@@ -15,7 +15,7 @@ from rich.progress import track
 
 from cleaning_steps.copies import COPIES
 from whatsit.evaluation.clothing import Clothing
-from whatsit.evaluation.grocery import GroceryStore
+from whatsit.evaluation.grocery import GroceryStore, Split
 from whatsit.rendering.photo import photograph
 from whatsit.rendering.product import draw, make_products
 from whatsit.rendering.shop import encode_jpeg
@@ -43,7 +43,7 @@ class Photos:
     hashes: dict[str, npt.NDArray[np.uint8]]
 
 
-def grocery(data: Path, work: Path, split: str) -> Photos:
+def grocery(data: Path, work: Path, split: Split) -> Photos:
     """The photos of a split ("train" or "val") of Grocery Store."""
     store = GroceryStore(data / "grocery_store")
     paths, labels = (

@@ -17,9 +17,9 @@ BITS = 64
 # with that many bits flipped finds every neighbour (Norouzi et al., "Fast Exact Search in Hamming Space with
 # Multi-Index Hashing", 2012). Of a million hashes, half of them clustered, parts of 21 bits took less time at radius 3
 # to 8 than 2 x 32 or 4 x 16 bits; with three flips, from radius 9 on, comparing with all hashes takes less.
-_PARTS, _PART_BITS, _MOST_FLIPS = 3, 21, 2
-# Up to here comparing with all takes less at any radius.
-_FEW = 20_000
+_PARTS, _PART_BITS = 3, 21
+# From so many hashes on, looking up with 0, 1 and 2 flips takes less than comparing with all.
+_WORTH = (5_000, 20_000, 200_000)
 _BATCH = 4096
 
 
@@ -28,7 +28,8 @@ class HashIndex:
 
     Args:
         hashes: uint8 [N,8]; row n is found as number n.
-        buckets: look up parts of hashes where that takes less; False always compares with all. Both find the same.
+        buckets: True looks up parts of hashes wherever it can (radius 0 to 8), False compares with all, None does what
+            takes less. All find the same.
 
     Raises:
         InvalidInput: the hashes are of another shape.
@@ -40,14 +41,15 @@ class HashIndex:
         ([0, 0], [0, 1], [0, 1])
     """
 
-    def __init__(self, hashes: Hashes, buckets: bool = True) -> None:
+    def __init__(self, hashes: Hashes, buckets: bool | None = None) -> None:
         _check(hashes)
         kept = np.ascontiguousarray(hashes)
         self._flat = faiss.IndexBinaryFlat(BITS)
         self._flat.add(kept)
         self._buckets = None
+        self._worth = (0, 0, 0) if buckets else _WORTH
         self._flipping = threading.Lock()
-        if buckets and len(kept) > _FEW:
+        if buckets or (buckets is None and len(kept) >= _WORTH[0]):
             self._buckets = faiss.IndexBinaryMultiHash(BITS, _PARTS, _PART_BITS)
             self._buckets.add(kept)
 
@@ -76,7 +78,7 @@ class HashIndex:
     def _batch(self, queries: Hashes, radius: int, first: int) -> tuple[Numbers, Numbers, Numbers]:
         queries = np.ascontiguousarray(queries)
         flips = radius // _PARTS
-        if self._buckets is not None and flips <= _MOST_FLIPS:
+        if self._buckets is not None and flips < len(_WORTH) and self._flat.ntotal >= self._worth[flips]:
             with self._flipping:
                 self._buckets.nflip = flips
                 limits, bits, numbers = self._buckets.range_search(queries, radius + 1)  # below, not up to

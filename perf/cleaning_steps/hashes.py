@@ -1,0 +1,84 @@
+"""A million hashes: look-ups per second at each radius, by buckets and by a scan, on one thread."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import faiss
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+
+from whatsit.index.hash_index import HashIndex
+
+COLUMNS = (
+    "hashes", "index", "radius", "queries", "look_ups_per_second", "ms_per_look_up", "found_per_look_up", "recall",
+    "build_s", "peak_mb",
+)  # fmt: skip
+RADII = range(11)
+QUERIES = 2000
+CENTRES = 20_000
+SEED = 5
+
+
+def made(count: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """Hashes uint8 [count,8], half in clusters whose bits lean one way as pictures' do, and queries near."""
+    random = np.random.default_rng(SEED)
+    lean = random.uniform(0.2, 0.8, 64)
+    centres = (random.random((CENTRES, 64)) < lean).astype(np.uint8)
+    clustered = centres[random.integers(0, CENTRES, count // 2)]
+    clustered ^= (random.random(clustered.shape) < 0.05).astype(np.uint8)
+    free = random.integers(0, 256, (count - count // 2, 8), dtype=np.uint8)
+    hashes = np.concatenate([np.packbits(clustered, axis=1), free])
+    flips = np.packbits((random.random((QUERIES, 64)) < 0.04).astype(np.uint8), axis=1)
+    return hashes, hashes[random.integers(0, count, QUERIES)] ^ flips
+
+
+def measure(count: int, seconds: float) -> Iterator[list[object]]:
+    """A row per index and radius; each pair of index and radius takes about `seconds` at most."""
+    faiss.omp_set_num_threads(1)
+    hashes, queries = made(count)
+    before = _peak()
+    exact: dict[int, list[set[int]]] = {}
+    for name, buckets in (("scan", False), ("buckets", True)):
+        start = time.perf_counter()
+        index = HashIndex(hashes, buckets=buckets)
+        built = time.perf_counter() - start
+        for radius in RADII:
+            asked, found, start = 0, 0, time.perf_counter()
+            sets: list[set[int]] = []
+            while asked < QUERIES and time.perf_counter() - start < seconds:
+                rows, numbers, _ = index.within(queries[asked : asked + 50], radius)
+                sets += [set(numbers[rows == row].tolist()) for row in range(min(50, QUERIES - asked))]
+                found, asked = found + len(rows), asked + 50
+            spent = time.perf_counter() - start
+            exact.setdefault(radius, sets)
+            both = list(zip(sets, exact[radius], strict=False))
+            recall = sum(len(a & b) for a, b in both) / max(1, sum(len(b) for _, b in both))
+            yield [
+                count, name, radius, asked, f"{asked / spent:.0f}", f"{1000 * spent / asked:.3f}",
+                f"{found / asked:.2f}", f"{recall:.4f}", f"{built:.1f}", f"{_peak() - before:.0f}",
+            ]  # fmt: skip
+
+
+def draw(rows: list[list[object]], path: Path) -> None:
+    """Look-ups per second over the radius."""
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 4))
+    for name in ("buckets", "scan"):
+        curve = [(int(str(row[2])), float(str(row[4]))) for row in rows if row[1] == name]
+        axes.semilogy(*zip(*curve, strict=True), marker="o", label=name)
+    axes.set(xlabel="radius, bits", ylabel="look-ups per second, one thread", title=f"{int(str(rows[0][0])):,} hashes")
+    axes.legend()
+    axes.grid(alpha=0.3, which="both")
+    figure.savefig(path, dpi=110, bbox_inches="tight")
+
+
+def _peak() -> float:
+    """The most memory that this process has held, MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
