@@ -86,7 +86,7 @@ async def measure(job: Job) -> Point:
             except Exception as error:
                 failures += 1
                 print(f"generator: {error}", file=sys.stderr)
-                if failures > 20:
+                if failures > 20 + len(took):
                     return
                 continue
             done = time.perf_counter()

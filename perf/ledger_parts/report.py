@@ -102,6 +102,7 @@ def _points(rows: Sequence[Row]) -> list[list[object]]:
             row.variant, row.callers, number + 1, len(point.latencies), f"{point.rate:.2f}",
             f"{np.percentile(point.latencies, 50):.2f}", f"{np.percentile(point.latencies, 99):.2f}",
             f"{point.cpu:.2f}", f"{point.own_cpu:.3f}",
+            point.failures,
         ]
         for row in rows
         for number, point in enumerate(row.points)
@@ -144,6 +145,10 @@ def _compared(rows: Sequence[Row]) -> list[str]:
             spread(row.cpu()), f"{row.generator():.2f}",
         ]  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
+    failed = [(row, sum(point.failures for point in row.points)) for row in rows]
+    lines += [""] + [
+        f"{TITLES[row.variant]}, {row.callers} callers: {count} calls failed." for row, count in failed if count
+    ]
     return lines
 
 
@@ -162,7 +167,8 @@ def _ledger(one: Ledger) -> list[str]:
         f"| {BETWEEN} | | | | | {one.scheduling:.2f} | |",
         f"| {OUTSIDE} | | | | | {one.transport:.2f} | |",
         "",
-        f"The stages' own clocks account for {one.explained:.1%} of what the caller waited.",
+        f"The stages' own clocks account for {one.explained:.1%} of what the caller waited. A step's clock stops",
+        "after its answer was handed on, so stages overlap a little and the scheduler's rest can fall below 0.",
         "",
     ]
     return lines
