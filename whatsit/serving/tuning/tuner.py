@@ -24,9 +24,9 @@ from whatsit.serving.tuning.search import Search
 from whatsit.serving.tuning.space import PIPELINE, Configuration, Space, read_space
 
 STARTS = ("shipped", "worst")
-# Of the time given, what the comparison at the end takes: three servers, six rounds to find each one's concurrency, and
-# five times two rounds of each.
-_CONFIRMING_SECONDS = 150.0
+# Of the time given: a trial that has begun is finished, and the comparison at the end starts three servers, finds each
+# one's concurrency in six rounds, and measures five times two rounds of each.
+_CONFIRMING_SECONDS = 180.0
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
