@@ -31,6 +31,7 @@ def main() -> None:
     rate = measures.add_parser("rate")
     rate.add_argument("--photos", type=Path, action="append", required=True, help="folder of pictures; may be repeated")
     rate.add_argument("--limit", type=int, default=5000, help="pictures in all")
+    rate.add_argument("--detect-limit", type=int, default=1250, help="pictures in settings with the detector")
     rate.add_argument("--repeats", type=int, default=3)
     rate.add_argument("--steps", default="hash;hash,categorise;hash,categorise,detect", help="settings, by semicolons")
     memory = measures.add_parser("memory")
@@ -84,8 +85,9 @@ def _rate(given: argparse.Namespace, work: Path) -> None:
     from ingestion_parts.rate import RATE_COLUMNS, rates, summary
 
     setting = Setting.of_this_machine("ItemLook, threads")
+    settings = given.steps.split(";")
     rows = []
-    for one in rates(given.photos, given.limit, given.repeats, given.steps.split(";"), given.workers, work):
+    for one in rates(given.photos, given.limit, given.detect_limit, given.repeats, settings, given.workers, work):
         rows.append(one)
         _say(", ".join(f"{name} {value}" for name, value in zip(RATE_COLUMNS, one, strict=True)))
     setting.write(given.out / "ingestion_rate.csv", RATE_COLUMNS, rows)

@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from whatsit.vision.crop import crop_resize
 from whatsit.vision.decode import decode_image
 from whatsit.vision.letterbox import letterbox
 
-RATE_COLUMNS = ["steps", "what", "repeat", "pictures", "seconds", "pictures_per_second"]
+RATE_COLUMNS = ["steps", "what", "repeat", "pictures", "seconds", "pictures_per_second", "cpu_ms_per_picture"]
 _ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 # Inputs of the bare networks: enough that no cache keeps them, few enough for the memory.
 _TENSORS = 256
@@ -36,11 +37,18 @@ Inputs = dict[str, list[npt.NDArray[np.uint8]]]
 
 
 def rates(
-    folders: Sequence[Path], limit: int, repeats: int, settings: Sequence[str], workers: int, work: Path
+    folders: Sequence[Path],
+    limit: int,
+    detect_limit: int,
+    repeats: int,
+    settings: Sequence[str],
+    workers: int,
+    work: Path,
 ) -> Iterator[list[Any]]:
     """Bare networks and ingestion by turns, `repeats` times for each setting of steps.
 
-    No item has a category, so that `categorise` is taken for every picture. Before the first measurement every file
+    Settings with the detector, which takes several times as long, go through the first `detect_limit` pictures. No item
+    has a category, so that `categorise` is taken for every picture. Before the first measurement every file
     is read once: what is measured is work, not a disk.
 
     Yields:
@@ -54,10 +62,14 @@ def rates(
             for setting in settings:
                 steps = checked_steps([name for name in setting.split(",") if name != "none"])
                 networks = _networks(steps)
-                seconds = _bare(pipeline, networks, inputs, len(rows), workers)
-                yield _row(" + ".join(networks), "networks alone", repeat, len(rows), seconds)
-                seconds = _ingestion(look, rows, steps, workers, work / "catalogue")
-                yield _row(" + ".join(["embed", *sorted(steps)]), "ingestion", repeat, len(rows), seconds)
+                some = rows[:detect_limit] if "detect" in steps else rows
+                with _clocks() as bare:
+                    _bare(pipeline, networks, inputs, len(some), workers)
+                yield _row(" + ".join(networks), "networks alone", repeat, len(some), bare)
+                shutil.rmtree(work / "catalogue", ignore_errors=True)
+                with _clocks() as whole:
+                    _ingestion(look, some, steps, workers, work / "catalogue")
+                yield _row(" + ".join(["embed", *sorted(steps)]), "ingestion", repeat, len(some), whole)
 
 
 def summary(rows: Sequence[Sequence[Any]]) -> list[str]:
@@ -79,8 +91,19 @@ def _medians(rows: Sequence[Sequence[Any]], what: str) -> list[tuple[str, float]
     return found
 
 
-def _row(steps: str, what: str, repeat: int, pictures: int, seconds: float) -> list[Any]:
-    return [steps, what, repeat, pictures, f"{seconds:.2f}", f"{pictures / seconds:.1f}"]
+def _row(steps: str, what: str, repeat: int, pictures: int, clocks: list[float]) -> list[Any]:
+    seconds, cpu = clocks
+    rate, each = f"{pictures / seconds:.1f}", f"{1000 * cpu / pictures:.2f}"
+    return [steps, what, repeat, pictures, f"{seconds:.2f}", rate, each]
+
+
+@contextmanager
+def _clocks() -> Iterator[list[float]]:
+    """Seconds and CPU seconds of what is done inside, when it is done."""
+    found: list[float] = []
+    began, worked = time.perf_counter(), time.process_time()
+    yield found
+    found += [time.perf_counter() - began, time.process_time() - worked]
 
 
 def _photos(folders: Sequence[Path], limit: int) -> list[Path]:
@@ -110,28 +133,20 @@ def _inputs(paths: Sequence[Path]) -> Inputs:
     return found | {"classifier": found["embedder"]}
 
 
-def _bare(pipeline: Pipeline, networks: Sequence[str], inputs: Inputs, count: int, workers: int) -> float:
-    """Seconds in which `workers` threads run the networks on so many inputs, one at a time, as ingestion does."""
+def _bare(pipeline: Pipeline, networks: Sequence[str], inputs: Inputs, count: int, workers: int) -> None:
+    """`workers` threads run the networks on so many inputs, one at a time, as ingestion does."""
 
     def run(number: int) -> None:
         for network in networks:
             tensors = inputs[network]
             pipeline.run(network, tensors[number % len(tensors)])
 
-    for number in range(8):
-        run(number)
-    began = time.perf_counter()
     with ThreadPoolExecutor(workers) as pool:
         for _ in pool.map(run, range(count), chunksize=1):
             pass
-    return time.perf_counter() - began
 
 
-def _ingestion(look: ItemLook, rows: Sequence[Row], steps: frozenset[Step], workers: int, catalogue: Path) -> float:
-    shutil.rmtree(catalogue, ignore_errors=True)
-    began = time.perf_counter()
+def _ingestion(look: ItemLook, rows: Sequence[Row], steps: frozenset[Step], workers: int, catalogue: Path) -> None:
     with Store(catalogue / "catalogue.sqlite") as store:
         report = ingest(store, rows, look, look.fingerprint, workers=workers, settings=Settings(steps))
-    seconds = time.perf_counter() - began
     assert report.kept == len(rows), report.skipped[:3]
-    return seconds

@@ -16,6 +16,7 @@ from whatsit.catalogue.facts import Facts, MainThing, Prediction
 from whatsit.catalogue.ingest import Fetch, Report, Seen, ingest
 from whatsit.catalogue.ingest.look import Step, checked_steps
 from whatsit.catalogue.ingest.prepare import Settings
+from whatsit.catalogue.ingest.run import BATCH_ROWS
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.sources import Row
@@ -152,6 +153,19 @@ def test_pictures_from_the_web_are_named_by_their_address_and_fetched_once(store
     again = Settings(refetch=True)
     assert ingest(store, rows[:1], look, E, fetch=Fetch(web), settings=again).updated == 1
     assert store.pictures("x", E)[0].sha256 == hashlib.sha256(b"another").hexdigest()
+
+
+def test_slow_servers_are_waited_for_at_once(store: Store, look: FakeLook) -> None:
+    """Two of two batches must be under way together, or the barrier never opens."""
+    both = threading.Barrier(2, timeout=20)
+
+    class Waiting(FakeWeb):
+        def get(self, url: str) -> bytes:
+            both.wait()
+            return url.encode()
+
+    rows = [row(str(i), WebImage(f"https://shop.test/{i}.jpg")) for i in range(2 * BATCH_ROWS)]
+    assert ingest(store, rows, look, E, fetch=Fetch(Waiting({})), workers=1).added == 2 * BATCH_ROWS
 
 
 def test_pictures_from_the_web_are_kept_where_that_is_asked_for(store: Store, look: FakeLook) -> None:

@@ -12,9 +12,9 @@ class Layout:
 
     Args:
         folder: holds `catalogue.sqlite` (items, vectors, the change log), `index/` (the published generations),
-            `pictures/` (those that callers sent; a merchant's own files stay where they are) and, once measured,
-            `calibration.json` (the threshold), `ranker.onnx` (what `learned` learned) and `clicks/` (photos of which
-            a person chose the item).
+            `pictures/` (those that callers sent, and those from the web that were to be kept; a merchant's own files
+            stay where they are) and, once measured, `calibration.json` (the threshold), `ranker.onnx` (what `learned`
+            learned) and `clicks/` (photos of which a person chose the item).
     """
 
     folder: Path

@@ -44,9 +44,11 @@ def nms(boxes: FloatArray, scores: FloatArray, iou_threshold: float) -> npt.NDAr
         i64 [K], the kept indices, best score first (equal scores keep their order).
     """
     order = np.argsort(-scores, kind="stable")
-    overlaps = iou(boxes, boxes)
+    apart = iou(boxes, boxes) <= iou_threshold
+    free = np.ones(len(order), dtype=np.bool_)
     kept: list[int] = []
     for index in order:
-        if all(overlaps[index, other] <= iou_threshold for other in kept):
+        if free[index]:
             kept.append(int(index))
+            free &= apart[:, index]
     return np.asarray(kept, dtype=np.int64)
