@@ -14,6 +14,7 @@ from whatsit_client.errors import InvalidInput, WhatsitError
 from whatsit.serving.launcher import Server
 
 PERF = Path(__file__).resolve().parents[2] / "perf"
+SECONDS = 3.0  # a reply must come even on a machine that is very busy
 MODULES = ("stages", "report", "charts", "variants", "generator", "processes")
 
 
@@ -94,11 +95,11 @@ def test_tables_and_charts(parts: dict[str, ModuleType], tmp_path: Path) -> None
 def test_a_real_server_is_loaded(parts: dict[str, ModuleType], server: Server, shop: Path, kind: str) -> None:
     served = parts["variants"].Served(kind, server.http_url, "/v2/models/identify/infer", server.pid)
     before = parts["stages"].read_statistics(server.http_url)
-    point = served.measure(shop / "scenes", callers=2, warm=0.2, seconds=1.0)
+    point = served.measure(shop / "scenes", callers=2, warm=0.0, seconds=SECONDS)
     after = parts["stages"].read_statistics(server.http_url)
     assert point.failures == 0
     assert 1 <= len(point.latencies) <= point.replies
-    assert point.rate == pytest.approx(len(point.latencies) / 1.0)
+    assert point.rate == pytest.approx(len(point.latencies) / SECONDS)
     if kind == "post":
         found = parts["stages"].ledger(before, after, point.mean_of_all, 2)
         assert all(stage.compute > 0 for stage in found.stages)
