@@ -128,3 +128,16 @@ def test_without_a_gpu_nothing_changes(generation: Generation) -> None:
     if gpus():
         pytest.skip("this FAISS has a GPU")
     assert on_gpu(generation) is generation
+
+
+@pytest.mark.usefixtures("card")
+@pytest.mark.parametrize("kind", ["ivf", "ivf-byte", "ivfpq-half", "hnsw-byte"])
+def test_every_kind_is_exact_on_a_gpu(tmp_path: Path, kind: str) -> None:
+    items = np.repeat(np.arange(1, 1001), 3)
+    placed = on_gpu(write_generation(tmp_path, units(3000), items, "e", kind=kind), min_rows=1)
+    assert isinstance(placed.shards[0], GpuShard)
+    assert placed.shards[0].effort
+    np.testing.assert_array_equal(placed.search(units(3000)[::10], 1)[1][:, 0], items[::10])
+    assert FakeGpuIndex.asked
+    narrow = np.array([7, 500])
+    assert set(placed.search(units(3), 2, narrow)[1].ravel().tolist()) == {7, 500}
