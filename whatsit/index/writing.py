@@ -178,7 +178,7 @@ def _write_files(
         choice = choose(folder, vectors, items, shares, origin.wishes, routing, progress)
         entries, measured, note = choice.entries, choice.measured.to_record(), choice.note
     else:
-        kind = Kind.parse(origin.wishes.kind or choose_kind(max(share.count(len(vectors)) for share in shares)))
+        kind = Kind.parse(origin.wishes.kind or choose_kind(len(vectors)))
         entries = write_shards(folder, vectors, items, shares, kind, progress=progress)
     manifest = Manifest(
         format=FORMAT,
