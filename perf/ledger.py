@@ -32,6 +32,7 @@ PICTURES = {".jpg", ".jpeg", ".png"}
 MOST_PICTURES = 64
 DEMO_PRODUCTS, DEMO_SCENES = 300, 12  # as `whatsit demo` has them
 START_SECONDS, POINT_SECONDS = 60.0, 0.4  # until all are ready; around each point
+FIRST_SECONDS = 3.0  # of every variant, not counted: memory that is used for the first time costs more
 WARM_SHARE = 0.15
 
 
@@ -60,7 +61,7 @@ def main(
     step = max(1, len(found) / MOST_PICTURES)
     chosen = [found[int(place * step)] for place in range(min(len(found), MOST_PICTURES))]
     points = len(names) * len(numbers) * repeats
-    seconds = max(0.3, (60 * minutes - START_SECONDS) / points - POINT_SECONDS)
+    seconds = max(0.3, (60 * minutes - START_SECONDS - FIRST_SECONDS * len(names)) / points - POINT_SECONDS)
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         for number, path in enumerate(chosen):
@@ -89,6 +90,9 @@ def _rounds(
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("Measuring", total=repeats * len(numbers) * len(variants))
         try:
+            for name, variant in variants.items():
+                bar.update(task, description=f"warming up {name}")
+                variant.measure(folder, max(numbers), 0.0, FIRST_SECONDS)
             for repeat in range(repeats):
                 for number, name in _order(numbers, list(variants), repeat):
                     bar.update(task, description=f"round {repeat + 1}, {number} callers, {name}")
