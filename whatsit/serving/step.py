@@ -12,6 +12,7 @@ import numpy.typing as npt
 from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
 
 from whatsit.serving import measures
+from whatsit.serving.admission import Admission
 from whatsit.serving.options import Options
 
 Tensors = Mapping[str, npt.NDArray[Any]]
@@ -47,6 +48,8 @@ class Step:
         self._names = [tensor["name"] for tensor in config["input"]]
         self._model = args["model_name"]
         measures.start(pb_utils, self._model, args["model_instance_name"])
+        per_core = float(parameters.get("under_way_per_core", "0"))
+        self._admission = Admission(self._model, args["model_instance_name"], per_core)
         try:
             self._step = type(self).build(parameters)
         except WhatsitError as error:
@@ -61,11 +64,21 @@ class Step:
         measures.stop()
 
     def _answer(self, request: Any) -> Any:
+        """Answer one request, counted among those under way."""
+        self._admission.enter()
+        failed, wanted = True, frozenset(request.requested_output_names())
+        try:
+            response = self._computed(request, wanted)
+            failed = response.has_error()
+            return response
+        finally:
+            self._admission.leave(wanted, failed)
+
+    def _computed(self, request: Any, wanted: frozenset[str]) -> Any:
         pb = self._pb
         try:
             tensors = {name: pb.get_input_tensor_by_name(request, name) for name in self._names}
             inputs = {name: tensor.as_numpy() for name, tensor in tensors.items() if tensor is not None}
-            wanted = frozenset(request.requested_output_names())
             with measures.STAGE_SECONDS.timed(self._model):
                 outputs = self._step(inputs, Options.from_json(request.parameters()), wanted)
         except InvalidInput as error:

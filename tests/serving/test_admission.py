@@ -1,0 +1,68 @@
+"""Pictures under way are counted over processes, and the first step waits for its turn."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from whatsit.serving import admission
+from whatsit.serving.admission import Admission, UnderWay
+
+
+def test_counts_of_many_processes_add_up(tmp_path: Path) -> None:
+    file = tmp_path / "counts"
+    first, last = UnderWay("decode_0_0", file), UnderWay("retrieval_0_0", file)
+    first.add(3)
+    last.add(-1)
+    assert (first.count(), last.count()) == (2, 2)
+    assert UnderWay("decode_0_0", file).count() == 0  # started again: what it had counted is no more
+    last.add(-7)  # calls of a single step from outside
+    assert first.count() == 0
+    first.add(1)
+    assert last.count() == 1
+
+
+def test_the_first_step_waits_for_its_turn(tmp_path: Path) -> None:
+    file = tmp_path / "counts"
+    first, last = UnderWay("decode_0_0", file), UnderWay("retrieval_0_0", file)
+    first.add(2)
+    first.wait(3)
+    waiting = threading.Thread(target=first.wait, args=(2,))
+    waiting.start()
+    waiting.join(0.05)
+    assert waiting.is_alive()
+    last.add(-1)
+    waiting.join(5)
+    assert not waiting.is_alive()
+
+
+def test_pictures_that_never_end_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = UnderWay("decode_0_0", tmp_path / "counts")
+    first.add(5)
+    begin = time.monotonic()
+    monkeypatch.setattr(admission, "_LOST", 0.05)
+    first.wait(5)
+    assert time.monotonic() - begin < 2
+    assert first.count() == 0
+
+
+def test_each_call_ends_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "_FOLDER", tmp_path)
+    steps = {name: Admission(name, name, 0.0) for name in ("decode", "regions", "retrieval")}
+    counting = steps["decode"]._under_way
+    assert counting is not None
+    outputs = {"identify": {"GATED", "CROPS"}, "embed": {"CROPS", "BOXES"}, "detect": {"BOXES"}}
+    for ensemble, wanted in outputs.items():
+        for failing in (None, *steps):
+            for name, step in steps.items():
+                if name == "retrieval" and ensemble != "identify":
+                    break
+                step.enter()
+                step.leave(frozenset(wanted) if name == "regions" else frozenset(), failed=name == failing)
+                if name == failing:
+                    break
+            assert counting.count() == 0, (ensemble, failing)
+    Admission("catalogue", "catalogue").leave(frozenset(), failed=True)

@@ -1,0 +1,99 @@
+"""How many pictures are between the first step and the last, and the first step's patience with that.
+
+Under overload the operating system shares the cores among all steps alike, so that the first one takes in more
+pictures than the later ones finish, and each of them is finished late. So the first step waits while as many pictures
+as keep the cores busy are under way; what comes meanwhile waits in its queue, whose policy refuses what waited too long
+before any work was done on it. In a server with cores to spare nothing ever waits here.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+# One count per process, its place given by the name of its instance: nobody writes another's, so there are no locks.
+_PLACES = 4096
+_FOLDER = Path("/dev/shm")
+_PAUSE = 0.001
+# Seconds without one finished after which the pictures under way are taken for lost, such as by an engine's refusal.
+_LOST = 2.0
+# An output of `regions` that `identify` alone asks for: its pictures go on to `retrieval`.
+_GOES_ON = "GATED"
+
+
+class UnderWay:
+    """The pictures under way in one server, counted over its processes.
+
+    Args:
+        instance: name of this process's model instance.
+        file: shared by all processes of the server; None where there is nothing to share.
+    """
+
+    def __init__(self, instance: str, file: Path | None = None) -> None:
+        file = file or _FOLDER / f"{Path.cwd().name}-under-way-{os.getppid()}"
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+        os.ftruncate(descriptor, _PLACES * 8)
+        os.close(descriptor)
+        self._counts = np.memmap(file, dtype=np.int64, mode="r+", shape=(_PLACES,))
+        self._own = zlib.crc32(instance.encode()) % _PLACES
+        self._counts[self._own] = 0  # of a process before
+
+    def add(self, change: int) -> None:
+        """Count pictures that begin (1) or end (-1) in this process."""
+        self._counts[self._own] += change
+
+    def count(self) -> int:
+        """How many there are; calls of single steps from outside are no pictures and are set right here."""
+        count = int(self._counts.sum())
+        if count < 0:
+            self.add(-count)
+        return max(count, 0)
+
+    def wait(self, limit: int, sleep: Callable[[float], None] = time.sleep) -> None:
+        """Wait until fewer than `limit` are under way."""
+        count = last = self.count()
+        since = time.monotonic()
+        while count >= limit:
+            sleep(_PAUSE)
+            count = self.count()
+            if count != last:
+                last, since = count, time.monotonic()
+            elif time.monotonic() - since > _LOST:
+                self.add(-count)
+                return
+
+
+class Admission:
+    """What one step does about the pictures under way.
+
+    Args:
+        model: name of the step.
+        instance: of its process.
+        per_core: pictures under way per core beyond which the step `decode` waits; 0 never waits.
+    """
+
+    def __init__(self, model: str, instance: str, per_core: float = 0.0) -> None:
+        self._model = model
+        counts = model in ("decode", "regions", "retrieval") and _FOLDER.is_dir()
+        self._under_way = UnderWay(instance) if counts else None
+        self._limit = round(per_core * len(os.sched_getaffinity(0)))
+
+    def enter(self) -> None:
+        """Before a request is looked at."""
+        if self._model == "decode" and self._under_way is not None:
+            if self._limit:
+                self._under_way.wait(self._limit)
+            self._under_way.add(1)
+
+    def leave(self, wanted: frozenset[str], failed: bool) -> None:
+        """After it; `wanted` are the outputs that were asked for."""
+        if self._under_way is None:
+            return
+        ends = {"decode": failed, "regions": failed or _GOES_ON not in wanted, "retrieval": True}
+        if ends[self._model]:
+            self._under_way.add(-1)
