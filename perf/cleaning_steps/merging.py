@@ -26,7 +26,7 @@ def measure(data: Path, work: Path) -> Iterator[list[object]]:
     """A row per set of pictures, size of the smaller part and threshold."""
     sets = {name: photos for name, (photos, _) in subjects(data, work).items() if "in items of" not in name}
     val = grocery(data, work, "val")
-    sets["grocery val, 1 to 11 photos an item"] = val
+    sets["grocery val, up to 6 photos an item"] = val
     titles = {"rendered products": [product.title for product in make_products(RENDERED_PRODUCTS, RENDERED_SEED)]}
     for name, photos in sets.items():
         for share in (0.5, 0.2):
@@ -77,10 +77,12 @@ def draw(rows: list[list[object]], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(7, 5))
+    axes.set_prop_cycle(color=pyplot.get_cmap("tab20").colors)
     for key in dict.fromkeys((str(row[0]), row[1], str(row[2])) for row in rows):
         some = [row for row in rows if (str(row[0]), row[1], str(row[2])) == key and row[6] != "-"]
         label = f"{key[0]}, {key[1]:.0%} split off" + (", titles known" if key[2] == "yes" else "")
-        axes.plot([float(str(r[7])) for r in some], [float(str(r[6])) for r in some], marker=".", label=label)
+        dash = "--" if key[2] == "yes" else "-" if key[1] == 0.5 else ":"
+        axes.plot([float(str(r[7])) for r in some], [float(str(r[6])) for r in some], dash, marker=".", label=label)
     axes.set(xlabel="recall of the merges", ylabel="precision of the merges", xlim=(0, 1.02), ylim=(0, 1.02))
     axes.set_title("Merging: half of the items split at random in two")
     axes.legend(fontsize=7)
