@@ -166,6 +166,8 @@ def test_duplicates_of_rendered_pictures(store: Store, tmp_path: Path) -> None:
     assert dropped == {(f"i{n}", f"copy {n}", f"original {n}") for n in range(3)}
     (shared,) = (one for one in found if one.verdict == "reported")
     assert (shared.item, shared.other_item, shared.figures["denied"]) == ("i2", "i0", 1)
+    assert store.decisions.record("test", {}, [shared]) == 1
+    assert store.decisions.record("test", {}, [shared]) is None  # it stands in the book already
     assert write_sheet(tmp_path / "sheet.png", album, found) == 0
     assert (tmp_path / "sheet.png").stat().st_size > 10_000
 

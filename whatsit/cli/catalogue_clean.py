@@ -48,7 +48,7 @@ def clean(
     """
     from whatsit.catalogue.cleaning.clean import find
     from whatsit.catalogue.cleaning.settings import STEPS
-    from whatsit.catalogue.cleaning.sheet import write_sheet
+    from whatsit.catalogue.cleaning.sheet import check_sheet, write_sheet
     from whatsit.cli.catalogue import print_json
 
     wanted = dict(zip(STEPS, (duplicates, denoise, merge), strict=True))
@@ -61,6 +61,8 @@ def clean(
         "min_confusion": min_confusion,
     }
     settings = _settings({name: value for name, value in given.items() if value is not None})
+    if sheet:
+        check_sheet(sheet)
     with _store(folder) as store:
         album = store.album(next(iter(store.fingerprints()), "")) if sheet else None  # before pictures are hidden
         decisions = _find(find, store, settings, quiet=as_json)
@@ -74,7 +76,7 @@ def clean(
     _print_found(decisions, dry_run)
     if sheet:
         typer.echo(f"Contact sheet: {sheet}" + (f" ({left} more groups are not on it)" if left else ""))
-    if run is not None:
+    if run is not None and any(one.verdict in ("dropped", "merged") for one in decisions):
         typer.echo(f"Written down as cleaning {run}; take it back with: whatsit catalogue undo {folder} --last")
 
 

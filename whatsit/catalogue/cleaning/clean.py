@@ -93,13 +93,14 @@ def _duplicates(album: Album, twins: list[Twin]) -> Iterator[Decision]:
 def _shared(album: Album, twin: Twin) -> Decision:
     denied = _denied(album, int(album.found_as[twin.picture]), int(album.found_as[twin.kept]))
     verdict = (
-        "titles or brands say they are two, so one may show the other's picture"
+        "titles or brands say they are two, so they look alike, or one shows the other's picture"
         if denied
         else "nothing said of them denies that they are one"
     )
     return Decision(
         "duplicates", "reported", *_picture(album, twin.picture), *_picture(album, twin.kept),
-        f"Two items share a picture ({twin.bits} of 64 bits differ, cosine {twin.similarity:.3f}): {verdict}.",
+        f"Pictures of two items are nearly one ({twin.bits} of 64 bits differ, cosine {twin.similarity:.3f}): "
+        f"{verdict}.",
         {"bits": twin.bits, "similarity": round(twin.similarity, 4), "denied": int(denied)},
     )  # fmt: skip
 

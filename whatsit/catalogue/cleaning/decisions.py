@@ -64,9 +64,21 @@ class Decisions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def record(self, command: str, settings: Mapping[str, Any], decisions: Sequence[Decision]) -> int:
-        """Write decisions down and put them into effect, all or none; returns the number of this cleaning."""
+    def record(self, command: str, settings: Mapping[str, Any], decisions: Sequence[Decision]) -> int | None:
+        """Write decisions down and put them into effect, all or none.
+
+        Returns:
+            The number of this cleaning; None where it only reports what stands in the book already.
+        """
         with self._database.transaction() as connection:
+            rows = connection.execute(
+                "SELECT step, item, sha256, other_item, other_sha256 FROM decisions "
+                "WHERE verdict = 'reported' AND undone IS NULL"
+            )
+            known = set(rows.fetchall())
+            decisions = [one for one in decisions if one.verdict != "reported" or _pair(one) not in known]
+            if not decisions:
+                return None
             run = _open_run(connection, command, settings)
             connection.executemany(
                 f"INSERT INTO decisions (run, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)",
@@ -182,6 +194,10 @@ def _settle(connection: sqlite3.Connection, ids: Iterable[str]) -> None:
         if known is not None:
             settle(connection, known[0])
         settle_merged_into(connection, id)
+
+
+def _pair(decision: Decision) -> tuple[str | None, ...]:
+    return decision.step, decision.item, decision.sha256, decision.other_item, decision.other_sha256
 
 
 def _values(decision: Decision) -> tuple[str | None, ...]:

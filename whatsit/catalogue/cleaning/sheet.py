@@ -36,6 +36,16 @@ class _Row:
     tiles: Sequence[_Tile]
 
 
+def check_sheet(path: Path) -> None:
+    """Refuse a name that is no picture's, before the work is done.
+
+    Raises:
+        InvalidInput: it ends in neither .png nor .jpg.
+    """
+    if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise InvalidInput(f"A contact sheet is a .png or .jpg file, not {path.name}.")
+
+
 def write_sheet(path: Path, album: Album, decisions: Sequence[Decision]) -> int:
     """Draw a sheet of the decisions; of more than 60 groups the first of each step.
 
@@ -51,8 +61,7 @@ def write_sheet(path: Path, album: Album, decisions: Sequence[Decision]) -> int:
         InvalidInput: the name ends otherwise.
         Unavailable: the file cannot be written.
     """
-    if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise InvalidInput(f"A contact sheet is a .png or .jpg file, not {path.name}.")
+    check_sheet(path)
     by_step = [list(_rows(album, decisions, step)) for step in ("duplicates", "denoise", "merge", "reported")]
     share = max(1, _MOST_ROWS // max(1, sum(bool(rows) for rows in by_step)))
     shown = [row for rows in by_step for row in rows[:share]]
