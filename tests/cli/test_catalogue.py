@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 from whatsit_client.errors import InvalidInput, Unavailable
 
+from whatsit.catalogue.facts import Prediction
 from whatsit.catalogue.ingest import Seen
 from whatsit.catalogue.item import Vector
 from whatsit.cli.catalogue import app
@@ -39,7 +40,8 @@ class FakeLook:
             raise InvalidInput("The image is empty.")
         seed = int.from_bytes(hashlib.sha256(data).digest()[:8], "big")
         vector = np.random.default_rng(seed).normal(size=16).astype(np.float32)
-        return Seen((Vector((0.0, 0.0, 1.0, 1.0), vector / np.linalg.norm(vector)),))
+        prediction = Prediction("accessories", 0.75, "bag", 0.5) if "categorise" in steps else None
+        return Seen((Vector((0.0, 0.0, 1.0, 1.0), vector / np.linalg.norm(vector)),), prediction=prediction)
 
 
 @pytest.fixture(autouse=True)
@@ -86,6 +88,7 @@ def test_add_list_show_delete_publish(shop: Path) -> None:
     assert "Tea" not in listed.stdout
     assert "2 of 2 items" in listed.stdout
     shown = run("show", folder, "b")
+    assert "predicted    bag (0.50), accessories (0.75)" in shown.stdout
     assert "green" in shown.stdout
     assert "1 vectors" in shown.stdout
 

@@ -76,11 +76,15 @@ def show(
         print_json(item)
         return
     images, attributes, main = item.pop("images"), item.pop("attributes"), item.pop("merged_into")
+    predicted = item.pop("predicted", None)
     item.pop("image")
     if main is not None:
         typer.echo(f"{'merged into':<12} {main}")
     for name, value in {**item, **attributes}.items():
         typer.echo(f"{name:<12} {_cell(value)}")
+    if predicted:
+        words = (f"{predicted[name]} ({predicted[f'{name}_score']:.2f})" for name in ("tag", "topic"))
+        typer.echo(f"{'predicted':<12} {', '.join(words)}")
     for image in images:
         state = "hidden" if image["hidden"] else f"{image['vectors']} vectors"
         typer.echo(f"{'picture':<12} {image['path']} ({state})")
