@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from whatsit_client.errors import InvalidInput, WhatsitError
 
 from whatsit.catalogue import Filter
 from whatsit.catalogue.engine import Following
+from whatsit.catalogue.facts import Facts, MainThing, Prediction
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.opening import open_items
 
@@ -79,6 +81,14 @@ def test_what_is_put_is_found_and_shown(engine: Engine, picture_of: PictureOf) -
     np.testing.assert_allclose(searcher.nearest_vectors(query, np.array([shown["number"]])), query[None], atol=1e-6)
     with pytest.raises(InvalidInput, match="no vector of item number 12345"):
         searcher.nearest_vectors(query, np.array([12345]))
+
+
+def test_what_ingestion_notes_of_a_picture_is_kept(engine: Engine, picture_of: PictureOf) -> None:
+    main, prediction = MainThing((1.0, 2.5, 3.0, 4.0), "cup", 0.1), Prediction("food", 0.3, "tea", 1 / 3)
+    facts = Facts(bytes(range(16)), {"dhash": b"12345678"}, main, prediction, "/kept.jpg")
+    noted, bare = replace(picture_of("a"), facts=facts), replace(picture_of("b"), facts=Facts(bytes(16)))
+    engine.items.put([(ItemFields("a"), [noted, bare], E)])
+    assert [picture.facts for picture in engine.items.pictures("a", E)] == [facts, bare.facts]
 
 
 def test_every_change_counts_in_the_next_search(engine: Engine, picture_of: PictureOf) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from whatsit_client.errors import InvalidInput
 
+from whatsit.catalogue.facts import Facts, MainThing, Prediction
 from whatsit.catalogue.item import ItemFields, Picture
 from whatsit.catalogue.milvus_collections import NO_VECTOR, TEXT_BYTES
 from whatsit.catalogue.milvus_expression import category_of, facts_of
@@ -39,7 +41,7 @@ def item_row(fields: ItemFields, pictures: Sequence[Picture], added: str, update
         "item": number_of(fields.id),
         "id": fields.id,
         "record": json.dumps(record, ensure_ascii=False, allow_nan=False),
-        "pictures": json.dumps([{"path": p.path, "sha256": p.sha256, "vectors": len(p.vectors)} for p in pictures]),
+        "pictures": json.dumps([_picture_record(picture) for picture in pictures]),
         "category": category_of(record),
         "facts": facts_of(record),
         "added": added,
@@ -72,3 +74,29 @@ def vector_rows(item: dict[str, Any], pictures: Sequence[Picture]) -> list[dict[
                 }
             )
     return rows
+
+
+def _picture_record(picture: Picture) -> dict[str, Any]:
+    facts = picture.facts
+    noted = {
+        "md5": facts.md5.hex() if facts.md5 else None,
+        "hashes": {kind: value.hex() for kind, value in facts.hashes.items()} or None,
+        "main": asdict(facts.main) if facts.main else None,
+        "prediction": asdict(facts.prediction) if facts.prediction else None,
+        "kept": facts.kept,
+    }
+    kept = {name: value for name, value in noted.items() if value is not None}
+    return {"path": picture.path, "sha256": picture.sha256, "vectors": len(picture.vectors), "facts": kept}
+
+
+def read_facts(record: dict[str, Any]) -> Facts:
+    """What is noted of a picture, from the record that `item_row` made of it."""
+    noted = record["facts"]
+    main = noted.get("main")
+    return Facts(
+        bytes.fromhex(noted["md5"]) if "md5" in noted else None,
+        {kind: bytes.fromhex(value) for kind, value in noted.get("hashes", {}).items()},
+        MainThing(tuple(main["box"]), main["label"], main["score"]) if main else None,
+        Prediction(**noted["prediction"]) if "prediction" in noted else None,
+        noted.get("kept"),
+    )

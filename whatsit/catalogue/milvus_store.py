@@ -18,7 +18,7 @@ from whatsit.catalogue.filter import Filter
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.milvus_collections import Collections
 from whatsit.catalogue.milvus_expression import Unsayable, expression
-from whatsit.catalogue.milvus_rows import item_row, number_of, vector_rows
+from whatsit.catalogue.milvus_rows import item_row, number_of, read_facts, vector_rows
 from whatsit.index.milvus_address import Address, told
 from whatsit.index.milvus_searcher import every_row, one_of, rows_of
 
@@ -155,7 +155,10 @@ class MilvusStore:
             "added": row["added"],
             "updated": row["updated"],
             "merged_into": None,
-            "images": [{**picture, "hidden": False} for picture in json.loads(row["pictures"])],
+            "images": [
+                {"path": one["path"], "sha256": one["sha256"], "vectors": one["vectors"], "hidden": False}
+                for one in json.loads(row["pictures"])
+            ],
         }
 
     def pictures(self, id: str, fingerprint: str) -> tuple[Picture, ...]:
@@ -173,7 +176,7 @@ class MilvusStore:
                 vector = Vector(tuple(json.loads(one["box"])), np.array(one["vector"], dtype=np.float32))
                 found.setdefault(one["position"], []).append(vector)
         return tuple(
-            Picture(one["path"], one["sha256"], tuple(found.get(position, ())))
+            Picture(one["path"], one["sha256"], tuple(found.get(position, ())), facts=read_facts(one))
             for position, one in enumerate(json.loads(row["pictures"]))
         )
 
@@ -186,7 +189,7 @@ class MilvusStore:
         return ItemFields(**{name: record[name] for name in _FIELDS})
 
     def stored(self, ids: Sequence[str]) -> dict[str, tuple[Any, Any]]:
-        """Id -> record and pictures (path, sha256, how many vectors) of those items that are there."""
+        """Id -> record and pictures (as `item_row` makes them) of those items that are there."""
         rows = self._known([number_of(id) for id in ids], ["id", "record", "pictures"]).values()
         return {row["id"]: (json.loads(row["record"]), json.loads(row["pictures"])) for row in rows}
 

@@ -68,6 +68,6 @@ def migrate(
         print_json({**dataclasses.asdict(done), "store": to})
         return
     typer.echo(
-        f"{done.items} items are in {to}, {done.written} of them written now. In {done.searches} searches both engines "
-        f"agreed on {done.agreement:.1%} of what they found. {folder} uses it from now on; start its servers again."
+        f"{done.items} items are in {to if url else 'the folder'}, {done.written} of them written now. "
+        f"In {done.searches} searches both engines agreed on {done.agreement:.1%} of what they found. {folder} uses it from now on; start its servers again."
     )
