@@ -67,7 +67,9 @@ def migrate(
     if as_json:
         print_json({**dataclasses.asdict(done), "store": to})
         return
+    place = to if url else "the folder"
     typer.echo(
-        f"{done.items} items are in {to if url else 'the folder'}, {done.written} of them written now. "
-        f"In {done.searches} searches both engines agreed on {done.agreement:.1%} of what they found. {folder} uses it from now on; start its servers again."
+        f"{done.items} items are in {place}, {done.written} of them written now. In {done.searches} searches both "
+        f"engines agreed on {done.agreement:.1%} of what they found. {folder} uses it from now on; start its servers "
+        "again."
     )
