@@ -51,9 +51,11 @@ def catalogue_of(
     layout = Layout(place)
     place.mkdir(parents=True, exist_ok=True)
     fingerprint = embedder_fingerprint(network_file(default_root() / "model_repository", "embedder"))
-    vectors = _vectors(_centres(folder, photos, fingerprint, told), items)
     with Store(layout.store) as store:
         there = store.count()
+    if there == items and not set(kinds) - set(read_kinds(place)):
+        return place
+    vectors = _vectors(_centres(folder, photos, fingerprint, told), items)
     if there != items:
         told(f"writing {items} records")
         layout.store.unlink(missing_ok=True)

@@ -34,7 +34,7 @@ from whatsit.serving.launcher import Ports, Server
 HERE = Path(__file__).resolve().parent
 PHOTOS = HERE.parents[1] / "shared" / "data" / "grocery_store"
 EXACT_ALONE = 10_000  # below, the chooser takes no graph
-WARM_UP = 8
+WARM_UP = 4
 STEPS = ("identify", "retrieval")
 FILTERS: dict[str, dict[str, Any]] = {
     "none": {},
@@ -89,7 +89,7 @@ def main(
     kinds: Annotated[str, typer.Option(help="Kinds of index, a comma list.")] = "flat,hnsw,ivfpq-byte",
     folder: Annotated[Path, typer.Option(help="Where the catalogues are kept.")] = Path("/tmp/whatsit-large"),
     photos: Annotated[Path, typer.Option(help="Pictures to identify, and the centres of the items.")] = PHOTOS,
-    calls: Annotated[int, typer.Option(min=2, help="Of each point.")] = 24,
+    calls: Annotated[int, typer.Option(min=2, help="Of each point.")] = 20,
     prepare: Annotated[bool, typer.Option("--prepare", help="Make the catalogues only.")] = False,
     out: Annotated[Path, typer.Option(help="CSV file for the figures.")] = HERE / "results" / "retrieval_share.csv",
 ) -> None:
