@@ -105,6 +105,13 @@ def test_confirming_refuses_what_breaks_the_latency(root: Path) -> None:
     assert compare(late, kept, goal).worse
 
 
+def test_confirming_ends_with_the_time(root: Path) -> None:
+    arena = ComputedArena()
+    tuner = Tuner(task(root), arena, cores=4)
+    (one,) = confirm(arena, {"tuned": tuner.start}, Goal(1000), begin=4, is_late=lambda: True)
+    assert len(one.standing.blocks) == 3
+
+
 def test_climbing_finds_the_concurrency(root: Path) -> None:
     tuner = Tuner(task(root), ComputedArena(), cores=4)
     subject = ComputedArena().open(tuner.shipped)

@@ -12,6 +12,7 @@ from whatsit.serving.tuning.load import Block
 from whatsit.serving.tuning.space import Configuration
 
 ROUNDS = 5
+FEWEST_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def confirm(
     begin: int,
     rounds: int = ROUNDS,
     measuring: Callable[[str], None] = lambda what: None,
+    is_late: Callable[[], bool] = lambda: False,
 ) -> list[Confirmed]:
     """Measure each configuration at its own best concurrency and at the next lower one, in turn.
 
@@ -73,6 +75,7 @@ def confirm(
         begin: a concurrency to begin with.
         rounds: of each; 5 or more for figures that are shown.
         measuring: called with what is being done.
+        is_late: whether the time is over; after `FEWEST_ROUNDS` rounds that is the end.
     """
     subjects: dict[str, Subject] = {}
     rows: dict[str, dict[int, list[Block]]] = {}
@@ -85,6 +88,8 @@ def confirm(
             rows[name] = {concurrency: [] for concurrency in (best, lower)}
         names = list(subjects)
         for number in range(rounds):
+            if number >= FEWEST_ROUNDS and is_late():
+                break
             measuring(f"round {number + 1} of {rounds}")
             for name in names[number % len(names) :] + names[: number % len(names)]:
                 for concurrency, blocks in rows[name].items():

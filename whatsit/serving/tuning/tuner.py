@@ -122,7 +122,10 @@ class Tuner:
         distinct = {name: one for name, one in named.items() if one != best} | {"tuned": best}
         last = self.journal.best()
         concurrency = last.concurrency if last else self.space.cores
-        confirmed = confirm(self._arena, distinct, self._task.goal, concurrency, measuring=trying)
+        confirmed = confirm(
+            self._arena, distinct, self._task.goal, concurrency, measuring=trying,
+            is_late=lambda: self._clock() > begin + self._task.seconds,
+        )  # fmt: skip
         found = next(one for one in confirmed if one.name == "tuned")
         against = {one.name: compare(found, one, self._task.goal) for one in confirmed if one is not found}
         keep = best == self.shipped or ("shipped" in against and against["shipped"].worse)
