@@ -12,6 +12,9 @@ from whatsit_client.errors import InvalidInput
 from whatsit.index.router import Router
 from whatsit.index.shard import Floats, Numbers, Shard
 
+# So few allowed items are looked up one by one among a shard's, which are sorted.
+_FEW = 1_000
+
 
 @dataclass(frozen=True)
 class Part:
@@ -45,7 +48,17 @@ class Part:
         """The rows that a search may return, bool [N]; None for all of them."""
         if allowed is None:
             return self.alive
-        mask = np.isin(self.shard.items, allowed)
+        if len(allowed) <= _FEW:
+            mask = np.zeros(len(self.shard.items), dtype=bool)
+            starts = np.searchsorted(self.shard.items, allowed, "left")
+            ends = np.searchsorted(self.shard.items, allowed, "right")
+            for start, end in zip(starts, ends, strict=True):
+                mask[start:end] = True
+        else:  # item numbers are dense: a table of them is small, and nothing has to be sorted
+            first, last = (int(self.shard.items[place]) for place in (0, -1)) if len(self.shard.items) else (0, -1)
+            table = np.zeros(last - first + 1, dtype=bool)
+            table[allowed[(allowed >= first) & (allowed <= last)] - first] = True
+            mask = table[self.shard.items - first] if len(table) else np.zeros(0, dtype=bool)
         return mask if self.alive is None else mask & self.alive
 
 
