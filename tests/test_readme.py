@@ -56,12 +56,15 @@ class Ground:
     environment: dict[str, str]
     http_url: str = "localhost:8000"
     grpc_url: str = "localhost:8001"
+    metrics_url: str = "localhost:8002"
     server: subprocess.Popen[str] | None = None
     said: list[str] = field(default_factory=list)
 
     def localised(self, text: str) -> str:
         """The text with the addresses of the server that really runs."""
-        return text.replace("localhost:8000", self.http_url).replace("localhost:8001", self.grpc_url)
+        for told, real in (("8000", self.http_url), ("8001", self.grpc_url), ("8002", self.metrics_url)):
+            text = text.replace(f"localhost:{told}", real)
+        return text
 
 
 def read_blocks(text: str) -> list[Block]:
@@ -158,9 +161,9 @@ def _start(block: Block, ground: Ground) -> None:
         assert server.stdout is not None
         for line in server.stdout:
             ground.said.append(line)
-            where = re.search(r"HTTP\s+(\S+)\s+gRPC\s+(\S+)", " ".join(ground.said))
+            where = re.search(r"HTTP\s+(\S+)\s+gRPC\s+(\S+)\s+metrics\s+http://([^/\s]+)", " ".join(ground.said))
             if where:
-                ground.http_url, ground.grpc_url = where.groups()
+                ground.http_url, ground.grpc_url, ground.metrics_url = where.groups()
                 told.set()
         told.set()  # it ended
 
