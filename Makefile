@@ -59,5 +59,5 @@ $(VENV)/.perf: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing Whatsit, Triton, torch and the test tools into $(VENV) (once) …"
-	@$(PIP) --editable '.[test]'
-	@touch $@ $(VENV)/.serve
+	@$(PIP) --no-compile --editable '.[test]'
+	@touch $@ $(VENV)/.serve $(VENV)/.perf
