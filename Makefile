@@ -17,7 +17,7 @@ demo: $(VENV)/.serve ## Index a rendered shop, start Triton, identify things in 
 	$(BIN)/whatsit demo $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 test: $(VENV)/.test ## Run all tests (WORKERS=1: one after another)
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/.test ## Check style and layout
 	$(BIN)/ruff check .
