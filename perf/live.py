@@ -183,7 +183,7 @@ def _window(
     done = threading.Event()
     with Queries(url, sent, rate) as asked:
         if changes:
-            with Writers(url, stream, changes) as writers:
+            with Writers(url, stream, changes, probing=False) as writers:
                 done.wait(seconds)
             made = sum(seen.acknowledged is not None for seen in writers.seen)
         else:

@@ -33,7 +33,7 @@ def store(tmp_path: Path) -> Store:
 
 def test_what_is_remembered_is_what_is_kept(store: Store) -> None:
     counted = Counted(store)
-    recent = RecentRecords(counted, store.changes.position)
+    recent = RecentRecords(counted, store.changes)
     assert recent.records([4, 2, 99]) == store.records([4, 2])
     assert list(recent.records([2, 4])) == [2, 4]
     assert counted.read == 3  # 99 is asked for again: it may come to be
@@ -42,7 +42,7 @@ def test_what_is_remembered_is_what_is_kept(store: Store) -> None:
 
 
 def test_a_change_is_seen_at_the_next_reading(store: Store) -> None:
-    recent = RecentRecords(store, store.changes.position)
+    recent = RecentRecords(store, store.changes)
     assert recent.records([1])[1]["title"] == "Ünit 1"
     store.put([(ItemFields(id="item-1", title="new"), [], "maker")])
     assert recent.records([1])[1]["title"] == "new"
@@ -51,8 +51,25 @@ def test_a_change_is_seen_at_the_next_reading(store: Store) -> None:
     assert recent.records([1, 2]) == store.records([2])
 
 
+def test_what_did_not_change_is_not_read_again(store: Store) -> None:
+    counted = Counted(store)
+    recent = RecentRecords(counted, store.changes)
+    recent.records([1, 2, 3])
+    store.put([(ItemFields(id="item-2", title="new"), [], "maker")])
+    store.delete(["item-3"])
+    assert recent.records([1, 2, 3]) == store.records([1, 2])
+    assert counted.read == 5
+    store.changes.trim(store.changes.position())  # what was told is still known
+    assert list(recent.records([1, 2])) == [1, 2]
+    assert counted.read == 5
+    store.put([(ItemFields(id="item-1", title="newer"), [], "maker")])
+    store.changes.trim(store.changes.position())  # what was not told is forgotten with all else
+    assert recent.records([1, 2]) == store.records([1, 2])
+    assert counted.read == 7
+
+
 def test_no_more_are_held_than_allowed(store: Store) -> None:
-    recent = RecentRecords(store, store.changes.position, most=3)
+    recent = RecentRecords(store, store.changes, most=3)
     for asked in ([1, 2], [2, 3], [3, 4, 5], list(np.arange(1, 6))):
         assert list(recent.records(asked)) == list(asked)
 

@@ -101,6 +101,20 @@ class ChangeLog:
         pictures = tuple((number, LocalFeatures.from_bytes(blob)) for number, blob in local)
         return Changes(span[1], np.array(items, dtype=np.int64), vectors, numbers, pictures)
 
+    def changed(self, sequence: int) -> tuple[int, list[int] | None]:
+        """The number of the last change, and the items that were changed or deleted after `sequence`.
+
+        None stands for the items where the log no longer reaches back that far, or there are more than `PAGE`.
+        """
+        with self._database.snapshot() as connection:
+            row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'changes'").fetchone()
+            if sequence < _trimmed(connection):
+                return (int(row[0]) if row else 0), None
+            items = connection.execute(
+                "SELECT DISTINCT item FROM changes WHERE sequence > ? LIMIT ?", (sequence, PAGE + 1)
+            ).fetchall()
+        return (int(row[0]) if row else 0), None if len(items) > PAGE else [item for (item,) in items]
+
     def pending(self, sequence: int) -> int:
         """How many items were changed or deleted after `sequence`."""
         return int(self._database.rows("SELECT count(DISTINCT item) FROM changes WHERE sequence > ?", [sequence])[0][0])

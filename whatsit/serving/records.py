@@ -1,12 +1,13 @@
-"""What a catalogue knows of its items, remembered between requests until the catalogue changes."""
+"""What a catalogue knows of its items, remembered between requests until they change."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
+from whatsit.catalogue.changes import ChangeLog
 from whatsit.catalogue.engine import Items
 
 # Of about 1 kB each: the items that callers ask for come again and again, whatever the catalogue's size.
@@ -23,16 +24,16 @@ class Record(dict[str, Any]):
 
 
 class RecentRecords:
-    """Reads records and keeps them for as long as nothing in the catalogue changes; may be asked from many threads.
+    """Reads records and keeps them until their items change; may be asked from many threads.
 
     Args:
         items: the catalogue.
-        position: the number of its last change, asked before every reading; None remembers nothing.
+        changes: its log, asked before every reading; None remembers nothing.
         most: records that are held.
     """
 
-    def __init__(self, items: Items, position: Callable[[], int] | None, most: int = MOST) -> None:
-        self._items, self._position, self._most = items, position, most
+    def __init__(self, items: Items, changes: ChangeLog | None, most: int = MOST) -> None:
+        self._items, self._changes, self._most = items, changes, most
         self._held: tuple[int, dict[int, Record]] = (-1, {})
 
     def records(self, numbers: Iterable[int]) -> dict[int, Record]:
@@ -48,14 +49,18 @@ class RecentRecords:
         return {number: known[number] for number in asked if number in known}
 
     def _known(self) -> tuple[int, dict[int, Record]]:
-        """The number of the last change, and what was read since.
+        """The number of the last change, and what was read of items that have not changed since.
 
-        The position is asked before records are read: what is read then is of this change or of a later one, and a
-        later one is noticed by the next call.
+        The log is asked before records are read: what is read then is of this change or of a later one, and a later one
+        is noticed by the next call. A change makes a new dictionary, so that a reading which began before it cannot put
+        an older record into the one that is used after it.
         """
-        if self._position is None:
+        if self._changes is None:
             return -1, {}
-        position, held = self._position(), self._held
-        if held[0] != position:
-            held = self._held = (position, {})
+        held = self._held
+        if held[0] != self._changes.position():
+            position, changed = self._changes.changed(held[0])
+            gone = frozenset(changed or ())
+            kept = {} if changed is None else {one: record for one, record in list(held[1].items()) if one not in gone}
+            held = self._held = (position, kept)
         return held

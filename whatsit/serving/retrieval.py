@@ -128,8 +128,7 @@ class Retriever:
             return replace(on_gpu(generation) if gpu else generation, touch=touch)
 
         self._index = follow(self._store, folder, fingerprint, place)
-        position = self._store.changes.position if isinstance(self._store, Store) else None
-        self._records = RecentRecords(self._store, position)
+        self._records = RecentRecords(self._store, self._store.changes if isinstance(self._store, Store) else None)
         measures.watch(IndexMeasures(self._index, self._store))
 
     def __call__(
