@@ -10,10 +10,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
     from whatsit.serving.launcher import Server
+
+# No test asserts a time: examples may take as long as a busy machine makes them.
+hypothesis.settings.register_profile("whatsit", deadline=None)
+hypothesis.settings.load_profile("whatsit")
 
 # A shell without job control starts what it puts into the background with Ctrl-C ignored, and every process that a test
 # starts would inherit that.
