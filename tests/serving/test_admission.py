@@ -39,6 +39,22 @@ def test_the_first_step_waits_for_its_turn(tmp_path: Path) -> None:
     assert not waiting.is_alive()
 
 
+def test_who_waits_is_woken_when_a_picture_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "_LOOK_AGAIN", 1e6)
+    file = tmp_path / "counts"
+    first, last = UnderWay("decode_0_0", file), UnderWay("retrieval_0_0", file)
+    for _ in range(70_000):  # more than the bell holds, while nobody waits
+        last.add(-1)
+    first.add(70_002)
+    waiting = threading.Thread(target=first.wait, args=(2,), daemon=True)
+    waiting.start()
+    waiting.join(0.05)
+    assert waiting.is_alive()
+    last.add(-1)
+    waiting.join(10)
+    assert not waiting.is_alive()
+
+
 def test_pictures_that_never_end_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = UnderWay("decode_0_0", tmp_path / "counts")
     first.add(5)

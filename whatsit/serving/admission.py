@@ -8,10 +8,11 @@ before any work was done on it. In a server with cores to spare nothing ever wai
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import time
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ import numpy as np
 # One count per process, its place given by the name of its instance: nobody writes another's, so there are no locks.
 _PLACES = 4096
 _FOLDER = Path("/dev/shm")
-_PAUSE = 0.001
+# Seconds until a step that waits looks again by itself; whenever a picture ends, it is woken.
+_LOOK_AGAIN = 0.02
 # Seconds without one finished after which the pictures under way are taken for lost, such as by an engine's refusal.
 _LOST = 2.0
 # An output of `regions` that `identify` alone asks for: its pictures go on to `retrieval`.
@@ -42,10 +44,17 @@ class UnderWay:
         self._counts = np.memmap(file, dtype=np.int64, mode="r+", shape=(_PLACES,))
         self._own = zlib.crc32(instance.encode()) % _PLACES
         self._counts[self._own] = 0  # of a process before
+        bell = file.with_name(f"{file.name}-bell")
+        with contextlib.suppress(FileExistsError):
+            os.mkfifo(bell, 0o600)
+        self._bell = os.open(bell, os.O_RDWR | os.O_NONBLOCK)
 
     def add(self, change: int) -> None:
-        """Count pictures that begin (1) or end (-1) in this process."""
+        """Count pictures that begin (1) or end (-1) in this process; an end wakes who waits."""
         self._counts[self._own] += change
+        if change < 0:
+            with contextlib.suppress(BlockingIOError):  # full: nobody has waited for long
+                os.write(self._bell, b"-")
 
     def count(self) -> int:
         """How many there are; calls of single steps from outside are no pictures and are set right here."""
@@ -54,12 +63,14 @@ class UnderWay:
             self.add(-count)
         return max(count, 0)
 
-    def wait(self, limit: int, sleep: Callable[[float], None] = time.sleep) -> None:
+    def wait(self, limit: int) -> None:
         """Wait until fewer than `limit` are under way."""
         count = last = self.count()
         since = time.monotonic()
         while count >= limit:
-            sleep(_PAUSE)
+            if select.select([self._bell], [], [], _LOOK_AGAIN)[0]:
+                with contextlib.suppress(BlockingIOError):  # another one who waits was first
+                    os.read(self._bell, 1 << 16)
             count = self.count()
             if count != last:
                 last, since = count, time.monotonic()

@@ -66,11 +66,13 @@ class ComputedArena:
     Args:
         noise: of each round, standard deviation of the logarithm.
         drift: how much slower the machine is at worst; it swings once in seven minutes.
+        stalls: share of the rounds in which somebody else takes the machine for a moment, and three calls with it.
     """
 
-    def __init__(self, noise: float = 0.0, drift: float = 0.0, seed: int = 0) -> None:
+    def __init__(self, noise: float = 0.0, drift: float = 0.0, seed: int = 0, stalls: float = 0.0) -> None:
         self.now, self.open_now, self.opened = 0.0, 0, 0
         self._noise, self._drift, self._dice = noise, drift, np.random.default_rng(seed)
+        self._stalls = stalls
 
     def open(self, configuration: Configuration) -> Computed:
         self.now += 5.0
@@ -84,6 +86,10 @@ class ComputedArena:
         factor = swing * math.exp(self._noise * self._dice.standard_normal())
         calls = 48
         seconds = calls / (rate * factor)
-        self.now += seconds
         latencies = latency / factor * (1 + 0.1 * self._dice.random(calls))
+        if self._dice.random() < self._stalls:
+            stall = self._dice.uniform(0.3, 1.2)
+            seconds += stall
+            latencies[:3] += 1000 * stall
+        self.now += seconds
         return Block(seconds, tuple(latencies), (), spent / factor)

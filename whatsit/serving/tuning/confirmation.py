@@ -11,7 +11,7 @@ from whatsit.serving.tuning.goal import Difference, Goal
 from whatsit.serving.tuning.load import Block
 from whatsit.serving.tuning.space import Configuration
 
-ROUNDS = 5
+ROUNDS = 7
 FEWEST_ROUNDS = 3
 
 
@@ -104,7 +104,7 @@ def compare(ours: Confirmed, theirs: Confirmed, goal: Goal) -> Comparison:
     """One confirmed configuration against another; both of one `confirm`."""
     pairs = list(zip(ours.standing.blocks, theirs.standing.blocks, strict=True))
     rate = Difference.of([math.log(max(one.rate, 1e-9) / max(other.rate, 1e-9)) for one, other in pairs])
-    score = Difference.of([goal.score(one) - goal.score(other) for one, other in pairs])
+    score = goal.lead(ours.standing.blocks, theirs.standing.blocks)
     if ours.met != theirs.met:
         return Comparison(rate, ours.met, theirs.met)
     counts = rate if ours.met else score

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,9 +15,9 @@ from whatsit.serving.tuning.load import Block, p99
 from whatsit.serving.tuning.space import Configuration
 
 CONCURRENCIES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
-MIN_PAIRS, MAX_PAIRS = 3, 6
+MIN_PAIRS, MAX_PAIRS = 4, 8
 MIN_GAIN = 0.01
-# Of one pair of rounds: more than noise explains.
+# Of each of the first two pairs of rounds: more than noise explains.
 CLEAR_LOSS = 0.25
 MIN_SAVING = 0.03
 
@@ -151,12 +151,13 @@ def duel(candidate: Subject, incumbent: Subject, at: tuple[int, int], goal: Goal
         order: list[tuple[Subject, int, list[Block]]] = [(candidate, at[0], ours), (incumbent, at[1], theirs)]
         for subject, concurrency, blocks in order if pair % 2 else order[::-1]:
             blocks.append(subject.block(concurrency))
-        gain = Difference.of(_paired(ours, theirs, goal.score))
-        saving = Difference.of(_paired(theirs, ours, lambda block: math.log(max(block.cpu_ms, 1e-3))))
+        gain = goal.lead(ours, theirs)
+        saving = Difference.of([math.log(max(other.cpu_ms, 1e-3) / max(one.cpu_ms, 1e-3))
+                                for one, other in zip(ours, theirs, strict=True)])  # fmt: skip
         if gain.pairs >= MIN_PAIRS and gain.at_least > MIN_GAIN:
             word = "better"
             break
-        if gain.mean < -CLEAR_LOSS or gain.at_most < (MIN_GAIN if gain.pairs >= MIN_PAIRS else -MIN_GAIN):
+        if (gain.pairs >= MIN_PAIRS and gain.at_most < MIN_GAIN) or _is_lost(ours, theirs, goal):
             break
     else:
         if gain.mean > -MIN_GAIN and saving.at_least > MIN_SAVING:
@@ -164,5 +165,9 @@ def duel(candidate: Subject, incumbent: Subject, at: tuple[int, int], goal: Goal
     return Verdict(word, gain, saving, Standing(at[0], tuple(ours)), Standing(at[1], tuple(theirs)))
 
 
-def _paired(ours: Sequence[Block], theirs: Sequence[Block], of: Callable[[Block], float]) -> list[float]:
-    return [of(one) - of(other) for one, other in zip(ours, theirs, strict=True)]
+def _is_lost(ours: Sequence[Block], theirs: Sequence[Block], goal: Goal) -> bool:
+    """Whether the first two pairs leave no hope, or a call was refused."""
+    if any(block.failures for block in ours):
+        return True
+    behind = [goal.score(other) - goal.score(one) for one, other in zip(ours, theirs, strict=True)]
+    return len(behind) == 2 and min(behind) > CLEAR_LOSS

@@ -25,7 +25,7 @@ from whatsit.serving.tuning.space import PIPELINE, Configuration, Space, read_sp
 
 STARTS = ("shipped", "worst")
 # Of the time given: a trial that has begun is finished, and the comparison at the end starts three servers, finds each
-# one's concurrency in six rounds, and measures five times two rounds of each.
+# one's concurrency in six rounds, and measures seven times two rounds of each.
 _CONFIRMING_SECONDS = 180.0
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 
