@@ -33,7 +33,7 @@ MOST_PICTURES = 64
 DEMO_PRODUCTS, DEMO_SCENES = 300, 12  # as `whatsit demo` has them
 START_SECONDS, POINT_SECONDS = 60.0, 0.4  # until all are ready; around each point
 FIRST_SECONDS = 3.0  # of every variant, not counted: memory that is used for the first time costs more
-WARM_SHARE = 0.15
+WARM_SHARE = 0.2
 
 
 def main(
@@ -41,7 +41,7 @@ def main(
     catalogue: Annotated[Path | None, typer.Option(help="Published catalogue; the demo's by default.")] = None,
     variants: Annotated[str, typer.Option(help=f"Comma list of {', '.join(TITLES)}.")] = ",".join(TITLES),
     callers: Annotated[str, typer.Option(help="Requests in flight, a comma list.")] = "1,4,8,16",
-    repeats: Annotated[int, typer.Option(min=1, help="Rounds; each goes once through everything.")] = 5,
+    repeats: Annotated[int, typer.Option(min=1, help="Rounds; each goes once through everything.")] = 7,
     minutes: Annotated[float, typer.Option(min=0.05, help="That all may take; shared out among the points.")] = 17.0,
     root: Annotated[Path | None, typer.Option(help="Folder of model_repository/ and ensembles/.")] = None,
     demo: Annotated[Path, typer.Option(help="Folder of the demo; made where it is missing.")] = HERE.parent / "demo",
