@@ -33,7 +33,7 @@ format: $(VENV)/.test ## Put style and layout right
 perf: $(VENV)/.serve ## Load a profile of perf/profiles with perf_analyzer (PROFILE=name,… or all; PHOTOS=dir: your own pictures)
 	$(BIN)/python perf/perf_analyzer.py --profile $(PROFILE) $(if $(PHOTOS),--photos "$(PHOTOS)")
 
-bench: $(VENV)/.perf ## Compare `identify` with its ceiling and with what one would write instead, stage by stage (17 minutes)
+bench: $(VENV)/.perf ## Compare `identify` with its ceiling and with what one would write instead, stage by stage (20 minutes)
 	$(BIN)/python perf/ledger.py $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 load: $(VENV)/.perf ## Put ten minutes of mixed load on a server with Locust (PHOTOS=dir: your own pictures)

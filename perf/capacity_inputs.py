@@ -102,7 +102,7 @@ def read_inputs(results: Path, model_repository: Path, ledger: str = "ledger") -
         Unavailable: there is no ledger of the ensemble.
     """
     rows = [row for row in _read(results / f"{ledger}.csv") if row["variant"] == "ensemble"]
-    stages = _read(results / f"{ledger}_stages.csv")
+    stages = [row for row in _read(results / f"{ledger}_stages.csv") if row["variant"] == "ensemble"]
     if not rows or not stages:
         raise Unavailable(f"{results} has no {ledger}.csv of the ensemble: run `make bench` first.")
     points = tuple(_point(callers, rows) for callers in sorted({int(row["callers"]) for row in rows}))

@@ -1,6 +1,6 @@
 """Every millisecond of `identify`, and the same pictures through what one would use instead.
 
-python perf/ledger.py                        # pictures and catalogue of the demo, all variants, at most 17 minutes
+python perf/ledger.py                        # pictures and catalogue of the demo, all variants, at most 20 minutes
 python perf/ledger.py --photos DIR --minutes 5 --variants ensemble,ceiling --callers 1,4
 """
 
@@ -42,7 +42,7 @@ def main(
     variants: Annotated[str, typer.Option(help=f"Comma list of {', '.join(TITLES)}.")] = ",".join(TITLES),
     callers: Annotated[str, typer.Option(help="Requests in flight, a comma list.")] = "1,4,8,16",
     repeats: Annotated[int, typer.Option(min=1, help="Rounds; each goes once through everything.")] = 7,
-    minutes: Annotated[float, typer.Option(min=0.05, help="That all may take; shared out among the points.")] = 17.0,
+    minutes: Annotated[float, typer.Option(min=0.05, help="That all may take; shared out among the points.")] = 20.0,
     root: Annotated[Path | None, typer.Option(help="Folder of model_repository/ and ensembles/.")] = None,
     demo: Annotated[Path, typer.Option(help="Folder of the demo; made where it is missing.")] = HERE.parent / "demo",
     out: Annotated[Path, typer.Option(help="Files OUT.csv, OUT_stages.csv, OUT.md, OUT*.png.")] = HERE
@@ -79,12 +79,12 @@ def main(
 
 
 def _rounds(
-    variants: dict[str, Variant], server: Server | None, numbers: list[int], repeats: int, folder: Path, seconds: float,
-    console: Console,
+    variants: dict[str, Variant], servers: dict[str, Server], numbers: list[int], repeats: int, folder: Path,
+    seconds: float, console: Console,
 ) -> tuple[list[Row], list[Ledger]]:  # fmt: skip
     """Everything once, then everything again: what drifts, drifts for all. Ctrl-C ends early with whole rounds."""
     points: dict[tuple[str, int], list[Point]] = defaultdict(list)
-    ledgers: dict[int, list[Ledger]] = defaultdict(list)
+    ledgers: dict[tuple[str, int], list[Ledger]] = defaultdict(list)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     warm, counted = seconds * WARM_SHARE, seconds * (1 - WARM_SHARE)
     with Progress(*columns, console=console) as bar:
@@ -96,13 +96,13 @@ def _rounds(
             for repeat in range(repeats):
                 for number, name in _order(numbers, list(variants), repeat):
                     bar.update(task, description=f"round {repeat + 1}, {number} callers, {name}")
-                    counts = server is not None and name == "ensemble"
-                    before = read_statistics(server.http_url) if server and counts else {}
+                    server = servers.get(name)
+                    before = read_statistics(server.http_url) if server else {}
                     point = variants[name].measure(folder, number, warm, counted)
                     points[name, number].append(point)
-                    if server and counts:
+                    if server:
                         after = read_statistics(server.http_url)
-                        ledgers[number].append(ledger(before, after, point.mean_of_all, number))
+                        ledgers[name, number].append(ledger(before, after, point.mean_of_all, number, name))
                     bar.advance(task)
         except KeyboardInterrupt:
             console.print("Interrupted: what was measured so far follows.")

@@ -115,12 +115,14 @@ def test_a_networks_file_keeps_the_contract_of_its_config(network: str) -> None:
             assert all(spec.shape[0] is None for spec in specs)
 
 
+@pytest.mark.parametrize("repository", ["ensembles", "fused"])
 @pytest.mark.parametrize("ensemble", ["identify", "embed", "detect"])
-def test_an_ensemble_maps_tensors_that_its_steps_have(ensemble: str) -> None:
-    text = config(ROOT / "ensembles" / ensemble / "config.pbtxt")
+def test_an_ensemble_maps_tensors_that_its_steps_have(ensemble: str, repository: str) -> None:
+    steps = "model_repository" if repository == "ensembles" else repository
+    text = config(ROOT / repository / ensemble / "config.pbtxt")
     produced, consumed = {"IMAGE"}, set()
     for step in re.split(r"model_name: ", text)[1:]:
-        model = config(ROOT / "model_repository" / step.split('"')[1] / "config.pbtxt")
+        model = config(ROOT / steps / step.split('"')[1] / "config.pbtxt")
         inputs = dict(re.findall(r'input_map \{ key: "(\w+)" value: "(\w+)" \}', step))
         outputs = dict(re.findall(r'output_map \{ key: "(\w+)" value: "(\w+)" \}', step))
         assert set(inputs) <= tensors(model, "input")
@@ -132,3 +134,11 @@ def test_an_ensemble_maps_tensors_that_its_steps_have(ensemble: str) -> None:
     assert declared <= produced
     # A tensor that is an output and another step's input is pruned when a caller does not ask for it (server #7482).
     assert not consumed & declared
+
+
+@pytest.mark.parametrize("ensemble", ["identify", "embed", "detect"])
+def test_the_fused_ensembles_have_the_inputs_and_outputs_of_the_others(ensemble: str) -> None:
+    heads = [
+        (ROOT / place / ensemble / "config.pbtxt").read_text().split("step [")[0] for place in ("ensembles", "fused")
+    ]
+    assert heads[0] == heads[1]

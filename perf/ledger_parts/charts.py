@@ -11,7 +11,7 @@ from ledger_parts.stages import Ledger
 COLOURS = {"queue": "#c9c9c9", "copy_in": "#f4a261", "compute": "#2a6f97", "copy_out": "#e76f51"}
 NAMES = {"queue": "queue", "copy_in": "copy in", "compute": "compute", "copy_out": "copy out"}
 LINES = {
-    "ensemble": "#2a6f97", "ceiling": "#000000", "fastapi": "#2a9d8f", "fastapi-untuned": "#e9c46a",
+    "ensemble": "#2a6f97", "fused": "#61a5c2", "ceiling": "#000000", "fastapi": "#2a9d8f", "fastapi-untuned": "#e9c46a",
     "each-model": "#e76f51", "bls": "#8d5a97",
 }  # fmt: skip
 
@@ -22,8 +22,8 @@ def draw(out: Path, rows: Sequence[Row], ledgers: Sequence[Ledger]) -> list[Path
 
     matplotlib.use("Agg")
     written = []
-    if ledgers:
-        written.append(_bars(out.with_name(f"{out.name}_stages.png"), ledgers))
+    if chained := [one for one in ledgers if one.variant == "ensemble"]:
+        written.append(_bars(out.with_name(f"{out.name}_stages.png"), chained))
     if rows:
         written.append(_curves(out.with_suffix(".png"), rows))
     return written

@@ -66,7 +66,7 @@ def write(out: Path, setting: Setting, rows: Sequence[Row], ledgers: Sequence[Le
         out: path without an ending.
         setting: of the measurement.
         rows: variants.
-        ledgers: of the ensemble, one for each number of callers.
+        ledgers: of the ensemble, plain and fused, one for each number of callers.
     """
     columns = [
         "variant",
@@ -81,6 +81,7 @@ def write(out: Path, setting: Setting, rows: Sequence[Row], ledgers: Sequence[Le
     ]
     setting.write(out.with_suffix(".csv"), columns, _points(rows))
     parts = [
+        "variant",
         "callers",
         "stage",
         "queue_ms",
@@ -115,10 +116,17 @@ def _parts(ledgers: Sequence[Ledger]) -> list[list[object]]:
         for stage in one.stages:
             times = (stage.queue, stage.copy_in, stage.compute, stage.copy_out)
             rows.append(
-                [one.callers, stage.name, *(f"{t:.3f}" for t in times), f"{stage.batch:.2f}", int(stage.beside)]
+                [
+                    one.variant,
+                    one.callers,
+                    stage.name,
+                    *(f"{t:.3f}" for t in times),
+                    f"{stage.batch:.2f}",
+                    int(stage.beside),
+                ]
             )
         for name, time in ((BETWEEN, one.scheduling), (OUTSIDE, one.transport), ("measured latency", one.latency)):
-            rows.append([one.callers, name, "", "", f"{time:.3f}", "", "", 0])
+            rows.append([one.variant, one.callers, name, "", "", f"{time:.3f}", "", "", 0])
     return rows
 
 
@@ -153,8 +161,9 @@ def _compared(rows: Sequence[Row]) -> list[str]:
 
 
 def _ledger(one: Ledger) -> list[str]:
+    name, callers = "fused ensemble" if one.variant == "fused" else "ensemble", f"{one.callers} callers"
     lines = [
-        f"## The ensemble at {one.callers} caller{'s' * (one.callers > 1)}: {one.latency:.1f} ms on average",
+        f"## The {name} at {callers.rstrip('s') if one.callers == 1 else callers}: {one.latency:.1f} ms on average",
         "",
         "| stage | queue | copy in | compute | copy out | together | requests per execution |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",

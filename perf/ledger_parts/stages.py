@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 STEPS = ("decode", "detector", "classifier", "regions", "embedder", "retrieval")
+FUSED_STEPS = ("describe", "retrieval")
 PARTS = ("queue", "compute_input", "compute_infer", "compute_output")
 
 Statistics = Mapping[str, Mapping[str, Any]]
@@ -57,12 +58,14 @@ class Ledger:
         latency: measured by the caller.
         inside: from the moment that Triton has the request to the one that it has the answer.
         stages: in the picture's order.
+        variant: that they called.
     """
 
     callers: int
     latency: float
     inside: float
     stages: tuple[Stage, ...]
+    variant: str = "ensemble"
 
     @property
     def steps(self) -> float:
@@ -85,7 +88,7 @@ class Ledger:
         return self.steps / self.latency
 
 
-def ledger(before: Statistics, after: Statistics, latency: float, callers: int, ensemble: str = "identify") -> Ledger:
+def ledger(before: Statistics, after: Statistics, latency: float, callers: int, variant: str = "ensemble") -> Ledger:
     """What happened between two readings of the statistics.
 
     Args:
@@ -93,16 +96,17 @@ def ledger(before: Statistics, after: Statistics, latency: float, callers: int, 
         after: the second.
         latency: the callers' mean over the same requests, milliseconds.
         callers: requests in flight.
-        ensemble: that they called.
+        variant: that they called, "ensemble" or "fused".
     """
-    requests, nanoseconds = _spent(before, after, ensemble, "success")
+    requests, nanoseconds = _spent(before, after, "identify", "success")
     inside = nanoseconds / max(requests, 1) / 1e6
-    stages = {name: _stage(before, after, name) for name in STEPS}
-    # Detector and classifier start together; regions waits for the slower one.
-    first, second = stages["detector"], stages["classifier"]
-    quicker = second if second.total <= first.total else first
-    stages[quicker.name] = Stage(**{**quicker.__dict__, "beside": True})
-    return Ledger(callers, latency, inside, tuple(stages.values()))
+    stages = {name: _stage(before, after, name) for name in (FUSED_STEPS if variant == "fused" else STEPS)}
+    if "detector" in stages:
+        # Detector and classifier start together; regions waits for the slower one.
+        first, second = stages["detector"], stages["classifier"]
+        quicker = second if second.total <= first.total else first
+        stages[quicker.name] = replace(quicker, beside=True)
+    return Ledger(callers, latency, inside, tuple(stages.values()), variant)
 
 
 def _stage(before: Statistics, after: Statistics, name: str) -> Stage:

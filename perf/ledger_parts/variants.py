@@ -22,6 +22,7 @@ PERF = Path(__file__).resolve().parents[1]
 BASELINES = PERF / "baselines"
 TITLES = {
     "ensemble": "Whatsit's ensemble `identify`",
+    "fused": "the same ensemble with one step for five (`whatsit serve --fused`)",
     "ceiling": "the same functions in one process, no server (the ceiling)",
     "fastapi": "FastAPI + ONNX Runtime + FAISS, tuned",
     "fastapi-untuned": "FastAPI + ONNX Runtime + FAISS, default threads",
@@ -97,8 +98,8 @@ class Ceiling:
 @contextlib.contextmanager
 def started(
     names: list[str], catalogue: Path, root: Path | None = None
-) -> Iterator[tuple[dict[str, Variant], Server | None]]:
-    """The variants of these names, and the Triton behind three of them.
+) -> Iterator[tuple[dict[str, Variant], dict[str, Server]]]:
+    """The variants of these names, and the Tritons behind two of them, by name: the first is behind three.
 
     Args:
         names: of `TITLES`.
@@ -107,14 +108,19 @@ def started(
     """
     with contextlib.ExitStack() as stack:
         variants: dict[str, Variant] = {}
-        server = None
+        servers: dict[str, Server] = {}
         if {"ensemble", "each-model", "bls"} & set(names):
             more = (f"--model-repository={BASELINES / 'bls_repository'}",) if "bls" in names else ()
             server = stack.enter_context(Server(catalogue, root, ports=Ports(0, 0, 0), arguments=more))
+            servers["ensemble"] = server
             assert server.pid
             variants["ensemble"] = Served("post", server.http_url, "/v2/models/identify/infer", server.pid)
             variants["bls"] = Served("post", server.http_url, "/v2/models/identify_bls/infer", server.pid)
             variants["each-model"] = Served("each-model", server.http_url, "", server.pid)
+        if "fused" in names:
+            servers["fused"] = fused = stack.enter_context(Server(catalogue, root, ports=Ports(0, 0, 0), fused=True))
+            assert fused.pid
+            variants["fused"] = Served("post", fused.http_url, "/v2/models/identify/infer", fused.pid)
         if "ceiling" in names:
             process = subprocess.Popen(
                 [sys.executable, str(BASELINES / "in_process.py"), str(catalogue)], stdin=subprocess.PIPE,
@@ -128,7 +134,7 @@ def started(
         for name, more in (("fastapi", ()), ("fastapi-untuned", ("--untuned",))):
             if name in names:
                 variants[name] = stack.enter_context(_web_service(catalogue, more))
-        yield {name: variants[name] for name in names}, server
+        yield {name: variants[name] for name in names}, servers
 
 
 @contextlib.contextmanager

@@ -90,6 +90,7 @@ def ledger(folder: Path, cpu_ms: float) -> None:
          "generator_cpu_ms": 1}
         for callers, rate, cpu in ((1, 11, cpu_ms), (1, 13, cpu_ms), (1, 12, cpu_ms), (16, 30, 1.3 * cpu_ms))
     ]  # fmt: skip
+    head |= {"variant": "ensemble"}
     stages = [{**head, "callers": 1, "stage": stage, **times} for stage in STAGES]
     between = {**times, "queue_ms": "", "copy_in_ms": "", "copy_out_ms": "", "compute_ms": 4}
     stages.append({**head, "callers": 1, "stage": "the ensemble's scheduler", **between})

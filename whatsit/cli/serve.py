@@ -36,7 +36,8 @@ def serve(
     grpc_port: Annotated[int, typer.Option(min=0, max=65535, help="gRPC port; 0 takes a free one.")] = 8001,
     metrics_port: Annotated[int, typer.Option(min=0, max=65535, help="Metrics port; 0 takes a free one.")] = 8002,
     repository: Annotated[
-        Path | None, typer.Option(help="Folder with model_repository/ and ensembles/ instead of Whatsit's own.")
+        Path | None,
+        typer.Option(help="Folder with model_repository/ and ensembles/ (or fused/) instead of Whatsit's own."),
     ] = None,
     target: Annotated[
         str, typer.Option(help="onnxruntime (CPU), tensorrt (NVIDIA GPU), or auto: tensorrt where it can be.")
@@ -45,6 +46,14 @@ def serve(
         str | None,
         typer.Option(help="Serve configs/NAME.pbtxt where a model has one; `whatsit tune` writes the name tuned."),
     ] = None,
+    fused: Annotated[
+        bool,
+        typer.Option(
+            "--fused",
+            help="Decoding, networks and regions in one step instead of five: more pictures a second on CPUs, but no "
+            "figures of Triton's for each network.",
+        ),
+    ] = False,
     ready_timeout: Annotated[float, typer.Option(help="Seconds to wait until every model is ready.")] = 300.0,
     read_only: Annotated[
         bool, typer.Option("--read-only", help="Nobody may change the catalogue over the network.")
@@ -75,13 +84,15 @@ def serve(
     console = Console(stderr=True)
     ports = Ports(http_port, grpc_port, metrics_port)
     models = (repository or default_root()) / "model_repository"
-    gpu = config_name(target, models)
+    if fused:
+        _check_fused(target, config)
+    gpu = None if fused else config_name(target, models)
     if config is not None:
         check_named(models, config)
         if stale := stale_models(models, config):
             console.print(f"Made from other configurations than there are now: {', '.join(stale)}; tune again.")
     traced = Tracing(trace_to, trace_rate).arguments() if trace_to else ()
-    server = Server(catalogue, repository, host, ports, config or gpu, ready_timeout, traced, read_only)
+    server = Server(catalogue, repository, host, ports, config or gpu, ready_timeout, traced, read_only, fused)
     try:
         _start(server, console)
         where = f"HTTP {server.http_url}  gRPC {server.grpc_url}  metrics {server.metrics_url}"
@@ -104,6 +115,16 @@ def serve(
         console.print("Stopping Triton …")
     finally:
         server.stop()
+
+
+def _check_fused(target: str, config: str | None) -> None:
+    """Refuse what the fused step cannot serve."""
+    from whatsit_client.errors import InvalidInput
+
+    if target not in ("auto", "onnxruntime"):
+        raise InvalidInput(f"--fused serves on CPUs, not on {target}: leave one of the two out.")
+    if config is not None:
+        raise InvalidInput(f"--fused has no configurations such as {config}: leave one of the two out.")
 
 
 def _start(server: Server, console: Console) -> None:

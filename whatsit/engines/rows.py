@@ -30,12 +30,12 @@ class Rows:
         self._threads = threads or len(os.sched_getaffinity(0))
         self._pool = ThreadPoolExecutor(self._threads - 1, "rows") if self._threads > 1 else None
 
-    def run(self, feeds: Arrays) -> dict[str, npt.NDArray[np.generic]]:
-        """As `OnnxRunner.run`, which says what it raises."""
-        rows = min(len(array) for array in feeds.values())
-        if self._pool is None or rows < 2:
+    def run(self, feeds: Arrays, most: int | None = None) -> dict[str, npt.NDArray[np.generic]]:
+        """As `OnnxRunner.run`, which says what it raises; in at most so many threads."""
+        parts = min(*(len(array) for array in feeds.values()), self._threads, most or self._threads)
+        if self._pool is None or parts < 2:
             return self._runner.run(feeds)
-        split = {name: np.array_split(array, min(rows, self._threads)) for name, array in feeds.items()}
+        split = {name: np.array_split(array, parts) for name, array in feeds.items()}
         first, *others = [dict(zip(split, part, strict=True)) for part in zip(*split.values(), strict=True)]
         waiting = [self._pool.submit(self._runner.run, part) for part in others]
         answers = [self._runner.run(first), *(one.result() for one in waiting)]

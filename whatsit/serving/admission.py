@@ -28,6 +28,33 @@ _LOST = 2.0
 _GOES_ON = "GATED"
 
 
+class Count:
+    """A number that the processes of one server share: each adds to its own part, and reads the sum.
+
+    Args:
+        name: of what is counted; one number for each.
+        process: what tells this process from the others.
+        file: shared by all of them; None for one that is this server's alone.
+    """
+
+    def __init__(self, name: str, process: str, file: Path | None = None) -> None:
+        self.file = file or _FOLDER / f"{Path.cwd().name}-{name}-{os.getppid()}"
+        descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT, 0o600)
+        os.ftruncate(descriptor, _PLACES * 8)
+        os.close(descriptor)
+        self._counts = np.memmap(self.file, dtype=np.int64, mode="r+", shape=(_PLACES,))
+        self._own = zlib.crc32(process.encode()) % _PLACES
+        self._counts[self._own] = 0  # of a process before
+
+    def add(self, change: int) -> None:
+        """Change this process's part."""
+        self._counts[self._own] += change
+
+    def total(self) -> int:
+        """The sum of all parts."""
+        return int(self._counts.sum())
+
+
 class UnderWay:
     """The pictures under way in one server, counted over its processes.
 
@@ -37,28 +64,22 @@ class UnderWay:
     """
 
     def __init__(self, instance: str, file: Path | None = None) -> None:
-        file = file or _FOLDER / f"{Path.cwd().name}-under-way-{os.getppid()}"
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
-        os.ftruncate(descriptor, _PLACES * 8)
-        os.close(descriptor)
-        self._counts = np.memmap(file, dtype=np.int64, mode="r+", shape=(_PLACES,))
-        self._own = zlib.crc32(instance.encode()) % _PLACES
-        self._counts[self._own] = 0  # of a process before
-        bell = file.with_name(f"{file.name}-bell")
+        self._counted = Count("under-way", instance, file)
+        bell = self._counted.file.with_name(f"{self._counted.file.name}-bell")
         with contextlib.suppress(FileExistsError):
             os.mkfifo(bell, 0o600)
         self._bell = os.open(bell, os.O_RDWR | os.O_NONBLOCK)
 
     def add(self, change: int) -> None:
         """Count pictures that begin (1) or end (-1) in this process; an end wakes who waits."""
-        self._counts[self._own] += change
+        self._counted.add(change)
         if change < 0:
             with contextlib.suppress(BlockingIOError):  # full: nobody has waited for long
                 os.write(self._bell, b"-")
 
     def count(self) -> int:
         """How many there are; calls of single steps from outside are no pictures and are set right here."""
-        count = int(self._counts.sum())
+        count = self._counted.total()
         if count < 0:
             self.add(-count)
         return max(count, 0)

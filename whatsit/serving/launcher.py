@@ -43,13 +43,14 @@ class Server:
 
     Args:
         catalogue: the catalogue's folder, published.
-        root: folder with `model_repository/` and `ensembles/`; None for Whatsit's own.
+        root: folder with `model_repository/`, `ensembles/` and `fused/`; None for Whatsit's own.
         host: address to listen on; loopback unless told otherwise.
         ports: 0 takes a free port.
         config_name: Triton's `--model-config-name`, such as "tensorrt"; None for the CPU default.
         ready_timeout: seconds to wait for readiness.
         arguments: further arguments for tritonserver.
         read_only: refuse to change the catalogue over the network.
+        fused: serve the repository `fused/`, in which one step does what five do in the others; on CPUs.
 
     Raises:
         WhatsitError: one sentence on what is missing, taken, damaged or foreign.
@@ -70,6 +71,7 @@ class Server:
         ready_timeout: float = 300.0,
         arguments: tuple[str, ...] = (),
         read_only: bool = False,
+        fused: bool = False,
     ) -> None:
         self.catalogue = catalogue.resolve()
         self._root = (root or default_root()).resolve()
@@ -79,6 +81,9 @@ class Server:
         self._ready_timeout = ready_timeout
         self._arguments = arguments
         self._read_only = read_only
+        self._repositories = [
+            self._root / name for name in (("fused",) if fused else ("model_repository", "ensembles"))
+        ]
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: Path | None = None
 
@@ -122,6 +127,11 @@ class Server:
         model_repository = self._root / "model_repository"
         for network in NETWORKS:
             network_file(model_repository, network)
+        for folder in self._repositories:
+            if not folder.is_dir():
+                raise Unavailable(
+                    f"There is no model repository {folder}: take the folder of that name from a checkout."
+                )
         if self._config_name == TENSORRT:
             check_tensorrt(model_repository)
         check_catalogue(self.catalogue, model_repository)
@@ -196,8 +206,7 @@ class Server:
 
     def _command_line(self, backends: Path) -> list[str]:
         options = [
-            f"--model-repository={self._root / 'model_repository'}",
-            f"--model-repository={self._root / 'ensembles'}",
+            *(f"--model-repository={folder}" for folder in self._repositories),
             f"--backend-directory={backends}",
             f"--http-address={self.host}",
             f"--http-port={self.ports.http}",

@@ -16,12 +16,16 @@ from whatsit.serving.metric_publisher import Publisher, Sample
 if TYPE_CHECKING:
     from whatsit_client.types import Answer
 
-MODELS = ("decode", "regions", "retrieval", "catalogue")
+MODELS = ("decode", "regions", "describe", "retrieval", "catalogue")
 
-STAGES = ("decode", "regions", "retrieval", "catalogue", "filter", "search", "rerank")
+# The networks' own are told where they run inside of `describe`; elsewhere Triton counts them.
+STAGES = (
+    *("decode", "detector", "classifier", "regions", "embedder", "describe"),
+    *("retrieval", "catalogue", "filter", "search", "rerank"),
+)
 STAGE_SECONDS = Histogram(
     "whatsit_stage_seconds",
-    "Seconds of one request in a step, or in a part of the retrieval: filter (with changes taken up), search, rerank.",
+    "Seconds of one request in a step, or in a part of one, such as filter (with changes taken up), search and rerank.",
     (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0),
     (("stage", STAGES),),
 )
@@ -77,6 +81,7 @@ _OF_STEPS: tuple[Family, ...] = (STAGE_SECONDS, REFUSED, FAILED)
 FAMILIES: Mapping[str, tuple[Family, ...]] = {
     "decode": _OF_STEPS,
     "regions": (*_OF_STEPS, REGIONS),
+    "describe": (*_OF_STEPS, REGIONS),
     "retrieval": (
         *_OF_STEPS,
         IDENTIFIED,

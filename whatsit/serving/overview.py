@@ -12,7 +12,7 @@ from whatsit.serving import measures
 from whatsit.serving.metrics import MetricsPage
 
 ENSEMBLES = ("identify", "embed", "detect")
-_ORDER = (*ENSEMBLES, "decode", "detector", "classifier", "regions", "embedder", "retrieval", "catalogue")
+_ORDER = (*ENSEMBLES, "decode", "detector", "classifier", "regions", "embedder", "describe", "retrieval", "catalogue")
 
 _FAILURES = "nv_inference_request_failure"
 # Triton does not count what a Python step answers with an error; Whatsit's own counters do.
