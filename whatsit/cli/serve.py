@@ -72,6 +72,7 @@ def serve(
     from rich.console import Console
 
     from whatsit.catalogue.opening import name_store
+    from whatsit.serving.idle_cores import idle_cores
     from whatsit.serving.launcher import Ports, Server
     from whatsit.serving.repository import default_root
     from whatsit.serving.target import config_name
@@ -101,6 +102,9 @@ def serve(
             f"Try: whatsit identify photo.jpg --url {server.grpc_url}    (Ctrl-C stops the server)",
             highlight=False,
         )
+        hint = None if gpu or config else idle_cores(repository or default_root(), fused)
+        if hint:
+            console.print(hint, highlight=False, soft_wrap=True)
         if not read_only and host not in ("127.0.0.1", "::1", "localhost"):
             console.print(f"Whoever reaches {host} can change the catalogue too; --read-only prevents that.")
         # Triton 2.51 crashes when gRPC callers cancel (its issues #7368, #8034): callers find it again in seconds.

@@ -1,0 +1,32 @@
+"""A word to who serves on more cores than the configurations were written for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from whatsit.serving.tuning.pbtxt import base_file, read_config
+
+
+def idle_cores(root: Path, fused: bool = False, cores: int | None = None) -> str | None:
+    """What to do about cores that the configured instances cannot use; None where all are used.
+
+    Args:
+        root: folder with the model repositories.
+        fused: whether `fused/` is served.
+        cores: None for those that this process may use.
+
+    Raises:
+        Unavailable, Damaged: a config is missing or cannot be read.
+    """
+    cores = cores or len(os.sched_getaffinity(0))
+    model = root / "fused" / "describe" if fused else root / "model_repository" / "detector"
+    file = base_file(model, None)
+    config = read_config(file)
+    used = sum(max(group.count, 1) for group in config.instance_group) or 1
+    if not fused:
+        used *= int(config.parameters["intra_op_thread_count"].string_value or 1)
+    if used >= cores:
+        return None
+    remedy = f"raise the count in {file}" if fused else "`whatsit tune` finds the numbers that suit this machine"
+    return f"Of {cores} cores the step {model.name} can use {used}: {remedy}."
