@@ -15,26 +15,26 @@ from whatsit.serving.admission import Admission, UnderWay
 def test_counts_of_many_processes_add_up(tmp_path: Path) -> None:
     file = tmp_path / "counts"
     first, last = UnderWay("decode_0_0", file), UnderWay("retrieval_0_0", file)
-    first.add(3)
-    last.add(-1)
+    first.begin(3)
+    last.end()
     assert (first.count(), last.count()) == (2, 2)
     assert UnderWay("decode_0_0", file).count() == 0  # started again: what it had counted is no more
-    last.add(-7)  # calls of a single step from outside
+    last.end(7)  # calls of a single step from outside
     assert first.count() == 0
-    first.add(1)
+    first.begin()
     assert last.count() == 1
 
 
 def test_the_first_step_waits_for_its_turn(tmp_path: Path) -> None:
     file = tmp_path / "counts"
     first, last = UnderWay("decode_0_0", file), UnderWay("retrieval_0_0", file)
-    first.add(2)
+    first.begin(2)
     first.wait(3)
     waiting = threading.Thread(target=first.wait, args=(2,))
     waiting.start()
     waiting.join(0.05)
     assert waiting.is_alive()
-    last.add(-1)
+    last.end()
     waiting.join(5)
     assert not waiting.is_alive()
 
@@ -44,25 +44,44 @@ def test_who_waits_is_woken_when_a_picture_ends(tmp_path: Path, monkeypatch: pyt
     file = tmp_path / "counts"
     first, last = UnderWay("decode_0_0", file), UnderWay("retrieval_0_0", file)
     for _ in range(70_000):  # more than the bell holds, while nobody waits
-        last.add(-1)
-    first.add(70_002)
+        last.end()
+    first.begin(70_002)
     waiting = threading.Thread(target=first.wait, args=(2,), daemon=True)
     waiting.start()
     waiting.join(0.05)
     assert waiting.is_alive()
-    last.add(-1)
+    last.end()
     waiting.join(10)
     assert not waiting.is_alive()
 
 
 def test_pictures_that_never_end_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = UnderWay("decode_0_0", tmp_path / "counts")
-    first.add(5)
+    first.begin(5)
     begin = time.monotonic()
     monkeypatch.setattr(admission, "_LOST", 0.05)
     first.wait(5)
     assert time.monotonic() - begin < 2
     assert first.count() == 0
+
+
+def test_calls_of_the_first_step_alone_wait_only_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, last = UnderWay("decode_0_0", tmp_path / "counts"), UnderWay("retrieval_0_0", tmp_path / "counts")
+    monkeypatch.setattr(admission, "_LOST", 0.2)
+    last.end()
+    waits = []
+    for _ in range(3):
+        first.begin(6)
+        begin = time.monotonic()
+        first.wait(5)
+        waits.append(time.monotonic() - begin)
+    assert waits[0] >= 0.2
+    assert max(waits[1:]) < 0.1
+    first.begin(6)
+    last.end()  # pictures of an ensemble again: now there is something to wait for
+    begin = time.monotonic()
+    first.wait(5)
+    assert time.monotonic() - begin >= 0.2
 
 
 def test_each_call_ends_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,8 +22,9 @@ _PLACES = 4096
 _FOLDER = Path("/dev/shm")
 # Seconds until a step that waits looks again by itself; whenever a picture ends, it is woken.
 _LOOK_AGAIN = 0.02
-# Seconds without one finished after which the pictures under way are taken for lost, such as by an engine's refusal.
-_LOST = 2.0
+# Seconds without one finished after which the pictures under way are taken for lost: refused by an engine, or none of
+# an ensemble at all. Should they be finished after all, a few too many are under way for a moment.
+_LOST = 0.5
 # An output of `regions` that `identify` alone asks for: its pictures go on to `retrieval`.
 _GOES_ON = "GATED"
 
@@ -65,39 +66,52 @@ class UnderWay:
 
     def __init__(self, instance: str, file: Path | None = None) -> None:
         self._counted = Count("under-way", instance, file)
-        bell = self._counted.file.with_name(f"{self._counted.file.name}-bell")
+        file = self._counted.file
+        self._ended = Count("ended", instance, file.with_name(f"{file.name}-ended"))
+        self._ended_at_loss: int | None = None
+        bell = file.with_name(f"{file.name}-bell")
         with contextlib.suppress(FileExistsError):
             os.mkfifo(bell, 0o600)
         self._bell = os.open(bell, os.O_RDWR | os.O_NONBLOCK)
 
-    def add(self, change: int) -> None:
-        """Count pictures that begin (1) or end (-1) in this process; an end wakes who waits."""
-        self._counted.add(change)
-        if change < 0:
-            with contextlib.suppress(BlockingIOError):  # full: nobody has waited for long
-                os.write(self._bell, b"-")
+    def begin(self, pictures: int = 1) -> None:
+        """Count pictures that begin in this process."""
+        self._counted.add(pictures)
+
+    def end(self, pictures: int = 1) -> None:
+        """Count pictures that end in this process; that wakes who waits."""
+        self._ended.add(pictures)
+        self._counted.add(-pictures)
+        with contextlib.suppress(BlockingIOError):  # full: nobody has waited for long
+            os.write(self._bell, b"-")
 
     def count(self) -> int:
-        """How many there are; calls of single steps from outside are no pictures and are set right here."""
+        """How many there are; single steps that are called from outside end what none began: that is set right here."""
         count = self._counted.total()
         if count < 0:
-            self.add(-count)
+            self._counted.add(-count)
         return max(count, 0)
 
     def wait(self, limit: int) -> None:
-        """Wait until fewer than `limit` are under way."""
+        """Wait until fewer than `limit` are under way.
+
+        Calls of `decode` alone, from outside, begin and never end. They are forgotten when nothing ends any more, and
+        until something does, nobody waits again.
+        """
         count = last = self.count()
         since = time.monotonic()
         while count >= limit:
+            nothing_ends = time.monotonic() - since > _LOST
+            if nothing_ends or self._ended.total() == self._ended_at_loss:
+                self._ended_at_loss = self._ended.total()
+                self._counted.add(-count)
+                return
             if select.select([self._bell], [], [], _LOOK_AGAIN)[0]:
                 with contextlib.suppress(BlockingIOError):  # another one who waits was first
                     os.read(self._bell, 1 << 16)
             count = self.count()
             if count != last:
                 last, since = count, time.monotonic()
-            elif time.monotonic() - since > _LOST:
-                self.add(-count)
-                return
 
 
 class Admission:
@@ -120,7 +134,7 @@ class Admission:
         if self._model == "decode" and self._under_way is not None:
             if self._limit:
                 self._under_way.wait(self._limit)
-            self._under_way.add(1)
+            self._under_way.begin()
 
     def leave(self, wanted: frozenset[str], failed: bool) -> None:
         """After it; `wanted` are the outputs that were asked for."""
@@ -128,4 +142,4 @@ class Admission:
             return
         ends = {"decode": failed, "regions": failed or _GOES_ON not in wanted, "retrieval": True}
         if ends[self._model]:
-            self._under_way.add(-1)
+            self._under_way.end()

@@ -8,11 +8,13 @@ crops spread over the cores that idle.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from whatsit.engines.rows import Rows
@@ -48,12 +50,13 @@ class Describe:
         labels = str(networks / "detector" / "labels.txt")
         self._decode = Decode(parameters)
         self._find = FindRegions({**parameters, "labels": labels})
+        self._cores = len(os.sched_getaffinity(0))
         self._detector = OnnxRunner(network_file(networks, "detector"), threads=1)
+        self._quick_detector = OnnxRunner(network_file(networks, "detector"), threads=min(2, self._cores))
         self._classifier = OnnxRunner(network_file(networks, "classifier"), threads=1)
         self._embedder = Rows(OnnxRunner(network_file(networks, "embedder"), threads=1), 0)
-        self._beside = ThreadPoolExecutor(1, "classifier")
+        self._beside = ThreadPoolExecutor(2, "beside")
         self._busy = Count("describing", str(os.getpid()))
-        self._cores = len(os.sched_getaffinity(0))
 
     def __call__(self, inputs: Tensors, options: Options, wanted: frozenset[str]) -> Outputs:
         """Answer one request."""
@@ -66,34 +69,38 @@ class Describe:
     def _describe(self, inputs: Tensors, options: Options, wanted: frozenset[str]) -> Outputs:
         with STAGE_SECONDS.timed("decode"):
             picture = self._decode(inputs, options, wanted)
-        found = self._look(picture, classify=not wanted <= _OF_BOXES)
+        embeds, classifies = "EMBEDDINGS" in wanted, not wanted <= _OF_BOXES
+        whole = {"images": picture["CLASSIFIER_IMAGE"]}  # region 0, whatever the detector finds
+        first = self._beside_others(self._embedder.run, whole) if embeds else None
+        heads = self._beside_others(self._classify, whole) if classifies else None
+        found = self._detect(picture["DETECTOR_IMAGE"])
+        found |= heads() if heads else {}
         with STAGE_SECONDS.timed("regions"):
-            outputs = self._find(
-                {name: picture[name] for name in ("PIXELS", "GEOMETRY", "CLASSIFIER_IMAGE")} | found,
-                options,
-                wanted | ({"CROPS"} if "EMBEDDINGS" in wanted else set()),
-            )
-        if "EMBEDDINGS" in wanted:
+            seen = {name: picture[name] for name in ("PIXELS", "GEOMETRY", "CLASSIFIER_IMAGE")}
+            outputs = self._find(seen | found, options, wanted | ({"CROPS"} if embeds else set()))
+        if first:
             with STAGE_SECONDS.timed("embedder"):
-                feeds = {"images": outputs.pop("CROPS")}
-                outputs["EMBEDDINGS"] = self._embedder.run(feeds, self._free_cores())["embedding"]
+                others = outputs.pop("CROPS")[1:]
+                rows = [self._embedder.run({"images": others}, self._free_cores())] if len(others) else []
+                outputs["EMBEDDINGS"] = np.concatenate([answer["embedding"] for answer in (first(), *rows)])
         return outputs
 
-    def _look(self, picture: Outputs, classify: bool) -> Outputs:
-        """What the networks say that see the whole picture, under the names that `regions` knows."""
-        feeds = {"images": picture["CLASSIFIER_IMAGE"]}
-        early = self._beside.submit(self._classify, feeds) if classify and self._free_cores() > 1 else None
+    def _detect(self, image: npt.NDArray[np.uint8]) -> Outputs:
         with STAGE_SECONDS.timed("detector"):
-            boxes = self._detector.run({"images": picture["DETECTOR_IMAGE"]})
-        found: Outputs = {f"DETECTOR_{name.upper()}": boxes[name] for name in ("boxes", "scores", "labels")}
-        if classify:
-            heads = early.result() if early else self._classify(feeds)
-            found |= {name: heads[head] for name, head in _HEADS.items()}
-        return found
+            detector = self._quick_detector if self._free_cores() == self._cores else self._detector
+            found = detector.run({"images": image})
+        return {f"DETECTOR_{name.upper()}": found[name] for name in ("boxes", "scores", "labels")}
 
     def _classify(self, feeds: Outputs) -> Outputs:
         with STAGE_SECONDS.timed("classifier"):
-            return self._classifier.run(feeds)
+            heads = self._classifier.run(feeds)
+        return {name: heads[head] for name, head in _HEADS.items()}
+
+    def _beside_others(self, run: Callable[[Outputs], Outputs], feeds: Outputs) -> Callable[[], Outputs]:
+        """Begin at once where a core is free, else when the answer is asked for."""
+        if self._free_cores() > 1:
+            return self._beside.submit(run, feeds).result
+        return partial(run, feeds)
 
     def _free_cores(self) -> int:
         """How many cores fall to this picture: all, where no other one is looked at."""
