@@ -107,11 +107,8 @@ class Search:
         try:
             candidate = self._arena.open(configuration)
             concurrency, _ = climb(candidate, self._goal, champion.concurrency, most=4)
-            verdict = duel(candidate, champion.subject, (concurrency, champion.concurrency), self._goal)
-            if not verdict.accepted and concurrency != champion.concurrency:
-                # One slow moment may have sent the climb astray: once more, as many at a time as the champion has.
-                concurrency = champion.concurrency
-                verdict = duel(candidate, champion.subject, (concurrency, concurrency), self._goal)
+            at = concurrency, champion.concurrency
+            verdict = duel(candidate, champion.subject, at, self._goal)
         except BaseException as error:
             if candidate is not None:
                 candidate.close()
