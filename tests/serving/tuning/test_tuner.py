@@ -76,6 +76,20 @@ def test_nothing_is_written_where_nothing_beats_the_shipped(root: Path, monkeypa
     assert [one.name for one in outcome.confirmed] == ["tuned"]
 
 
+def test_of_two_within_noise_the_slower_stays_unwritten(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here the shipped configuration is a hundredth ahead of all others."""
+    arena = ComputedArena(noise=0.02)
+    tuner = Tuner(task(root, minutes=4), arena, cores=4, clock=lambda: arena.now)
+    monkeypatch.setattr(
+        "computed.closed_form", lambda one, at: (30.0 if one == tuner.shipped else 29.7, at / 0.03, 120.0)
+    )
+    outcome = tuner.run()
+    assert outcome.best != tuner.shipped
+    assert outcome.against["shipped"].ratio < 1
+    assert not outcome.against["shipped"].better
+    assert outcome.written == ()
+
+
 def test_an_interruption_leaves_the_best_so_far(root: Path) -> None:
     class Stopping(ComputedArena):
         def measure(self, configuration: Configuration, concurrency: int):  # type: ignore[no-untyped-def]  # as in the base

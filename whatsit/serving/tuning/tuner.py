@@ -128,7 +128,9 @@ class Tuner:
         )  # fmt: skip
         found = next(one for one in confirmed if one.name == "tuned")
         against = {one.name: compare(found, one, self._task.goal) for one in confirmed if one is not found}
-        keep = best == self.shipped or ("shipped" in against and against["shipped"].worse)
+        beside = against.get("shipped")
+        # Within noise of the shipped one, the slower of the two stays unwritten.
+        keep = beside is None or beside.worse or (not beside.better and beside.ratio < 1)
         return Outcome(best, tuple(confirmed), against, () if keep else self._write(best, found))
 
     def keep_best(self) -> Outcome | None:
