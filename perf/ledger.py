@@ -41,7 +41,7 @@ def main(
     catalogue: Annotated[Path | None, typer.Option(help="Published catalogue; the demo's by default.")] = None,
     variants: Annotated[str, typer.Option(help=f"Comma list of {', '.join(TITLES)}.")] = ",".join(TITLES),
     callers: Annotated[str, typer.Option(help="Requests in flight, a comma list.")] = "1,4,8,16",
-    repeats: Annotated[int, typer.Option(min=1, help="Rounds; each goes once through everything.")] = 7,
+    repeats: Annotated[int, typer.Option(min=1, help="Rounds; each goes once through everything.")] = 14,
     minutes: Annotated[float, typer.Option(min=0.05, help="That all may take; shared out among the points.")] = 20.0,
     root: Annotated[Path | None, typer.Option(help="Folder of model_repository/ and ensembles/.")] = None,
     demo: Annotated[Path, typer.Option(help="Folder of the demo; made where it is missing.")] = HERE.parent / "demo",
