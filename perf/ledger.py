@@ -98,14 +98,21 @@ def _rounds(
                     bar.update(task, description=f"round {repeat + 1}, {number} callers, {name}")
                     server = servers.get(name)
                     before = read_statistics(server.http_url) if server else {}
-                    point = variants[name].measure(folder, number, warm, counted)
+                    try:
+                        point = variants[name].measure(folder, number, warm, counted)
+                    except WhatsitError as error:  # a moment in which the machine stood still
+                        console.print(f"round {repeat + 1}, {number} callers, {name}, once more: {error}")
+                        before = read_statistics(server.http_url) if server else {}
+                        point = variants[name].measure(folder, number, warm, counted)
                     points[name, number].append(point)
                     if server:
                         after = read_statistics(server.http_url)
                         ledgers[name, number].append(ledger(before, after, point.mean_of_all, number, name))
                     bar.advance(task)
-        except KeyboardInterrupt:
-            console.print("Interrupted: what was measured so far follows.")
+        except (KeyboardInterrupt, WhatsitError) as error:
+            if not points:
+                raise
+            console.print(f"{error or 'Interrupted'}: what was measured so far follows.")
     rows = [
         Row(name, number, tuple(points[name, number]))
         for name in variants

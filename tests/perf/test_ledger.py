@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import importlib
+import io
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from rich.console import Console
 from whatsit_client.errors import InvalidInput, WhatsitError
 
 from whatsit.serving.launcher import Server
@@ -88,6 +90,30 @@ def test_tables_and_charts(parts: dict[str, ModuleType], tmp_path: Path) -> None
         found = [float(row["compute_ms"]) for row in csv.DictReader(file) if row["stage"] == "measured latency"]
     assert found == [40.0]
     assert [path.stat().st_size > 5_000 for path in parts["charts"].draw(out, rows, ledgers)] == [True, True]
+
+
+def test_a_moment_without_replies_is_measured_once_more(parts: dict[str, ModuleType], tmp_path: Path) -> None:
+    point = parts["generator"].Point([10.0, 30.0], 50.0, 40.0, 0.2, 20.0, 3, 0)
+
+    class Stalling:
+        """Stands still at those calls, of which the first warms up."""
+
+        def __init__(self, *stalls: int) -> None:
+            self.calls, self.stalls = 0, stalls
+
+        def measure(self, *_: object) -> object:
+            self.calls += 1
+            if self.calls in self.stalls:
+                raise WhatsitError("no reply in time")
+            return point
+
+    console = Console(file=io.StringIO())
+    rounds = importlib.import_module("ledger")._rounds
+    for stalls, measured in (((), 3), ((3,), 3), ((3, 4), 1)):
+        rows, _ = rounds({"ceiling": Stalling(*stalls)}, {}, [4], 3, tmp_path, 1.0, console)
+        assert len(rows[0].points) == measured, stalls
+    with pytest.raises(WhatsitError, match="no reply"):
+        rounds({"ceiling": Stalling(2, 3)}, {}, [4], 3, tmp_path, 1.0, console)
 
 
 @pytest.mark.triton
