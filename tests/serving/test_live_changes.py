@@ -187,6 +187,7 @@ def test_a_killed_server_loses_no_change_that_it_acknowledged(own_server: Server
     writer = threading.Thread(target=change)
     writer.start()
     while len(acknowledged) < 20:
+        assert writer.is_alive(), "the server fell before it was killed"
         time.sleep(0.01)
     assert own_server.pid is not None
     os.killpg(own_server.pid, signal.SIGKILL)
