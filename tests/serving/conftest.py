@@ -7,6 +7,7 @@ import struct
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,3 +111,13 @@ def product(shop: Path) -> Path:
 def photo(product: Path) -> Image.Image:
     """The same as pixels."""
     return Image.open(product).convert("RGB")
+
+
+def check_who_waits_too_long(server: Server, image: bytes) -> None:
+    """Callers without patience get HTTP 503, and the server goes on."""
+    with ThreadPoolExecutor(8) as callers:
+        replies = list(callers.map(lambda _: ask_http(server, image, timeout=1), range(8)))
+    assert {(reply.status, reply.message.split(", ")[-1]) for reply in replies} == {
+        ("HTTP 503", "Request timeout expired")
+    }
+    assert ask_http(server, image).status == "ok"

@@ -19,7 +19,7 @@ from whatsit.serving.admission import Count
 from whatsit.serving.launcher import Ports, Server
 from whatsit.serving.metrics import MetricsPage
 
-from .conftest import ask_grpc, ask_http
+from .conftest import ask_grpc, ask_http, check_who_waits_too_long
 
 OPTIONS = (
     {},
@@ -67,13 +67,7 @@ def test_bad_input_gets_the_same_sentence(server: Server, fused: Server, data: b
 
 @pytest.mark.triton
 def test_whoever_waited_too_long_gets_503(fused: Server, product: Path) -> None:
-    image = product.read_bytes()
-    with ThreadPoolExecutor(8) as callers:
-        replies = list(callers.map(lambda _: ask_http(fused, image, timeout=1), range(8)))
-    assert {(reply.status, reply.message.split(", ")[-1]) for reply in replies} == {
-        ("HTTP 503", "Request timeout expired")
-    }
-    assert ask_http(fused, image).status == "ok"
+    check_who_waits_too_long(fused, product.read_bytes())
 
 
 @pytest.mark.triton

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from whatsit_client import Client
 
 from whatsit.serving.launcher import Server
 
-from .conftest import ask_http
+from .conftest import check_who_waits_too_long
 
 REPOSITORY = Path(__file__).resolve().parents[2] / "model_repository"
 FIRST, ENGINES = "decode", ("detector", "classifier", "embedder")
@@ -21,13 +20,7 @@ FIRST, ENGINES = "decode", ("detector", "classifier", "embedder")
 
 @pytest.mark.triton
 def test_whoever_waited_too_long_gets_503(server: Server, product: Path) -> None:
-    image = product.read_bytes()
-    with ThreadPoolExecutor(8) as callers:
-        replies = list(callers.map(lambda _: ask_http(server, image, timeout=1), range(8)))
-    assert {(reply.status, reply.message.split(", ")[-1]) for reply in replies} == {
-        ("HTTP 503", "Request timeout expired")
-    }
-    assert ask_http(server, image).status == "ok"
+    check_who_waits_too_long(server, product.read_bytes())
 
 
 @pytest.mark.triton

@@ -56,7 +56,7 @@ class Describe:
         self._classifier = OnnxRunner(network_file(networks, "classifier"), threads=1)
         self._embedder = Rows(OnnxRunner(network_file(networks, "embedder"), threads=1), 0)
         self._beside = ThreadPoolExecutor(2, "beside")
-        self._busy = Count("describing", str(os.getpid()))
+        self._busy = Count("describing", parameters["instance"])
 
     def __call__(self, inputs: Tensors, options: Options, wanted: frozenset[str]) -> Outputs:
         """Answer one request."""

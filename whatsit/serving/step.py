@@ -45,6 +45,7 @@ class Step:
         config = json.loads(args["model_config"])
         parameters = {key: value["string_value"] for key, value in config.get("parameters", {}).items()}
         parameters["model_directory"] = args["model_repository"]
+        parameters["instance"] = args["model_instance_name"]
         self._names = [tensor["name"] for tensor in config["input"]]
         self._model = args["model_name"]
         measures.start(pb_utils, self._model, args["model_instance_name"])
