@@ -30,13 +30,13 @@ from rich.table import Table
 from whatsit.evaluation.rendered_shop import RenderedShop
 from whatsit.evaluation.retrieval import recall_at_k
 from whatsit.models.embedder import Embedder
-from whatsit.training.embedder import WEIGHTS, EmbedderTask
-from whatsit.training.embedder_data import GroceryParts
-from whatsit.training.embedder_recipe import EmbedderRecipe
-from whatsit.training.embedding import embed
-from whatsit.training.loop import fit
-from whatsit.training.picture_sources import PictureSource
-from whatsit.training.preparation import prepare
+from whatsit.training.common.loop import fit
+from whatsit.training.common.preparation import prepare
+from whatsit.training.embedder.data import GroceryParts
+from whatsit.training.embedder.embed_batch import embed
+from whatsit.training.embedder.picture_sources import PictureSource
+from whatsit.training.embedder.recipe import EmbedderRecipe
+from whatsit.training.embedder.task import WEIGHTS, EmbedderTask
 from whatsit.vision.crop import crop_resize
 
 HERE = Path(__file__).resolve().parent

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from whatsit.models.backbone import MobileNetV2
 from whatsit.models.embedder import Embedder
-from whatsit.training.augment import Image
-from whatsit.training.embedder import EmbedderTask
-from whatsit.training.mixture import Ingredient
+from whatsit.training.embedder.augment import Image
+from whatsit.training.embedder.mixture import Ingredient
+from whatsit.training.embedder.task import EmbedderTask
 
 
 class SharedWork:

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from gpu_steps.check import Check
 from whatsit.engines.networks import EngineNetwork, load_network, untrained_network
-from whatsit.training.classifier_recipe import ClassifierRecipe
-from whatsit.training.detector_recipe import DetectorRecipe
-from whatsit.training.embedder_recipe import EmbedderRecipe
-from whatsit.training.recipe import TrainingRecipe, read_recipe
+from whatsit.training.classifier.recipe import ClassifierRecipe
+from whatsit.training.common.training_recipe import TrainingRecipe, read_recipe
+from whatsit.training.detector.recipe import DetectorRecipe
+from whatsit.training.embedder.recipe import EmbedderRecipe
 
 ROOT = Path(__file__).resolve().parents[2]
 NETWORKS = ("detector", "classifier", "embedder")

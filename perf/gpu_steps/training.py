@@ -12,9 +12,9 @@ import numpy as np
 from rich.console import Console
 
 from gpu_steps.check import Check
-from whatsit.training.embedder import EmbedderTask
-from whatsit.training.embedder_recipe import EmbedderRecipe, Shares
-from whatsit.training.loop import fit
+from whatsit.training.common.loop import fit
+from whatsit.training.embedder.recipe import EmbedderRecipe, Shares
+from whatsit.training.embedder.task import EmbedderTask
 
 
 def run(check: Check) -> None:

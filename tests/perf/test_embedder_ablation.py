@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "perf"))
 from embedder_ablation import read, write
 from embedder_ablation_rows import BASE, ROWS, summary
 
-from whatsit.training.embedder_recipe import EmbedderRecipe
+from whatsit.training.embedder.recipe import EmbedderRecipe
 
 
 def run(seen: float, unseen: float, rendered: float = 0.8) -> dict[str, str]:

@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from whatsit.training.alignment import alignment_loss  # noqa: E402 (after the skip)
+from whatsit.training.embedder.losses.center_loss import alignment_loss  # noqa: E402 (after the skip)
 
 
 def test_mean_distance_of_products_to_their_class_vectors() -> None:

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from whatsit.evaluation.labelled import LabelledPicture
-from whatsit.training.canvas import Sample, distort, empty, mosaic, place, single
+from whatsit.training.detector.mosaic import Sample, distort, empty, mosaic, place, single
 
 
 @pytest.fixture

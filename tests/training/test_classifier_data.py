@@ -10,7 +10,7 @@ import pytest
 
 from whatsit.evaluation.labelled import read_rgb
 from whatsit.evaluation.tagged import TaggedPicture
-from whatsit.training.classifier_data import ClassifierViews
+from whatsit.training.classifier.data import ClassifierViews
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ torch = pytest.importorskip("torch")
 
 from whatsit.evaluation.tagged import TaggedPicture  # noqa: E402
 from whatsit.models.classifier import FEATURES  # noqa: E402
-from whatsit.training import classifier as trainer  # noqa: E402
-from whatsit.training.classifier import ClassifierTask  # noqa: E402
-from whatsit.training.classifier_fold import in_fold  # noqa: E402
-from whatsit.training.classifier_recipe import ClassifierRecipe  # noqa: E402
-from whatsit.training.seen_views import SeenViews  # noqa: E402
+from whatsit.training.classifier.frozen_features import SeenViews  # noqa: E402
+from whatsit.training.classifier.recipe import ClassifierRecipe  # noqa: E402
+from whatsit.training.classifier.task import ClassifierTask  # noqa: E402
+from whatsit.training.classifier.task import task as trainer  # noqa: E402
+from whatsit.training.classifier.validation_fold import in_fold  # noqa: E402
 
 ROWS: list[tuple[str, str, str]] = [("imagenet", "other", "pet")] * 6 + [("grocery", "goods", "milk and dairy")] * 6
 RECIPE = ClassifierRecipe(views=2, hidden=8, batch=24, steps_per_epoch=10, dropout=0)

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from whatsit.training.curves import draw_curves
+from whatsit.training.common.curves import draw_curves
 
 ROWS = [
     {"epoch": float(n), "minutes": n / 2, "train_loss": 3 / n, "train_box": 1 / n, "recall": n / 10, "ap50": n / 20}

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from whatsit_client.errors import Damaged
 
-from whatsit.training.canvas import Sample
-from whatsit.training.cutouts import Cutout, paste
+from whatsit.training.detector.copy_paste import Cutout, paste
+from whatsit.training.detector.mosaic import Sample
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ torch = pytest.importorskip("torch")
 from whatsit.models.anchors import make_anchors  # noqa: E402  # after importorskip
 from whatsit.models.product_labels import NO_PRODUCT, UNKNOWN  # noqa: E402
 from whatsit.models.retinanet import DenseOutput  # noqa: E402
-from whatsit.training.atss import assign  # noqa: E402
-from whatsit.training.detection_loss import BoxTargets, detection_loss  # noqa: E402
+from whatsit.training.detector.assigners.atss import assign  # noqa: E402
+from whatsit.training.detector.losses.detection_loss import BoxTargets, detection_loss  # noqa: E402
 
 ANCHORS = make_anchors([(4, 4)], [8])
 

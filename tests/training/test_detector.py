@@ -8,11 +8,11 @@ from rich.console import Console  # noqa: E402  # after importorskip
 
 from whatsit.evaluation.labelled import LabelledPicture  # noqa: E402
 from whatsit.models.detector import detector_network  # noqa: E402
-from whatsit.training.blending import blend_best  # noqa: E402
-from whatsit.training.checkpoint import best_weights  # noqa: E402
-from whatsit.training.detector import DetectorTask  # noqa: E402
-from whatsit.training.detector_recipe import DetectorRecipe  # noqa: E402
-from whatsit.training.loop import fit  # noqa: E402
+from whatsit.training.common.loop import fit  # noqa: E402
+from whatsit.training.common.run_checkpoint import best_weights  # noqa: E402
+from whatsit.training.common.wise_ft import blend_best  # noqa: E402
+from whatsit.training.detector.recipe import DetectorRecipe  # noqa: E402
+from whatsit.training.detector.task import DetectorTask  # noqa: E402
 
 RECIPE = DetectorRecipe(
     epochs=1,

@@ -9,9 +9,9 @@ from whatsit_client.errors import InvalidInput
 torch = pytest.importorskip("torch")
 
 from whatsit.models.embedder import Embedder  # noqa: E402 (after the skip)
-from whatsit.training import checkpoint  # noqa: E402
-from whatsit.training.embedder import EmbedderTask, train_embedder  # noqa: E402
-from whatsit.training.embedder_recipe import EmbedderRecipe, Shares  # noqa: E402
+from whatsit.training.common import run_checkpoint as checkpoint  # noqa: E402
+from whatsit.training.embedder.recipe import EmbedderRecipe, Shares  # noqa: E402
+from whatsit.training.embedder.task import EmbedderTask, train_embedder  # noqa: E402
 
 TINY = EmbedderRecipe(
     epochs=2,

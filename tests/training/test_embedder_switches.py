@@ -12,11 +12,11 @@ torch = pytest.importorskip("torch")
 
 from rich.console import Console  # noqa: E402 (after the skip)
 
-from whatsit.training import checkpoint  # noqa: E402
-from whatsit.training.embedder import EmbedderTask  # noqa: E402
-from whatsit.training.embedder_recipe import EmbedderRecipe, Shares  # noqa: E402
-from whatsit.training.loop import fit  # noqa: E402
-from whatsit.training.multi_task import MultiTask  # noqa: E402
+from whatsit.training.common import run_checkpoint as checkpoint  # noqa: E402
+from whatsit.training.common.loop import fit  # noqa: E402
+from whatsit.training.embedder.losses.multi_task import MultiTask  # noqa: E402
+from whatsit.training.embedder.recipe import EmbedderRecipe, Shares  # noqa: E402
+from whatsit.training.embedder.task import EmbedderTask  # noqa: E402
 
 TINY: dict[str, Any] = {
     "epochs": 2,

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from whatsit.training.erasing import CELL, erase  # noqa: E402 (after the skip)
+from whatsit.training.embedder.random_erasing import CELL, erase  # noqa: E402 (after the skip)
 
 SIDE = 4 * CELL
 

@@ -3,7 +3,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from whatsit.training.giou import iou_and_giou  # noqa: E402  # after importorskip
+from whatsit.training.detector.losses.giou import iou_and_giou  # noqa: E402  # after importorskip
 
 
 def test_overlapping_nested_and_distant_boxes():

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 
-from whatsit.training.layered_dbscan import ALONE, grouped_order, layered_groups, radii_for
+from whatsit.training.embedder.layered_dbscan import ALONE, grouped_order, layered_groups, radii_for
 
 
 def plain_groups(centres: np.ndarray, radii: list[float]) -> list[set[int]]:

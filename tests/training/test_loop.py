@@ -13,9 +13,9 @@ from whatsit_client.errors import Damaged, InvalidInput
 torch = pytest.importorskip("torch")
 from torch import Tensor, nn  # noqa: E402 (after the skip)
 
-from whatsit.training import checkpoint  # noqa: E402
-from whatsit.training.loop import fit  # noqa: E402
-from whatsit.training.recipe import TrainingRecipe  # noqa: E402
+from whatsit.training.common import run_checkpoint as checkpoint  # noqa: E402
+from whatsit.training.common.loop import fit  # noqa: E402
+from whatsit.training.common.training_recipe import TrainingRecipe  # noqa: E402
 
 RECIPE = TrainingRecipe(epochs=3, warmup_steps=2, monitor="fit", ema_decay=0.9, device="cpu")
 

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from whatsit.training.metric_losses import class_logits, class_loss, pair_loss  # noqa: E402 (after the skip)
+from whatsit.training.embedder.losses.metric_losses import class_logits, class_loss, pair_loss  # noqa: E402 (after the skip)
 
 
 def _plain(

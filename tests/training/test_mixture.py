@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from whatsit.training.mixture import Ingredient, Mixture  # noqa: E402 (after the skip)
+from whatsit.training.embedder.mixture import Ingredient, Mixture  # noqa: E402 (after the skip)
 
 
 class _Numbered:

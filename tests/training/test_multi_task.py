@@ -8,11 +8,11 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from whatsit.evaluation.grocery import GroceryClass  # noqa: E402 (after the skip)
-from whatsit.training.mixture import Ingredient  # noqa: E402
-from whatsit.training.multi_task import MultiTask  # noqa: E402
-from whatsit.training.picture_sources import PhotoSource, ShopSource  # noqa: E402
-from whatsit.training.rendered_source import RenderedSource  # noqa: E402
-from whatsit.training.task_labels import TaskLabels, viewpoints_of_batch  # noqa: E402
+from whatsit.training.embedder.losses.multi_task import MultiTask  # noqa: E402
+from whatsit.training.embedder.mixture import Ingredient  # noqa: E402
+from whatsit.training.embedder.picture_sources import PhotoSource, ShopSource  # noqa: E402
+from whatsit.training.embedder.rendered_source import RenderedSource  # noqa: E402
+from whatsit.training.embedder.task_labels import TaskLabels, viewpoints_of_batch  # noqa: E402
 
 GROCERIES = [
     GroceryClass(label, name, coarse, department, Path(), "")

@@ -7,8 +7,8 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402 (after the skip)
 
-from whatsit.training.metric_losses import class_logits, class_loss  # noqa: E402
-from whatsit.training.mutual import MutualLearning, divergence  # noqa: E402
+from whatsit.training.embedder.losses.metric_losses import class_logits, class_loss  # noqa: E402
+from whatsit.training.embedder.losses.mutual_learning import MutualLearning, divergence  # noqa: E402
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

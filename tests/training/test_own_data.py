@@ -13,7 +13,7 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.rendering.photo import photograph
 from whatsit.rendering.product import draw, make_products
-from whatsit.training.own_data import OwnData, hold_out, read_folders, read_table
+from whatsit.training.common.custom_data import OwnData, hold_out, read_folders, read_table
 
 
 def write(path: Path, pixels: np.ndarray) -> None:
@@ -74,18 +74,18 @@ from whatsit_client.taxonomy import INTENTS, TAGS, TOPICS  # noqa: E402
 from whatsit.engines.networks import load_network  # noqa: E402
 from whatsit.models.embedder import Embedder  # noqa: E402
 from whatsit.models.product_labels import UNKNOWN, product_label  # noqa: E402
-from whatsit.training import checkpoint  # noqa: E402
-from whatsit.training.classifier_recipe import ClassifierRecipe  # noqa: E402
-from whatsit.training.detector_recipe import DetectorRecipe  # noqa: E402
-from whatsit.training.embedder import EmbedderTask, train_embedder  # noqa: E402
-from whatsit.training.embedder_recipe import EmbedderRecipe  # noqa: E402
+from whatsit.training.classifier.custom import known_picture, read_tags, train_own_classifier  # noqa: E402
+from whatsit.training.classifier.recipe import ClassifierRecipe  # noqa: E402
+from whatsit.training.common import run_checkpoint as checkpoint  # noqa: E402
+from whatsit.training.common.initial_weights import begin, draw_weights  # noqa: E402
+from whatsit.training.common.resolve_recipe import settled  # noqa: E402
+from whatsit.training.detector.custom import label_of, own_detector_data, train_own_detector  # noqa: E402
+from whatsit.training.detector.recipe import DetectorRecipe  # noqa: E402
+from whatsit.training.embedder.custom import OwnItems  # noqa: E402
+from whatsit.training.embedder.mixture import Mixture  # noqa: E402
+from whatsit.training.embedder.recipe import EmbedderRecipe  # noqa: E402
+from whatsit.training.embedder.task import EmbedderTask, train_embedder  # noqa: E402
 from whatsit.training.labels.coco import Box, LabelFile, Picture  # noqa: E402
-from whatsit.training.mixture import Mixture  # noqa: E402
-from whatsit.training.own_boxes import label_of, own_detector_data, train_own_detector  # noqa: E402
-from whatsit.training.own_items import OwnItems  # noqa: E402
-from whatsit.training.own_tags import known_picture, read_tags, train_own_classifier  # noqa: E402
-from whatsit.training.settled import settled  # noqa: E402
-from whatsit.training.start import begin, draw_weights  # noqa: E402
 
 SMALL = {"frozen_blocks": 17}  # less to train and to save
 QUIET = Console(quiet=True)
@@ -275,7 +275,7 @@ def test_what_a_table_leaves_open_is_not_learnt(photos: Path, tmp_path: Path) ->
 
 
 def test_unknown_answers_have_no_gradient(photos: Path) -> None:
-    from whatsit.training.own_tags import OwnClassifierTask
+    from whatsit.training.classifier.custom import OwnClassifierTask
 
     torch.manual_seed(0)
     pictures = [known_picture(path, "", intent="goods") for path in sorted(photos.rglob("*.png"))]

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from whatsit.training.prefetch import prefetch
+from whatsit.training.common.prefetch import prefetch
 
 
 def test_order_is_kept_whatever_finishes_first() -> None:

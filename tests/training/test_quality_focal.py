@@ -3,7 +3,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from whatsit.training.quality_focal import quality_focal  # noqa: E402  # after importorskip
+from whatsit.training.detector.losses.quality_focal import quality_focal  # noqa: E402  # after importorskip
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

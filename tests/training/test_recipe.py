@@ -6,7 +6,7 @@ import pytest
 from whatsit_client.errors import InvalidInput
 
 pytest.importorskip("pydantic")
-from whatsit.training.recipe import TrainingRecipe, read_recipe
+from whatsit.training.common.training_recipe import TrainingRecipe, read_recipe
 
 
 def test_fields_of_the_training_section_are_read(tmp_path: Path) -> None:

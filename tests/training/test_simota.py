@@ -4,8 +4,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from whatsit.models.anchors import make_anchors  # noqa: E402  # after importorskip
-from whatsit.training.atss import BACKGROUND  # noqa: E402
-from whatsit.training.simota import assign_simota  # noqa: E402
+from whatsit.training.detector.assigners.atss import BACKGROUND  # noqa: E402
+from whatsit.training.detector.assigners.simota import assign_simota  # noqa: E402
 
 CELLS = make_anchors([(8, 8), (4, 4)], [8, 16], scale=1.0)
 

@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from whatsit.training.trend_weights import TrendWeights  # noqa: E402 (after the skip)
+from whatsit.training.embedder.losses.trend_weights import TrendWeights  # noqa: E402 (after the skip)
 
 BEFORE, NOW = np.array([2.0, 1.0, 0.5]), np.array([1.0, 0.9, 0.5])
 

@@ -5,8 +5,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from whatsit.training.mixture import Ingredient, Mixture  # noqa: E402 (after the skip)
-from whatsit.training.twins import TEMPERATURE, twin_loss, twins_of_batch  # noqa: E402
+from whatsit.training.embedder.losses.simclr import TEMPERATURE, twin_loss, twins_of_batch  # noqa: E402
+from whatsit.training.embedder.mixture import Ingredient, Mixture  # noqa: E402 (after the skip)
 
 
 class _Blank:

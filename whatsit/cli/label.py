@@ -215,7 +215,7 @@ def _tags(file: Path, photos: Path) -> dict[str, str]:
     from whatsit_client.errors import InvalidInput
     from whatsit_client.taxonomy import TAGS
 
-    from whatsit.training.own_data import read_table
+    from whatsit.training.common.custom_data import read_table
 
     known = {}
     for row in read_table(file, ["tag"]):
@@ -235,6 +235,6 @@ def open_console() -> Console:
 
 def counting(what: str, console: Console) -> Callable[[Sequence[Any]], Iterable[Any]]:
     """Return what goes through things under a heading, with a bar."""
-    from whatsit.training.progress import counted
+    from whatsit.training.common.progress import counted
 
     return lambda things: counted(things, what, console)

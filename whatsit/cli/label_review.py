@@ -49,15 +49,15 @@ def rounds(
     """
     import json
 
-    from whatsit.training.detector_recipe import DetectorRecipe
+    from whatsit.training.common.progress import counted
+    from whatsit.training.common.resolve_recipe import settled
+    from whatsit.training.common.training_recipe import read_recipe
+    from whatsit.training.detector.recipe import DetectorRecipe
     from whatsit.training.labels.coco import read_labels
     from whatsit.training.labels.finder import trained_finder
     from whatsit.training.labels.looking import picture_files
     from whatsit.training.labels.round_training import detector_trainer
     from whatsit.training.labels.rounds import Plan, run_rounds
-    from whatsit.training.progress import counted
-    from whatsit.training.recipe import read_recipe
-    from whatsit.training.settled import settled
 
     console = open_console()
     wanted = read_recipe(recipe or recipe_of("detector"), DetectorRecipe)

@@ -70,11 +70,11 @@ def embedder(
     With --photos or --csv it trains on your own products: every fifth picture of a product measures (own_r1), or those
     whose split is val. No other data is needed, unless --share leaves room for the standing sources.
     """
-    from whatsit.training.embedder import train_embedder
-    from whatsit.training.embedder_recipe import EmbedderRecipe
-    from whatsit.training.own_data import own_data
-    from whatsit.training.recipe import read_recipe
-    from whatsit.training.settled import settled
+    from whatsit.training.common.custom_data import own_data
+    from whatsit.training.common.resolve_recipe import settled
+    from whatsit.training.common.training_recipe import read_recipe
+    from whatsit.training.embedder.recipe import EmbedderRecipe
+    from whatsit.training.embedder.task import train_embedder
 
     wanted = settled(
         read_recipe(recipe or recipe_of("embedder"), EmbedderRecipe),
@@ -123,12 +123,12 @@ def detector(
     measuring (recall); --share leaves room for the standing sources.
     """
     from whatsit.evaluation.labelled import read_names
-    from whatsit.training.detector import train_detector
-    from whatsit.training.detector_recipe import DetectorRecipe
-    from whatsit.training.own_boxes import train_own_detector
-    from whatsit.training.own_data import own_data
-    from whatsit.training.recipe import read_recipe
-    from whatsit.training.settled import settled
+    from whatsit.training.common.custom_data import own_data
+    from whatsit.training.common.resolve_recipe import settled
+    from whatsit.training.common.training_recipe import read_recipe
+    from whatsit.training.detector.custom import train_own_detector
+    from whatsit.training.detector.recipe import DetectorRecipe
+    from whatsit.training.detector.task import train_detector
 
     wanted = settled(
         read_recipe(recipe or recipe_of("detector"), DetectorRecipe),
@@ -173,12 +173,12 @@ def classifier(
     instead, in which an empty field is an answer that nobody knows; every fifth line measures (accuracy), or those
     whose split is val.
     """
-    from whatsit.training.classifier import train_classifier
-    from whatsit.training.classifier_recipe import ClassifierRecipe
-    from whatsit.training.own_data import own_data
-    from whatsit.training.own_tags import train_own_classifier
-    from whatsit.training.recipe import read_recipe
-    from whatsit.training.settled import settled
+    from whatsit.training.classifier.custom import train_own_classifier
+    from whatsit.training.classifier.recipe import ClassifierRecipe
+    from whatsit.training.classifier.task import train_classifier
+    from whatsit.training.common.custom_data import own_data
+    from whatsit.training.common.resolve_recipe import settled
+    from whatsit.training.common.training_recipe import read_recipe
 
     wanted = settled(
         read_recipe(recipe or recipe_of("classifier"), ClassifierRecipe),

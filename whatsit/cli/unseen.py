@@ -41,10 +41,10 @@ def unseen(
     from rich.console import Console
     from rich.table import Table
 
-    from whatsit.training.embedder import WEIGHTS
-    from whatsit.training.embedder_recipe import EmbedderRecipe
-    from whatsit.training.preparation import prepare
-    from whatsit.training.recipe import read_recipe
+    from whatsit.training.common.preparation import prepare
+    from whatsit.training.common.training_recipe import read_recipe
+    from whatsit.training.embedder.recipe import EmbedderRecipe
+    from whatsit.training.embedder.task import WEIGHTS
     from whatsit.training.unseen_products import Pictures, measure_split, splits
 
     asked = read_recipe(recipe, EmbedderRecipe)

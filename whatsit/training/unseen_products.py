@@ -21,19 +21,19 @@ from whatsit.evaluation.grocery import GroceryStore
 from whatsit.evaluation.retrieval import recall_at_k
 from whatsit.models.backbone import pooled
 from whatsit.models.embedder import CROP_SIZE, Embedder
-from whatsit.training import checkpoint
-from whatsit.training.alignment import alignment_loss
-from whatsit.training.blending import blend
-from whatsit.training.cached_views import CachedViews, Maps, cached_maps
-from whatsit.training.embedder_data import GroceryParts, ingredients
-from whatsit.training.embedder_recipe import EmbedderRecipe
-from whatsit.training.loop import fit
-from whatsit.training.metric_losses import class_loss
-from whatsit.training.mixture import Ingredient, Mixture
-from whatsit.training.picture_sources import PictureSource
-from whatsit.training.prefetch import prefetch
-from whatsit.training.progress import counted
-from whatsit.training.twins import twin_loss, twins_of_batch
+from whatsit.training.common import run_checkpoint as checkpoint
+from whatsit.training.common.loop import fit
+from whatsit.training.common.prefetch import prefetch
+from whatsit.training.common.progress import counted
+from whatsit.training.common.wise_ft import blend
+from whatsit.training.embedder.cached_views import CachedViews, Maps, cached_maps
+from whatsit.training.embedder.data import GroceryParts, ingredients
+from whatsit.training.embedder.losses.center_loss import alignment_loss
+from whatsit.training.embedder.losses.metric_losses import class_loss
+from whatsit.training.embedder.losses.simclr import twin_loss, twins_of_batch
+from whatsit.training.embedder.mixture import Ingredient, Mixture
+from whatsit.training.embedder.picture_sources import PictureSource
+from whatsit.training.embedder.recipe import EmbedderRecipe
 
 FROZEN_BLOCKS = 10
 VIEWS = {"photos": 2, "shop": 8, "clothing": 1, "scenes": 2, "rendered": 4}
@@ -144,7 +144,7 @@ class Pictures:
 
 
 class UnseenTask:
-    """Trains the tail without some classes, as a task of `whatsit.training.loop.fit`."""
+    """Trains the tail without some classes, as a task of `whatsit.training.common.loop.fit`."""
 
     def __init__(self, pictures: Pictures, recipe: EmbedderRecipe, held_out: Sequence[int]) -> None:
         self.recipe, self._pictures, self._held_out = recipe, pictures, held_out

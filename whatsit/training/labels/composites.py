@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from whatsit.evaluation.labelled import LabelledPicture
-from whatsit.training.canvas import Sample, empty, place
-from whatsit.training.cutouts import Cutout, paste
+from whatsit.training.detector.copy_paste import Cutout, paste
+from whatsit.training.detector.mosaic import Sample, empty, place
 from whatsit.training.labels.coco import OBJECT, Box, LabelFile, Picture
 from whatsit.training.labels.cut_out import NamedPicture
 from whatsit.training.labels.journal import Journal

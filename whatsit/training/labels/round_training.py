@@ -7,13 +7,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from whatsit.training import checkpoint
-from whatsit.training.detector import fit_detector
-from whatsit.training.detector_data import DetectorData
-from whatsit.training.detector_recipe import DetectorRecipe
+from whatsit.training.common import run_checkpoint as checkpoint
+from whatsit.training.detector.custom import training_picture
+from whatsit.training.detector.data import DetectorData
+from whatsit.training.detector.recipe import DetectorRecipe
+from whatsit.training.detector.task import fit_detector
 from whatsit.training.labels.coco import Picture
 from whatsit.training.labels.rounds import Train
-from whatsit.training.own_boxes import training_picture
 
 
 def detector_trainer(

@@ -29,6 +29,7 @@ from rich.console import Console
 from whatsit_client.errors import InvalidInput
 
 from whatsit.evaluation.labelled import read_rgb
+from whatsit.training.common.custom_data import hold_out
 from whatsit.training.labels.coco import LabelFile, Picture, read_labels
 from whatsit.training.labels.contact_sheet import write_sheet
 from whatsit.training.labels.finder import Finder
@@ -36,7 +37,6 @@ from whatsit.training.labels.looking import look_through
 from whatsit.training.labels.review import Decision, decide, read_review, undecided, write_table
 from whatsit.training.labels.sorting import sort_out
 from whatsit.training.labels.thresholds import Thresholds, measure_thresholds
-from whatsit.training.own_data import hold_out
 
 _FEWEST = 10
 _FLOOR = 0.05

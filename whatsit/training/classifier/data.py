@@ -1,0 +1,136 @@
+"""The classifier's pictures, and the views that are made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+from whatsit_client.taxonomy import INTENTS
+
+from whatsit.evaluation.drawn import draw_pictures
+from whatsit.evaluation.labelled import read_rgb
+from whatsit.evaluation.tagged import (
+    TaggedPicture,
+    read_clothing,
+    read_grocery,
+    read_grocery_shop,
+    read_imagenet,
+)
+from whatsit.rendering.mockups import compose_advertisement, compose_screenshot
+from whatsit.training.classifier.recipe import ClassifierRecipe
+from whatsit.training.common.progress import counted
+from whatsit.training.embedder.augment import random_blur, random_box, random_light, random_turn
+from whatsit.vision.crop import crop_resize
+
+Pixels = npt.NDArray[np.uint8]
+
+COMPOSE = {"advertisement": compose_advertisement, "screenshot": compose_screenshot}
+
+
+def training_pictures(data: Path, recipe: ClassifierRecipe, rendered: Path, console: Console) -> list[TaggedPicture]:
+    """Every picture that trains, by group; drawn ones are written to the folder `rendered` first.
+
+    Raises:
+        InvalidInput: a data set is not under `data`.
+    """
+    return [
+        *read_imagenet(data / "imagenet_sample", held_out=False),
+        *read_grocery(data / "grocery_store", "train"),
+        *(TaggedPicture(p.path, "shop", p.intent, p.tag) for p in read_grocery_shop(data / "grocery_store")),
+        *read_clothing(data / "clothing_small", "train"),
+        *draw_pictures(
+            rendered,
+            recipe.rendered_pictures,
+            recipe.rendered_seed,
+            lambda products: counted(products, "Drawing pictures of products", console),
+        ),
+    ]
+
+
+@dataclass(frozen=True)
+class View:
+    """One look at a picture.
+
+    Args:
+        pixels: what the network sees, uint8 [3, size, size].
+        source: "photo", "advertisement" or "screenshot".
+        photo: the photo inside, as the teacher sees it: uint8 [3, size, size]; the same as `pixels` for a photo.
+    """
+
+    pixels: Pixels
+    source: str
+    photo: Pixels
+
+
+class ClassifierViews:
+    """Makes views: augmented photos, and advertisements and screenshots around them.
+
+    Args:
+        pictures: all training pictures.
+        seed: view v of picture i is the same for a seed, whatever was asked for before.
+        size: side of the views in pixels.
+    """
+
+    def __init__(self, pictures: Sequence[TaggedPicture], seed: int, size: int) -> None:
+        self.pictures, self.seed, self.size = pictures, seed, size
+        intents = np.array([INTENTS.index(p.intent) for p in pictures])
+        groups = np.array([p.group for p in pictures])
+        kinds = {(p.group, p.intent) for p in pictures}
+        self._alike = {
+            (group, intent): np.flatnonzero((groups == group) & (intents == INTENTS.index(intent)))
+            for group, intent in kinds
+        }
+
+    def view(self, number: int, index: int) -> View:
+        """View 0 is the picture itself; views 2, 4, 6, … are composed, the others are augmented photos."""
+        if number == 0:
+            plain = crop_resize(read_rgb(self.pictures[index].path), None, self.size)
+            return View(plain, "photo", plain)
+        rng = np.random.default_rng([self.seed, number, index])
+        pixels = photo = self._photo(index, rng)
+        source = "photo"
+        if number % 2 == 0:
+            source = str(rng.choice(list(COMPOSE)))
+            pixels = composed(source, [pixels, *self._companions(index, rng)], rng)
+        if rng.random() < 0.5:
+            pixels = recompressed(pixels, int(rng.integers(35, 95)))
+        seen = crop_resize(random_blur(pixels, rng, 0.8), None, self.size)
+        return View(seen, source, seen if source == "photo" else crop_resize(photo, None, self.size))
+
+    def _photo(self, index: int, rng: np.random.Generator) -> Pixels:
+        pixels = read_rgb(self.pictures[index].path)
+        x1, y1, x2, y2 = random_box(pixels, rng, 0.55).astype(int)
+        pixels = pixels[y1 : max(y2, y1 + 8), x1 : max(x2, x1 + 8)]
+        if rng.random() < 0.5:
+            pixels = pixels[:, ::-1]
+        if rng.random() < 0.3:
+            pixels = random_turn(np.ascontiguousarray(pixels), rng, 12)
+        return random_light(np.ascontiguousarray(pixels), rng, 0.3)
+
+    def _companions(self, index: int, rng: np.random.Generator) -> list[Pixels]:
+        """Up to two more photos of the same group and intent, for grids and flyers."""
+        picture = self.pictures[index]
+        alike = self._alike[picture.group, picture.intent]
+        return [self._photo(int(i), rng) for i in rng.choice(alike, int(rng.integers(0, 3)))]
+
+
+def composed(source: str, photos: Sequence[Pixels], rng: np.random.Generator) -> Pixels:
+    """Compose an "advertisement" or a "screenshot" and, now and then, cut a little of its borders off."""
+    pixels = COMPOSE[source](photos, rng)
+    if rng.random() < 0.3:
+        height, width = pixels.shape[:2]
+        top, bottom = (rng.uniform(0, 0.08, 2) * height).astype(int)
+        left, right = (rng.uniform(0, 0.08, 2) * width).astype(int)
+        pixels = np.ascontiguousarray(pixels[top : height - bottom, left : width - right])
+    return pixels
+
+
+def recompressed(pixels: Pixels, quality: int) -> Pixels:
+    """The picture after one more JPEG compression at `quality` 1..100."""
+    _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)

@@ -1,0 +1,34 @@
+"""The recipe of a run: the file, and what the command line adds to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from whatsit.training.common.custom_data import OwnData
+from whatsit.training.common.initial_weights import RANDOM
+from whatsit.training.common.training_recipe import Recipe
+
+
+def settled(recipe: Recipe, start: str | None, own: OwnData | None, monitor: str) -> Recipe:
+    """Return the recipe that is trained, and written into checkpoints.
+
+    Args:
+        recipe: as the file has it.
+        start: of the command line; None keeps the recipe's.
+        own: of the command line; None keeps the recipe's.
+        monitor: the figure that own data alone is judged by, as the recipe's own is about other data.
+    """
+    changes: dict[str, Any] = {}
+    if start is not None:
+        changes["start"] = start
+    if own is not None:
+        changes["own"] = own
+    own = own or recipe.own
+    if own is not None and own.alone:
+        changes["monitor"] = monitor
+    if (start or recipe.start) == RANDOM:
+        # Weights drawn at random are neither worth keeping nor to be changed with more care than the rest.
+        fields = type(recipe).model_fields
+        drawn = {"frozen_blocks": -1, "blend": 1.0, "backbone_rate": getattr(recipe, "head_rate", None)}
+        changes |= {name: value for name, value in drawn.items() if name in fields}
+    return recipe.model_copy(update=changes)

@@ -1,0 +1,75 @@
+"""What a recipe file may say about training: the part that every network shares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from whatsit_client.errors import InvalidInput
+
+from whatsit.training.common.custom_data import OwnData
+
+
+class TrainingRecipe(BaseModel):
+    """The `training:` section of `build/<engine>.yaml`; each network's own recipe adds its fields by subclassing.
+
+    A field that is not known is an error, so a typing slip cannot silently train something else.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int = 0
+    start: str = Field(
+        "imagenet", description='"imagenet" (--weights), "random", or a checkpoint of the same network to go on from.'
+    )
+    own: OwnData | None = Field(
+        None, description="Your own pictures; the recipe's standing sources where there are none."
+    )
+    epochs: int = Field(10, ge=1, description="Passes over the data; a time budget may end training earlier.")
+    warmup_steps: int = Field(50, ge=0, description="Steps of linear warm-up before the cosine.")
+    final_rate: float = Field(0.01, ge=0, le=1, description="Learning rate at the end, as a share of the peak.")
+    weight_decay: float = Field(0.01, ge=0)
+    clip_norm: float = Field(5.0, gt=0, description="Largest norm of the whole gradient.")
+    ema_decay: float = Field(0.99, ge=0, lt=1, description="Decay of the averaged weights per step; 0 is off.")
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    checkpoint_minutes: float = Field(2.0, gt=0, description="Most minutes that a crash can cost.")
+    validate_every: int = Field(1, ge=1, description="Epochs from one validation to the next; the last has one too.")
+    monitor: str | None = Field(None, description="Validation metric of the best checkpoint; None keeps the last.")
+    patience: int = Field(0, ge=0, description="Validations without a better `monitor` before stopping; 0 never does.")
+
+
+Recipe = TypeVar("Recipe", bound=TrainingRecipe)
+
+
+def read_recipe(path: Path, kind: type[Recipe]) -> Recipe:
+    """Read the `training:` section of a recipe file as `kind`.
+
+    Raises:
+        InvalidInput: no such file, no YAML, no `training:` section, or the first field that does not fit.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInput(f"The recipe {path} cannot be read: pass --recipe with one of build/*.yaml.") from error
+    except yaml.YAMLError as error:
+        place = getattr(error, "problem_mark", None)
+        where = f", line {place.line + 1}" if place else ""
+        raise InvalidInput(f"The recipe {path}{where} is not YAML: correct its indentation or quotes.") from error
+    section = document.get("training") if isinstance(document, dict) else None
+    if not isinstance(section, dict):
+        raise InvalidInput(f"The recipe {path} has no section 'training': add one, as in build/embedder.yaml.")
+    try:
+        return kind.model_validate(section)
+    except ValidationError as error:
+        raise InvalidInput(_sentence(path, error, kind)) from error
+
+
+def _sentence(path: Path, error: ValidationError, kind: type[TrainingRecipe]) -> str:
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"The recipe {path} names 'training.{field}', which is not one of {', '.join(kind.model_fields)}."
+    return f"The recipe {path} has training.{field} = {first['input']!r}, but: {first['msg'].lower()}."

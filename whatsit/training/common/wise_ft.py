@@ -1,0 +1,44 @@
+"""Averages the trained weights with those that training started from (Wortsman et al. 2022, "WiSE-FT").
+
+What fine-tuning on few classes forgets about all others comes back, at little cost on those classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+from whatsit.training.common import run_checkpoint as checkpoint
+
+TRAINED = "trained.pt"
+
+
+def blend(start: Mapping[str, Tensor], trained: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+    """Return share * trained + (1 - share) * start for every tensor that both name; the others as trained.
+
+    Args:
+        start: state dict before training.
+        trained: state dict after training.
+        share: 0..1, 1 is all trained.
+    """
+    return {
+        name: start[name].lerp(value, share) if name in start and value.is_floating_point() else value
+        for name, value in trained.items()
+    }
+
+
+def blend_best(out: Path, start: Mapping[str, Tensor], share: float) -> None:
+    """Put the blend into a run's best.pt and keep what was trained as trained.pt; a second call changes nothing.
+
+    Args:
+        out: the run's folder.
+        start: state dict before training.
+        share: of the trained weights, 0..1.
+    """
+    best = checkpoint.load(out / checkpoint.BEST)
+    if "blend" not in best:
+        checkpoint.save(out / TRAINED, best)
+        mixed = blend(start, best["module"], share)
+        checkpoint.save(out / checkpoint.BEST, {**best, "module": mixed, "blend": share})

@@ -1,0 +1,1 @@
+"""Assignment of anchors to boxes, named as the papers name it."""

@@ -1,0 +1,131 @@
+"""A user's own boxes for the detector: COCO JSON and a folder of pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from whatsit_client.errors import InvalidInput
+
+from whatsit.evaluation.labelled import LabelledPicture
+from whatsit.models.product_labels import PRODUCTS, UNKNOWN, of_coco, product_label
+from whatsit.models.yolox import COCO_NAMES
+from whatsit.training.common.custom_data import OwnData, hold_out
+from whatsit.training.common.loop import Outcome
+from whatsit.training.common.preparation import prepare
+from whatsit.training.detector.data import DetectorData, load_detector_data
+from whatsit.training.detector.recipe import DetectorRecipe
+from whatsit.training.detector.task import fit_detector
+from whatsit.training.labels.coco import LabelFile, Picture, read_labels
+
+_FEWEST = 5
+
+
+def label_of(name: str) -> int:
+    """The product label that a category's name stands for.
+
+    Product classes keep their names and COCO's classes map as in the standing data. Any other thing is a thing of
+    which the class-wise stream learns nothing: it still gets class-free boxes.
+    """
+    if name in PRODUCTS:
+        return product_label(name)
+    return of_coco(name) if name in COCO_NAMES else UNKNOWN
+
+
+def training_picture(picture: Picture, images: Path) -> LabelledPicture:
+    """A picture of a label file as the trainer wants it."""
+    labels = np.array([label_of(box.name) for box in picture.boxes if not box.doubtful], dtype=np.int64)
+    return LabelledPicture(images / picture.file, picture.corners(), labels, picture.corners(doubtful=True))
+
+
+def training_pictures(labels: LabelFile, images: Path) -> list[LabelledPicture]:
+    """The pictures of a label file, sorted by name.
+
+    Raises:
+        InvalidInput: a picture is not in the folder.
+    """
+    pictures = [training_picture(p, images) for p in sorted(labels.pictures, key=lambda p: p.file)]
+    for picture in pictures:
+        if not picture.path.is_file():
+            raise InvalidInput(
+                f"There is no picture {picture.path}: pass --images with the folder that the names in the COCO file "
+                "are relative to."
+            )
+    return pictures
+
+
+def own_detector_data(own: OwnData) -> DetectorData:
+    """Read own boxes; every fifth picture by name validates.
+
+    Raises:
+        InvalidInput: a file is missing, no boxes are in it, or it has fewer than five pictures.
+    """
+    if own.coco is None:
+        raise InvalidInput(
+            "The detector trains on boxes: pass --coco with a COCO JSON file, and --images with its folder."
+        )
+    pictures = training_pictures(read_labels(own.coco), own.images or own.coco.parent)
+    if len(pictures) < _FEWEST:
+        raise InvalidInput(f"{own.coco} holds {len(pictures)} pictures: training needs at least {_FEWEST}.")
+    train, validate = hold_out(pictures)
+    if not any(len(picture.boxes) for picture in train) or not any(len(picture.boxes) for picture in validate):
+        raise InvalidInput(f"{own.coco} has hardly any boxes: label more pictures, for instance by `whatsit label`.")
+    return DetectorData({"own": train}, [], {"own": validate})
+
+
+def mixed(
+    own: DetectorData, standing: DetectorData, recipe: DetectorRecipe, share: float
+) -> tuple[DetectorData, dict[str, float]]:
+    """Own data beside the standing sources.
+
+    Returns:
+        The data, and the shares of the sources: `share` for own data, the rest as the recipe divides it.
+    """
+    rest = {name: weight for name, weight in recipe.shares.items() if weight > 0 and standing.sources.get(name)}
+    whole = sum(rest.values())
+    shares = {"own": share, **{name: (1 - share) * weight / whole for name, weight in rest.items()}}
+    data = DetectorData(
+        {**standing.sources, **own.sources}, standing.cutouts, {**standing.validation, **own.validation}
+    )
+    return data, shares
+
+
+def train_own_detector(
+    recipe: DetectorRecipe,
+    data: Path,
+    weights: Path,
+    out: Path,
+    *,
+    held_out: frozenset[str] = frozenset(),
+    resume: bool = False,
+    max_minutes: float | None = None,
+    threads: int | None = None,
+    console: Console | None = None,
+) -> Outcome:
+    """Train the detector on `recipe.own`, beside the standing sources where its share is under 1.
+
+    Args:
+        recipe: with `own`.
+        data: the folder of the standing sources; looked at only where they take part, and so is `held_out`.
+        weights: the folder that holds the ImageNet MobileNetV2 and, for standing sources, the teacher.
+        out: the run's folder.
+        held_out: names of coco128 files that training never sees.
+        resume: go on with the run in `out`.
+        max_minutes: budget of training time.
+        threads: CPU threads of torch; None for torch's own choice.
+        console: where progress goes.
+
+    Raises:
+        InvalidInput: data or weights are missing, or `out` does not fit `resume`.
+    """
+    console = prepare(recipe.seed, threads, console)
+    own = recipe.own or OwnData.model_validate({})
+    content, shares = own_detector_data(own), {"own": 1.0}
+    if not own.alone:
+        standing = load_detector_data(data, weights, held_out, out / "data", recipe, console)
+        content, shares = mixed(content, standing, recipe, own.share)
+    recipe = recipe.model_copy(update={"shares": shares})
+    return fit_detector(
+        recipe, content, weights, out, resume=resume, max_minutes=max_minutes, threads=threads, console=console
+    )

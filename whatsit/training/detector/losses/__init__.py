@@ -1,0 +1,1 @@
+"""Losses of the detector, named as their papers name them."""

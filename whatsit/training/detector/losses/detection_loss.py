@@ -1,0 +1,106 @@
+"""What the detector is told about a batch: scores of both streams and boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from whatsit.models.anchors import decode
+from whatsit.models.product_labels import UNKNOWN
+from whatsit.models.retinanet import DenseOutput
+from whatsit.training.detector.assigners.atss import BACKGROUND, assign, pairwise_iou
+from whatsit.training.detector.assigners.simota import assign_simota
+from whatsit.training.detector.losses.giou import iou_and_giou
+from whatsit.training.detector.losses.quality_focal import quality_focal
+
+_BOX_WEIGHT = 2.0
+_DOUBTFUL_OVERLAP = 0.4
+
+
+@dataclass(frozen=True)
+class BoxTargets:
+    """The truth of one picture, in pixels of the canvas.
+
+    Args:
+        boxes: float32 [G, 4], x1,y1,x2,y2.
+        labels: int64 [G], product label 1.., `NO_PRODUCT` or `UNKNOWN`.
+        doubtful: float32 [D, 4], places where nobody knows whether there is a thing: neither object nor background.
+    """
+
+    boxes: Tensor
+    labels: Tensor
+    doubtful: Tensor
+
+
+def detection_loss(
+    output: DenseOutput, targets: Sequence[BoxTargets], level_sizes: Sequence[int] | None
+) -> dict[str, Tensor]:
+    """The loss of a batch in parts.
+
+    Args:
+        output: of the network, n pictures.
+        targets: n of them.
+        level_sizes: anchors per pyramid level, for ATSS; None where anchors are the cells of YOLOX, for SimOTA.
+
+    Returns:
+        `object`, `product` and `box`, scalars, each normalised by the number of anchors that learn a box; their sum
+        is what training minimises.
+    """
+    output = DenseOutput(*(part.float() for part in output))  # mixed precision gives half of it
+    anchors = output.anchors
+    parts = [
+        _one(output.objects[i], output.classes[i], output.deltas[i], anchors, target, level_sizes)
+        for i, target in enumerate(targets)
+    ]
+    positives = max(1, sum(part[3] for part in parts))
+    names = ("object", "product", "box")
+    return dict(zip(names, torch.stack([torch.stack(part[:3]) for part in parts]).sum(dim=0) / positives, strict=True))
+
+
+def _one(
+    objects: Tensor,
+    classes: Tensor,
+    deltas: Tensor,
+    anchors: Tensor,
+    target: BoxTargets,
+    level_sizes: Sequence[int] | None,
+) -> tuple[Tensor, Tensor, Tensor, int]:
+    if level_sizes is None:
+        matched = assign_simota(_cells(anchors), objects, decode(deltas, anchors), target.boxes)
+    else:
+        matched = assign(anchors, level_sizes, target.boxes)
+    positive = matched != BACKGROUND
+    quality = torch.zeros_like(objects)
+    product = torch.zeros_like(classes)
+    counted = ~_doubtful(anchors, target.doubtful) | positive
+    known = counted.clone()
+    box_loss = deltas.sum() * 0
+    if positive.any():
+        truth = matched[positive]
+        iou, giou = iou_and_giou(decode(deltas[positive], anchors[positive]), target.boxes[truth])
+        box_loss = (1 - giou).sum() * _BOX_WEIGHT
+        labels = target.labels[truth]
+        quality[positive] = iou.detach()
+        rows = torch.nonzero(positive).flatten()
+        product[rows[labels > 0], labels[labels > 0] - 1] = iou.detach()[labels > 0]
+        known[rows[labels == UNKNOWN]] = False
+    object_loss = quality_focal(objects, quality)[counted].sum()
+    product_loss = quality_focal(classes, product)[known].sum()
+    return object_loss, product_loss, box_loss, int(positive.sum())
+
+
+def _cells(anchors: Tensor) -> Tensor:
+    """The cells at whose upper left corner YOLOX's anchors, as large as the cells, are centred."""
+    return anchors + (anchors[:, 2:] - anchors[:, :2]).repeat(1, 2) / 2
+
+
+def _doubtful(anchors: Tensor, boxes: Tensor) -> Tensor:
+    """Anchors, bool [A], that lie on a doubtful box or have their centre in it."""
+    if not len(boxes):
+        return torch.zeros(len(anchors), dtype=torch.bool, device=anchors.device)
+    centre = (anchors[:, None, :2] + anchors[:, None, 2:]) / 2
+    inside = ((centre > boxes[None, :, :2]) & (centre < boxes[None, :, 2:])).all(dim=2)
+    return (inside | (pairwise_iou(anchors, boxes) > _DOUBTFUL_OVERLAP)).any(dim=1)

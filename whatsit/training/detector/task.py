@@ -1,0 +1,198 @@
+"""Training of the detector: what `fit` needs to know about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from torch import Tensor, nn
+
+from whatsit.evaluation.detection import class_free, evaluate_detector
+from whatsit.evaluation.labelled import LabelledPicture, opened
+from whatsit.models.csp_detector import CspDetector
+from whatsit.models.detector import detector_network, for_export
+from whatsit.models.retinanet import RetinaNet
+from whatsit.training.common.initial_weights import IMAGENET, begin
+from whatsit.training.common.loop import Outcome, fit
+from whatsit.training.common.prefetch import prefetch
+from whatsit.training.common.preparation import prepare
+from whatsit.training.common.wise_ft import blend_best
+from whatsit.training.detector.copy_paste import Cutout, paste
+from whatsit.training.detector.data import DetectorData, load_detector_data
+from whatsit.training.detector.losses.detection_loss import BoxTargets, detection_loss
+from whatsit.training.detector.mosaic import Sample, distort, mosaic, single
+from whatsit.training.detector.recipe import DetectorRecipe
+
+Target = tuple[Tensor, Tensor, Tensor]
+Batch = tuple[Tensor, list[Target]]
+
+
+class DetectorTask:
+    """ATSS (SimOTA for `CspDetector`), quality focal loss and GIoU on composed pictures.
+
+    Args:
+        recipe: of the run.
+        network: to train.
+        sources: labelled pictures under the names that `recipe.shares` uses; a share without a source is left out.
+        cutouts: products to paste; none turns pasting off.
+        validation: sets of pictures whose class-free recall is measured; their mean is `recall`.
+    """
+
+    def __init__(
+        self,
+        recipe: DetectorRecipe,
+        network: RetinaNet | CspDetector,
+        sources: Mapping[str, Sequence[LabelledPicture]],
+        cutouts: Sequence[Cutout],
+        validation: Mapping[str, Sequence[LabelledPicture]],
+    ) -> None:
+        self.recipe = recipe
+        self.module: nn.Module = network
+        self.network = network
+        self.steps_per_epoch = recipe.steps_per_epoch
+        self.sources = {name: sources[name] for name, share in recipe.shares.items() if share > 0 and sources.get(name)}
+        weight = np.array([recipe.shares[name] for name in self.sources])
+        self.weights = weight / weight.sum()
+        self.cutouts = cutouts
+        self.validation = validation
+        network.backbone.freeze(recipe.frozen_blocks)  # type: ignore[operator]
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """What starts from trained weights and what starts fresh, each with its rate; norms and biases do not decay."""
+        learnt = self.network.learnt
+        groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+        for name, parameter in self.network.named_parameters():
+            if parameter.requires_grad:
+                rate = self.recipe.backbone_rate if learnt(name) else self.recipe.head_rate
+                groups.setdefault((rate, parameter.ndim > 1), []).append(parameter)
+        return [
+            {"params": parameters, "lr": rate, **({} if decays else {"weight_decay": 0.0})}
+            for (rate, decays), parameters in groups.items()
+        ]
+
+    def batches(self, epoch: int, start: int) -> Iterator[Batch]:
+        """Compose batches a few steps ahead of the network."""
+        return prefetch(lambda step: self._batch(epoch, step), start, self.steps_per_epoch)
+
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        """The sum of the parts of `detection_loss`."""
+        images, targets = batch
+        output = self.network(images.contiguous(memory_format=torch.channels_last))
+        sizes = [h * w for h, w in self.network.level_sizes(images.shape[-1])]
+        grid = None if isinstance(self.network, CspDetector) else sizes
+        parts = detection_loss(output, [BoxTargets(*target) for target in targets], grid)
+        total = torch.stack(list(parts.values())).sum()
+        return total, {name: float(value.detach()) for name, value in parts.items()}
+
+    def validate(self) -> dict[str, float]:
+        """Class-free recall of 20 boxes on each validation set, at the serving size."""
+        detector = for_export(self.network, self.recipe.canvas).eval()
+        device = next(self.network.parameters()).device
+
+        def run(images: np.ndarray[Any, np.dtype[np.uint8]]) -> tuple[Any, Any, Any]:
+            boxes, scores, labels = detector.to(device)(torch.from_numpy(images).to(device))
+            return boxes.cpu().numpy(), scores.cpu().numpy(), labels.cpu().numpy()
+
+        find = class_free(run, self.recipe.canvas)
+        recalls = {k: evaluate_detector(find, opened(pictures)).recall for k, pictures in self.validation.items()}
+        return {**{f"recall_{k}": v for k, v in recalls.items()}, "recall": float(np.mean(list(recalls.values())))}
+
+    def _batch(self, epoch: int, step: int) -> Batch:
+        rng = np.random.default_rng([self.recipe.seed, epoch, step])
+        size = int(rng.choice(self.recipe.sizes))
+        samples = [self._sample(size, rng) for _ in range(self.recipe.batch)]
+        images = torch.from_numpy(np.stack([sample.pixels for sample in samples]).transpose(0, 3, 1, 2).copy())
+        return images, [
+            (torch.from_numpy(sample.boxes), torch.from_numpy(sample.labels), torch.from_numpy(sample.doubtful))
+            for sample in samples
+        ]
+
+    def _sample(self, size: int, rng: np.random.Generator) -> Sample:
+        if rng.random() < self.recipe.mosaic:
+            return distort(mosaic([self._picture(rng) for _ in range(4)], size, rng), rng)
+        sample = single(self._picture(rng), size, rng)
+        if self.cutouts and rng.random() < self.recipe.pasted:
+            sample = paste(sample, self.cutouts, rng)
+        return distort(sample, rng)
+
+    def _picture(self, rng: np.random.Generator) -> LabelledPicture:
+        pictures = self.sources[str(rng.choice(list(self.sources), p=self.weights))]
+        return pictures[int(rng.integers(len(pictures)))]
+
+
+def train_detector(
+    recipe: DetectorRecipe,
+    data: Path,
+    weights: Path,
+    out: Path,
+    *,
+    held_out: frozenset[str] = frozenset(),
+    resume: bool = False,
+    max_minutes: float | None = None,
+    threads: int | None = None,
+    console: Console | None = None,
+) -> Outcome:
+    """Train the detector; `out/best.pt` then holds the network to build.
+
+    The first run labels the photos with the teacher and renders the shop scenes; `out/data` keeps both.
+
+    Args:
+        recipe: the recipe.
+        data: the folder that holds coco128, grocery_store, clothing_small and imagenet_sample.
+        weights: the folder that holds the ImageNet MobileNetV2 and the teacher yolox_nano.onnx.
+        out: the run's folder.
+        held_out: names of coco128 files that training never sees.
+        resume: go on with the run in `out`.
+        max_minutes: budget of training time, labelling and rendering not counted.
+        threads: CPU threads of torch; None for torch's own choice.
+        console: where progress goes.
+
+    Raises:
+        InvalidInput: data or weights are missing, or `out` does not fit `resume`.
+    """
+    console = prepare(recipe.seed, threads, console)
+    content = load_detector_data(data, weights, held_out, out / "data", recipe, console)
+    return fit_detector(
+        recipe, content, weights, out, resume=resume, max_minutes=max_minutes, threads=threads, console=console
+    )
+
+
+def fit_detector(
+    recipe: DetectorRecipe,
+    data: DetectorData,
+    weights: Path,
+    out: Path,
+    *,
+    resume: bool = False,
+    max_minutes: float | None = None,
+    threads: int | None = None,
+    console: Console | None = None,
+) -> Outcome:
+    """Train the detector on given pictures, from the start that the recipe names.
+
+    Args:
+        recipe: its `shares` name the sources in `data`.
+        data: what trains and what validates.
+        weights: the folder that holds the ImageNet MobileNetV2; looked at only where the recipe starts from it.
+        out: the run's folder.
+        resume: go on with the run in `out`.
+        max_minutes: budget of training time.
+        threads: CPU threads of torch; None for torch's own choice.
+        console: where progress goes.
+
+    Raises:
+        InvalidInput: the start is missing or of another network, or `out` does not fit `resume`.
+    """
+    console = prepare(recipe.seed, threads, console)
+    network = detector_network(recipe.model_dump(), weights if recipe.start == IMAGENET else None)
+    begin(network, recipe.start, "detector")
+    task = DetectorTask(recipe, network, data.sources, data.cutouts, data.validation)
+    begun = {name: value.clone() for name, value in network.state_dict().items() if network.learnt(name)}
+    outcome = fit(task, recipe, out, resume=resume, max_minutes=max_minutes, console=console)
+    if outcome.finished and recipe.blend < 1:
+        blend_best(out, begun, recipe.blend)
+    return outcome

@@ -1,0 +1,183 @@
+"""A user's own products for the embedder: a folder of pictures for each, or a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.errors import InvalidInput
+
+from whatsit.evaluation.grocery import GroceryClass, GroceryStore
+from whatsit.evaluation.retrieval import recall_at_k
+from whatsit.models.embedder import CROP_SIZE, Embedder
+from whatsit.training.common.custom_data import OwnData, hold_out, read_folders, read_table
+from whatsit.training.embedder.augment import Image
+from whatsit.training.embedder.data import GroceryParts, ingredients
+from whatsit.training.embedder.embed_batch import embed
+from whatsit.training.embedder.mixture import Ingredient
+from whatsit.training.embedder.picture_sources import PhotoSource
+from whatsit.training.embedder.recipe import EmbedderRecipe
+from whatsit.training.embedder.validation import EmbedderValidation
+
+_MOST_QUERIES = 400
+_FEW_PICTURES = 3
+
+
+class Validation(Protocol):
+    """What the embedder is measured on while it trains."""
+
+    def measure(self, network: Embedder) -> dict[str, float]:
+        """Return figures by name."""
+
+
+@dataclass(frozen=True)
+class EmbedderContent:
+    """All that the embedder's task needs of data.
+
+    Args:
+        ingredients: sources; the first gives an epoch its length.
+        validation: measures.
+        products: labels below it are single products, which alignment may pull together.
+        parts: the grocery photos, None without standing sources.
+        classes: of the groceries, for the heads of several tasks; empty without standing sources.
+    """
+
+    ingredients: list[Ingredient]
+    validation: Validation
+    products: int
+    parts: GroceryParts | None
+    classes: Sequence[GroceryClass]
+
+
+def embedder_content(recipe: EmbedderRecipe, data: Path) -> EmbedderContent:
+    """Read what the recipe asks for: the standing sources, own products, or both by share.
+
+    Raises:
+        InvalidInput: data is missing, or the recipe asks for what own data alone does not have.
+    """
+    own = recipe.own
+    if own is not None and recipe.tasks:
+        raise InvalidInput("training.tasks needs the categories of the grocery photos: leave it out with own data.")
+    if own is not None and own.alone:
+        items = OwnItems(own, recipe)
+        return EmbedderContent([items.ingredient(own.share)], items, items.train.classes, None, [])
+    store = GroceryStore(data / "grocery_store")
+    parts = GroceryParts(store, recipe)
+    standing, validation = ingredients(recipe, data, parts), EmbedderValidation(parts, recipe.shares.rendered > 0)
+    if own is None:
+        return EmbedderContent(standing, validation, parts.shop.classes, parts, store.classes)
+    items = OwnItems(own, recipe)
+    return EmbedderContent(
+        [items.ingredient(own.share), *_behind(standing, items.train.classes, 1 - own.share)],
+        Both(items, validation),
+        items.train.classes,
+        parts,
+        store.classes,
+    )
+
+
+class OwnItems:
+    """Own pictures, split into what trains and what measures.
+
+    A table names products by `label`, or by `id`: a catalogue's own file will do. Where the data names no split, every
+    fifth picture of a product is held out. Products with fewer pictures train with all of them; where that leaves
+    nothing to measure, synthetic photographs of the pictures do: they tell how well a picture is known again, not how
+    well a product is.
+
+    Attributes:
+        train: pictures to train on, the gallery of the measure.
+        names: of the products, by label.
+
+    Args:
+        own: where the pictures are.
+        recipe: how views are made.
+
+    Raises:
+        InvalidInput: no data is named, a file is missing, or there are not two products.
+    """
+
+    def __init__(self, own: OwnData, recipe: EmbedderRecipe) -> None:
+        train, val = _split(own)
+        self.names = sorted({name for _, name in train})
+        if len(self.names) < 2:
+            raise InvalidInput("The embedder learns to tell products apart: pass pictures of at least two.")
+        number = {name: label for label, name in enumerate(self.names)}
+        kept = [(path, name) for path, name in val if name in number]
+        labels = [number[name] for _, name in train]
+        self.train = PhotoSource([path for path, _ in train], labels, photographed=recipe.photographed)
+        self.val = PhotoSource([path for path, _ in kept], [number[name] for _, name in kept])
+
+    def ingredient(self, share: float) -> Ingredient:
+        """The source as a part of each batch, two views of a picture where products have hardly more."""
+        pictures = len(self.train.labels) / len(self.names)
+        return Ingredient(self.train, share, views=1 if pictures >= _FEW_PICTURES else 2)
+
+    def measure(self, network: Embedder) -> dict[str, float]:
+        """Return `own_r1` and `own_r5`: pictures to the training pictures, a hit being the same product.
+
+        Of held-out pictures where there are any, else of synthetic photographs of training pictures.
+        """
+        gallery = _vectors(network, [self.train.plain(i, CROP_SIZE) for i in range(len(self.train.labels))])
+        queries, truth = self._queries()
+        recall = recall_at_k(_vectors(network, queries), gallery, truth, self.train.labels)
+        return {f"own_r{k}": value for k, value in recall.items()}
+
+    def _queries(self) -> tuple[list[Image], npt.NDArray[np.int64]]:
+        if len(self.val.labels):
+            return [self.val.plain(i, CROP_SIZE) for i in range(len(self.val.labels))], self.val.labels
+        seen = PhotoSource(self.train.files, self.train.labels.tolist(), photographed=1.0)
+        chosen = np.arange(len(seen.labels))[:: -(-len(seen.labels) // _MOST_QUERIES)]
+        views = [seen.view(int(i), CROP_SIZE, np.random.default_rng([9, int(i)])) for i in chosen]
+        return views, seen.labels[chosen]
+
+
+class Both:
+    """Two measures side by side."""
+
+    def __init__(self, *measures: Validation) -> None:
+        self._measures = measures
+
+    def measure(self, network: Embedder) -> dict[str, float]:
+        """Return the figures of both."""
+        return {name: value for measure in self._measures for name, value in measure.measure(network).items()}
+
+
+def _split(own: OwnData) -> tuple[list[tuple[Path, str]], list[tuple[Path, str]]]:
+    """Path and product of the pictures that train and of those that measure."""
+    if own.csv is not None:
+        rows = read_table(own.csv, [])
+        column = next((name for name in ("label", "id") if name in rows[0].values), None)
+        if column is None:
+            raise InvalidInput(f"The table {own.csv} has neither a column 'label' nor 'id' that names the product.")
+        for row in rows:
+            if not row.values[column]:
+                raise InvalidInput(f"{row.where}: the {column} is empty: name the product.")
+        if any(row.split == "val" for row in rows):
+            pairs = [(row.image, row.values[column], row.split) for row in rows]
+            return [(p, n) for p, n, s in pairs if s != "val"], [(p, n) for p, n, s in pairs if s == "val"]
+        found = [(row.image, row.values[column]) for row in rows]
+    elif own.photos is not None:
+        found = read_folders(own.photos)
+    else:
+        raise InvalidInput("The embedder trains on products: pass --photos with a folder of each, or --csv.")
+    train, val = [], []
+    for product in dict.fromkeys(name for _, name in found):
+        kept, held = hold_out([path for path, name in found if name == product])
+        train += [(path, product) for path in kept]
+        val += [(path, product) for path in held]
+    return train, val
+
+
+def _behind(standing: Sequence[Ingredient], first: int, share: float) -> list[Ingredient]:
+    """Standing sources with labels from `first` on and `share` of each batch in all."""
+    whole = sum(i.share for i in standing)
+    return [Ingredient(i.source, share * i.share / whole, i.views, first + i.first_label) for i in standing]
+
+
+def _vectors(network: Embedder, pictures: Sequence[Image]) -> npt.NDArray[np.float32]:
+    vectors: npt.NDArray[np.float32] = embed(network, pictures, network.head.weight.device).numpy()
+    return vectors

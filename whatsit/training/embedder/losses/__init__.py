@@ -1,0 +1,1 @@
+"""Losses of the embedder, named as their papers name them."""

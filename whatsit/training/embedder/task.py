@@ -1,0 +1,246 @@
+"""Training of the embedder: margin softmax over products seen as photos, shop images and drawings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from rich.console import Console
+from torch import Tensor, nn
+from whatsit_client.errors import InvalidInput
+
+from whatsit.models.embedder import CROP_SIZE, Embedder
+from whatsit.training.common import run_checkpoint as checkpoint
+from whatsit.training.common.initial_weights import IMAGENET, RANDOM, begin
+from whatsit.training.common.loop import Outcome, fit
+from whatsit.training.common.prefetch import prefetch
+from whatsit.training.common.preparation import prepare
+from whatsit.training.common.progress import counted
+from whatsit.training.common.wise_ft import blend_best
+from whatsit.training.embedder.custom import embedder_content
+from whatsit.training.embedder.embed_batch import embed, scaled
+from whatsit.training.embedder.losses.center_loss import alignment_loss
+from whatsit.training.embedder.losses.metric_losses import class_logits, class_loss, pair_loss
+from whatsit.training.embedder.losses.multi_task import MultiTask
+from whatsit.training.embedder.losses.mutual_learning import MutualLearning
+from whatsit.training.embedder.losses.simclr import twin_loss, twins_of_batch
+from whatsit.training.embedder.mined_mixture import HardGroups, MinedMixture
+from whatsit.training.embedder.mixture import Ingredient, Mixture
+from whatsit.training.embedder.random_erasing import erase
+from whatsit.training.embedder.recipe import EmbedderRecipe
+from whatsit.training.embedder.task_labels import TaskLabels, viewpoint_of, viewpoints_of_batch
+
+WEIGHTS = "mobilenet_v2_1.0_224_float.onnx"
+START = "start.pt"
+
+Batch = tuple[Tensor, Tensor]
+
+
+class EmbedderTask:
+    """The embedder as a task of `whatsit.training.common.loop.fit`.
+
+    `module` holds the `network`, the class vectors of the loss (`criterion`) and what the recipe's switches need:
+    `tasks`, `mutual`, `groups`. Only the network is shipped.
+    """
+
+    def __init__(self, recipe: EmbedderRecipe, data: Path, weights: Path | None) -> None:
+        self.recipe = recipe
+        content = embedder_content(recipe, data)
+        self.parts, self.ingredients, self.validation = content.parts, content.ingredients, content.validation
+        self._classes = max(i.first_label + i.source.classes for i in self.ingredients)
+        self.network = Embedder(recipe.dimension, weights, recipe.attention, recipe.backbone, recipe.pretrained)
+        self.network.backbone.freeze(recipe.frozen_blocks)
+        self.criterion = self._class_loss(recipe.dimension)
+        self.pairs = pair_loss(recipe.pair_loss)
+        parts: dict[str, nn.Module] = {"network": self.network, "criterion": self.criterion}
+        photos = self.ingredients[0].source.labels
+        mixture = Mixture if recipe.mining == "none" else MinedMixture
+        self.mixture = mixture(self.ingredients, recipe.batch, max(recipe.size, recipe.mutual_size), recipe.seed)
+        self.groups = None if recipe.mining == "none" else HardGroups(np.unique(photos), recipe.mining_layers)
+        self.mutual = None if recipe.mutual == "none" else self._mutual(weights)
+        self.labels = TaskLabels(recipe.tasks, content.classes)
+        self.tasks = self._multi_task() if recipe.tasks else None
+        parts.update({n: m for n in ("groups", "mutual", "tasks") if (m := getattr(self, n)) is not None})
+        self.module: nn.Module = nn.ModuleDict(parts)
+        self.steps_per_epoch = max(1, len(photos) // self.mixture.pictures[0])
+        self._products = content.products
+        self._twins = twins_of_batch(self.ingredients, self.mixture.pictures)
+        self._viewpoints = viewpoints_of_batch(self.ingredients, self.mixture.pictures)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return three groups: what is free of the backbones, what is new, the class vectors (undecayed)."""
+        recipe = self.recipe
+        kinds: dict[str, list[nn.Parameter]] = {"backbone": [], "criterion": [], "head": []}
+        for name, parameter in self.module.named_parameters():
+            if parameter.requires_grad:
+                kinds[next((part for part in name.split(".") if part in kinds), "head")].append(parameter)
+        return [
+            {"params": kinds["backbone"], "lr": recipe.backbone_rate},
+            {"params": kinds["head"], "lr": recipe.head_rate},
+            {"params": kinds["criterion"], "lr": recipe.class_rate, "weight_decay": 0.0},
+        ]
+
+    def batches(self, epoch: int, start: int) -> Iterator[Batch]:
+        """Yield (views uint8 [n, 3, size, size], labels int64 [n])."""
+        if self.groups is not None and isinstance(self.mixture, MinedMixture):
+            if start == 0:
+                self.groups.regroup(cast(Tensor, self.criterion.W))
+            self.mixture.groups = self.groups.of_class.cpu().numpy()
+        first = epoch * self.steps_per_epoch
+        return prefetch(self.mixture.batch, first + start, first + self.steps_per_epoch)
+
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        """Return the class loss, plus what the recipe's switches add, each by its weight; and their parts to show."""
+        views, labels = batch
+        recipe, shown = self.recipe, dict[str, float]()
+        images = wide = scaled(views)
+        if images.shape[-1] != recipe.size:
+            images = nn.functional.interpolate(wide, recipe.size, mode="bilinear", antialias=True)
+        if recipe.erasing != "none":
+            images = erase(images, recipe.erasing, recipe.erasing_chance, recipe.erasing_share, self.network.backbone)
+        features = self.network.features(images)
+        vectors = self.network.project(features)
+        loss: Tensor = self.criterion(vectors, labels)
+        if self.pairs is not None:
+            added = self.pairs(vectors, labels)
+            loss, shown["pairs"] = loss + recipe.pair_weight * added, float(added.detach())
+        if recipe.align_weight:
+            added = alignment_loss(vectors, labels, cast(Tensor, self.criterion.W), self._products)
+            loss, shown["alignment"] = loss + recipe.align_weight * added, float(added.detach())
+        if recipe.twin_weight and len(self._twins):
+            added = twin_loss(vectors, self._twins)
+            loss, shown["twins"] = loss + recipe.twin_weight * added, float(added.detach())
+        if self.tasks is not None:
+            added = self.tasks(features, self.labels.of(labels, self._viewpoints))
+            loss, shown["tasks"] = loss + recipe.task_weight * added, float(added.detach())
+        if self.mutual is not None:
+            of_large, added = self.mutual(wide, labels, class_logits(self.criterion, vectors, recipe.scale))
+            loss, shown["mutual"] = loss + of_large + recipe.mutual_weight * added, float(added.detach())
+        return loss, shown
+
+    def validate(self) -> dict[str, float]:
+        """Return recall@1 and @5 of photos to shop images, and recall@1 of drawn products never trained on."""
+        return self.validation.measure(self.network)
+
+    def start(self, console: Console) -> None:
+        """Start the head by principal axes, the class vectors by class means: both of up to 8 pictures a class.
+
+        A head that came with a checkpoint stays as it is.
+        """
+        pictures: list[tuple[Ingredient, list[int]]] = [(i, _few_of_each(i.source.labels, 8)) for i in self.ingredients]
+        of_class = torch.cat([torch.from_numpy(i.source.labels[few] + i.first_label) for i, few in pictures])
+        pairs = [(self.network, self.criterion)]
+        if self.mutual is not None:
+            pairs.append((cast(Embedder, self.mutual.network), self.mutual.criterion))
+        for network, criterion in pairs:
+            features = []
+            for number, (ingredient, few) in enumerate(pictures, start=1):
+                what = f"Looking at pictures to start from ({number} of {len(pictures)})"
+                features.append(self._features(network, ingredient, counted(few, what, console)))
+            if network is not self.network or self.recipe.start in (IMAGENET, RANDOM):
+                network.start_head(torch.cat(features))
+            _start_classes(network, criterion, torch.cat(features), of_class)
+
+    def _features(self, network: Embedder, ingredient: Ingredient, indices: Iterable[int]) -> Tensor:
+        pictures = (ingredient.source.plain(i, CROP_SIZE) for i in indices)
+        return embed(network.features, pictures, network.head.weight.device)
+
+    def _class_loss(self, dimension: int) -> nn.Module:
+        return class_loss(self.recipe.class_loss, self._classes, dimension, self.recipe.margin, self.recipe.scale)
+
+    def _mutual(self, weights: Path | None) -> MutualLearning:
+        recipe = self.recipe
+        assert recipe.mutual != "none"
+        large = Embedder(recipe.mutual_dimension, weights, backbone=recipe.mutual, pretrained=recipe.pretrained)
+        large.backbone.freeze(recipe.frozen_blocks)
+        return MutualLearning(large, self._class_loss(recipe.mutual_dimension), recipe.scale)
+
+    def _multi_task(self) -> MultiTask:
+        recipe, length = self.recipe, self.network.head.in_features
+        return MultiTask(self.labels.classes, length, recipe.task_weighting, recipe.task_interval, self._held_out)
+
+    def _held_out(self) -> tuple[Tensor, Tensor]:
+        """Features and task labels of 64 photos held out, and of 64 shop images (which are trained on)."""
+        rows = []
+        assert self.parts is not None  # tasks are refused with own data
+        for source in (self.parts.held_out, self.parts.shop_train):
+            some = np.random.default_rng(self.recipe.seed).permutation(len(source.labels))[:64]
+            pictures = (source.plain(int(i), self.recipe.size) for i in some)
+            features = embed(self.network.features, pictures, self.network.head.weight.device)
+            labels = torch.from_numpy(source.labels[some])
+            rows.append((features, self.labels.of(labels, torch.full_like(labels, viewpoint_of(source)))))
+        features, labels = torch.cat([row[0] for row in rows]), torch.cat([row[1] for row in rows], dim=1)
+        device = self.network.head.weight.device
+        return features.to(device), labels.to(device)
+
+
+def train_embedder(
+    recipe: EmbedderRecipe,
+    data: Path,
+    weights: Path,
+    out: Path,
+    *,
+    resume: bool = False,
+    max_minutes: float | None = None,
+    threads: int | None = None,
+    console: Console | None = None,
+    start_from: Path | None = None,
+) -> Outcome:
+    """Train the embedder; `out/best.pt` then holds the network to build.
+
+    Args:
+        recipe: the recipe.
+        data: the folder that holds grocery_store, clothing_small and imagenet_sample; not needed where the recipe's
+            `own` data trains alone.
+        weights: the folder that holds the ImageNet MobileNetV2; looked at only where the recipe starts from it.
+        out: the run's folder.
+        resume: go on with the run in `out`.
+        max_minutes: budget of training time.
+        threads: CPU threads of torch; None for torch's own choice.
+        console: where progress goes.
+        start_from: a checkpoint of an earlier run with the same classes, in place of the ImageNet start.
+
+    Raises:
+        InvalidInput: data or weights are missing, `out` does not fit `resume`, or `start_from` has other classes.
+    """
+    console = prepare(recipe.seed, threads, console)
+    task = EmbedderTask(recipe, data, weights / WEIGHTS if recipe.start == IMAGENET else None)
+    begin(task.network, recipe.start, "embedder")
+    if not resume and not (out / checkpoint.LAST).exists():
+        if start_from is None:
+            task.start(console)
+        else:
+            _take_over(task.module, start_from)
+        out.mkdir(parents=True, exist_ok=True)
+        checkpoint.save(out / START, {"module": task.module.state_dict()})
+    outcome = fit(task, recipe, out, resume=resume, max_minutes=max_minutes, console=console)
+    if outcome.finished:
+        blend_best(out, checkpoint.load(out / START)["module"], recipe.blend)
+    return outcome
+
+
+def _take_over(module: nn.Module, path: Path) -> None:
+    try:
+        module.load_state_dict(checkpoint.load(path)["module"])
+    except RuntimeError as error:
+        raise InvalidInput(f"{path} was trained with other classes or another network: leave --start out.") from error
+
+
+def _few_of_each(labels: npt.NDArray[np.int64], few: int) -> list[int]:
+    kept: dict[int, list[int]] = {}
+    for index, label in enumerate(labels):
+        kept.setdefault(int(label), []).append(index)
+    return [i for indices in kept.values() for i in indices[:few]]
+
+
+@torch.no_grad()
+def _start_classes(network: Embedder, criterion: nn.Module, features: Tensor, of_class: Tensor) -> None:
+    vectors = nn.functional.normalize(network.head(features))
+    class_vectors = cast(Tensor, criterion.W).T
+    means = torch.zeros_like(class_vectors).index_add_(0, of_class, vectors)
+    seen = means.norm(dim=1) > 0
+    class_vectors[seen] = nn.functional.normalize(means[seen])
