@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 from whatsit_client.errors import WhatsitError
 
 from whatsit.cli.app import app
+from whatsit.evaluation.datasets.label_file import read_labels
 from whatsit.rendering.product import make_products
 from whatsit.rendering.shop import catalogue_picture, save_jpeg
-from whatsit.training.labels.coco import read_labels
 
 ROOT = Path(__file__).resolve().parents[2]
 DETECTOR = ROOT / "model_repository" / "detector" / "1" / "model.onnx"

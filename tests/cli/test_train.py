@@ -11,7 +11,7 @@ from whatsit_client.errors import InvalidInput, WhatsitError
 pytest.importorskip("torch")
 
 from whatsit.cli.app import app
-from whatsit.training.labels.coco import Box, LabelFile, Picture
+from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture
 
 TINY = """training:
   {epochs: 1000000, steps_per_epoch: 1, batch: 2, canvas: 64, sizes: [64], channels: 16, depth: 1, warmup_steps: 0}

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from whatsit_client.errors import InvalidInput
 
+from whatsit.evaluation.datasets.label_file import Box, Picture
+from whatsit.labelling.background_removal import cut_out, named_pictures, write_cutouts
+from whatsit.labelling.composites import compose
 from whatsit.rendering.product import make_products
 from whatsit.rendering.shop import catalogue_picture
-from whatsit.training.labels.coco import Box, Picture
-from whatsit.training.labels.composites import compose
-from whatsit.training.labels.cut_out import cut_out, named_pictures, write_cutouts
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from whatsit_client.errors import Damaged, InvalidInput
 
-from whatsit.training.labels.coco import Box, LabelFile, Picture, matching, read_labels, renamed
+from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture, matching, read_labels, renamed
 
 LABELS = LabelFile(
     (

@@ -72,6 +72,7 @@ from rich.console import Console  # noqa: E402 (after the skip)
 from whatsit_client.taxonomy import INTENTS, TAGS, TOPICS  # noqa: E402
 
 from whatsit.engines.networks import load_network  # noqa: E402
+from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture  # noqa: E402
 from whatsit.models.embedder import Embedder  # noqa: E402
 from whatsit.models.product_labels import UNKNOWN, product_label  # noqa: E402
 from whatsit.training.classifier.custom import known_picture, read_tags, train_own_classifier  # noqa: E402
@@ -85,7 +86,6 @@ from whatsit.training.embedder.custom import OwnItems  # noqa: E402
 from whatsit.training.embedder.mixture import Mixture  # noqa: E402
 from whatsit.training.embedder.recipe import EmbedderRecipe  # noqa: E402
 from whatsit.training.embedder.task import EmbedderTask, train_embedder  # noqa: E402
-from whatsit.training.labels.coco import Box, LabelFile, Picture  # noqa: E402
 
 SMALL = {"frozen_blocks": 17}  # less to train and to save
 QUIET = Console(quiet=True)

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from whatsit_client.errors import Damaged, InvalidInput
 
-from whatsit.training.labels.coco import Box, LabelFile, Picture
-from whatsit.training.labels.contact_sheet import write_sheet
-from whatsit.training.labels.review import decide, doubtful_boxes, read_review, write_table
+from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture
+from whatsit.labelling.review_page import write_sheet
+from whatsit.labelling.review_table import decide, doubtful_boxes, read_review, write_table
 
 SURE = Box(1, 1, 30, 30, "cup", 0.9)
 LABELS = LabelFile(

@@ -12,11 +12,11 @@ import pytest
 from rich.console import Console
 from whatsit_client.errors import InvalidInput
 
-from whatsit.training.labels.coco import Box, LabelFile, Picture, read_labels
-from whatsit.training.labels.finder import Pixels
-from whatsit.training.labels.looking import picture_files
-from whatsit.training.labels.rounds import Plan, Report, run_rounds
-from whatsit.training.labels.thresholds import NEVER, measure_thresholds
+from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture, read_labels
+from whatsit.labelling.label_folder import picture_files
+from whatsit.labelling.score_thresholds import NEVER, measure_thresholds
+from whatsit.labelling.self_training import Plan, Report, run_rounds
+from whatsit.pipeline.box_detectors import Pixels
 
 TRUE = (10.0, 20.0, 50.0, 70.0)
 WRONG = (0.0, 0.0, 9.0, 9.0)

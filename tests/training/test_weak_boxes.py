@@ -8,14 +8,14 @@ import pytest
 from whatsit_client.errors import Damaged, InvalidInput
 from whatsit_client.taxonomy import TAGS
 
+from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture, read_labels
+from whatsit.evaluation.datasets.yolo_labels import read_yolo_folder
+from whatsit.labelling.agreement import agreement
+from whatsit.labelling.label_folder import look_through, picture_files
+from whatsit.labelling.progress_log import Journal
+from whatsit.labelling.single_object import centred, single_product
 from whatsit.models.yolox import COCO_NAMES, Yolox
-from whatsit.training.labels.agreement import agreement
-from whatsit.training.labels.coco import Box, LabelFile, Picture, read_labels
-from whatsit.training.labels.finder import ContractFinder, YoloxFinder, open_finder
-from whatsit.training.labels.journal import Journal
-from whatsit.training.labels.looking import look_through, picture_files
-from whatsit.training.labels.single import centred, single_product
-from whatsit.training.labels.yolo_files import read_yolo_folder
+from whatsit.pipeline.box_detectors import ContractFinder, YoloxFinder, open_finder
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -138,7 +138,7 @@ def test_yolo_text_becomes_coco(tmp_path: Path) -> None:
 
 def test_the_box_of_a_map_leaves_its_tails_out() -> None:
     pytest.importorskip("torch")
-    from whatsit.training.labels.activation import mass_box
+    from whatsit.labelling.class_activation import mass_box
 
     heat = np.zeros((96, 96), np.float32)
     heat[24:48, 48:72] = 1
@@ -151,8 +151,8 @@ def test_the_box_of_a_map_leaves_its_tails_out() -> None:
 
 def test_activation_finds_where_the_tag_is() -> None:
     torch = pytest.importorskip("torch")
+    from whatsit.labelling.class_activation import ActivationFinder
     from whatsit.models.classifier import Classifier
-    from whatsit.training.labels.activation import ActivationFinder
 
     torch.manual_seed(0)
     tables = torch.zeros(1001, len(TAGS)), torch.zeros(1001, 3)

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from whatsit.training.labels.coco import LabelFile
+    from whatsit.evaluation.datasets.label_file import LabelFile
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -52,10 +52,10 @@ def teacher(
     """Take a teacher's boxes as labels. Ctrl-C keeps what is done; the same command goes on."""
     from dataclasses import replace
 
+    from whatsit.evaluation.datasets.label_file import Box
+    from whatsit.labelling.single_object import single_product
+    from whatsit.pipeline.box_detectors import open_finder
     from whatsit.serving.repository import default_root, network_file
-    from whatsit.training.labels.coco import Box
-    from whatsit.training.labels.finder import open_finder
-    from whatsit.training.labels.single import single_product
 
     network = model or network_file(default_root() / "model_repository", "detector")
     settings = {"teacher": str(network), "sure": sure, "doubtful": doubtful, "single": single}
@@ -88,7 +88,7 @@ def activation(
 
     Good where a picture shows one thing; `whatsit label compare` measures how good against boxes you trust.
     """
-    from whatsit.training.labels.activation import activation_finder
+    from whatsit.labelling.class_activation import activation_finder
 
     finder = activation_finder(classifier, weights / IMAGENET, threads)
     known = _tags(tags, photos) if tags else {}
@@ -121,10 +121,10 @@ def composites(
     as_json: AsJson = False,
 ) -> None:
     """Paste cut-out products on scenes: pictures whose boxes are exact. The same command goes on after Ctrl-C."""
-    from whatsit.training.labels.coco import read_labels
-    from whatsit.training.labels.composites import compose
-    from whatsit.training.labels.cut_out import named_pictures, write_cutouts
-    from whatsit.training.labels.looking import picture_files
+    from whatsit.evaluation.datasets.label_file import read_labels
+    from whatsit.labelling.background_removal import named_pictures, write_cutouts
+    from whatsit.labelling.composites import compose
+    from whatsit.labelling.label_folder import picture_files
 
     console = open_console()
     cut, refused = write_cutouts(named_pictures(products), out / "cutouts")
@@ -157,7 +157,7 @@ def convert(
     as_json: AsJson = False,
 ) -> None:
     """Write YOLO's text labels as COCO JSON (class names from classes.txt, else COCO's 80)."""
-    from whatsit.training.labels.yolo_files import read_yolo_folder
+    from whatsit.evaluation.datasets.yolo_labels import read_yolo_folder
 
     labels = read_yolo_folder(folder)
     labels.write(out)
@@ -175,7 +175,7 @@ def _look(
 ) -> None:
     import cv2
 
-    from whatsit.training.labels.looking import look_through, picture_files
+    from whatsit.labelling.label_folder import look_through, picture_files
 
     cv2.setNumThreads(1)
     console = open_console()

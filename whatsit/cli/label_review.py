@@ -49,15 +49,15 @@ def rounds(
     """
     import json
 
+    from whatsit.evaluation.datasets.label_file import read_labels
+    from whatsit.labelling.label_folder import picture_files
+    from whatsit.labelling.round_training import detector_trainer
+    from whatsit.labelling.self_training import Plan, run_rounds
+    from whatsit.pipeline.box_detectors import trained_finder
     from whatsit.training.common.progress import counted
     from whatsit.training.common.resolve_recipe import settled
     from whatsit.training.common.training_recipe import read_recipe
     from whatsit.training.detector.recipe import DetectorRecipe
-    from whatsit.training.labels.coco import read_labels
-    from whatsit.training.labels.finder import trained_finder
-    from whatsit.training.labels.looking import picture_files
-    from whatsit.training.labels.round_training import detector_trainer
-    from whatsit.training.labels.rounds import Plan, run_rounds
 
     console = open_console()
     wanted = read_recipe(recipe or recipe_of("detector"), DetectorRecipe)
@@ -102,9 +102,9 @@ def review(
     """Lay the doubtful boxes of a label file out for a person: a page of thumbnails and a table."""
     import json
 
-    from whatsit.training.labels.coco import read_labels
-    from whatsit.training.labels.contact_sheet import write_sheet
-    from whatsit.training.labels.review import write_table
+    from whatsit.evaluation.datasets.label_file import read_labels
+    from whatsit.labelling.review_page import write_sheet
+    from whatsit.labelling.review_table import write_table
 
     read = read_labels(labels)
     asked = write_table(read, out / "review.csv")
@@ -126,9 +126,9 @@ def decide(
     """
     import json
 
-    from whatsit.training.labels.coco import read_labels
-    from whatsit.training.labels.review import decide as apply
-    from whatsit.training.labels.review import read_review
+    from whatsit.evaluation.datasets.label_file import read_labels
+    from whatsit.labelling.review_table import decide as apply
+    from whatsit.labelling.review_table import read_review
 
     read = read_labels(labels)
     decisions = read_review(reviewed, read)
@@ -156,8 +156,8 @@ def compare(
     from rich.console import Console
     from rich.table import Table
 
-    from whatsit.training.labels.agreement import agreement
-    from whatsit.training.labels.coco import read_labels
+    from whatsit.evaluation.datasets.label_file import read_labels
+    from whatsit.labelling.agreement import agreement
 
     result = agreement(read_labels(labels), read_labels(trusted), single)
     if as_json:

@@ -8,6 +8,7 @@ import numpy as np
 from rich.console import Console
 from whatsit_client.errors import InvalidInput
 
+from whatsit.evaluation.datasets.label_file import LabelFile, Picture, read_labels
 from whatsit.evaluation.labelled import LabelledPicture
 from whatsit.models.product_labels import PRODUCTS, UNKNOWN, of_coco, product_label
 from whatsit.models.yolox import COCO_NAMES
@@ -17,7 +18,6 @@ from whatsit.training.common.preparation import prepare
 from whatsit.training.detector.data import DetectorData, load_detector_data
 from whatsit.training.detector.recipe import DetectorRecipe
 from whatsit.training.detector.task import fit_detector
-from whatsit.training.labels.coco import LabelFile, Picture, read_labels
 
 _FEWEST = 5
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from whatsit.evaluation.datasets.label_file import OBJECT, Box, LabelFile, Picture
 from whatsit.evaluation.labelled import LabelledPicture
+from whatsit.labelling.background_removal import NamedPicture
+from whatsit.labelling.progress_log import Journal
 from whatsit.training.detector.copy_paste import Cutout, paste
 from whatsit.training.detector.mosaic import Sample, empty, place
-from whatsit.training.labels.coco import OBJECT, Box, LabelFile, Picture
-from whatsit.training.labels.cut_out import NamedPicture
-from whatsit.training.labels.journal import Journal
 from whatsit.vision.boxes import FloatArray
 
 

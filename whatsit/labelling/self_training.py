@@ -28,15 +28,15 @@ from typing import Any
 from rich.console import Console
 from whatsit_client.errors import InvalidInput
 
+from whatsit.evaluation.datasets.label_file import LabelFile, Picture, read_labels
 from whatsit.evaluation.labelled import read_rgb
+from whatsit.labelling.label_folder import look_through
+from whatsit.labelling.review_page import write_sheet
+from whatsit.labelling.review_table import Decision, decide, read_review, undecided, write_table
+from whatsit.labelling.score_thresholds import Thresholds, measure_thresholds
+from whatsit.labelling.triage import sort_out
+from whatsit.pipeline.box_detectors import Finder
 from whatsit.training.common.custom_data import hold_out
-from whatsit.training.labels.coco import LabelFile, Picture, read_labels
-from whatsit.training.labels.contact_sheet import write_sheet
-from whatsit.training.labels.finder import Finder
-from whatsit.training.labels.looking import look_through
-from whatsit.training.labels.review import Decision, decide, read_review, undecided, write_table
-from whatsit.training.labels.sorting import sort_out
-from whatsit.training.labels.thresholds import Thresholds, measure_thresholds
 
 _FEWEST = 10
 _FLOOR = 0.05

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture
 from whatsit.evaluation.detection import match
-from whatsit.training.labels.coco import Box, LabelFile, Picture
-from whatsit.training.labels.single import centred
+from whatsit.labelling.single_object import centred
 from whatsit.vision.boxes import FloatArray, iou
 
 

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
 from whatsit.engines.runner import OnnxRunner
+from whatsit.evaluation.datasets.label_file import Box
 from whatsit.models.product_labels import label_names
 from whatsit.models.yolox import COCO_NAMES, Yolox
-from whatsit.training.labels.coco import Box
 from whatsit.vision.boxes import FloatArray, iou, nms
 from whatsit.vision.letterbox import letterbox
 

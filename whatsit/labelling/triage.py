@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from whatsit.training.labels.coco import Box, LabelFile
-from whatsit.training.labels.review import Decision
-from whatsit.training.labels.thresholds import Thresholds
+from whatsit.evaluation.datasets.label_file import Box, LabelFile
+from whatsit.labelling.review_table import Decision
+from whatsit.labelling.score_thresholds import Thresholds
 from whatsit.vision.boxes import iou
 
 _SAME = 0.5

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from whatsit.evaluation.datasets.label_file import Box, Picture
 from whatsit.evaluation.detection import match
-from whatsit.training.labels.coco import Box, Picture
 from whatsit.vision.boxes import FloatArray
 
 _OPEN = 0.5

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import Damaged, InvalidInput
 
+from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture
 from whatsit.evaluation.labelled import read_rgb
-from whatsit.training.labels.coco import Box, LabelFile, Picture
-from whatsit.training.labels.journal import Journal
+from whatsit.labelling.progress_log import Journal
 
 Pixels = npt.NDArray[np.uint8]
 Look = Callable[[str, Pixels], Sequence[Box]]

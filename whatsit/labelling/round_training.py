@@ -7,13 +7,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from whatsit.evaluation.datasets.label_file import Picture
+from whatsit.labelling.self_training import Train
 from whatsit.training.common import run_checkpoint as checkpoint
 from whatsit.training.detector.custom import training_picture
 from whatsit.training.detector.data import DetectorData
 from whatsit.training.detector.recipe import DetectorRecipe
 from whatsit.training.detector.task import fit_detector
-from whatsit.training.labels.coco import Picture
-from whatsit.training.labels.rounds import Train
 
 
 def detector_trainer(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from whatsit.training.labels.coco import Box
+from whatsit.evaluation.datasets.label_file import Box
 from whatsit.vision.boxes import FloatArray, iou
 
 _LEAST_SHARE = 0.1

@@ -18,7 +18,7 @@ from typing import Literal
 
 from whatsit_client.errors import Damaged, InvalidInput
 
-from whatsit.training.labels.coco import Box, LabelFile, Picture, read_labels, renamed
+from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture, read_labels, renamed
 
 Verdict = Literal["keep", "drop", ""]
 _ROUNDING = 0.5

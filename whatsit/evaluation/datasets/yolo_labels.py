@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from whatsit_client.errors import Damaged, InvalidInput
 
+from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture
 from whatsit.evaluation.labelled import read_rgb
+from whatsit.labelling.label_folder import picture_files
 from whatsit.models.yolox import COCO_NAMES
-from whatsit.training.labels.coco import Box, LabelFile, Picture
-from whatsit.training.labels.looking import picture_files
 
 
 def read_yolo_folder(folder: Path, names: Sequence[str] | None = None) -> LabelFile:

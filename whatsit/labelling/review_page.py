@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import Damaged
 
+from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture
 from whatsit.evaluation.labelled import read_rgb
-from whatsit.training.labels.coco import Box, LabelFile, Picture
-from whatsit.training.labels.review import COLUMNS, doubtful_boxes
+from whatsit.labelling.review_table import COLUMNS, doubtful_boxes
 
 _SIDE = 240
 _AROUND = 0.6
