@@ -27,8 +27,8 @@ from embedder_ablation_rows import BASE, COLUMNS, FIGURES, ROWS, summary
 from rich.console import Console
 from rich.table import Table
 
-from whatsit.evaluation.rendered_shop import RenderedShop
-from whatsit.evaluation.retrieval import recall_at_k
+from whatsit.evaluation.datasets.rendered_shop import RenderedShop
+from whatsit.evaluation.metrics.recall import recall_at_k
 from whatsit.models.embedder import Embedder
 from whatsit.training.common.loop import fit
 from whatsit.training.common.preparation import prepare

@@ -15,8 +15,8 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from whatsit.evaluation.clothing import Clothing
-from whatsit.evaluation.grocery import GroceryStore
+from whatsit.evaluation.datasets.clothing import Clothing
+from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.serving.pipeline import Pipeline
 
 Floats = npt.NDArray[np.float32]

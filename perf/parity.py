@@ -27,12 +27,12 @@ from whatsit.engines.networks import EngineNetwork, load_network
 from whatsit.engines.parity import figures, neighbour_overlap
 from whatsit.engines.places import Places
 from whatsit.engines.runner import OnnxRunner
-from whatsit.evaluation.classifier_sets import judged_sets
-from whatsit.evaluation.detection import evaluate_detector
-from whatsit.evaluation.detector_report import coco_scenes, detector_finder
-from whatsit.evaluation.grocery import GroceryStore
-from whatsit.evaluation.labelled import read_names, read_rgb
-from whatsit.evaluation.retrieval import recall_at_k
+from whatsit.evaluation.datasets.classifier_sets import judged_sets
+from whatsit.evaluation.datasets.grocery import GroceryStore
+from whatsit.evaluation.datasets.labelled_pictures import read_names, read_rgb
+from whatsit.evaluation.metrics.detection_scores import evaluate_detector
+from whatsit.evaluation.metrics.recall import recall_at_k
+from whatsit.evaluation.reports.detector_report import coco_scenes, detector_finder
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "perf" / "results" / "parity.csv"

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from cleaning_steps.copies import COPIES
 from cleaning_steps.photos import Photos, grocery, grocery_copies
 from whatsit.catalogue.cleaning.settings import CleaningSettings
-from whatsit.evaluation.grocery import GroceryStore
+from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.index.hash_index import HashIndex
 from whatsit.vision.perceptual_hash import KINDS, Kind
 

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from rich.progress import track
 
 from cleaning_steps.copies import COPIES
-from whatsit.evaluation.clothing import Clothing
-from whatsit.evaluation.grocery import GroceryStore, Split
+from whatsit.evaluation.datasets.clothing import Clothing
+from whatsit.evaluation.datasets.grocery import GroceryStore, Split
 from whatsit.rendering.photo import photograph
 from whatsit.rendering.product import draw, make_products
 from whatsit.rendering.shop import encode_jpeg

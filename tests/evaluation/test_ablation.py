@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from whatsit.evaluation.ablation import Listed, Look, Row, ablate
+from whatsit.evaluation.metrics.ablation import Listed, Look, Row, ablate
 
 VECTOR = np.zeros(1, dtype=np.float32)
 LOOKS = [Look(VECTOR, truth, category) for truth, category in (("a", "x"), ("b", "x"), ("c", "y"), ("d", "y"))]

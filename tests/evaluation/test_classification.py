@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whatsit.evaluation.classification import (
+from whatsit.evaluation.metrics.classification import (
     auc,
     confusion,
     false_accepts,

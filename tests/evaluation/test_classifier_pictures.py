@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 from whatsit_client.taxonomy import INTENTS, TAGS, TOPICS
 
-from whatsit.evaluation.classifier_pictures import (
+from whatsit.evaluation.datasets.classifier_sets import FloatArray, JudgedSet, agreement, gate_scores
+from whatsit.evaluation.datasets.tagged_pictures import TaggedPicture
+from whatsit.evaluation.reports.classifier_plots import (
     draw_confusions,
     draw_gate_curve,
     draw_topic_confusion,
     hardest_confusions,
 )
-from whatsit.evaluation.classifier_sets import FloatArray, JudgedSet, agreement, gate_scores
-from whatsit.evaluation.tagged import TaggedPicture
 
 SHOWN = ["dress", "dress", "dress", "top", "top"]
 SAID = ["top", "skirt", "top", "top", "dress"]

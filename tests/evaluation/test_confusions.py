@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from whatsit.evaluation.confusions import draw_confusions, hardest_confusions
+from whatsit.evaluation.reports.confusions import draw_confusions, hardest_confusions
 
 
 def _on_circle(*degrees: float) -> np.ndarray:

@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from whatsit.evaluation.detection import average_precision, class_free, evaluate_detector, match, score_detections
+from whatsit.evaluation.metrics.detection_scores import (
+    average_precision,
+    class_free,
+    evaluate_detector,
+    match,
+    score_detections,
+)
 
 
 def boxes(*rows):

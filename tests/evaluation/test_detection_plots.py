@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from whatsit.evaluation.detection import average_precision, match
-from whatsit.evaluation.detection_plots import draw_precision_recall, draw_sheet, precision_recall
+from whatsit.evaluation.metrics.detection_scores import average_precision, match
+from whatsit.evaluation.reports.detection_plots import draw_precision_recall, draw_sheet, precision_recall
 
 TRUTH = [np.array([[0, 0, 10, 10], [20, 20, 40, 40]], dtype=np.float32), np.array([[5, 5, 9, 9]], dtype=np.float32)]
 FOUND = [

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from whatsit_client.errors import InvalidInput
 
-from whatsit.evaluation.detector_report import coco_scenes, compare, detector_finder, shop_scenes, yolox_finder
-from whatsit.evaluation.labelled import read_names
+from whatsit.evaluation.datasets.labelled_pictures import read_names
+from whatsit.evaluation.reports.detector_report import coco_scenes, compare, detector_finder, shop_scenes, yolox_finder
 
 
 def test_a_shop_that_networks_train_on_is_refused():

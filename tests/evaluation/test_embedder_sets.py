@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from whatsit_client.errors import InvalidInput
 
-from whatsit.evaluation.clothing import Clothing
-from whatsit.evaluation.embedder_report import EmbedderReport
-from whatsit.evaluation.grocery import GroceryStore
-from whatsit.evaluation.rendered_shop import RenderedShop
+from whatsit.evaluation.datasets.clothing import Clothing
+from whatsit.evaluation.datasets.grocery import GroceryStore
+from whatsit.evaluation.datasets.rendered_shop import RenderedShop
+from whatsit.evaluation.reports.embedder_report import EmbedderReport
 
 
 def _tiny(crops: np.ndarray) -> np.ndarray:

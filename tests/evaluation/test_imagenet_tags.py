@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from whatsit_client.taxonomy import INTENTS, TAGS, TOPICS
 
-from whatsit.evaluation.imagenet_tags import class_intents, class_tags, intent_matrix, tag_matrix, topic_matrix
+from whatsit.evaluation.datasets.imagenet_tags import class_intents, class_tags, intent_matrix, tag_matrix, topic_matrix
 
 # Tags that no ImageNet class shows; groceries teach them.
 UNKNOWN_TO_IMAGENET = {"root and bulb", "milk and dairy"}

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from whatsit_client.errors import Damaged, InvalidInput
 
-from whatsit.evaluation.labelled import LabelledPicture, read_coco, read_yolo, write_coco
+from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture, read_coco, read_yolo, write_coco
 from whatsit.models.product_labels import NO_PRODUCT, UNKNOWN, product_label
 
 

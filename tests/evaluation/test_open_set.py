@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from whatsit_client.errors import InvalidInput, Unavailable
 
-from whatsit.evaluation.open_set import OpenSet, Sighting
-from whatsit.evaluation.open_set_curve import write_curve
+from whatsit.evaluation.metrics.open_set import OpenSet, Sighting
+from whatsit.evaluation.reports.open_set_curve import write_curve
 from whatsit.ranking import Matches
 from whatsit.ranking.rank import Rank
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from whatsit.evaluation.open_set import OpenSet, Sighting
-from whatsit.evaluation.ranking_table import Reply, stage_rows
-from whatsit.evaluation.table import write_table
+from whatsit.evaluation.metrics.open_set import OpenSet, Sighting
+from whatsit.evaluation.reports.csv_table import write_table
+from whatsit.evaluation.reports.ranking_table import Reply, stage_rows
 from whatsit.serving.open_set_stages import StageCurve, _at, _present_only, summary, write_curves
 
 REPLIES = [

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from whatsit_client.errors import InvalidInput
 
-from whatsit.evaluation.retrieval import nearest, recall_at_k
+from whatsit.evaluation.metrics.recall import nearest, recall_at_k
 
 
 def _plain_recall(queries: np.ndarray, gallery: np.ndarray, labels: list[int], known: list[int], k: int) -> float:

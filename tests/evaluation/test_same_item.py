@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from whatsit.evaluation.clothing import Clothing
-from whatsit.evaluation.embedder_report import EmbedderReport
-from whatsit.evaluation.same_item import SameItem
+from whatsit.evaluation.datasets.clothing import Clothing
+from whatsit.evaluation.datasets.same_item import SameItem
+from whatsit.evaluation.reports.embedder_report import EmbedderReport
 
 
 @pytest.fixture

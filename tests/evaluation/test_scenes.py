@@ -10,8 +10,8 @@ import pytest
 from whatsit_client.errors import InvalidInput
 from whatsit_client.types import Identification, Item, Match, Region
 
-from whatsit.evaluation.scene_report import judge_scene, tabulate_scenes
-from whatsit.evaluation.scenes import ProductScene, collages, drawn_scenes, split
+from whatsit.evaluation.datasets.product_scenes import ProductScene, collages, drawn_scenes, split
+from whatsit.evaluation.reports.scene_report import judge_scene, tabulate_scenes
 from whatsit.rendering.product import make_products
 from whatsit.vision.boxes import area, iou
 from whatsit.vision.decode import decode_image

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from whatsit_client.errors import InvalidInput
 
-from whatsit.evaluation.tagged import read_clothing, read_grocery, read_grocery_shop, read_imagenet
+from whatsit.evaluation.datasets.tagged_pictures import read_clothing, read_grocery, read_grocery_shop, read_imagenet
 
 
 def test_real_data(shared_data: Path) -> None:

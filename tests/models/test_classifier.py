@@ -8,7 +8,7 @@ from whatsit_client.taxonomy import INTENTS, TAG_TOPIC, TAGS, TOPICS
 
 torch = pytest.importorskip("torch")
 
-from whatsit.evaluation.imagenet_tags import intent_matrix, tag_matrix  # noqa: E402
+from whatsit.evaluation.datasets.imagenet_tags import intent_matrix, tag_matrix  # noqa: E402
 from whatsit.models.classifier import FEATURES, OUTPUTS, Classifier, ClassifierForExport  # noqa: E402
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from whatsit.engines.runner import OnnxRunner
-from whatsit.evaluation.detection import evaluate_detector
-from whatsit.evaluation.detector_report import detector_finder, shop_scenes
+from whatsit.evaluation.metrics.detection_scores import evaluate_detector
+from whatsit.evaluation.reports.detector_report import detector_finder, shop_scenes
 from whatsit.models.product_labels import label_names
 
 FOLDER = Path(__file__).parents[2] / "model_repository" / "detector"

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from whatsit.evaluation.labelled import LabelledPicture
+from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture
 from whatsit.training.detector.mosaic import Sample, distort, empty, mosaic, place, single
 
 

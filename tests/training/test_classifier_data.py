@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from whatsit.evaluation.labelled import read_rgb
-from whatsit.evaluation.tagged import TaggedPicture
+from whatsit.evaluation.datasets.labelled_pictures import read_rgb
+from whatsit.evaluation.datasets.tagged_pictures import TaggedPicture
 from whatsit.training.classifier.data import ClassifierViews
 
 

@@ -10,7 +10,7 @@ from whatsit_client.taxonomy import INTENTS, TAGS
 
 torch = pytest.importorskip("torch")
 
-from whatsit.evaluation.tagged import TaggedPicture  # noqa: E402
+from whatsit.evaluation.datasets.tagged_pictures import TaggedPicture  # noqa: E402
 from whatsit.models.classifier import FEATURES  # noqa: E402
 from whatsit.training.classifier.frozen_features import SeenViews  # noqa: E402
 from whatsit.training.classifier.recipe import ClassifierRecipe  # noqa: E402

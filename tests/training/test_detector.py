@@ -6,7 +6,7 @@ torch = pytest.importorskip("torch")
 
 from rich.console import Console  # noqa: E402  # after importorskip
 
-from whatsit.evaluation.labelled import LabelledPicture  # noqa: E402
+from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture  # noqa: E402
 from whatsit.models.detector import detector_network  # noqa: E402
 from whatsit.training.common.loop import fit  # noqa: E402
 from whatsit.training.common.run_checkpoint import best_weights  # noqa: E402

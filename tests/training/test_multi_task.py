@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from whatsit.evaluation.grocery import GroceryClass  # noqa: E402 (after the skip)
+from whatsit.evaluation.datasets.grocery import GroceryClass  # noqa: E402 (after the skip)
 from whatsit.training.embedder.losses.multi_task import MultiTask  # noqa: E402
 from whatsit.training.embedder.mixture import Ingredient  # noqa: E402
 from whatsit.training.embedder.picture_sources import PhotoSource, ShopSource  # noqa: E402

@@ -11,8 +11,8 @@ from rich.console import Console
 
 pytest.importorskip("torch")
 
-from whatsit.evaluation.imagenet_tags import intent_matrix, tag_matrix
-from whatsit.evaluation.tagged import TaggedPicture
+from whatsit.evaluation.datasets.imagenet_tags import intent_matrix, tag_matrix
+from whatsit.evaluation.datasets.tagged_pictures import TaggedPicture
 from whatsit.training.classifier.data import ClassifierViews
 from whatsit.training.classifier.task import frozen_features as seen_views
 

@@ -43,7 +43,7 @@ def calibrate(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from whatsit.evaluation.open_set_curve import check_curve_file, write_curve
+    from whatsit.evaluation.reports.open_set_curve import check_curve_file, write_curve
     from whatsit.serving.calibration import calibrate as measure
 
     if curve is not None:

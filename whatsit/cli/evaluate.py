@@ -43,10 +43,10 @@ def embedder(
 
     from whatsit.engines.open_runner import open_runner
     from whatsit.engines.runner import OnnxRunner
-    from whatsit.evaluation.clothing import Clothing
-    from whatsit.evaluation.embedder_report import Embed, EmbedderReport
-    from whatsit.evaluation.grocery import GroceryStore
-    from whatsit.evaluation.rendered_shop import RenderedShop
+    from whatsit.evaluation.datasets.clothing import Clothing
+    from whatsit.evaluation.datasets.grocery import GroceryStore
+    from whatsit.evaluation.datasets.rendered_shop import RenderedShop
+    from whatsit.evaluation.reports.embedder_report import Embed, EmbedderReport
 
     shop = RenderedShop(scenes=scenes)
     console = Console(stderr=True)
@@ -99,8 +99,8 @@ def detector(
 
     from whatsit.engines.open_runner import open_runner
     from whatsit.engines.runner import OnnxRunner
-    from whatsit.evaluation import detector_report as report
-    from whatsit.evaluation.labelled import read_names
+    from whatsit.evaluation.datasets.labelled_pictures import read_names
+    from whatsit.evaluation.reports import detector_report as report
 
     names = read_names(held_out)
     with open_runner(model, threads) as own, OnnxRunner(weights / "yolox_nano.onnx", threads) as yolox:

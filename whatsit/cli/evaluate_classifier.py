@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from whatsit.evaluation.classifier_sets import JudgedSet
+    from whatsit.evaluation.datasets.classifier_sets import JudgedSet
 
 FROZEN = "mobilenet_v2_1.0_224_float.onnx"
 _COLUMNS = {
@@ -60,8 +60,8 @@ def classifier(
 
     from whatsit.engines.open_runner import open_runner
     from whatsit.engines.runner import OnnxRunner
-    from whatsit.evaluation import classifier_pictures as pictures
-    from whatsit.evaluation import classifier_sets as report
+    from whatsit.evaluation.datasets import classifier_sets as report
+    from whatsit.evaluation.reports import classifier_plots as pictures
 
     with Console(stderr=True).status("composing and classifying"):
         sets = report.judged_sets(data, drawn)

@@ -50,8 +50,8 @@ def ranking(
     """Recall and latency of no stage, each alone, all and the default on groceries, through a running server."""
     from typing import cast
 
-    from whatsit.evaluation.grocery import GroceryStore, Split
-    from whatsit.evaluation.table import write_table
+    from whatsit.evaluation.datasets.grocery import GroceryStore, Split
+    from whatsit.evaluation.reports.csv_table import write_table
     from whatsit.serving.server_ablation import CHOICES, ServerAblation
 
     if split not in ("val", "train"):
@@ -90,7 +90,7 @@ def stages(
     json_: AsJson = False,
 ) -> None:
     """Recall of the stages that need vectors alone, in this process: groceries, and the drawn shop's true boxes."""
-    from whatsit.evaluation.grocery import GroceryStore
+    from whatsit.evaluation.datasets.grocery import GroceryStore
     from whatsit.serving.ablation import CHOICES, Ablation
 
     with _progress(json_) as bar:
@@ -111,8 +111,8 @@ def geometry(
     json_: AsJson = False,
 ) -> None:
     """Vectors alone, geometry alone, both: R@1 and milliseconds; the visual words' recall among many pictures."""
-    from whatsit.evaluation.grocery import GroceryStore
-    from whatsit.evaluation.table import write_table
+    from whatsit.evaluation.datasets.grocery import GroceryStore
+    from whatsit.evaluation.reports.csv_table import write_table
     from whatsit.serving.geometry_study import GeometryStudy
 
     with _progress(json_) as bar:
@@ -140,7 +140,7 @@ def open_set(
     json_: AsJson = False,
 ) -> None:
     """16 grocery classes taken out of the catalogue: coverage against false accepts, stage by stage."""
-    from whatsit.evaluation.grocery import GroceryStore
+    from whatsit.evaluation.datasets.grocery import GroceryStore
     from whatsit.serving.open_set_stages import measure_open_set, summary, write_curves
 
     with _progress(json_) as bar:

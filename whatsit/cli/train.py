@@ -122,7 +122,7 @@ def detector(
     --out); --max-minutes does not count that. With --coco it trains on your own boxes instead, every fifth picture
     measuring (recall); --share leaves room for the standing sources.
     """
-    from whatsit.evaluation.labelled import read_names
+    from whatsit.evaluation.datasets.labelled_pictures import read_names
     from whatsit.training.common.custom_data import own_data
     from whatsit.training.common.resolve_recipe import settled
     from whatsit.training.common.training_recipe import read_recipe

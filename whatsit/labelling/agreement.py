@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture
-from whatsit.evaluation.detection import match
+from whatsit.evaluation.metrics.detection_scores import match
 from whatsit.labelling.single_object import centred
 from whatsit.vision.boxes import FloatArray, iou
 

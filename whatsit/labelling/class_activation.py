@@ -21,8 +21,8 @@ from torch import Tensor
 from whatsit_client.taxonomy import TAGS
 
 from whatsit.engines.networks import load_network
+from whatsit.evaluation.datasets.imagenet_tags import intent_matrix, tag_matrix
 from whatsit.evaluation.datasets.label_file import Box
-from whatsit.evaluation.imagenet_tags import intent_matrix, tag_matrix
 from whatsit.models.backbone import pooled
 from whatsit.models.classifier import IMAGE_SIZE, Classifier
 from whatsit.vision.crop import crop_resize

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from whatsit.evaluation.datasets.label_file import OBJECT, Box, LabelFile, Picture
-from whatsit.evaluation.labelled import LabelledPicture
+from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture
 from whatsit.labelling.background_removal import NamedPicture
 from whatsit.labelling.progress_log import Journal
 from whatsit.training.detector.copy_paste import Cutout, paste

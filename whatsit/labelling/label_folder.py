@@ -12,7 +12,7 @@ import numpy.typing as npt
 from whatsit_client.errors import Damaged, InvalidInput
 
 from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture
-from whatsit.evaluation.labelled import read_rgb
+from whatsit.evaluation.datasets.labelled_pictures import read_rgb
 from whatsit.labelling.progress_log import Journal
 
 Pixels = npt.NDArray[np.uint8]

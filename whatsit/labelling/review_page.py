@@ -14,7 +14,7 @@ import numpy.typing as npt
 from whatsit_client.errors import Damaged
 
 from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture
-from whatsit.evaluation.labelled import read_rgb
+from whatsit.evaluation.datasets.labelled_pictures import read_rgb
 from whatsit.labelling.review_table import COLUMNS, doubtful_boxes
 
 _SIDE = 240

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from whatsit.evaluation.datasets.label_file import Box, Picture
-from whatsit.evaluation.detection import match
+from whatsit.evaluation.metrics.detection_scores import match
 from whatsit.vision.boxes import FloatArray
 
 _OPEN = 0.5

@@ -29,7 +29,7 @@ from rich.console import Console
 from whatsit_client.errors import InvalidInput
 
 from whatsit.evaluation.datasets.label_file import LabelFile, Picture, read_labels
-from whatsit.evaluation.labelled import read_rgb
+from whatsit.evaluation.datasets.labelled_pictures import read_rgb
 from whatsit.labelling.label_folder import look_through
 from whatsit.labelling.review_page import write_sheet
 from whatsit.labelling.review_table import Decision, decide, read_review, undecided, write_table

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from whatsit.evaluation.labelled import LabelledPicture, read_rgb
+from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture, read_rgb
 from whatsit.models.product_labels import GARMENTS, PRODUCE, UNKNOWN, of_coco
 from whatsit.models.yolox import COCO_NAMES, Detections, Yolox
 from whatsit.vision.boxes import FloatArray, area

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from whatsit.evaluation.ablation import Listed, Look, Row, ablate
-from whatsit.evaluation.grocery import GroceryStore
+from whatsit.evaluation.datasets.grocery import GroceryStore
+from whatsit.evaluation.metrics.ablation import Listed, Look, Row, ablate
 from whatsit.index.averaging import average_database
 from whatsit.ranking.pipeline import STAGES
 from whatsit.rendering.product import make_products

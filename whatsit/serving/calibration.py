@@ -17,7 +17,7 @@ from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.opening import open_items
 from whatsit.catalogue.pictures import read_picture
 from whatsit.catalogue.store import Store
-from whatsit.evaluation.open_set import OpenSet, Sighting
+from whatsit.evaluation.metrics.open_set import OpenSet, Sighting
 from whatsit.index.generation import open_generation
 from whatsit.index.shard import Numbers
 from whatsit.rendering.photo import photograph

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from whatsit_client import Client
 
-from whatsit.evaluation.grocery import GroceryStore
-from whatsit.evaluation.identify import Outcome, Query, Row, run_queries, tabulate
-from whatsit.evaluation.scene_report import SceneRow, judge_scene, tabulate_scenes
-from whatsit.evaluation.scenes import ProductScene, collages, drawn_scenes
+from whatsit.evaluation.datasets.grocery import GroceryStore
+from whatsit.evaluation.datasets.product_scenes import ProductScene, collages, drawn_scenes
+from whatsit.evaluation.reports.identify_report import Outcome, Query, Row, run_queries, tabulate
+from whatsit.evaluation.reports.scene_report import SceneRow, judge_scene, tabulate_scenes
 from whatsit.rendering.product import make_products
 from whatsit.rendering.shop import write_shop
 from whatsit.serving.ingestion import index_source

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from whatsit.evaluation.grocery import GroceryStore
+from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.index.visual_words import VisualWords
 from whatsit.ranking.geometry import PICTURES
 from whatsit.ranking.verification import inliers

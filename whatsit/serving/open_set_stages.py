@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from whatsit_client.errors import Unavailable
 
-from whatsit.evaluation.grocery import GroceryStore
-from whatsit.evaluation.open_set import OpenSet, Point, Sighting
+from whatsit.evaluation.datasets.grocery import GroceryStore
+from whatsit.evaluation.metrics.open_set import OpenSet, Point, Sighting
 from whatsit.index.shard import Numbers
 from whatsit.serving.calibration import Calibrator, Photo, sighting
 from whatsit.serving.pipeline import Pipeline

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from whatsit.catalogue.layout import Layout
-from whatsit.evaluation.grocery import GroceryStore
+from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.serving.calibration import Calibrator, Photo
 from whatsit.serving.ingestion import index_source
 from whatsit.serving.pipeline import Pipeline

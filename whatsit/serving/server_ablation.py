@@ -10,8 +10,8 @@ from pathlib import Path
 
 from whatsit_client import Client, Identification
 
-from whatsit.evaluation.grocery import GroceryStore, Split
-from whatsit.evaluation.ranking_table import Reply, StageRow, stage_rows
+from whatsit.evaluation.datasets.grocery import GroceryStore, Split
+from whatsit.evaluation.reports.ranking_table import Reply, StageRow, stage_rows
 from whatsit.ranking.pipeline import DEFAULT_STAGES, STAGES
 from whatsit.serving.launcher import Ports, Server
 from whatsit.serving.ranking_catalogues import Advanced, Fit, grocery_catalogue, prepare_ranker

@@ -17,8 +17,8 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from whatsit.evaluation.grocery import GroceryStore
-from whatsit.evaluation.retrieval import recall_at_k
+from whatsit.evaluation.datasets.grocery import GroceryStore
+from whatsit.evaluation.metrics.recall import recall_at_k
 from whatsit.models.backbone import pooled
 from whatsit.models.embedder import CROP_SIZE, Embedder
 from whatsit.training.common import run_checkpoint as checkpoint

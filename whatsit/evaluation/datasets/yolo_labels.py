@@ -9,7 +9,7 @@ import numpy as np
 from whatsit_client.errors import Damaged, InvalidInput
 
 from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture
-from whatsit.evaluation.labelled import read_rgb
+from whatsit.evaluation.datasets.labelled_pictures import read_rgb
 from whatsit.labelling.label_folder import picture_files
 from whatsit.models.yolox import COCO_NAMES
 

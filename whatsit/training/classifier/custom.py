@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from whatsit_client.errors import InvalidInput
 from whatsit_client.taxonomy import INTENTS, SOURCES, TAG_TOPIC, TAGS, TOPICS
 
-from whatsit.evaluation.imagenet_tags import intent_matrix, tag_intent, tag_matrix
-from whatsit.evaluation.labelled import read_rgb
+from whatsit.evaluation.datasets.imagenet_tags import intent_matrix, tag_intent, tag_matrix
+from whatsit.evaluation.datasets.labelled_pictures import read_rgb
 from whatsit.models.backbone import MobileNetV2, imagenet_head
 from whatsit.models.classifier import IMAGE_SIZE, Classifier
 from whatsit.training.classifier.data import composed, recompressed, training_pictures

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from rich.console import Console
 from whatsit_client.taxonomy import INTENTS
 
-from whatsit.evaluation.drawn import draw_pictures
-from whatsit.evaluation.labelled import read_rgb
-from whatsit.evaluation.tagged import (
+from whatsit.evaluation.datasets.drawn_pictures import draw_pictures
+from whatsit.evaluation.datasets.labelled_pictures import read_rgb
+from whatsit.evaluation.datasets.tagged_pictures import (
     TaggedPicture,
     read_clothing,
     read_grocery,

@@ -15,7 +15,7 @@ from rich.console import Console
 from whatsit_client.taxonomy import SOURCES
 
 from whatsit.engines.runner import OnnxRunner
-from whatsit.evaluation.imagenet_tags import intent_matrix, tag_matrix
+from whatsit.evaluation.datasets.imagenet_tags import intent_matrix, tag_matrix
 from whatsit.models.backbone import with_middle
 from whatsit.models.classifier import FEATURES
 from whatsit.training.classifier.data import ClassifierViews, View

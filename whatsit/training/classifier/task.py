@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from whatsit_client.errors import InvalidInput
 from whatsit_client.taxonomy import INTENTS, TAGS
 
-from whatsit.evaluation.classifier_sets import answers, judge, judged_sets
-from whatsit.evaluation.imagenet_tags import intent_matrix, tag_matrix
+from whatsit.evaluation.datasets.classifier_sets import answers, judge, judged_sets
+from whatsit.evaluation.datasets.imagenet_tags import intent_matrix, tag_matrix
 from whatsit.models.classifier import IMAGE_SIZE, Classifier, ClassifierForExport
 from whatsit.training.classifier.data import ClassifierViews, training_pictures
 from whatsit.training.classifier.frozen_features import see_views

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import torch
 from whatsit_client.taxonomy import INTENTS, TAG_TOPIC
 
-from whatsit.evaluation.classification import auc, false_accepts, gate_figures, tag_figures
-from whatsit.evaluation.tagged import TaggedPicture
+from whatsit.evaluation.datasets.tagged_pictures import TaggedPicture
+from whatsit.evaluation.metrics.classification import auc, false_accepts, gate_figures, tag_figures
 from whatsit.models.classifier import Classifier
 from whatsit.training.classifier.frozen_features import SeenViews
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from whatsit_client.errors import InvalidInput
 
 from whatsit.evaluation.datasets.label_file import LabelFile, Picture, read_labels
-from whatsit.evaluation.labelled import LabelledPicture
+from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture
 from whatsit.models.product_labels import PRODUCTS, UNKNOWN, of_coco, product_label
 from whatsit.models.yolox import COCO_NAMES
 from whatsit.training.common.custom_data import OwnData, hold_out

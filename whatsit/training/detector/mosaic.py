@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from whatsit.evaluation.labelled import LabelledPicture
+from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture
 from whatsit.vision.boxes import FloatArray, area
 from whatsit.vision.letterbox import PADDING_GREY
 

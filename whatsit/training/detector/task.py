@@ -11,8 +11,8 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from whatsit.evaluation.detection import class_free, evaluate_detector
-from whatsit.evaluation.labelled import LabelledPicture, opened
+from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture, opened
+from whatsit.evaluation.metrics.detection_scores import class_free, evaluate_detector
 from whatsit.models.csp_detector import CspDetector
 from whatsit.models.detector import detector_network, for_export
 from whatsit.models.retinanet import RetinaNet

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
-from whatsit.evaluation.grocery import GroceryClass, GroceryStore
-from whatsit.evaluation.retrieval import recall_at_k
+from whatsit.evaluation.datasets.grocery import GroceryClass, GroceryStore
+from whatsit.evaluation.metrics.recall import recall_at_k
 from whatsit.models.embedder import CROP_SIZE, Embedder
 from whatsit.training.common.custom_data import OwnData, hold_out, read_folders, read_table
 from whatsit.training.embedder.augment import Image

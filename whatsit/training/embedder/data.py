@@ -7,7 +7,7 @@ from pathlib import Path
 
 from whatsit_client.errors import InvalidInput
 
-from whatsit.evaluation.grocery import GroceryStore
+from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.training.embedder.mixture import Ingredient
 from whatsit.training.embedder.picture_sources import PhotoSource, PictureSource, ShopSource
 from whatsit.training.embedder.recipe import EmbedderRecipe

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from whatsit.evaluation.grocery import GroceryClass
+from whatsit.evaluation.datasets.grocery import GroceryClass
 from whatsit.training.embedder.mixture import Ingredient
 from whatsit.training.embedder.picture_sources import PictureSource, ShopSource
 from whatsit.training.embedder.rendered_source import RenderedSource

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from whatsit.evaluation.rendered_shop import RenderedShop
-from whatsit.evaluation.retrieval import recall_at_k
+from whatsit.evaluation.datasets.rendered_shop import RenderedShop
+from whatsit.evaluation.metrics.recall import recall_at_k
 from whatsit.models.embedder import CROP_SIZE, Embedder
 from whatsit.training.embedder.augment import Image
 from whatsit.training.embedder.data import GroceryParts

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
-from whatsit.evaluation.detection import DetectionScores, Found, class_free, evaluate_detector
-from whatsit.evaluation.detection_plots import draw_precision_recall, draw_sheet, precision_recall
-from whatsit.evaluation.labelled import opened, read_yolo
+from whatsit.evaluation.datasets.labelled_pictures import opened, read_yolo
+from whatsit.evaluation.metrics.detection_scores import DetectionScores, Found, class_free, evaluate_detector
+from whatsit.evaluation.reports.detection_plots import draw_precision_recall, draw_sheet, precision_recall
 from whatsit.models.product_labels import of_coco
 from whatsit.models.yolox import COCO_NAMES, Yolox
 from whatsit.rendering.product import make_products

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
-from whatsit.evaluation.labelled import read_rgb
+from whatsit.evaluation.datasets.labelled_pictures import read_rgb
 from whatsit.rendering.product import Product
 from whatsit.rendering.scene import make_scene
 from whatsit.rendering.shop import encode_jpeg

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from whatsit.evaluation.tagged import TaggedPicture
+from whatsit.evaluation.datasets.tagged_pictures import TaggedPicture
 from whatsit.rendering.goods import GOODS_BY_CATEGORY
 from whatsit.rendering.photo import photograph
 from whatsit.rendering.product import Product, draw, make_products

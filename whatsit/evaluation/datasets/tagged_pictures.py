@@ -7,7 +7,7 @@ from pathlib import Path
 
 from whatsit_client.errors import InvalidInput
 
-from whatsit.evaluation.imagenet_tags import class_intents, class_tags, tag_intent
+from whatsit.evaluation.datasets.imagenet_tags import class_intents, class_tags, tag_intent
 
 HOLD_OUT_EVERY = 5
 """Of imagenet_sample, sorted by file name, every fifth picture (index % 5 == 4) is kept out of training."""

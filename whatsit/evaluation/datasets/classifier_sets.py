@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.taxonomy import TAG_TOPIC
 
-from whatsit.evaluation.classification import auc, false_accepts, gate_figures, source_accuracy, tag_figures
-from whatsit.evaluation.drawn import draw_pictures
-from whatsit.evaluation.imagenet_tags import intent_matrix, tag_matrix, topic_matrix
-from whatsit.evaluation.labelled import read_rgb
-from whatsit.evaluation.tagged import TaggedPicture, read_clothing, read_grocery, read_imagenet
+from whatsit.evaluation.datasets.drawn_pictures import draw_pictures
+from whatsit.evaluation.datasets.imagenet_tags import intent_matrix, tag_matrix, topic_matrix
+from whatsit.evaluation.datasets.labelled_pictures import read_rgb
+from whatsit.evaluation.datasets.tagged_pictures import TaggedPicture, read_clothing, read_grocery, read_imagenet
+from whatsit.evaluation.metrics.classification import auc, false_accepts, gate_figures, source_accuracy, tag_figures
 from whatsit.rendering.mockups import compose_advertisement, compose_screenshot
 from whatsit.vision.crop import crop_resize
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from whatsit.evaluation.clothing import Clothing
-from whatsit.evaluation.confusions import draw_confusions, hardest_confusions
-from whatsit.evaluation.grocery import GroceryStore
-from whatsit.evaluation.rendered_shop import RenderedShop
-from whatsit.evaluation.retrieval import Vectors, recall_at_k
-from whatsit.evaluation.same_item import SameItem
+from whatsit.evaluation.datasets.clothing import Clothing
+from whatsit.evaluation.datasets.grocery import GroceryStore
+from whatsit.evaluation.datasets.rendered_shop import RenderedShop
+from whatsit.evaluation.datasets.same_item import SameItem
+from whatsit.evaluation.metrics.recall import Vectors, recall_at_k
+from whatsit.evaluation.reports.confusions import draw_confusions, hardest_confusions
 from whatsit.vision.crop import crop_resize
 from whatsit.vision.decode import decode_image
 

@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw
 from whatsit_client.errors import Unavailable
 from whatsit_client.taxonomy import TAG_TOPIC, TAGS, TOPICS
 
-from whatsit.evaluation.classification import auc, confusion, gate_curve
-from whatsit.evaluation.classifier_sets import FloatArray, JudgedSet, gate_scores
-from whatsit.evaluation.tagged import TaggedPicture
+from whatsit.evaluation.datasets.classifier_sets import FloatArray, JudgedSet, gate_scores
+from whatsit.evaluation.datasets.tagged_pictures import TaggedPicture
+from whatsit.evaluation.metrics.classification import auc, confusion, gate_curve
 
 Found = Mapping[str, Mapping[str, FloatArray]]
 

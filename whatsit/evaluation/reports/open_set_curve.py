@@ -8,7 +8,7 @@ from pathlib import Path
 
 from whatsit_client.errors import InvalidInput, Unavailable
 
-from whatsit.evaluation.open_set import Point
+from whatsit.evaluation.metrics.open_set import Point
 
 ENDINGS = (".csv", ".png")
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from whatsit.evaluation.detection import Found, match
+from whatsit.evaluation.metrics.detection_scores import Found, match
 from whatsit.vision.boxes import FloatArray
 
 Pixels = npt.NDArray[np.uint8]

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from whatsit.evaluation.clothing import Clothing
+from whatsit.evaluation.datasets.clothing import Clothing
 from whatsit.rendering.photo import photograph
 from whatsit.vision.decode import decode_image
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
-from whatsit.evaluation.retrieval import Vectors
+from whatsit.evaluation.metrics.recall import Vectors
 
 _SIDE, _CAPTION = 160, 18
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from whatsit_client.types import Identification
 
-from whatsit.evaluation.identify import MODES, best_items
-from whatsit.evaluation.scenes import ProductScene
+from whatsit.evaluation.datasets.product_scenes import ProductScene
+from whatsit.evaluation.reports.identify_report import MODES, best_items
 from whatsit.vision.boxes import iou
 
 IOU = 0.5

@@ -1,0 +1,1 @@
+"""Measures of the field: recall, average precision, AUC, open-set curves."""

@@ -1,0 +1,1 @@
+"""Tables, plots and sheets of measured results."""
