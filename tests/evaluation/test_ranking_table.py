@@ -10,7 +10,7 @@ import pytest
 from whatsit.evaluation.metrics.open_set import OpenSet, Sighting
 from whatsit.evaluation.reports.csv_table import write_table
 from whatsit.evaluation.reports.ranking_table import Reply, stage_rows
-from whatsit.serving.open_set_stages import StageCurve, _at, _present_only, summary, write_curves
+from whatsit.studies.open_set_stages import StageCurve, _at, _present_only, summary, write_curves
 
 REPLIES = [
     Reply("tea", "drinks", "packages", ("tea", "milk"), ("drinks", "drinks"), "tea"),

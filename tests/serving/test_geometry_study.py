@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from whatsit.rendering.labels import LINES, draw_label
-from whatsit.serving.geometry_study import GeometryStudy
+from whatsit.studies.geometry_study import GeometryStudy
 
 
 def test_labels_of_a_line_differ_in_print_alone() -> None:

@@ -8,8 +8,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from whatsit.models.embedder import Embedder  # noqa: E402 (after the skip)
+from whatsit.studies.unseen_products import FROZEN_BLOCKS, Tail, splits  # noqa: E402
 from whatsit.training.embedder.cached_views import CachedViews  # noqa: E402
-from whatsit.training.unseen_products import FROZEN_BLOCKS, Tail, splits  # noqa: E402
 
 
 class _Grey:

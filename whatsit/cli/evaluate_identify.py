@@ -33,7 +33,7 @@ def identify(
     from rich.progress import Progress
     from rich.table import Table
 
-    from whatsit.serving.evaluation import evaluate_grocery
+    from whatsit.studies.identify_accuracy import evaluate_grocery
 
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("indexing, starting Triton", total=None)

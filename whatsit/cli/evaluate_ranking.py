@@ -52,7 +52,7 @@ def ranking(
 
     from whatsit.evaluation.datasets.grocery import GroceryStore, Split
     from whatsit.evaluation.reports.csv_table import write_table
-    from whatsit.serving.server_ablation import CHOICES, ServerAblation
+    from whatsit.studies.server_ablation import CHOICES, ServerAblation
 
     if split not in ("val", "train"):
         raise typer.BadParameter(f"'{split}' is neither val nor train.", param_hint="--split")
@@ -91,7 +91,7 @@ def stages(
 ) -> None:
     """Recall of the stages that need vectors alone, in this process: groceries, and the drawn shop's true boxes."""
     from whatsit.evaluation.datasets.grocery import GroceryStore
-    from whatsit.serving.ablation import CHOICES, Ablation
+    from whatsit.studies.ranking_ablation import CHOICES, Ablation
 
     with _progress(json_) as bar:
         ablation = Ablation(work, min_rank, choices or CHOICES, _told(bar))
@@ -113,7 +113,7 @@ def geometry(
     """Vectors alone, geometry alone, both: R@1 and milliseconds; the visual words' recall among many pictures."""
     from whatsit.evaluation.datasets.grocery import GroceryStore
     from whatsit.evaluation.reports.csv_table import write_table
-    from whatsit.serving.geometry_study import GeometryStudy
+    from whatsit.studies.geometry_study import GeometryStudy
 
     with _progress(json_) as bar:
         study = GeometryStudy(work, _told(bar))
@@ -141,7 +141,7 @@ def open_set(
 ) -> None:
     """16 grocery classes taken out of the catalogue: coverage against false accepts, stage by stage."""
     from whatsit.evaluation.datasets.grocery import GroceryStore
-    from whatsit.serving.open_set_stages import measure_open_set, summary, write_curves
+    from whatsit.studies.open_set_stages import measure_open_set, summary, write_curves
 
     with _progress(json_) as bar:
         curves = measure_open_set(

@@ -41,11 +41,11 @@ def unseen(
     from rich.console import Console
     from rich.table import Table
 
+    from whatsit.studies.unseen_products import Pictures, measure_split, splits
     from whatsit.training.common.preparation import prepare
     from whatsit.training.common.training_recipe import read_recipe
     from whatsit.training.embedder.recipe import EmbedderRecipe
     from whatsit.training.embedder.task import WEIGHTS
-    from whatsit.training.unseen_products import Pictures, measure_split, splits
 
     asked = read_recipe(recipe, EmbedderRecipe)
     console = prepare(asked.seed, threads, None)

@@ -23,8 +23,8 @@ from whatsit.serving.ingestion import index_source
 from whatsit.serving.lookup import Facts
 from whatsit.serving.options import Options
 from whatsit.serving.pipeline import Pipeline
-from whatsit.serving.ranking_catalogues import Advanced, grocery_catalogue
 from whatsit.serving.spotter import Looked, Spotter
+from whatsit.studies.grocery_catalogues import Advanced, grocery_catalogue
 from whatsit.vision.decode import decode_image
 from whatsit.vision.local_features import LocalFeatures, extract
 from whatsit.vision.regions import Regions

@@ -16,8 +16,8 @@ from whatsit.index.shard import Numbers
 from whatsit.serving.calibration import Calibrator, Photo, sighting
 from whatsit.serving.pipeline import Pipeline
 from whatsit.serving.ranker_examples import collect
-from whatsit.serving.ranking_catalogues import Advanced, Fit, grocery_catalogue, left_out, train_photos
 from whatsit.serving.spotter import Looked, Spotter, best_values
+from whatsit.studies.grocery_catalogues import Advanced, Fit, grocery_catalogue, left_out, train_photos
 
 _LEVELS = 201
 CHOICES = ("none", "surprise", "geometry", "learned", "geometry,learned")
