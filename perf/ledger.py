@@ -25,7 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from setting import Setting
 from whatsit_client.errors import InvalidInput, WhatsitError
 
-from whatsit.serving.launcher import Server
+from whatsit.server.launcher import Server
 
 HERE = Path(__file__).resolve().parent
 PICTURES = {".jpg", ".jpeg", ".png"}

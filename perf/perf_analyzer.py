@@ -145,7 +145,7 @@ def _server(url: str | None, catalogue: Path, target: str, console: Console) -> 
     if url is not None:
         yield url.removeprefix("grpc://")
         return
-    from whatsit.serving.launcher import Ports, Server
+    from whatsit.server.launcher import Ports, Server
     from whatsit.serving.repository import default_root
     from whatsit.serving.target import config_name
 

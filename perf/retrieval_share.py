@@ -29,7 +29,7 @@ from whatsit_client.errors import Unavailable, WhatsitError
 
 from whatsit.catalogue.layout import Layout
 from whatsit.index.current import GENERATIONS, set_current
-from whatsit.serving.launcher import Ports, Server
+from whatsit.server.launcher import Ports, Server
 
 HERE = Path(__file__).resolve().parent
 PHOTOS = HERE.parents[1] / "shared" / "data" / "grocery_store"

@@ -14,7 +14,7 @@ import hypothesis
 import pytest
 
 if TYPE_CHECKING:
-    from whatsit.serving.launcher import Server
+    from whatsit.server.launcher import Server
 
 # No test asserts a time: examples may take as long as a busy machine makes them.
 hypothesis.settings.register_profile("whatsit", deadline=None)
@@ -112,8 +112,8 @@ def collector() -> Iterator[Collector]:
 def server(catalogue: Path, collector: Collector) -> Iterator[Server]:
     """One real Triton for the whole session, on free ports of the loopback address."""
     pytest.importorskip("pytriton", reason="the wheel nvidia-pytriton, which carries Triton, is not installed")
-    from whatsit.serving.launcher import Ports, Server
-    from whatsit.serving.tracing import Tracing
+    from whatsit.server.launcher import Ports, Server
+    from whatsit.server.tracing import Tracing
 
     traced = Tracing(collector.url, rate=1_000_000).arguments()
     with Server(catalogue, ports=Ports(0, 0, 0), arguments=traced) as running:

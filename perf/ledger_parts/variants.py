@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from whatsit_client.errors import Unavailable, WhatsitError
 
 from ledger_parts.generator import Job, Point
-from whatsit.serving.launcher import Ports, Server
+from whatsit.server.launcher import Ports, Server
 
 PERF = Path(__file__).resolve().parents[1]
 BASELINES = PERF / "baselines"

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from whatsit_client.errors import InvalidInput
 
-from whatsit.serving.launcher import Ports, Server
+from whatsit.server.launcher import Ports, Server
 
 DEMO = Path(__file__).resolve().parents[2] / "demo"
 PICTURES = {".jpg", ".jpeg", ".png", ".webp"}

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from whatsit_client import AsyncClient, Client, Identification, InvalidInput, TimedOut
 
-from whatsit.serving.launcher import Server
+from whatsit.server.launcher import Server
 
 pytestmark = pytest.mark.triton
 

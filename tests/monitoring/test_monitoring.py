@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from whatsit.server.launcher import Server
 from whatsit.serving import measures
-from whatsit.serving.launcher import Server
 from whatsit.serving.metrics import MetricsPage
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 from whatsit_client.errors import InvalidInput, WhatsitError
 
-from whatsit.serving.launcher import Server
+from whatsit.server.launcher import Server
 
 PERF = Path(__file__).resolve().parents[2] / "perf"
 SECONDS = 3.0  # a reply must come even on a machine that is very busy

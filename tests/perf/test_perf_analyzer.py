@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
 
-from whatsit.serving.launcher import Server
+from whatsit.server.launcher import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 PERF = ROOT / "perf"

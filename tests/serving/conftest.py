@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from whatsit.serving.launcher import Server
+from whatsit.server.launcher import Server
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ import pytest
 from PIL import Image
 from whatsit_client import Client
 
-from whatsit.serving.launcher import Server
+from whatsit.server.launcher import Server
 
 pytestmark = pytest.mark.triton
 

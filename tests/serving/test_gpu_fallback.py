@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from whatsit_client import Client
 
-from whatsit.serving.launcher import Ports, Server
+from whatsit.server.launcher import Ports, Server
 from whatsit.serving.repository import NETWORKS, default_root
 
 

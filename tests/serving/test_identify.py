@@ -15,7 +15,7 @@ from whatsit_client import Client
 from whatsit_client.errors import InvalidInput
 
 from whatsit.ranking.pipeline import STAGES
-from whatsit.serving.launcher import Server
+from whatsit.server.launcher import Server
 from whatsit.serving.metrics import request_successes
 from whatsit.serving.options import Options
 from whatsit.serving.pipeline import Pipeline

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from whatsit.serving.idle_cores import idle_cores
+from whatsit.server.core_usage import idle_cores
 from whatsit.serving.repository import default_root
 
 

@@ -19,8 +19,8 @@ from whatsit_client.errors import Damaged, InvalidInput, Unavailable, WhatsitErr
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store import Store
 from whatsit.index.writing import write_generation
-from whatsit.serving import installation
-from whatsit.serving.launcher import Ports, Server
+from whatsit.server import installation
+from whatsit.server.launcher import Ports, Server
 
 
 def sentence(error: pytest.ExceptionInfo[WhatsitError]) -> str:

@@ -19,7 +19,7 @@ from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.publish import publish
 from whatsit.catalogue.store import Store
-from whatsit.serving.launcher import Ports, Server
+from whatsit.server.launcher import Ports, Server
 
 pytestmark = pytest.mark.triton
 

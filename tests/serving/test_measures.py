@@ -13,8 +13,8 @@ from whatsit_client import Client
 from whatsit_client.errors import InvalidInput
 from whatsit_client.types import Answer
 
+from whatsit.server.launcher import Server
 from whatsit.serving import measures
-from whatsit.serving.launcher import Server
 from whatsit.serving.metric_families import Histogram, close_ledger, open_ledger
 from whatsit.serving.metric_publisher import Publisher
 from whatsit.serving.metrics import MetricsPage

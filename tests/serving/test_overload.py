@@ -10,7 +10,7 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 from whatsit_client import Client
 
-from whatsit.serving.launcher import Server
+from whatsit.server.launcher import Server
 
 from .conftest import check_who_waits_too_long
 

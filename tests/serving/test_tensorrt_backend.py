@@ -168,7 +168,7 @@ def test_a_missing_plan(model: Any, tmp_path: Path) -> None:
 def test_a_real_triton_without_a_gpu_says_so_in_one_sentence(tmp_path: Path) -> None:
     pytest.importorskip("pytriton", reason="the wheel nvidia-pytriton, which carries Triton, is not installed")
     from whatsit.engines.gpu import find_gpus
-    from whatsit.serving.installation import find_installation, lay_out_backends, server_environment
+    from whatsit.server.installation import find_installation, lay_out_backends, server_environment
 
     try:
         find_gpus()

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from whatsit_client.errors import InvalidInput
 
-from whatsit.serving.launcher import Server
-from whatsit.serving.tracing import SERVICE, Tracing
+from whatsit.server.launcher import Server
+from whatsit.server.tracing import SERVICE, Tracing
 
 STEPS = ("decode", "detector", "classifier", "regions", "embedder", "retrieval")
 TRACED = 1_000_000  # as the session's server is started: one request of so many, so none but this test's

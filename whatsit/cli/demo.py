@@ -86,8 +86,8 @@ def _index(console: Console, stage: Stage) -> None:
 
 
 def _identify(console: Console, stage: Stage) -> list[Result]:
+    from whatsit.server.launcher import Ports, Server
     from whatsit.serving.demo.identify import identify_all
-    from whatsit.serving.launcher import Ports, Server
 
     results: list[Result] = []
     server = Server(stage.catalogue, ports=Ports(0, 0, 0), ready_timeout=300.0)

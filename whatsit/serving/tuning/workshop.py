@@ -10,7 +10,7 @@ from types import TracebackType
 
 from whatsit_client.errors import Unavailable
 
-from whatsit.serving.launcher import Ports, Server
+from whatsit.server.launcher import Ports, Server
 from whatsit.serving.tuning.costs import Cost, Counters, read_counters
 from whatsit.serving.tuning.load import Block, Load
 from whatsit.serving.tuning.overlay import write_overlays

@@ -20,8 +20,8 @@ from types import TracebackType
 
 from whatsit_client.errors import Unavailable, WhatsitError
 
+from whatsit.server.installation import Installation, find_installation, lay_out_backends, server_environment
 from whatsit.serving.environment import CATALOGUE_VARIABLE, READ_ONLY_VARIABLE
-from whatsit.serving.installation import Installation, find_installation, lay_out_backends, server_environment
 from whatsit.serving.repository import NETWORKS, default_root, network_file
 from whatsit.serving.target import TENSORRT, check_tensorrt
 
