@@ -22,10 +22,10 @@ import typer
 
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store import Store
+from whatsit.engines.fingerprint import embedder_fingerprint
+from whatsit.engines.repository import default_root, network_file
 from whatsit.index.writing import write_generation
-from whatsit.serving.fingerprint import embedder_fingerprint
 from whatsit.serving.options import Options
-from whatsit.serving.repository import default_root, network_file
 
 Floats = npt.NDArray[np.float32]
 PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
@@ -88,8 +88,8 @@ def _centres(folder: Path, photos: Path, fingerprint: str, told: Callable[[str],
     """Embeddings of the photos, f32 [N,128], computed once."""
     file = folder / f"centres-{fingerprint}.npy"
     if not file.is_file():
+        from whatsit.pipeline.describe import Pipeline
         from whatsit.serving.decode import view
-        from whatsit.serving.pipeline import Pipeline
         from whatsit.vision.regions import Regions
 
         paths = pictures_of(photos, 2000)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from whatsit.evaluation.datasets.clothing import Clothing
 from whatsit.evaluation.datasets.grocery import GroceryStore
-from whatsit.serving.pipeline import Pipeline
+from whatsit.pipeline.describe import Pipeline
 
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]

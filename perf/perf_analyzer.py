@@ -145,9 +145,9 @@ def _server(url: str | None, catalogue: Path, target: str, console: Console) -> 
     if url is not None:
         yield url.removeprefix("grpc://")
         return
+    from whatsit.engines.repository import default_root
+    from whatsit.engines.runtime_target import config_name
     from whatsit.server.launcher import Ports, Server
-    from whatsit.serving.repository import default_root
-    from whatsit.serving.target import config_name
 
     config = config_name(target, default_root() / "model_repository")
     server = Server(catalogue, ports=Ports(0, 0, 0), config_name=config)

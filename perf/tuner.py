@@ -21,7 +21,7 @@ from setting import Setting
 from whatsit_client.errors import WhatsitError
 
 from whatsit.cli.tune_report import print_outcome, trial_line
-from whatsit.serving.repository import default_root
+from whatsit.engines.repository import default_root
 from whatsit.serving.tuning.goal import Goal
 from whatsit.serving.tuning.tuner import Outcome, Task, Tuner, read_pictures
 from whatsit.serving.tuning.workshop import Workshop

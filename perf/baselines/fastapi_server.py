@@ -27,11 +27,11 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store import Store
+from whatsit.engines.fingerprint import embedder_fingerprint
+from whatsit.engines.repository import default_root
 from whatsit.serving.decode import view
-from whatsit.serving.fingerprint import embedder_fingerprint
 from whatsit.serving.options import Options
 from whatsit.serving.regions import crops, find_regions, is_gated, read_labels
-from whatsit.serving.repository import default_root
 
 WORKERS, NEIGHBOURS, TOP_K, MIN_RANK, ANSWER_RANK = 4, 30, 10, 0.9, 1.08
 NETWORKS = default_root() / "model_repository"

@@ -16,10 +16,10 @@ from rich.progress import track
 from cleaning_steps.copies import COPIES
 from whatsit.evaluation.datasets.clothing import Clothing
 from whatsit.evaluation.datasets.grocery import GroceryStore, Split
+from whatsit.pipeline.describe import Pipeline
 from whatsit.rendering.photo import photograph
 from whatsit.rendering.product import draw, make_products
 from whatsit.rendering.shop import encode_jpeg
-from whatsit.serving.pipeline import Pipeline
 from whatsit.vision.decode import decode_image
 from whatsit.vision.perceptual_hash import KINDS, perceptual_hash
 

@@ -11,7 +11,7 @@ from whatsit_client.errors import WhatsitError
 
 from gpu_steps.check import Check
 from gpu_steps.subjects import ROOT
-from whatsit.serving.target import config_name
+from whatsit.engines.runtime_target import config_name
 
 
 def run(check: Check) -> None:

@@ -18,12 +18,12 @@ import numpy.typing as npt
 from whatsit.catalogue import Store
 from whatsit.catalogue.ingest import ingest
 from whatsit.catalogue.ingest.look import Step, checked_steps
+from whatsit.catalogue.ingest.picture_analyzer import ItemLook
 from whatsit.catalogue.ingest.prepare import Settings
 from whatsit.catalogue.item import ItemFields
 from whatsit.catalogue.sources import Row
+from whatsit.pipeline.describe import Pipeline
 from whatsit.serving.decode import DETECTOR_SIDE, MAX_SIDE
-from whatsit.serving.looking import ItemLook
-from whatsit.serving.pipeline import Pipeline
 from whatsit.vision.crop import crop_resize
 from whatsit.vision.decode import decode_image
 from whatsit.vision.letterbox import letterbox

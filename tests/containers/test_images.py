@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from whatsit.serving.repository import NETWORKS
+from whatsit.engines.repository import NETWORKS
 
 dockerfile_parse = pytest.importorskip("dockerfile_parse")
 

@@ -31,9 +31,9 @@ def test_ray_and_threads_give_the_same_catalogue(shop: Path, tmp_path: Path) -> 
     from whatsit.catalogue.ingest import ingest
     from whatsit.catalogue.ingest.look import checked_steps
     from whatsit.catalogue.ingest.on_ray import OnRay
+    from whatsit.catalogue.ingest.picture_analyzer import ItemLook
     from whatsit.catalogue.ingest.prepare import Settings
     from whatsit.catalogue.sources import open_source
-    from whatsit.serving.looking import ItemLook
 
     lines = (shop / "products.csv").read_text().splitlines()[:29]
     twin = lines[1].replace(lines[1].split(",")[0], "twin", 1)

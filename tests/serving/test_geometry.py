@@ -12,12 +12,12 @@ from whatsit_client.errors import InvalidInput
 from whatsit.catalogue import Layout, Store
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.publish import publish
+from whatsit.engines.repository import default_root
 from whatsit.rendering.labels import LINES, draw_label
 from whatsit.rendering.photo import photograph
 from whatsit.serving.lookup import Facts
 from whatsit.serving.options import Options
 from whatsit.serving.regions import LOCAL_REGIONS, NO_LOCAL_ROWS, FindRegions, local_rows, read_local_rows
-from whatsit.serving.repository import default_root
 from whatsit.serving.retrieval import Retriever, as_tensors
 from whatsit.vision.local_features import extract
 from whatsit.vision.regions import Regions

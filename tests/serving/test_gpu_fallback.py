@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from whatsit_client import Client
 
+from whatsit.engines.repository import NETWORKS, default_root
 from whatsit.server.launcher import Ports, Server
-from whatsit.serving.repository import NETWORKS, default_root
 
 
 @pytest.mark.triton

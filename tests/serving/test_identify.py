@@ -14,11 +14,11 @@ import pytest
 from whatsit_client import Client
 from whatsit_client.errors import InvalidInput
 
+from whatsit.pipeline.describe import Pipeline
 from whatsit.ranking.pipeline import STAGES
 from whatsit.server.launcher import Server
 from whatsit.serving.metrics import request_successes
 from whatsit.serving.options import Options
-from whatsit.serving.pipeline import Pipeline
 
 pytestmark = pytest.mark.triton
 

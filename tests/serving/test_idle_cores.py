@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from whatsit.engines.repository import default_root
 from whatsit.server.core_usage import idle_cores
-from whatsit.serving.repository import default_root
 
 
 @pytest.mark.parametrize(("fused", "remedy"), [(False, "whatsit tune"), (True, "describe/config.pbtxt")])

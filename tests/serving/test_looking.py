@@ -11,9 +11,9 @@ from PIL import Image
 from whatsit_client.errors import InvalidInput
 from whatsit_client.taxonomy import TAG_TOPIC, TAGS, TOPICS
 
-from whatsit.serving.looking import ItemLook
+from whatsit.catalogue.ingest.picture_analyzer import ItemLook
+from whatsit.pipeline.describe import Pipeline
 from whatsit.serving.options import Options
-from whatsit.serving.pipeline import Pipeline
 from whatsit.vision.perceptual_hash import perceptual_hash
 
 ALL = frozenset({"embed", "hash", "detect", "categorise"})

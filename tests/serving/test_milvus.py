@@ -15,8 +15,8 @@ from whatsit_client.errors import InvalidInput, Unavailable
 
 from whatsit.catalogue.migrate import migrate
 from whatsit.catalogue.opening import open_items, write_address
+from whatsit.engines.repository import default_root
 from whatsit.server.launcher import Ports, Server
-from whatsit.serving.repository import default_root
 from whatsit.serving.retrieval import check_catalogue
 
 pytestmark = pytest.mark.triton

@@ -15,15 +15,15 @@ from whatsit_client.errors import Damaged, InvalidInput
 from whatsit.catalogue.calibration import Calibration
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store import Store
+from whatsit.engines.fingerprint import embedder_fingerprint
+from whatsit.engines.repository import default_root
+from whatsit.pipeline.describe import Pipeline
 from whatsit.ranking.learned import FEATURES
 from whatsit.serving.calibration import calibrate
 from whatsit.serving.catalogue import ServedCatalogue
-from whatsit.serving.fingerprint import embedder_fingerprint
 from whatsit.serving.options import Options
-from whatsit.serving.pipeline import Pipeline
 from whatsit.serving.ranker import TrainedRanker
 from whatsit.serving.ranker_examples import examples
-from whatsit.serving.repository import default_root
 from whatsit.serving.retrieval import Retriever
 from whatsit.serving.spotter import Spotter, best_values
 from whatsit.training.ranker import train_ranker

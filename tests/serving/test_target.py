@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from whatsit_client.errors import InvalidInput, Unavailable
 
+from whatsit.engines import runtime_target as target
 from whatsit.engines.gpu import Gpu
-from whatsit.serving import target
-from whatsit.serving.target import config_name
+from whatsit.engines.runtime_target import config_name
 
 
 def no_gpu() -> tuple[Gpu, ...]:
@@ -93,8 +93,8 @@ def test_the_command_explains_itself_in_one_sentence(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("card")
 def test_ingestion_takes_the_engines_where_it_is_told_to(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from whatsit.serving import pipeline as module
-    from whatsit.serving.repository import default_root
+    from whatsit.engines.repository import default_root
+    from whatsit.pipeline import describe as module
 
     shutil.copytree(default_root() / "model_repository", repository, dirs_exist_ok=True)
     opened: list[Path] = []

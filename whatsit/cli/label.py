@@ -52,10 +52,10 @@ def teacher(
     """Take a teacher's boxes as labels. Ctrl-C keeps what is done; the same command goes on."""
     from dataclasses import replace
 
+    from whatsit.engines.repository import default_root, network_file
     from whatsit.evaluation.datasets.label_file import Box
     from whatsit.labelling.single_object import single_product
     from whatsit.pipeline.box_detectors import open_finder
-    from whatsit.serving.repository import default_root, network_file
 
     network = model or network_file(default_root() / "model_repository", "detector")
     settings = {"teacher": str(network), "sure": sure, "doubtful": doubtful, "single": single}

@@ -72,11 +72,11 @@ def serve(
     from rich.console import Console
 
     from whatsit.catalogue.opening import name_store
+    from whatsit.engines.repository import default_root
+    from whatsit.engines.runtime_target import config_name
     from whatsit.server.core_usage import idle_cores
     from whatsit.server.launcher import Ports, Server
     from whatsit.server.tracing import Tracing
-    from whatsit.serving.repository import default_root
-    from whatsit.serving.target import config_name
     from whatsit.serving.tuning.overlay import check_named, stale_models
 
     if store is not None:

@@ -28,7 +28,7 @@ Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; torch's o
 
 def recipe_of(engine: str) -> Path:
     """The recipe `build/ENGINE.yaml` of the working folder, else of the checkout that this is."""
-    from whatsit.serving.repository import default_root
+    from whatsit.engines.repository import default_root
 
     here = Path("build") / f"{engine}.yaml"
     return here if here.is_file() else default_root() / here
@@ -36,7 +36,7 @@ def recipe_of(engine: str) -> Path:
 
 def start_of(engine: str, start: str | None) -> str | None:
     """The option --start with "shipped" turned into the checkpoint that the project comes with."""
-    from whatsit.serving.repository import default_root
+    from whatsit.engines.repository import default_root
 
     shipped = Path("build") / "checkpoints" / f"{engine}.safetensors"
     return str(default_root() / shipped) if start == "shipped" else start

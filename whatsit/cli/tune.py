@@ -55,8 +55,8 @@ def tune(
     from rich.console import Console
     from whatsit_client.errors import InvalidInput
 
-    from whatsit.serving.repository import default_root
-    from whatsit.serving.target import config_name
+    from whatsit.engines.repository import default_root
+    from whatsit.engines.runtime_target import config_name
     from whatsit.serving.tuning.goal import Goal
     from whatsit.serving.tuning.tuner import STARTS, Task, read_pictures
 

@@ -20,10 +20,10 @@ from types import TracebackType
 
 from whatsit_client.errors import Unavailable, WhatsitError
 
+from whatsit.engines.repository import NETWORKS, default_root, network_file
+from whatsit.engines.runtime_target import TENSORRT, check_tensorrt
 from whatsit.server.installation import Installation, find_installation, lay_out_backends, server_environment
 from whatsit.serving.environment import CATALOGUE_VARIABLE, READ_ONLY_VARIABLE
-from whatsit.serving.repository import NETWORKS, default_root, network_file
-from whatsit.serving.target import TENSORRT, check_tensorrt
 
 _LOCK_FAILURE = "boost::interprocess"
 _SHARED_MEMORY = Path("/dev/shm")

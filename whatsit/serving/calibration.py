@@ -20,10 +20,10 @@ from whatsit.catalogue.store import Store
 from whatsit.evaluation.metrics.open_set import OpenSet, Sighting
 from whatsit.index.generation import open_generation
 from whatsit.index.shard import Numbers
+from whatsit.pipeline.describe import Pipeline
 from whatsit.rendering.photo import photograph
 from whatsit.rendering.shop import encode_jpeg
 from whatsit.serving.options import Options
-from whatsit.serving.pipeline import Pipeline
 from whatsit.serving.spotter import Spotter
 from whatsit.vision.decode import decode_image
 

@@ -19,16 +19,16 @@ from whatsit.catalogue.engine import Items
 from whatsit.catalogue.facts import Facts
 from whatsit.catalogue.incoming import Incoming, parse_object
 from whatsit.catalogue.ingest.digests import Fetched
+from whatsit.catalogue.ingest.picture_analyzer import ItemLook
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.local import local_features
 from whatsit.catalogue.opening import index_status, open_items
 from whatsit.catalogue.pictures import forget_pictures, keep_picture
 from whatsit.catalogue.store import Store
+from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.serving import measures
 from whatsit.serving.environment import is_read_only, served_catalogue
-from whatsit.serving.fingerprint import embedder_fingerprint
-from whatsit.serving.looking import ItemLook
 from whatsit.serving.options import Options, check_boxes
 from whatsit.serving.step import Tensors, text_tensor
 from whatsit.vision.decode import decode_image

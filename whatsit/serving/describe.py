@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from whatsit.engines.repository import network_file
 from whatsit.engines.rows import Rows
 from whatsit.engines.runner import OnnxRunner
 from whatsit.serving.admission import Count
@@ -24,7 +25,6 @@ from whatsit.serving.decode import Decode
 from whatsit.serving.measures import STAGE_SECONDS
 from whatsit.serving.options import Options
 from whatsit.serving.regions import FindRegions
-from whatsit.serving.repository import network_file
 from whatsit.serving.step import Tensors
 
 Outputs = dict[str, npt.NDArray[Any]]

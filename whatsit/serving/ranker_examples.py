@@ -12,10 +12,10 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store import Store
+from whatsit.pipeline.describe import Pipeline
 from whatsit.ranking.learned import FEATURES, features
 from whatsit.ranking.matches import Floats, Matches
 from whatsit.serving.calibration import Calibrator, Photo
-from whatsit.serving.pipeline import Pipeline
 from whatsit.serving.spotter import Looked, Spotter
 
 # Further down a list nearly all is wrong, and easily seen to be.

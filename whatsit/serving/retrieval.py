@@ -17,6 +17,8 @@ from whatsit.catalogue.calibration import CalibratedRank, Calibration
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.opening import follow, open_items, store_url
 from whatsit.catalogue.store import Store
+from whatsit.engines.fingerprint import embedder_fingerprint
+from whatsit.engines.repository import network_file
 from whatsit.index.generation import Generation, open_generation
 from whatsit.index.milvus_address import Address
 from whatsit.index.on_gpu import on_gpu
@@ -29,14 +31,12 @@ from whatsit.ranking.pipeline import DEFAULT_STAGES, compose, stage_names
 from whatsit.ranking.rank import MIN_RANK
 from whatsit.serving import measures
 from whatsit.serving.environment import served_catalogue
-from whatsit.serving.fingerprint import embedder_fingerprint
 from whatsit.serving.index_measures import IndexMeasures
 from whatsit.serving.lookup import Facts, Lookup
 from whatsit.serving.options import Options
 from whatsit.serving.ranker import TrainedRanker
 from whatsit.serving.records import RecentRecords, Record
 from whatsit.serving.regions import read_local_rows
-from whatsit.serving.repository import network_file
 from whatsit.serving.step import Tensors, text_tensor
 
 # Stages that count categories among the neighbours need more of them than a caller asks for.

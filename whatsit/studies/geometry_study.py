@@ -12,6 +12,7 @@ import numpy as np
 
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.index.visual_words import VisualWords
+from whatsit.pipeline.describe import Pipeline
 from whatsit.ranking.geometry import PICTURES
 from whatsit.ranking.verification import inliers
 from whatsit.rendering.labels import draw_label
@@ -22,7 +23,6 @@ from whatsit.serving.decode import view
 from whatsit.serving.ingestion import index_source
 from whatsit.serving.lookup import Facts
 from whatsit.serving.options import Options
-from whatsit.serving.pipeline import Pipeline
 from whatsit.serving.spotter import Looked, Spotter
 from whatsit.studies.grocery_catalogues import Advanced, grocery_catalogue
 from whatsit.vision.decode import decode_image

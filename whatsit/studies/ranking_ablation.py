@@ -11,13 +11,13 @@ import numpy as np
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.evaluation.metrics.ablation import Listed, Look, Row, ablate
 from whatsit.index.averaging import average_database
+from whatsit.pipeline.describe import Pipeline
 from whatsit.ranking.pipeline import STAGES
 from whatsit.rendering.product import make_products
 from whatsit.rendering.shop import write_scenes, write_shop
 from whatsit.serving.decode import view
 from whatsit.serving.ingestion import index_source
 from whatsit.serving.options import Options
-from whatsit.serving.pipeline import Pipeline
 from whatsit.serving.retrieval import Retriever
 from whatsit.vision.regions import USER_BOX, Regions
 

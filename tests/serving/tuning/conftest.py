@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from whatsit.serving.repository import default_root
+from whatsit.engines.repository import default_root
 from whatsit.serving.tuning.space import PIPELINE, Configuration, Space, read_space
 
 

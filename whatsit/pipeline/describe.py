@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.types import Box
 
+from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.open_runner import open_runner
+from whatsit.engines.repository import NETWORKS, default_root, network_file
+from whatsit.engines.runtime_target import config_name
 from whatsit.serving.decode import MAX_SIDE, Picture, view
-from whatsit.serving.fingerprint import embedder_fingerprint
 from whatsit.serving.options import Options
 from whatsit.serving.regions import crops, find_regions, is_gated, read_labels
-from whatsit.serving.repository import NETWORKS, default_root, network_file
-from whatsit.serving.target import config_name
 from whatsit.vision.decode import decode_image
 from whatsit.vision.regions import Regions
 

@@ -9,7 +9,7 @@ from whatsit_client.errors import InvalidInput, Unavailable
 
 from whatsit.engines.gpu import find_gpus
 from whatsit.engines.plan_runtime import installed_runtimes
-from whatsit.serving.repository import NETWORKS
+from whatsit.engines.repository import NETWORKS
 
 TARGETS = ("onnxruntime", "tensorrt", "auto")
 TENSORRT = "tensorrt"
