@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from whatsit.pipeline.describe import Pipeline
-from whatsit.serving.lookup import Facts
+from whatsit.search.lookup import Facts
 from whatsit.serving.options import Options
 from whatsit.serving.regions import area_shares
 from whatsit.serving.retrieval import Retriever, as_tensors

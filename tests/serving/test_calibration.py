@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
 
 from whatsit.catalogue import Layout, Store
-from whatsit.catalogue.calibration import Calibration
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.publish import publish
 from whatsit.cli.app import app
 from whatsit.rendering.shop import save_jpeg
+from whatsit.search.calibrated_threshold import Calibration
 from whatsit.serving import calibration as room
 from whatsit.serving.calibration import Calibrator, Photo, calibrate
 from whatsit.vision.decode import decode_image

@@ -15,7 +15,7 @@ from whatsit.catalogue.publish import publish
 from whatsit.engines.repository import default_root
 from whatsit.rendering.labels import LINES, draw_label
 from whatsit.rendering.photo import photograph
-from whatsit.serving.lookup import Facts
+from whatsit.search.lookup import Facts
 from whatsit.serving.options import Options
 from whatsit.serving.regions import LOCAL_REGIONS, NO_LOCAL_ROWS, FindRegions, local_rows, read_local_rows
 from whatsit.serving.retrieval import Retriever, as_tensors

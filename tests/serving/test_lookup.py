@@ -12,13 +12,13 @@ import pytest
 from whatsit_client.errors import Damaged
 
 from whatsit.catalogue import Filter, Layout, Store
-from whatsit.catalogue.calibration import Calibration
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.publish import publish
 from whatsit.index import Generation, open_generation
 from whatsit.ranking import MIN_RANK
 from whatsit.ranking.pipeline import STAGES
-from whatsit.serving.lookup import Lookup
+from whatsit.search.calibrated_threshold import Calibration
+from whatsit.search.lookup import Lookup
 from whatsit.serving.options import Options
 from whatsit.serving.retrieval import Retriever
 

@@ -10,7 +10,7 @@ import pytest
 
 from whatsit.catalogue.item import ItemFields
 from whatsit.catalogue.store import Store
-from whatsit.serving.records import RecentRecords
+from whatsit.search.records import RecentRecords
 
 
 class Counted:

@@ -12,7 +12,6 @@ import numpy as np
 from whatsit_client.errors import InvalidInput, Unavailable
 from whatsit_client.types import Box
 
-from whatsit.catalogue.calibration import Calibration
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.opening import open_items
 from whatsit.catalogue.pictures import read_picture
@@ -23,8 +22,9 @@ from whatsit.index.shard import Numbers
 from whatsit.pipeline.describe import Pipeline
 from whatsit.rendering.photo import photograph
 from whatsit.rendering.shop import encode_jpeg
+from whatsit.search.calibrated_threshold import Calibration
+from whatsit.search.offline_identifier import Spotter
 from whatsit.serving.options import Options
-from whatsit.serving.spotter import Spotter
 from whatsit.vision.decode import decode_image
 
 # Items whose pictures are this much alike are one thing twice: finding the other one is no false accept.

@@ -15,8 +15,8 @@ from whatsit.catalogue.store import Store
 from whatsit.pipeline.describe import Pipeline
 from whatsit.ranking.learned import FEATURES, features
 from whatsit.ranking.matches import Floats, Matches
+from whatsit.search.offline_identifier import Looked, Spotter
 from whatsit.serving.calibration import Calibrator, Photo
-from whatsit.serving.spotter import Looked, Spotter
 
 # Further down a list nearly all is wrong, and easily seen to be.
 DEPTH = 10

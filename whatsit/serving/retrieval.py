@@ -13,7 +13,6 @@ import numpy.typing as npt
 from whatsit_client.errors import InvalidInput, Unavailable
 from whatsit_client.types import Answer
 
-from whatsit.catalogue.calibration import CalibratedRank, Calibration
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.opening import follow, open_items, store_url
 from whatsit.catalogue.store import Store
@@ -29,13 +28,14 @@ from whatsit.ranking.learned import Score
 from whatsit.ranking.matches import Matches
 from whatsit.ranking.pipeline import DEFAULT_STAGES, compose, stage_names
 from whatsit.ranking.rank import MIN_RANK
+from whatsit.search.calibrated_threshold import CalibratedRank, Calibration
+from whatsit.search.lookup import Facts, Lookup
+from whatsit.search.records import RecentRecords, Record
+from whatsit.search.trained_ranker import TrainedRanker
 from whatsit.serving import measures
 from whatsit.serving.environment import served_catalogue
 from whatsit.serving.index_measures import IndexMeasures
-from whatsit.serving.lookup import Facts, Lookup
 from whatsit.serving.options import Options
-from whatsit.serving.ranker import TrainedRanker
-from whatsit.serving.records import RecentRecords, Record
 from whatsit.serving.regions import read_local_rows
 from whatsit.serving.step import Tensors, text_tensor
 

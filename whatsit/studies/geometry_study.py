@@ -18,12 +18,12 @@ from whatsit.ranking.verification import inliers
 from whatsit.rendering.labels import draw_label
 from whatsit.rendering.photo import photograph
 from whatsit.rendering.shop import encode_jpeg, save_jpeg
+from whatsit.search.lookup import Facts
+from whatsit.search.offline_identifier import Looked, Spotter
 from whatsit.serving.calibration import Calibrator
 from whatsit.serving.decode import view
 from whatsit.serving.ingestion import index_source
-from whatsit.serving.lookup import Facts
 from whatsit.serving.options import Options
-from whatsit.serving.spotter import Looked, Spotter
 from whatsit.studies.grocery_catalogues import Advanced, grocery_catalogue
 from whatsit.vision.decode import decode_image
 from whatsit.vision.local_features import LocalFeatures, extract

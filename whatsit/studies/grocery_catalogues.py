@@ -9,10 +9,10 @@ from pathlib import Path
 from whatsit.catalogue.layout import Layout
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.pipeline.describe import Pipeline
+from whatsit.search.offline_identifier import Spotter
 from whatsit.serving.calibration import Calibrator, Photo
 from whatsit.serving.ingestion import index_source
 from whatsit.serving.ranker_examples import Examples, collect
-from whatsit.serving.spotter import Spotter
 
 Advanced = Callable[[str, int, int], None]
 Fit = Callable[[Examples, Path], object]

@@ -14,9 +14,9 @@ from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.evaluation.metrics.open_set import OpenSet, Point, Sighting
 from whatsit.index.shard import Numbers
 from whatsit.pipeline.describe import Pipeline
+from whatsit.search.offline_identifier import Looked, Spotter, best_values
 from whatsit.serving.calibration import Calibrator, Photo, sighting
 from whatsit.serving.ranker_examples import collect
-from whatsit.serving.spotter import Looked, Spotter, best_values
 from whatsit.studies.grocery_catalogues import Advanced, Fit, grocery_catalogue, left_out, train_photos
 
 _LEVELS = 201

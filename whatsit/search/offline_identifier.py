@@ -14,7 +14,7 @@ from whatsit.index.shard import Numbers
 from whatsit.pipeline.describe import Pipeline
 from whatsit.ranking.learned import Learned
 from whatsit.ranking.matches import Floats, Matches
-from whatsit.serving.lookup import Facts
+from whatsit.search.lookup import Facts
 from whatsit.serving.options import Options
 from whatsit.serving.regions import area_shares, local_rows, read_local_rows
 from whatsit.serving.retrieval import NEIGHBOURS, Retriever
