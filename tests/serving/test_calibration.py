@@ -12,14 +12,14 @@ import pytest
 from typer.testing import CliRunner
 from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
 
+from whatsit.calibration import calibrate as room
+from whatsit.calibration.calibrate import Calibrator, Photo, calibrate
 from whatsit.catalogue import Layout, Store
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.publish import publish
 from whatsit.cli.app import app
 from whatsit.rendering.shop import save_jpeg
 from whatsit.search.calibrated_threshold import Calibration
-from whatsit.serving import calibration as room
-from whatsit.serving.calibration import Calibrator, Photo, calibrate
 from whatsit.vision.decode import decode_image
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220), "grey": (120, 120, 120)}

@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 from whatsit_client.errors import Damaged, InvalidInput
 
+from whatsit.calibration.calibrate import calibrate
+from whatsit.calibration.ranker_examples import examples
+from whatsit.calibration.ranker_training import train_ranker
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store import Store
 from whatsit.engines.fingerprint import embedder_fingerprint
@@ -21,12 +24,9 @@ from whatsit.ranking.learned import FEATURES
 from whatsit.search.calibrated_threshold import Calibration
 from whatsit.search.offline_identifier import Spotter, best_values
 from whatsit.search.trained_ranker import TrainedRanker
-from whatsit.serving.calibration import calibrate
 from whatsit.serving.catalogue import ServedCatalogue
 from whatsit.serving.options import Options
-from whatsit.serving.ranker_examples import examples
 from whatsit.serving.retrieval import Retriever
-from whatsit.training.ranker import train_ranker
 
 ONE = np.ones(1, dtype=np.float32)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from whatsit_client.errors import InvalidInput
 
+from whatsit.calibration.ranker_training import calibration_error, train_ranker
 from whatsit.engines.runner import OnnxRunner
-from whatsit.training.ranker import calibration_error, train_ranker
 
 NAMES = ("rank", "inliers", "noise")
 

@@ -43,8 +43,8 @@ def calibrate(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from whatsit.calibration.calibrate import calibrate as measure
     from whatsit.evaluation.reports.open_set_curve import check_curve_file, write_curve
-    from whatsit.serving.calibration import calibrate as measure
 
     if curve is not None:
         check_curve_file(curve)

@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from whatsit.serving.ranker_examples import Examples
+    from whatsit.calibration.ranker_examples import Examples
 
 Data = Annotated[Path, typer.Option(help="Folder that holds the data sets.")]
 Work = Annotated[Path, typer.Option(help="Where the catalogues are built and kept.")]
@@ -161,8 +161,8 @@ def open_set(
 
 def _fit(examples: Examples, out: Path) -> object:
     """Train a ranker; serving, which prepares catalogues, does not know of training."""
+    from whatsit.calibration.ranker_training import train_ranker
     from whatsit.ranking.learned import FEATURES
-    from whatsit.training.ranker import train_ranker
 
     return train_ranker(examples.features, examples.right, examples.photos, FEATURES, out, examples.fingerprint)
 

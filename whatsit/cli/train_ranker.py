@@ -38,10 +38,10 @@ def ranker(
     from rich.console import Console
     from rich.progress import Progress
 
+    from whatsit.calibration.ranker_examples import examples
+    from whatsit.calibration.ranker_training import train_ranker
     from whatsit.catalogue import Layout
     from whatsit.ranking.learned import FEATURES
-    from whatsit.serving.ranker_examples import examples
-    from whatsit.training.ranker import train_ranker
 
     with Progress(console=Console(stderr=True), disable=as_json, transient=True) as bar:
         task = bar.add_task("Looking up photos", total=None)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from whatsit.calibration.calibrate import Calibrator
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.index.visual_words import VisualWords
 from whatsit.pipeline.describe import Pipeline
@@ -20,7 +21,6 @@ from whatsit.rendering.photo import photograph
 from whatsit.rendering.shop import encode_jpeg, save_jpeg
 from whatsit.search.lookup import Facts
 from whatsit.search.offline_identifier import Looked, Spotter
-from whatsit.serving.calibration import Calibrator
 from whatsit.serving.decode import view
 from whatsit.serving.ingestion import index_source
 from whatsit.serving.options import Options

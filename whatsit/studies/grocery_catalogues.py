@@ -6,13 +6,13 @@ import json
 from collections.abc import Callable, Collection
 from pathlib import Path
 
+from whatsit.calibration.calibrate import Calibrator, Photo
+from whatsit.calibration.ranker_examples import Examples, collect
 from whatsit.catalogue.layout import Layout
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.pipeline.describe import Pipeline
 from whatsit.search.offline_identifier import Spotter
-from whatsit.serving.calibration import Calibrator, Photo
 from whatsit.serving.ingestion import index_source
-from whatsit.serving.ranker_examples import Examples, collect
 
 Advanced = Callable[[str, int, int], None]
 Fit = Callable[[Examples, Path], object]

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 from whatsit_client.errors import Unavailable
 
+from whatsit.calibration.calibrate import Calibrator, Photo, sighting
+from whatsit.calibration.ranker_examples import collect
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.evaluation.metrics.open_set import OpenSet, Point, Sighting
 from whatsit.index.shard import Numbers
 from whatsit.pipeline.describe import Pipeline
 from whatsit.search.offline_identifier import Looked, Spotter, best_values
-from whatsit.serving.calibration import Calibrator, Photo, sighting
-from whatsit.serving.ranker_examples import collect
 from whatsit.studies.grocery_catalogues import Advanced, Fit, grocery_catalogue, left_out, train_photos
 
 _LEVELS = 201

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
+from whatsit.calibration.calibrate import Calibrator, Photo
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store import Store
 from whatsit.pipeline.describe import Pipeline
 from whatsit.ranking.learned import FEATURES, features
 from whatsit.ranking.matches import Floats, Matches
 from whatsit.search.offline_identifier import Looked, Spotter
-from whatsit.serving.calibration import Calibrator, Photo
 
 # Further down a list nearly all is wrong, and easily seen to be.
 DEPTH = 10

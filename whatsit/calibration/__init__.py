@@ -1,0 +1,1 @@
+"""Thresholds and the ranker, fitted to a catalogue."""
