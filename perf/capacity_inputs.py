@@ -11,8 +11,8 @@ from pathlib import Path
 from queue_simulation import Machine, Station
 from whatsit_client.errors import Unavailable
 
-from whatsit.serving.tuning.pbtxt import base_file, read_config
-from whatsit.serving.tuning.space import PIPELINE, ROW_THREADS, Knob, read_space
+from whatsit.serving.pbtxt import base_file, read_config
+from whatsit.tuning.search_space import PIPELINE, ROW_THREADS, Knob, read_space
 
 Rows = list[dict[str, str]]
 _AFTER = {

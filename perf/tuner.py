@@ -22,9 +22,9 @@ from whatsit_client.errors import WhatsitError
 
 from whatsit.cli.tune_report import print_outcome, trial_line
 from whatsit.engines.repository import default_root
-from whatsit.serving.tuning.goal import Goal
-from whatsit.serving.tuning.tuner import Outcome, Task, Tuner, read_pictures
-from whatsit.serving.tuning.workshop import Workshop
+from whatsit.tuning.objective import Goal
+from whatsit.tuning.trial_servers import Workshop
+from whatsit.tuning.tuner import Outcome, Task, Tuner, read_pictures
 
 HERE = Path(__file__).resolve().parent
 REPORT = Path(tempfile.gettempdir()) / "whatsit-tuner"

@@ -77,7 +77,7 @@ def serve(
     from whatsit.server.core_usage import idle_cores
     from whatsit.server.launcher import Ports, Server
     from whatsit.server.tracing import Tracing
-    from whatsit.serving.tuning.overlay import check_named, stale_models
+    from whatsit.tuning.config_overlay import check_named, stale_models
 
     if store is not None:
         name_store(catalogue, store)

@@ -10,8 +10,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from whatsit.serving.tuning.journal import Trial
-    from whatsit.serving.tuning.tuner import Outcome, Task
+    from whatsit.tuning.trial_log import Trial
+    from whatsit.tuning.tuner import Outcome, Task
 
 _DEMO_PRODUCTS, _DEMO_SCENES = 300, 12  # as `whatsit demo` has them
 
@@ -57,8 +57,8 @@ def tune(
 
     from whatsit.engines.repository import default_root
     from whatsit.engines.runtime_target import config_name
-    from whatsit.serving.tuning.goal import Goal
-    from whatsit.serving.tuning.tuner import STARTS, Task, read_pictures
+    from whatsit.tuning.objective import Goal
+    from whatsit.tuning.tuner import STARTS, Task, read_pictures
 
     if start not in STARTS:
         raise InvalidInput(f"The start {start!r} is not known; choose {' or '.join(STARTS)}.")
@@ -75,8 +75,8 @@ def tune(
 
 def _run(task: Task, catalogue: Path, console: Console, as_json: bool) -> None:
     from whatsit.cli.tune_report import print_json, print_outcome, trial_line
-    from whatsit.serving.tuning.tuner import Tuner
-    from whatsit.serving.tuning.workshop import Workshop
+    from whatsit.tuning.trial_servers import Workshop
+    from whatsit.tuning.tuner import Tuner
 
     tuner = None
     try:

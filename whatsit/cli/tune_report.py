@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from whatsit.serving.tuning.confirmation import Comparison
-    from whatsit.serving.tuning.journal import Trial
-    from whatsit.serving.tuning.tuner import Outcome, Task, Tuner
+    from whatsit.tuning.confirmation import Comparison
+    from whatsit.tuning.trial_log import Trial
+    from whatsit.tuning.tuner import Outcome, Task, Tuner
 
 
 def trial_line(trial: Trial) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from whatsit.serving.tuning.pbtxt import base_file, read_config
+from whatsit.serving.pbtxt import base_file, read_config
 
 
 def idle_cores(root: Path, fused: bool = False, cores: int | None = None) -> str | None:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from whatsit.serving.tuning.costs import Cost
-from whatsit.serving.tuning.load import Block
-from whatsit.serving.tuning.space import Configuration, Knob
+from whatsit.tuning.closed_loop import Block
+from whatsit.tuning.model_costs import Cost
+from whatsit.tuning.search_space import Configuration, Knob
 
 CORES = 4
 WORK_MS = {"decode": 10.0, "detector": 40.0, "classifier": 9.0, "regions": 6.0, "embedder": 50.0, "retrieval": 5.0}

@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from whatsit.engines.repository import default_root
-from whatsit.serving.tuning.space import PIPELINE, Configuration, Space, read_space
+from whatsit.tuning.search_space import PIPELINE, Configuration, Space, read_space
 
 
 @pytest.fixture(scope="session")

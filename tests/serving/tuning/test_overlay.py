@@ -10,9 +10,9 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 from whatsit_client.errors import Damaged, Unavailable
 
-from whatsit.serving.tuning.overlay import check_named, stale_models, write_overlays
-from whatsit.serving.tuning.pbtxt import read_config, write_config
-from whatsit.serving.tuning.space import PIPELINE, Configuration, Knob, read_space
+from whatsit.serving.pbtxt import read_config, write_config
+from whatsit.tuning.config_overlay import check_named, stale_models, write_overlays
+from whatsit.tuning.search_space import PIPELINE, Configuration, Knob, read_space
 
 
 @pytest.fixture

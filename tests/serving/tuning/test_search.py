@@ -8,11 +8,11 @@ import pytest
 from computed import CORES, WORK_MS, Computed, ComputedArena, closed_form
 from whatsit_client.errors import Unavailable, WhatsitError
 
-from whatsit.serving.tuning.duel import CONCURRENCIES
-from whatsit.serving.tuning.goal import Goal
-from whatsit.serving.tuning.journal import Journal
-from whatsit.serving.tuning.search import Search
-from whatsit.serving.tuning.space import Configuration, Space
+from whatsit.tuning.ab_test import CONCURRENCIES
+from whatsit.tuning.coordinate_descent import Search
+from whatsit.tuning.objective import Goal
+from whatsit.tuning.search_space import Configuration, Space
+from whatsit.tuning.trial_log import Journal
 
 Plain = tuple[Space, Configuration]
 MOST = 1000 * CORES / sum(WORK_MS.values())  # images/s, with one thread each and enough instances

@@ -11,12 +11,12 @@ from computed import ComputedArena, closed_form
 from typer.testing import CliRunner
 from whatsit_client.errors import InvalidInput
 
-from whatsit.serving.tuning.confirmation import compare, confirm
-from whatsit.serving.tuning.duel import climb
-from whatsit.serving.tuning.goal import Goal
-from whatsit.serving.tuning.pbtxt import read_config
-from whatsit.serving.tuning.space import PIPELINE, Configuration
-from whatsit.serving.tuning.tuner import Task, Tuner, read_pictures
+from whatsit.serving.pbtxt import read_config
+from whatsit.tuning.ab_test import climb
+from whatsit.tuning.confirmation import compare, confirm
+from whatsit.tuning.objective import Goal
+from whatsit.tuning.search_space import PIPELINE, Configuration
+from whatsit.tuning.tuner import Task, Tuner, read_pictures
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 import tritonclient.grpc as triton
 from whatsit_client.errors import Unavailable
 
-from whatsit.serving.tuning.space import PIPELINE, Knob, read_space
-from whatsit.serving.tuning.workshop import Workshop
+from whatsit.tuning.search_space import PIPELINE, Knob, read_space
+from whatsit.tuning.trial_servers import Workshop
 
 pytestmark = pytest.mark.triton
 

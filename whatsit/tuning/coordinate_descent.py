@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 from whatsit_client.errors import WhatsitError
 
-from whatsit.serving.tuning.duel import Arena, Standing, Subject, climb, duel
-from whatsit.serving.tuning.goal import Goal
-from whatsit.serving.tuning.journal import Journal, Trial
-from whatsit.serving.tuning.moves import proposals
-from whatsit.serving.tuning.space import Configuration, Space
+from whatsit.tuning.ab_test import Arena, Standing, Subject, climb, duel
+from whatsit.tuning.objective import Goal
+from whatsit.tuning.proposals import proposals
+from whatsit.tuning.search_space import Configuration, Space
+from whatsit.tuning.trial_log import Journal, Trial
 
 Told = Callable[[Trial], None]
 _IN_A_ROW = 5

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from whatsit.serving.tuning.pbtxt import base_file, read_config
+from whatsit.serving.pbtxt import base_file, read_config
 
 PIPELINE = ("decode", "detector", "classifier", "regions", "embedder", "retrieval")
 """The models of `identify`, in the picture's order."""

@@ -14,14 +14,14 @@ from typing import Any
 
 from whatsit_client.errors import InvalidInput
 
-from whatsit.serving.tuning.confirmation import Comparison, Confirmed, compare, confirm
-from whatsit.serving.tuning.duel import Arena
-from whatsit.serving.tuning.goal import Goal
-from whatsit.serving.tuning.journal import Journal, Trial
-from whatsit.serving.tuning.overlay import TUNED, write_overlays
-from whatsit.serving.tuning.pbtxt import base_file, digest
-from whatsit.serving.tuning.search import Search
-from whatsit.serving.tuning.space import PIPELINE, Configuration, Space, read_space
+from whatsit.serving.pbtxt import base_file, digest
+from whatsit.tuning.ab_test import Arena
+from whatsit.tuning.config_overlay import TUNED, write_overlays
+from whatsit.tuning.confirmation import Comparison, Confirmed, compare, confirm
+from whatsit.tuning.coordinate_descent import Search
+from whatsit.tuning.objective import Goal
+from whatsit.tuning.search_space import PIPELINE, Configuration, Space, read_space
+from whatsit.tuning.trial_log import Journal, Trial
 
 STARTS = ("shipped", "worst")
 # Of the time given: a trial that has begun is finished, and the comparison at the end starts three servers, finds each

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from whatsit.serving.tuning.duel import CONCURRENCIES, Arena, Standing, Subject, climb
-from whatsit.serving.tuning.goal import Difference, Goal
-from whatsit.serving.tuning.load import Block
-from whatsit.serving.tuning.space import Configuration
+from whatsit.tuning.ab_test import CONCURRENCIES, Arena, Standing, Subject, climb
+from whatsit.tuning.closed_loop import Block
+from whatsit.tuning.objective import Difference, Goal
+from whatsit.tuning.search_space import Configuration
 
 ROUNDS = 7
 FEWEST_ROUNDS = 3

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from whatsit.serving.tuning.costs import Cost
-from whatsit.serving.tuning.space import PIPELINE, Configuration, Knob, Space, Value
+from whatsit.tuning.model_costs import Cost
+from whatsit.tuning.search_space import PIPELINE, Configuration, Knob, Space, Value
 
 _NOTHING = Cost(0.0, 0.0)
 

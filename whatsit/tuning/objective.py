@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from whatsit.serving.tuning.load import Block, p99
+from whatsit.tuning.closed_loop import Block, p99
 
 # Breaking the limit costs a tenth of the rate, and four per cent more for each per cent above it: it hardly ever pays,
 # and there is yet a slope that leads a search back from where nothing keeps the limit. Far above, the slope is gentle:

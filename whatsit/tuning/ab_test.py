@@ -9,10 +9,10 @@ from typing import Protocol
 
 import numpy as np
 
-from whatsit.serving.tuning.costs import Cost
-from whatsit.serving.tuning.goal import Difference, Goal
-from whatsit.serving.tuning.load import Block, p99
-from whatsit.serving.tuning.space import Configuration
+from whatsit.tuning.closed_loop import Block, p99
+from whatsit.tuning.model_costs import Cost
+from whatsit.tuning.objective import Difference, Goal
+from whatsit.tuning.search_space import Configuration
 
 CONCURRENCIES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 MIN_PAIRS, MAX_PAIRS = 4, 8

@@ -9,8 +9,8 @@ from typing import Any
 
 from whatsit_client.errors import Unavailable
 
-from whatsit.serving.tuning.pbtxt import base_file, digest, read_config, write_config
-from whatsit.serving.tuning.space import CAP, PIPELINE, ROW_THREADS, THREADS, WORKERS, Configuration, Knob, Value
+from whatsit.serving.pbtxt import base_file, digest, read_config, write_config
+from whatsit.tuning.search_space import CAP, PIPELINE, ROW_THREADS, THREADS, WORKERS, Configuration, Knob, Value
 
 TUNED = "tuned"
 _FROM = re.compile(r"^# From (\S+) ([0-9a-f]{12})\.$", re.MULTILINE)

@@ -11,11 +11,11 @@ from types import TracebackType
 from whatsit_client.errors import Unavailable
 
 from whatsit.server.launcher import Ports, Server
-from whatsit.serving.tuning.costs import Cost, Counters, read_counters
-from whatsit.serving.tuning.load import Block, Load
-from whatsit.serving.tuning.overlay import write_overlays
-from whatsit.serving.tuning.processes import cpu_seconds
-from whatsit.serving.tuning.space import Configuration
+from whatsit.tuning.closed_loop import Block, Load
+from whatsit.tuning.config_overlay import write_overlays
+from whatsit.tuning.cpu_time import cpu_seconds
+from whatsit.tuning.model_costs import Cost, Counters, read_counters
+from whatsit.tuning.search_space import Configuration
 
 # A round lasts about so long at the speed of the first configuration, and always holds every picture as often.
 _ROUND_SECONDS = 1.8

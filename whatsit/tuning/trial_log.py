@@ -11,7 +11,7 @@ from typing import Any
 
 from whatsit_client.errors import InvalidInput
 
-from whatsit.serving.tuning.space import Configuration
+from whatsit.tuning.search_space import Configuration
 
 
 @dataclass(frozen=True)
