@@ -131,7 +131,7 @@ def _count(rate: float, seconds: float, most: int) -> int:
 
 def _stage(demo: Path, console: Console) -> None:
     """The shop, scenes and catalogue of `whatsit demo`; what is there already is kept."""
-    from whatsit.serving.demo.prepare import stage_shop
+    from whatsit.demo.demo_data import stage_shop
     from whatsit.serving.ingestion import index_source
 
     with console.status("Preparing the demo's shop and catalogue …"):

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from whatsit_client.errors import InvalidInput
 from whatsit_client.types import Answer, Identification, Item, Match, Region
 
-from whatsit.serving.demo.identify import Result, add_up, contact_sheet
-from whatsit.serving.demo.prepare import Query, stage_photos, stage_shop
-from whatsit.serving.demo.sightings import compare
+from whatsit.demo.demo_data import Query, stage_photos, stage_shop
+from whatsit.demo.identify_scenes import Result, add_up, contact_sheet
+from whatsit.demo.sightings import compare
 
 
 def found(*regions: tuple[tuple[float, float, float, float], list[str]]) -> Identification:

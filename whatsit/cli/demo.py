@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from rich.table import Table
     from whatsit_client.types import Identification
 
-    from whatsit.serving.demo.identify import Result, Totals
-    from whatsit.serving.demo.prepare import Stage
-    from whatsit.serving.demo.sightings import Sighting
+    from whatsit.demo.demo_data import Stage
+    from whatsit.demo.identify_scenes import Result, Totals
+    from whatsit.demo.sightings import Sighting
 
 _SHOWN_SKIPPED = 5
 
@@ -51,7 +51,7 @@ def demo(
 
     from rich.console import Console
 
-    from whatsit.serving.demo.prepare import stage_photos, stage_shop
+    from whatsit.demo.demo_data import stage_photos, stage_shop
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops in the same order as Ctrl-C
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
@@ -86,8 +86,8 @@ def _index(console: Console, stage: Stage) -> None:
 
 
 def _identify(console: Console, stage: Stage) -> list[Result]:
+    from whatsit.demo.identify_scenes import identify_all
     from whatsit.server.launcher import Ports, Server
-    from whatsit.serving.demo.identify import identify_all
 
     results: list[Result] = []
     server = Server(stage.catalogue, ports=Ports(0, 0, 0), ready_timeout=300.0)
@@ -104,7 +104,7 @@ def _identify(console: Console, stage: Stage) -> list[Result]:
 
 
 def _show(console: Console, stage: Stage, results: Sequence[Result]) -> None:
-    from whatsit.serving.demo.identify import add_up, save_pictures
+    from whatsit.demo.identify_scenes import add_up, save_pictures
 
     console.print(_table(results))
     _print_totals(console, add_up(results))

@@ -105,7 +105,7 @@ def _run(task: Task, catalogue: Path, console: Console, as_json: bool) -> None:
 
 def _demo(catalogue: Path | None, photos: Path | None, console: Console) -> tuple[Path, Path]:
     """The shop and scenes of `whatsit demo` in place of what was not given; what is there already is kept."""
-    from whatsit.serving.demo.prepare import stage_shop
+    from whatsit.demo.demo_data import stage_shop
     from whatsit.serving.ingestion import index_source
 
     folder = Path("demo")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.types import Identification, Match
 
-from whatsit.serving.demo.prepare import Query
+from whatsit.demo.demo_data import Query
 from whatsit.vision.boxes import iou
 
 IOU = 0.5  # a region shows an item where it overlaps the true box by at least this

@@ -11,8 +11,8 @@ from PIL import Image
 from whatsit_client import Client
 from whatsit_client.types import Identification
 
-from whatsit.serving.demo.prepare import Query, Stage
-from whatsit.serving.demo.sightings import TOP, Sighting, compare
+from whatsit.demo.demo_data import Query, Stage
+from whatsit.demo.sightings import TOP, Sighting, compare
 
 
 @dataclass(frozen=True)
