@@ -25,7 +25,7 @@ from whatsit.catalogue.store import Store
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import default_root, network_file
 from whatsit.index.writing import write_generation
-from whatsit.serving.options import Options
+from whatsit.serving.request_options import Options
 
 Floats = npt.NDArray[np.float32]
 PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
@@ -89,7 +89,7 @@ def _centres(folder: Path, photos: Path, fingerprint: str, told: Callable[[str],
     file = folder / f"centres-{fingerprint}.npy"
     if not file.is_file():
         from whatsit.pipeline.describe import Pipeline
-        from whatsit.serving.decode import view
+        from whatsit.serving.steps.decode import view
         from whatsit.vision.regions import Regions
 
         paths = pictures_of(photos, 2000)

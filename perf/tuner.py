@@ -88,8 +88,8 @@ def _rows(outcome: Outcome, slo: float) -> Iterator[list[object]]:
 
 def _stage(demo: Path) -> None:
     """The shop, scenes and catalogue of `whatsit demo`; what is there already is kept."""
+    from whatsit.catalogue.ingest.add import index_source
     from whatsit.demo.demo_data import stage_shop
-    from whatsit.serving.ingestion import index_source
 
     stage = stage_shop(demo, 300, 12)
     index_source(stage.catalogue, stage.source)

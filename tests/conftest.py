@@ -61,7 +61,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def catalogue(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shop as a published catalogue, with geometry."""
-    from whatsit.serving.ingestion import index_source
+    from whatsit.catalogue.ingest.add import index_source
 
     folder = tmp_path_factory.mktemp("catalogue")
     index_source(folder, shop / "products.csv", geometry=True)

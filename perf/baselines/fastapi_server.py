@@ -29,9 +29,9 @@ from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store import Store
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import default_root
-from whatsit.serving.decode import view
-from whatsit.serving.options import Options
-from whatsit.serving.regions import crops, find_regions, is_gated, read_labels
+from whatsit.serving.request_options import Options
+from whatsit.serving.steps.decode import view
+from whatsit.serving.steps.regions import crops, find_regions, is_gated, read_labels
 
 WORKERS, NEIGHBOURS, TOP_K, MIN_RANK, ANSWER_RANK = 4, 30, 10, 0.9, 1.08
 NETWORKS = default_root() / "model_repository"

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from whatsit.pipeline.describe import Pipeline
 from whatsit.search.lookup import Facts
-from whatsit.serving.options import Options
-from whatsit.serving.regions import area_shares
-from whatsit.serving.retrieval import Retriever, as_tensors
-from whatsit.serving.step import limit_threads
+from whatsit.serving.request_options import Options
+from whatsit.serving.steps.regions import area_shares
+from whatsit.serving.steps.retrieval import Retriever, as_tensors
+from whatsit.serving.triton_step import limit_threads
 
 WORKERS = 4
 # As model_repository/retrieval/config.pbtxt has them.

@@ -23,7 +23,7 @@ from whatsit.catalogue.ingest.prepare import Settings
 from whatsit.catalogue.item import ItemFields
 from whatsit.catalogue.sources import Row
 from whatsit.pipeline.describe import Pipeline
-from whatsit.serving.decode import DETECTOR_SIDE, MAX_SIDE
+from whatsit.serving.steps.decode import DETECTOR_SIDE, MAX_SIDE
 from whatsit.vision.crop import crop_resize
 from whatsit.vision.decode import decode_image
 from whatsit.vision.letterbox import letterbox

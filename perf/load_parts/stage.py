@@ -21,8 +21,8 @@ _PRODUCTS, _SCENES = 300, 12  # as `whatsit demo` has them
 
 def stage_demo(console: Console) -> Path:
     """The folder of the demo with its catalogue, shop and scenes; what is there already is kept."""
+    from whatsit.catalogue.ingest.add import index_source
     from whatsit.demo.demo_data import stage_shop
-    from whatsit.serving.ingestion import index_source
 
     with console.status("Preparing the demo's shop and catalogue …"):
         stage = stage_shop(DEMO, _PRODUCTS, _SCENES)

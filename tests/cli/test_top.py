@@ -24,8 +24,8 @@ from whatsit_client.errors import InvalidInput, Unavailable
 from whatsit.cli.app import app
 from whatsit.cli.top import metrics_address
 from whatsit.cli.top_view import age, sparkline, view
-from whatsit.serving.metrics import MetricsPage
-from whatsit.serving.overview import Overview
+from whatsit.serving.metrics.overview import Overview
+from whatsit.serving.metrics.scrape import MetricsPage
 
 
 def page(at: float, **counts: float) -> MetricsPage:

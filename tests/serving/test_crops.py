@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from whatsit.serving.regions import crops
+from whatsit.serving.steps.regions import crops
 from whatsit.vision.crop import crop_resize
 from whatsit.vision.regions import Regions
 

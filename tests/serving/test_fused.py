@@ -17,7 +17,7 @@ from whatsit.cli.app import app
 from whatsit.engines.rows import Rows
 from whatsit.server.launcher import Ports, Server
 from whatsit.serving.admission import Count
-from whatsit.serving.metrics import MetricsPage
+from whatsit.serving.metrics.scrape import MetricsPage
 
 from .conftest import ask_grpc, ask_http, check_who_waits_too_long
 

@@ -16,9 +16,9 @@ from whatsit.engines.repository import default_root
 from whatsit.rendering.labels import LINES, draw_label
 from whatsit.rendering.photo import photograph
 from whatsit.search.lookup import Facts
-from whatsit.serving.options import Options
-from whatsit.serving.regions import LOCAL_REGIONS, NO_LOCAL_ROWS, FindRegions, local_rows, read_local_rows
-from whatsit.serving.retrieval import Retriever, as_tensors
+from whatsit.serving.request_options import Options
+from whatsit.serving.steps.regions import LOCAL_REGIONS, NO_LOCAL_ROWS, FindRegions, local_rows, read_local_rows
+from whatsit.serving.steps.retrieval import Retriever, as_tensors
 from whatsit.vision.local_features import extract
 from whatsit.vision.regions import Regions
 

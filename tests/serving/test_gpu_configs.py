@@ -71,7 +71,7 @@ def test_batches_of_a_network_fit_together(network: str) -> None:
 
 
 def test_a_network_takes_all_regions_of_a_picture_at_once() -> None:
-    from whatsit.serving.options import MAX_BOXES
+    from whatsit.serving.request_options import MAX_BOXES
 
     for path in ("model_repository/embedder/config.pbtxt", "model_repository/embedder/configs/tensorrt.pbtxt"):
         assert read(path).max_batch_size >= MAX_BOXES + 1

@@ -17,8 +17,8 @@ from whatsit_client.errors import InvalidInput
 from whatsit.pipeline.describe import Pipeline
 from whatsit.ranking.pipeline import STAGES
 from whatsit.server.launcher import Server
-from whatsit.serving.metrics import request_successes
-from whatsit.serving.options import Options
+from whatsit.serving.metrics.scrape import request_successes
+from whatsit.serving.request_options import Options
 
 pytestmark = pytest.mark.triton
 

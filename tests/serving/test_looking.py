@@ -13,7 +13,7 @@ from whatsit_client.taxonomy import TAG_TOPIC, TAGS, TOPICS
 
 from whatsit.catalogue.ingest.picture_analyzer import ItemLook
 from whatsit.pipeline.describe import Pipeline
-from whatsit.serving.options import Options
+from whatsit.serving.request_options import Options
 from whatsit.vision.perceptual_hash import perceptual_hash
 
 ALL = frozenset({"embed", "hash", "detect", "categorise"})

@@ -19,8 +19,8 @@ from whatsit.ranking import MIN_RANK
 from whatsit.ranking.pipeline import STAGES
 from whatsit.search.calibrated_threshold import Calibration
 from whatsit.search.lookup import Lookup
-from whatsit.serving.options import Options
-from whatsit.serving.retrieval import Retriever
+from whatsit.serving.request_options import Options
+from whatsit.serving.steps.retrieval import Retriever
 
 Vectors = npt.NDArray[np.float32]
 AREAS = np.ones(20, dtype=np.float32)

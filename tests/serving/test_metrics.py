@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from whatsit.serving.metrics import MetricsPage
+from whatsit.serving.metrics.scrape import MetricsPage
 
 TEXT = r"""# HELP a_total Something.
 # TYPE a_total counter

@@ -17,7 +17,7 @@ from whatsit.catalogue.migrate import migrate
 from whatsit.catalogue.opening import open_items, write_address
 from whatsit.engines.repository import default_root
 from whatsit.server.launcher import Ports, Server
-from whatsit.serving.retrieval import check_catalogue
+from whatsit.serving.steps.retrieval import check_catalogue
 
 pytestmark = pytest.mark.triton
 

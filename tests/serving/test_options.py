@@ -7,7 +7,7 @@ import json
 import pytest
 from whatsit_client.errors import InvalidInput
 
-from whatsit.serving.options import MAX_BOXES, Options, check_boxes
+from whatsit.serving.request_options import MAX_BOXES, Options, check_boxes
 
 
 def test_defaults() -> None:

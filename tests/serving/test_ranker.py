@@ -24,9 +24,9 @@ from whatsit.ranking.learned import FEATURES
 from whatsit.search.calibrated_threshold import Calibration
 from whatsit.search.offline_identifier import Spotter, best_values
 from whatsit.search.trained_ranker import TrainedRanker
-from whatsit.serving.catalogue import ServedCatalogue
-from whatsit.serving.options import Options
-from whatsit.serving.retrieval import Retriever
+from whatsit.serving.request_options import Options
+from whatsit.serving.steps.catalogue import ServedCatalogue
+from whatsit.serving.steps.retrieval import Retriever
 
 ONE = np.ones(1, dtype=np.float32)
 

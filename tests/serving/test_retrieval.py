@@ -12,8 +12,8 @@ from whatsit.catalogue import Layout, Store
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.publish import publish
 from whatsit.index import write_generation
-from whatsit.serving.options import Options
-from whatsit.serving.retrieval import Retriever, touched_shards
+from whatsit.serving.request_options import Options
+from whatsit.serving.steps.retrieval import Retriever, touched_shards
 
 EMBEDDER = "embedder-a"
 WHOLE = np.ones(1, dtype=np.float32)

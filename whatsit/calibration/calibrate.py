@@ -24,7 +24,7 @@ from whatsit.rendering.photo import photograph
 from whatsit.rendering.shop import encode_jpeg
 from whatsit.search.calibrated_threshold import Calibration
 from whatsit.search.offline_identifier import Spotter
-from whatsit.serving.options import Options
+from whatsit.serving.request_options import Options
 from whatsit.vision.decode import decode_image
 
 # Items whose pictures are this much alike are one thing twice: finding the other one is no false accept.

@@ -79,6 +79,7 @@ def add(
 
     from whatsit.catalogue import Layout, Store
     from whatsit.catalogue.ingest import Fetch, ingest
+    from whatsit.catalogue.ingest.add import networks
     from whatsit.catalogue.ingest.look import checked_steps
     from whatsit.catalogue.ingest.prepare import Settings
     from whatsit.catalogue.opening import name_store, open_items, store_url
@@ -86,7 +87,6 @@ def add(
     from whatsit.catalogue.web import Downloads
     from whatsit.cli.catalogue import print_json
     from whatsit.cli.catalogue_publish import generation_record, print_published, publish_index
-    from whatsit.serving.ingestion import networks
 
     if engine not in ("local", "ray"):
         raise InvalidInput(f"There is no engine '{engine}'; the engines are local and ray.")

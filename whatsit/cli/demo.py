@@ -69,7 +69,7 @@ def demo(
 
 
 def _index(console: Console, stage: Stage) -> None:
-    from whatsit.serving.ingestion import index_source
+    from whatsit.catalogue.ingest.add import index_source
 
     with _progress(console) as advanced:
         report = index_source(

@@ -17,8 +17,8 @@ import typer
 from whatsit_client.errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
-    from whatsit.serving.metrics import MetricsPage
-    from whatsit.serving.overview import Overview
+    from whatsit.serving.metrics.overview import Overview
+    from whatsit.serving.metrics.scrape import MetricsPage
 
 KEPT_RATES = 60
 
@@ -67,7 +67,7 @@ def metrics_address(text: str) -> str:
 
 
 def _one(address: str, every: float) -> Overview:
-    from whatsit.serving.overview import Overview
+    from whatsit.serving.metrics.overview import Overview
 
     before = _look(address)
     time.sleep(every)
@@ -79,7 +79,7 @@ def _one(address: str, every: float) -> Overview:
 
 def _look(address: str) -> MetricsPage | None:
     """The page, None where the server does not answer."""
-    from whatsit.serving.metrics import MetricsPage
+    from whatsit.serving.metrics.scrape import MetricsPage
 
     try:
         return MetricsPage.read(address, timeout=5)
@@ -129,7 +129,7 @@ def _watch(address: str, every: float) -> None:
 
 def _looks(address: str, every: float, wait: Callable[[float], bool]) -> Iterator[tuple[Overview | None, bool]]:
     """The last overview there is and whether the server is away, until `wait` says that it is enough."""
-    from whatsit.serving.overview import Overview
+    from whatsit.serving.metrics.overview import Overview
 
     before: MetricsPage | None = None
     overview: Overview | None = None

@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from whatsit.serving.overview import ENSEMBLES, Overview
+from whatsit.serving.metrics.overview import ENSEMBLES, Overview
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _NONE = "–"

@@ -105,8 +105,8 @@ def _run(task: Task, catalogue: Path, console: Console, as_json: bool) -> None:
 
 def _demo(catalogue: Path | None, photos: Path | None, console: Console) -> tuple[Path, Path]:
     """The shop and scenes of `whatsit demo` in place of what was not given; what is there already is kept."""
+    from whatsit.catalogue.ingest.add import index_source
     from whatsit.demo.demo_data import stage_shop
-    from whatsit.serving.ingestion import index_source
 
     folder = Path("demo")
     with console.status("Preparing the demo's shop and catalogue …"):

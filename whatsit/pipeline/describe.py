@@ -16,9 +16,9 @@ from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.open_runner import open_runner
 from whatsit.engines.repository import NETWORKS, default_root, network_file
 from whatsit.engines.runtime_target import config_name
-from whatsit.serving.decode import MAX_SIDE, Picture, view
-from whatsit.serving.options import Options
-from whatsit.serving.regions import crops, find_regions, is_gated, read_labels
+from whatsit.serving.request_options import Options
+from whatsit.serving.steps.decode import MAX_SIDE, Picture, view
+from whatsit.serving.steps.regions import crops, find_regions, is_gated, read_labels
 from whatsit.vision.decode import decode_image
 from whatsit.vision.regions import Regions
 

@@ -15,9 +15,9 @@ from whatsit.pipeline.describe import Pipeline
 from whatsit.ranking.learned import Learned
 from whatsit.ranking.matches import Floats, Matches
 from whatsit.search.lookup import Facts
-from whatsit.serving.options import Options
-from whatsit.serving.regions import area_shares, local_rows, read_local_rows
-from whatsit.serving.retrieval import NEIGHBOURS, Retriever
+from whatsit.serving.request_options import Options
+from whatsit.serving.steps.regions import area_shares, local_rows, read_local_rows
+from whatsit.serving.steps.retrieval import NEIGHBOURS, Retriever
 
 # Of the server, see model_repository/retrieval/config.pbtxt.
 MIN_RANK = 0.9

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from whatsit.calibration.calibrate import Calibrator
+from whatsit.catalogue.ingest.add import index_source
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.index.visual_words import VisualWords
 from whatsit.pipeline.describe import Pipeline
@@ -21,9 +22,8 @@ from whatsit.rendering.photo import photograph
 from whatsit.rendering.shop import encode_jpeg, save_jpeg
 from whatsit.search.lookup import Facts
 from whatsit.search.offline_identifier import Looked, Spotter
-from whatsit.serving.decode import view
-from whatsit.serving.ingestion import index_source
-from whatsit.serving.options import Options
+from whatsit.serving.request_options import Options
+from whatsit.serving.steps.decode import view
 from whatsit.studies.grocery_catalogues import Advanced, grocery_catalogue
 from whatsit.vision.decode import decode_image
 from whatsit.vision.local_features import LocalFeatures, extract

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from whatsit.calibration.calibrate import Calibrator, Photo
 from whatsit.calibration.ranker_examples import Examples, collect
+from whatsit.catalogue.ingest.add import index_source
 from whatsit.catalogue.layout import Layout
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.pipeline.describe import Pipeline
 from whatsit.search.offline_identifier import Spotter
-from whatsit.serving.ingestion import index_source
 
 Advanced = Callable[[str, int, int], None]
 Fit = Callable[[Examples, Path], object]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from whatsit_client import Client
 
+from whatsit.catalogue.ingest.add import index_source
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.evaluation.datasets.product_scenes import ProductScene, collages, drawn_scenes
 from whatsit.evaluation.reports.identify_report import Outcome, Query, Row, run_queries, tabulate
@@ -17,8 +18,7 @@ from whatsit.evaluation.reports.scene_report import SceneRow, judge_scene, tabul
 from whatsit.rendering.product import make_products
 from whatsit.rendering.shop import write_shop
 from whatsit.server.launcher import Ports, Server
-from whatsit.serving.ingestion import index_source
-from whatsit.serving.metrics import request_successes
+from whatsit.serving.metrics.scrape import request_successes
 
 SHOP_SEED = 3
 """Of the drawn shop: training takes seeds from 1000 on, the demonstration 1, the detector's and ranking's reports 2."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from whatsit.catalogue.ingest.add import index_source
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.evaluation.metrics.ablation import Listed, Look, Row, ablate
 from whatsit.index.averaging import average_database
@@ -15,10 +16,9 @@ from whatsit.pipeline.describe import Pipeline
 from whatsit.ranking.pipeline import STAGES
 from whatsit.rendering.product import make_products
 from whatsit.rendering.shop import write_scenes, write_shop
-from whatsit.serving.decode import view
-from whatsit.serving.ingestion import index_source
-from whatsit.serving.options import Options
-from whatsit.serving.retrieval import Retriever
+from whatsit.serving.request_options import Options
+from whatsit.serving.steps.decode import view
+from whatsit.serving.steps.retrieval import Retriever
 from whatsit.vision.regions import USER_BOX, Regions
 
 # Those that need nothing but vectors; `geometry` and `learned` are measured through the server.

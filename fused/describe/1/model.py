@@ -1,7 +1,7 @@
-"""Triton adapter of the step `describe`; what it does stands in `whatsit.serving.describe`."""
+"""Triton adapter of the step `describe`; what it does stands in `whatsit.serving.steps.describe`."""
 
-from whatsit.serving.describe import Describe
-from whatsit.serving.step import Step
+from whatsit.serving.steps.describe import Describe
+from whatsit.serving.triton_step import Step
 
 
 class TritonPythonModel(Step):

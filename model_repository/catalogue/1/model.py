@@ -1,7 +1,7 @@
-"""Triton adapter of the model `catalogue`; what it does stands in `whatsit.serving.catalogue`."""
+"""Triton adapter of the model `catalogue`; what it does stands in `whatsit.serving.steps.catalogue`."""
 
-from whatsit.serving.catalogue import ChangeCatalogue
-from whatsit.serving.step import Step
+from whatsit.serving.steps.catalogue import ChangeCatalogue
+from whatsit.serving.triton_step import Step
 
 
 class TritonPythonModel(Step):

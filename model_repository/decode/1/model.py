@@ -1,7 +1,7 @@
-"""Triton adapter of the step `decode`; what it does stands in `whatsit.serving.decode`."""
+"""Triton adapter of the step `decode`; what it does stands in `whatsit.serving.steps.decode`."""
 
-from whatsit.serving.decode import Decode
-from whatsit.serving.step import Step
+from whatsit.serving.steps.decode import Decode
+from whatsit.serving.triton_step import Step
 
 
 class TritonPythonModel(Step):

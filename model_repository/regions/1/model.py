@@ -1,7 +1,7 @@
-"""Triton adapter of the step `regions`; what it does stands in `whatsit.serving.regions`."""
+"""Triton adapter of the step `regions`; what it does stands in `whatsit.serving.steps.regions`."""
 
-from whatsit.serving.regions import FindRegions
-from whatsit.serving.step import Step
+from whatsit.serving.steps.regions import FindRegions
+from whatsit.serving.triton_step import Step
 
 
 class TritonPythonModel(Step):

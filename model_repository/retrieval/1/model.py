@@ -1,7 +1,7 @@
-"""Triton adapter of the step `retrieval`; what it does stands in `whatsit.serving.retrieval`."""
+"""Triton adapter of the step `retrieval`; what it does stands in `whatsit.serving.steps.retrieval`."""
 
-from whatsit.serving.retrieval import Retrieve
-from whatsit.serving.step import Step
+from whatsit.serving.steps.retrieval import Retrieve
+from whatsit.serving.triton_step import Step
 
 
 class TritonPythonModel(Step):

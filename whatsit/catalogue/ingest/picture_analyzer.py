@@ -13,9 +13,9 @@ from whatsit.catalogue.facts import MainThing, Prediction
 from whatsit.catalogue.ingest.look import HASH, Seen, Step
 from whatsit.catalogue.item import Vector
 from whatsit.pipeline.describe import Pipeline
-from whatsit.serving.decode import DETECTOR_SIDE, MAX_SIDE
-from whatsit.serving.options import Options
-from whatsit.serving.regions import crops, find_regions
+from whatsit.serving.request_options import Options
+from whatsit.serving.steps.decode import DETECTOR_SIDE, MAX_SIDE
+from whatsit.serving.steps.regions import crops, find_regions
 from whatsit.vision.decode import Decoded, decode_image
 from whatsit.vision.letterbox import letterbox
 from whatsit.vision.perceptual_hash import perceptual_hash

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from whatsit_client.errors import InvalidInput
 
-from whatsit.serving.metric_families import Counter, Family, Gauge, Histogram, close_ledger, open_ledger
-from whatsit.serving.metric_publisher import Publisher, Sample
+from whatsit.serving.metrics.instruments import Counter, Family, Gauge, Histogram, close_ledger, open_ledger
+from whatsit.serving.metrics.publisher import Publisher, Sample
 
 if TYPE_CHECKING:
     from whatsit_client.types import Answer

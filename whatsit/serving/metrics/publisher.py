@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from whatsit.serving.metric_families import Exposed, Family, Gauge, Labels, Ledger
+from whatsit.serving.metrics.instruments import Exposed, Family, Gauge, Labels, Ledger
 
 PERIOD_S = 1.0
 

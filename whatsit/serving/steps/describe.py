@@ -21,11 +21,11 @@ from whatsit.engines.repository import network_file
 from whatsit.engines.rows import Rows
 from whatsit.engines.runner import OnnxRunner
 from whatsit.serving.admission import Count
-from whatsit.serving.decode import Decode
-from whatsit.serving.measures import STAGE_SECONDS
-from whatsit.serving.options import Options
-from whatsit.serving.regions import FindRegions
-from whatsit.serving.step import Tensors
+from whatsit.serving.metrics.definitions import STAGE_SECONDS
+from whatsit.serving.request_options import Options
+from whatsit.serving.steps.decode import Decode
+from whatsit.serving.steps.regions import FindRegions
+from whatsit.serving.triton_step import Tensors
 
 Outputs = dict[str, npt.NDArray[Any]]
 

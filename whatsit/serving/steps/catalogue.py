@@ -27,10 +27,10 @@ from whatsit.catalogue.opening import index_status, open_items
 from whatsit.catalogue.pictures import forget_pictures, keep_picture
 from whatsit.catalogue.store import Store
 from whatsit.engines.fingerprint import embedder_fingerprint
-from whatsit.serving import measures
 from whatsit.serving.environment import is_read_only, served_catalogue
-from whatsit.serving.options import Options, check_boxes
-from whatsit.serving.step import Tensors, text_tensor
+from whatsit.serving.metrics.scrape import definitions as measures
+from whatsit.serving.request_options import Options, check_boxes
+from whatsit.serving.triton_step import Tensors, text_tensor
 from whatsit.vision.decode import decode_image
 
 MAX_IDS = 1000

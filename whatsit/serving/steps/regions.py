@@ -12,9 +12,9 @@ from whatsit_client.errors import Damaged, Unavailable
 from whatsit_client.taxonomy import INTENTS
 
 from whatsit.ranking.pipeline import DEFAULT_STAGES, stage_names
-from whatsit.serving.measures import REGIONS
-from whatsit.serving.options import Options
-from whatsit.serving.step import Tensors, text_tensor
+from whatsit.serving.metrics.definitions import REGIONS
+from whatsit.serving.request_options import Options
+from whatsit.serving.triton_step import Tensors, text_tensor
 from whatsit.vision.boxes import FloatArray, area
 from whatsit.vision.crop import clipped, crop_resize
 from whatsit.vision.local_features import ROW, LocalFeatures, extract_regions

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from whatsit.serving.options import Options, check_boxes
-from whatsit.serving.step import Tensors
+from whatsit.serving.request_options import Options, check_boxes
+from whatsit.serving.triton_step import Tensors
 from whatsit.vision.crop import crop_resize
 from whatsit.vision.decode import decode_image
 from whatsit.vision.gpu_jpeg import GpuJpeg, find_gpu_jpeg

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from whatsit.catalogue.engine import Following, Items
 from whatsit.catalogue.live import LiveIndex
-from whatsit.serving import measures
-from whatsit.serving.metric_families import Gauge
+from whatsit.serving.metrics.instruments import Gauge
+from whatsit.serving.metrics.scrape import definitions as measures
 
 ITEMS_PERIOD_S = 30.0  # counting the rows of a large catalogue takes a while
 

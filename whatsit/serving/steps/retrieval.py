@@ -32,12 +32,12 @@ from whatsit.search.calibrated_threshold import CalibratedRank, Calibration
 from whatsit.search.lookup import Facts, Lookup
 from whatsit.search.records import RecentRecords, Record
 from whatsit.search.trained_ranker import TrainedRanker
-from whatsit.serving import measures
 from whatsit.serving.environment import served_catalogue
-from whatsit.serving.index_measures import IndexMeasures
-from whatsit.serving.options import Options
-from whatsit.serving.regions import read_local_rows
-from whatsit.serving.step import Tensors, text_tensor
+from whatsit.serving.metrics.index_gauges import IndexMeasures
+from whatsit.serving.metrics.scrape import definitions as measures
+from whatsit.serving.request_options import Options
+from whatsit.serving.steps.regions import read_local_rows
+from whatsit.serving.triton_step import Tensors, text_tensor
 
 # Stages that count categories among the neighbours need more of them than a caller asks for.
 NEIGHBOURS = 30

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
 
-from whatsit.serving import measures
 from whatsit.serving.admission import Admission
-from whatsit.serving.options import Options
+from whatsit.serving.metrics.scrape import definitions as measures
+from whatsit.serving.request_options import Options
 
 Tensors = Mapping[str, npt.NDArray[Any]]
 
