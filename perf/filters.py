@@ -21,7 +21,7 @@ import numpy as np
 from setting import Setting
 
 from whatsit.catalogue import Filter, Store
-from whatsit.catalogue.changes import record_change
+from whatsit.catalogue.store.change_log import record_change
 
 RESULTS = Path(__file__).parent / "results"
 FILTERS = {

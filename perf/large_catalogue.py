@@ -21,7 +21,7 @@ import numpy.typing as npt
 import typer
 
 from whatsit.catalogue.layout import Layout
-from whatsit.catalogue.store import Store
+from whatsit.catalogue.store.store import Store
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import default_root, network_file
 from whatsit.index.writing import write_generation

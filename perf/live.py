@@ -30,7 +30,7 @@ from whatsit_client.errors import WhatsitError
 
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.publish import publish
-from whatsit.catalogue.store import Store
+from whatsit.catalogue.store.store import Store
 
 RESULTS = Path(__file__).resolve().parent / "results"
 _SWAP_EVERY = 10.0

@@ -26,7 +26,7 @@ from fastapi import FastAPI, Request, Response
 from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.layout import Layout
-from whatsit.catalogue.store import Store
+from whatsit.catalogue.store.store import Store
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import default_root
 from whatsit.serving.request_options import Options

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from cleaning_steps.copies import COPIES
 from cleaning_steps.photos import Photos, grocery, grocery_copies
-from whatsit.catalogue.cleaning.settings import CleaningSettings
+from whatsit.catalogue.cleaning.cleaning_settings import CleaningSettings
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.index.hash_index import HashIndex
 from whatsit.vision.perceptual_hash import KINDS, Kind

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cleaning_steps.photos import Photos, clothing, grocery, rendered
+from whatsit.catalogue.cleaning.cleaning_settings import CleaningSettings
 from whatsit.catalogue.cleaning.denoise import belonging
-from whatsit.catalogue.cleaning.settings import CleaningSettings
 
 COLUMNS = (
     "pictures", "radii", "items", "judged", "moved", "moved_found", "good_dropped", "seeds", "is the default",

@@ -10,8 +10,8 @@ import numpy as np
 
 from cleaning_steps.denoise import subjects
 from cleaning_steps.photos import RENDERED_PRODUCTS, RENDERED_SEED, Photos, grocery
+from whatsit.catalogue.cleaning.cleaning_settings import CleaningSettings
 from whatsit.catalogue.cleaning.merge import Confusion, confusions, contradict
-from whatsit.catalogue.cleaning.settings import CleaningSettings
 from whatsit.rendering.product import make_products
 
 COLUMNS = (

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from whatsit.catalogue import Store
 from whatsit.catalogue.ingest import ingest
-from whatsit.catalogue.ingest.look import Step, checked_steps
+from whatsit.catalogue.ingest.picture_analysis import Step, checked_steps
 from whatsit.catalogue.ingest.picture_analyzer import ItemLook
 from whatsit.catalogue.ingest.prepare import Settings
 from whatsit.catalogue.item import ItemFields

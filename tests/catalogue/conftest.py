@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from whatsit.catalogue.engine import Following, Items
+from whatsit.catalogue.backends import follow, name_store, open_items
 from whatsit.catalogue.item import Picture, Vector
 from whatsit.catalogue.layout import Layout
-from whatsit.catalogue.opening import follow, name_store, open_items
+from whatsit.catalogue.protocols import Following, Items
 from whatsit.catalogue.publish import publish
-from whatsit.catalogue.store import Store
+from whatsit.catalogue.store.store import Store
 
 _made = count()
 

@@ -12,7 +12,7 @@ from whatsit_client.errors import Damaged, InvalidInput
 
 from whatsit.catalogue import Store
 from whatsit.catalogue.item import ItemFields, Picture, Vector
-from whatsit.catalogue.schema import MIGRATIONS
+from whatsit.catalogue.store.schema import MIGRATIONS
 
 PictureOf = Callable[..., Picture]
 E = "embedder"

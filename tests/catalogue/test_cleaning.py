@@ -11,13 +11,13 @@ import pytest
 from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.cleaning.clean import find
+from whatsit.catalogue.cleaning.cleaning_settings import CleaningSettings
 from whatsit.catalogue.cleaning.decision import Decision
+from whatsit.catalogue.cleaning.decision_sheet import write_sheet
 from whatsit.catalogue.cleaning.denoise import belonging
 from whatsit.catalogue.cleaning.merge import confusions, contradict, groups
-from whatsit.catalogue.cleaning.settings import CleaningSettings
-from whatsit.catalogue.cleaning.sheet import write_sheet
 from whatsit.catalogue.item import ItemFields, Picture, Vector
-from whatsit.catalogue.store import Store
+from whatsit.catalogue.store.store import Store
 from whatsit.rendering.product import make_products
 from whatsit.rendering.shop import catalogue_picture, encode_jpeg
 

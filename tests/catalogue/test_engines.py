@@ -12,10 +12,10 @@ import pytest
 from whatsit_client.errors import InvalidInput, WhatsitError
 
 from whatsit.catalogue import Filter
-from whatsit.catalogue.engine import Following
-from whatsit.catalogue.facts import Facts, MainThing, Prediction
+from whatsit.catalogue.backends import open_items
 from whatsit.catalogue.item import ItemFields, Picture, Vector
-from whatsit.catalogue.opening import open_items
+from whatsit.catalogue.protocols import Following
+from whatsit.catalogue.store.picture_metadata import Facts, MainThing, Prediction
 
 if TYPE_CHECKING:
     from tests.catalogue.conftest import Engine

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue import Filter, Store
-from whatsit.catalogue.columns import Columns
 from whatsit.catalogue.item import ItemFields
+from whatsit.catalogue.store.field_columns import Columns
 
 TEXTS = st.sampled_from(
     ["", "a", "A", "ä", "b", "7", "7.0", " 8 ", "1e1", "nan", "x'; DROP TABLE items; --", "\U0001f95b"]

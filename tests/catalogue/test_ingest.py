@@ -14,8 +14,8 @@ from whatsit_client.errors import InvalidInput, Unavailable
 
 from whatsit.catalogue import Filter, Store
 from whatsit.catalogue.ingest import BATCH_ITEMS, Report, Seen, ingest
-from whatsit.catalogue.ingest.look import Step
-from whatsit.catalogue.ingest.run import BATCH_ROWS
+from whatsit.catalogue.ingest.ingest_run import BATCH_ROWS
+from whatsit.catalogue.ingest.picture_analysis import Step
 from whatsit.catalogue.item import ItemFields, Vector
 from whatsit.catalogue.sources import Row, Skipped
 from whatsit.vision.decode import MAX_BYTES

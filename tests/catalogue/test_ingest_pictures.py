@@ -12,15 +12,15 @@ import pytest
 from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue import Store
-from whatsit.catalogue.facts import Facts, MainThing, Prediction
 from whatsit.catalogue.ingest import Fetch, Report, Seen, ingest
-from whatsit.catalogue.ingest.look import Step, checked_steps
+from whatsit.catalogue.ingest.ingest_run import BATCH_ROWS
+from whatsit.catalogue.ingest.picture_analysis import Step, checked_steps
 from whatsit.catalogue.ingest.prepare import Settings
-from whatsit.catalogue.ingest.run import BATCH_ROWS
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.sources import Row
-from whatsit.catalogue.sources.image import Image, WebImage
+from whatsit.catalogue.sources.picture_location import Image, WebImage
+from whatsit.catalogue.store.picture_metadata import Facts, MainThing, Prediction
 from whatsit.catalogue.web import Downloads
 
 E = "test-embedder"

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from whatsit_client.errors import Damaged
 
 from whatsit.catalogue import Filter, Store
+from whatsit.catalogue.index_view import LiveIndex
 from whatsit.catalogue.item import ItemFields, Picture
-from whatsit.catalogue.live import LiveIndex
 from whatsit.catalogue.publish import COMPACT_BEYOND, compact_note, publish
 
 PictureOf = Callable[..., Picture]

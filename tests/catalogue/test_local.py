@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 import pytest
 
+from whatsit.catalogue.index_view import LiveIndex
 from whatsit.catalogue.ingest import Seen, ingest
 from whatsit.catalogue.item import ItemFields, Picture, Vector
-from whatsit.catalogue.live import LiveIndex
-from whatsit.catalogue.local import local_features
 from whatsit.catalogue.publish import publish
-from whatsit.catalogue.sources.row import Row
-from whatsit.catalogue.store import Store
+from whatsit.catalogue.sources.source_row import Row
+from whatsit.catalogue.store.local_feature_table import local_features
+from whatsit.catalogue.store.store import Store
 
 
 def label(seed: int) -> bytes:

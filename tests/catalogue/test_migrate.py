@@ -11,13 +11,13 @@ from typer.testing import CliRunner
 from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
 
 from whatsit.catalogue import Layout, Store
+from whatsit.catalogue.backends import name_store, open_items, store_url
 from whatsit.catalogue.item import ItemFields, Picture
-from whatsit.catalogue.migrate import migrate
-from whatsit.catalogue.milvus_store import MilvusStore
-from whatsit.catalogue.opening import name_store, open_items, store_url
+from whatsit.catalogue.milvus.milvus_store import MilvusStore
+from whatsit.catalogue.milvus.milvus_url import TOKEN_VARIABLE, Address
 from whatsit.catalogue.publish import publish
+from whatsit.catalogue.store_migration import migrate
 from whatsit.cli.app import app
-from whatsit.index.milvus_address import TOKEN_VARIABLE, Address
 
 E = "embedder"
 PictureOf = Callable[..., Picture]
@@ -48,7 +48,7 @@ def everything(folder: Path) -> Iterator[tuple[ItemFields | None, list[tuple[str
 
 def test_there_and_back(folder: Path, milvus_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MilvusStore, "close", lambda self: None)  # the file is the whole session's
-    monkeypatch.setattr("whatsit.catalogue.migrate._BATCH", 40)
+    monkeypatch.setattr("whatsit.catalogue.store_migration._BATCH", 40)
     url = f"milvus://{milvus_file}?catalogue=moved"
     before = list(everything(folder))
 
@@ -128,6 +128,6 @@ def test_addresses_that_are_refused(url: str, sentence: str) -> None:
 
 def test_a_server_that_is_not_there_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pymilvus", reason="the extra 'milvus' is not installed")
-    monkeypatch.setattr("whatsit.index.milvus_address._SECONDS", 0.5)
+    monkeypatch.setattr("whatsit.catalogue.milvus.milvus_url._SECONDS", 0.5)
     with pytest.raises(Unavailable, match=r"Milvus at http://127\.0\.0\.1:1 failed"):
         Address.parse("milvus://127.0.0.1:1").connect()

@@ -11,9 +11,9 @@ import pytest
 from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.ingest import Fetch
-from whatsit.catalogue.pictures import read_picture
 from whatsit.catalogue.sources import Row, Skipped, open_source
-from whatsit.catalogue.sources.image import path_of
+from whatsit.catalogue.sources.picture_location import path_of
+from whatsit.catalogue.store.picture_files import read_picture
 
 
 def write(path: Path, members: list[tuple[str, bytes]]) -> Path:

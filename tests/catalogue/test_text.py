@@ -11,9 +11,9 @@ import pytest
 from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.item import ItemFields, Picture
-from whatsit.catalogue.schema import MIGRATIONS
-from whatsit.catalogue.store import Store
-from whatsit.catalogue.text import MAX_WORDS, words_of
+from whatsit.catalogue.store.schema import MIGRATIONS
+from whatsit.catalogue.store.store import Store
+from whatsit.catalogue.store.text_index import MAX_WORDS, words_of
 
 ITEMS = (
     ItemFields("a", title="Oat drink vanilla", brand="Nordvik", category="drinks", attributes={"size": "1 l"}),

@@ -13,7 +13,7 @@ import pytest
 from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.web import Downloads
-from whatsit.catalogue.web.address import is_public, resolve
+from whatsit.catalogue.web.public_address import is_public, resolve
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 

@@ -16,9 +16,9 @@ import pytest
 from typer.testing import CliRunner
 from whatsit_client.errors import InvalidInput, Unavailable
 
-from whatsit.catalogue.facts import Prediction
 from whatsit.catalogue.ingest import Seen
 from whatsit.catalogue.item import Vector
+from whatsit.catalogue.store.picture_metadata import Prediction
 from whatsit.cli.catalogue import app
 from whatsit.index import open_generation
 

@@ -29,10 +29,10 @@ def test_ray_and_threads_give_the_same_catalogue(shop: Path, tmp_path: Path) -> 
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'whatsit[ray]'")
     from whatsit.catalogue import Store
     from whatsit.catalogue.ingest import ingest
-    from whatsit.catalogue.ingest.look import checked_steps
-    from whatsit.catalogue.ingest.on_ray import OnRay
+    from whatsit.catalogue.ingest.picture_analysis import checked_steps
     from whatsit.catalogue.ingest.picture_analyzer import ItemLook
     from whatsit.catalogue.ingest.prepare import Settings
+    from whatsit.catalogue.ingest.ray_executor import OnRay
     from whatsit.catalogue.sources import open_source
 
     lines = (shop / "products.csv").read_text().splitlines()[:29]

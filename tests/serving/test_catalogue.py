@@ -12,7 +12,7 @@ import pytest
 from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.layout import Layout
-from whatsit.catalogue.store import Store
+from whatsit.catalogue.store.store import Store
 from whatsit.engines.repository import default_root
 from whatsit.serving.environment import CATALOGUE_VARIABLE, READ_ONLY_VARIABLE
 from whatsit.serving.request_options import Options

@@ -17,7 +17,7 @@ import pytest
 from whatsit_client.errors import Damaged, InvalidInput, Unavailable, WhatsitError
 
 from whatsit.catalogue.layout import Layout
-from whatsit.catalogue.store import Store
+from whatsit.catalogue.store.store import Store
 from whatsit.index.writing import write_generation
 from whatsit.server import installation
 from whatsit.server.launcher import Ports, Server

@@ -18,7 +18,7 @@ from whatsit_client import AsyncClient, Client, Identification, InvalidInput, It
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.publish import publish
-from whatsit.catalogue.store import Store
+from whatsit.catalogue.store.store import Store
 from whatsit.server.launcher import Ports, Server
 
 pytestmark = pytest.mark.triton

@@ -13,8 +13,8 @@ import pytest
 from whatsit_client import Client, Item, WhatsitError
 from whatsit_client.errors import InvalidInput, Unavailable
 
-from whatsit.catalogue.migrate import migrate
-from whatsit.catalogue.opening import open_items, write_address
+from whatsit.catalogue.backends import open_items, write_address
+from whatsit.catalogue.store_migration import migrate
 from whatsit.engines.repository import default_root
 from whatsit.server.launcher import Ports, Server
 from whatsit.serving.steps.retrieval import check_catalogue

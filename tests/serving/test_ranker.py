@@ -16,7 +16,7 @@ from whatsit.calibration.calibrate import calibrate
 from whatsit.calibration.ranker_examples import examples
 from whatsit.calibration.ranker_training import train_ranker
 from whatsit.catalogue.layout import Layout
-from whatsit.catalogue.store import Store
+from whatsit.catalogue.store.store import Store
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import default_root
 from whatsit.pipeline.describe import Pipeline

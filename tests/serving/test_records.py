@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from whatsit.catalogue.item import ItemFields
-from whatsit.catalogue.store import Store
+from whatsit.catalogue.store.store import Store
 from whatsit.search.records import RecentRecords
 
 

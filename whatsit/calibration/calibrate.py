@@ -12,10 +12,10 @@ import numpy as np
 from whatsit_client.errors import InvalidInput, Unavailable
 from whatsit_client.types import Box
 
+from whatsit.catalogue.backends import open_items
 from whatsit.catalogue.layout import Layout
-from whatsit.catalogue.opening import open_items
-from whatsit.catalogue.pictures import read_picture
-from whatsit.catalogue.store import Store
+from whatsit.catalogue.store.picture_files import read_picture
+from whatsit.catalogue.store.store import Store
 from whatsit.evaluation.metrics.open_set import OpenSet, Sighting
 from whatsit.index.generation import open_generation
 from whatsit.index.shard import Numbers

@@ -12,7 +12,7 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.calibration.calibrate import Calibrator, Photo
 from whatsit.catalogue.layout import Layout
-from whatsit.catalogue.store import Store
+from whatsit.catalogue.store.store import Store
 from whatsit.pipeline.describe import Pipeline
 from whatsit.ranking.learned import FEATURES, features
 from whatsit.ranking.matches import Floats, Matches

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 from whatsit_client.types import Box
 
-from whatsit.catalogue.facts import Facts
+from whatsit.catalogue.store.picture_metadata import Facts
 
 _TEXTS = ("title", "brand", "category", "url")
 

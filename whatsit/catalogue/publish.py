@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from whatsit_client.errors import InvalidInput
 
-from whatsit.catalogue.store import Store
+from whatsit.catalogue.store.store import Store
 from whatsit.index import Generation, current, write_generation
 from whatsit.index.building import Progress, quiet
 from whatsit.index.current import GENERATIONS

@@ -15,7 +15,7 @@ from whatsit.cli.catalogue_migrate import migrate
 from whatsit.cli.catalogue_publish import compact, publish
 
 if TYPE_CHECKING:
-    from whatsit.catalogue.store import Store
+    from whatsit.catalogue.store.store import Store
 
 app = typer.Typer(no_args_is_help=True, help="Put items into a catalogue, look at them, and publish its index.")
 
@@ -46,7 +46,7 @@ def list_items(
     from rich.table import Table
 
     from whatsit.catalogue import Filter
-    from whatsit.catalogue.opening import open_items
+    from whatsit.catalogue.backends import open_items
 
     condition = None if where is None else Filter.parse(where)
     with closing(open_items(folder, read_only=True)) as store:
@@ -68,7 +68,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show everything that is known of one item."""
-    from whatsit.catalogue.opening import open_items
+    from whatsit.catalogue.backends import open_items
 
     with closing(open_items(folder, read_only=True)) as store:
         item = store.show(item_id)
@@ -98,8 +98,8 @@ def delete(
 ) -> None:
     """Delete items; a running server stops returning them at once, the next index is made without them."""
     from whatsit.catalogue import Layout
-    from whatsit.catalogue.opening import open_items, store_url
-    from whatsit.catalogue.pictures import forget_pictures
+    from whatsit.catalogue.backends import open_items, store_url
+    from whatsit.catalogue.store.picture_files import forget_pictures
 
     with closing(existing_store(folder) if store_url(folder) is None else open_items(folder)) as store:
         kept = [picture for id in ids for picture in store.pictures(id, "")]
@@ -120,7 +120,7 @@ def existing_store(folder: Path) -> Store:
     from whatsit_client.errors import Unavailable
 
     from whatsit.catalogue import Layout, Store
-    from whatsit.catalogue.opening import check_embedded
+    from whatsit.catalogue.backends import check_embedded
 
     check_embedded(folder)
     path = Layout(folder).store

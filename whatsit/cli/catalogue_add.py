@@ -13,7 +13,7 @@ import typer
 if TYPE_CHECKING:
     from whatsit.catalogue.ingest import Report
     from whatsit.catalogue.sources import Skipped
-    from whatsit.catalogue.store import Store
+    from whatsit.catalogue.store.store import Store
 
 _SHOWN = 20
 
@@ -78,11 +78,11 @@ def add(
     from whatsit_client.errors import InvalidInput
 
     from whatsit.catalogue import Layout, Store
+    from whatsit.catalogue.backends import name_store, open_items, store_url
     from whatsit.catalogue.ingest import Fetch, ingest
     from whatsit.catalogue.ingest.add import networks
-    from whatsit.catalogue.ingest.look import checked_steps
+    from whatsit.catalogue.ingest.picture_analysis import checked_steps
     from whatsit.catalogue.ingest.prepare import Settings
-    from whatsit.catalogue.opening import name_store, open_items, store_url
     from whatsit.catalogue.sources import open_source
     from whatsit.catalogue.web import Downloads
     from whatsit.cli.catalogue import print_json

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from whatsit.catalogue.cleaning.cleaning_settings import CleaningSettings
     from whatsit.catalogue.cleaning.decision import Decision
-    from whatsit.catalogue.cleaning.settings import CleaningSettings
-    from whatsit.catalogue.store import Store
+    from whatsit.catalogue.store.store import Store
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The catalogue's folder.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
@@ -47,8 +47,8 @@ def clean(
     undo' restores what was.
     """
     from whatsit.catalogue.cleaning.clean import find
-    from whatsit.catalogue.cleaning.settings import STEPS
-    from whatsit.catalogue.cleaning.sheet import check_sheet, write_sheet
+    from whatsit.catalogue.cleaning.cleaning_settings import STEPS
+    from whatsit.catalogue.cleaning.decision_sheet import check_sheet, write_sheet
     from whatsit.cli.catalogue import print_json
 
     wanted = dict(zip(STEPS, (duplicates, denoise, merge), strict=True))
@@ -149,7 +149,7 @@ def register(app: typer.Typer) -> None:
 def _store(folder: Path) -> Store:
     from whatsit_client.errors import InvalidInput
 
-    from whatsit.catalogue.opening import store_url
+    from whatsit.catalogue.backends import store_url
     from whatsit.cli.catalogue import existing_store
 
     if url := store_url(folder):
@@ -160,7 +160,7 @@ def _store(folder: Path) -> Store:
 
 
 def _settings(given: dict[str, Any]) -> CleaningSettings:
-    from whatsit.catalogue.cleaning.settings import CleaningSettings
+    from whatsit.catalogue.cleaning.cleaning_settings import CleaningSettings
 
     return CleaningSettings(**given)
 

@@ -31,14 +31,14 @@ def migrate(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
     from whatsit_client.errors import InvalidInput
 
+    from whatsit.catalogue.backends import open_items, store_url, write_address
     from whatsit.catalogue.layout import Layout
-    from whatsit.catalogue.migrate import migrate as move
-    from whatsit.catalogue.milvus_store import MilvusStore
-    from whatsit.catalogue.opening import open_items, store_url, write_address
+    from whatsit.catalogue.milvus.milvus_store import MilvusStore
+    from whatsit.catalogue.milvus.milvus_url import Address
     from whatsit.catalogue.publish import publish
-    from whatsit.catalogue.store import Store
+    from whatsit.catalogue.store.store import Store
+    from whatsit.catalogue.store_migration import migrate as move
     from whatsit.cli.catalogue import print_json
-    from whatsit.index.milvus_address import Address
 
     url = None if to == EMBEDDED else to
     if url == store_url(folder):

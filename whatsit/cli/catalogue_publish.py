@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from whatsit.catalogue.publish import Published
-    from whatsit.catalogue.store import Store
+    from whatsit.catalogue.store.store import Store
     from whatsit.index.wishes import Wishes
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}

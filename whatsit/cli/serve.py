@@ -71,7 +71,7 @@ def serve(
 
     from rich.console import Console
 
-    from whatsit.catalogue.opening import name_store
+    from whatsit.catalogue.backends import name_store
     from whatsit.engines.repository import default_root
     from whatsit.engines.runtime_target import config_name
     from whatsit.server.core_usage import idle_cores

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
-from whatsit.catalogue.changes import ChangeLog
-from whatsit.catalogue.engine import Items
+from whatsit.catalogue.protocols import Items
+from whatsit.catalogue.store.change_log import ChangeLog
 
 # Of about 1 kB each: the items that callers ask for come again and again, whatever the catalogue's size.
 MOST = 20_000

@@ -11,8 +11,8 @@ from typing import Any
 from whatsit_client.errors import InvalidInput
 from whatsit_client.types import Box
 
-from whatsit.catalogue.filter import Filter
-from whatsit.catalogue.text import words_of
+from whatsit.catalogue.filter.where_filter import Filter
+from whatsit.catalogue.store.text_index import words_of
 from whatsit.ranking.pipeline import stage_names
 
 MAX_TOP_K = 100

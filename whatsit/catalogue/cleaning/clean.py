@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
-from whatsit.catalogue.cleaning.album import Album, Flags, read_hashes
+from whatsit.catalogue.cleaning.cleaning_settings import CleaningSettings
 from whatsit.catalogue.cleaning.decision import Decision, Step
 from whatsit.catalogue.cleaning.denoise import belonging, consensus
 from whatsit.catalogue.cleaning.duplicates import Twin, between_items, within_items
 from whatsit.catalogue.cleaning.merge import confusions, contradict, groups
-from whatsit.catalogue.cleaning.settings import CleaningSettings
-from whatsit.catalogue.store import Store
+from whatsit.catalogue.cleaning.picture_table import Album, Flags, read_hashes
+from whatsit.catalogue.store.store import Store
 
 Progress = Callable[[str, int, int], None]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from whatsit.catalogue.cleaning.album import Album, Flags, Numbers
+from whatsit.catalogue.cleaning.picture_table import Album, Flags, Numbers
 from whatsit.index.hash_index import HashIndex
 from whatsit.vision.perceptual_hash import hamming
 

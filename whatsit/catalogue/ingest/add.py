@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 
 from whatsit.catalogue.ingest import Look, Report, ingest
-from whatsit.catalogue.ingest.on_ray import OnRay
+from whatsit.catalogue.ingest.ingest_run import Engine
 from whatsit.catalogue.ingest.picture_analyzer import ItemLook
-from whatsit.catalogue.ingest.run import Engine
+from whatsit.catalogue.ingest.ray_executor import OnRay
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.publish import publish
 from whatsit.catalogue.sources import open_source
-from whatsit.catalogue.store import Store
+from whatsit.catalogue.store.store import Store
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import default_root, network_file
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from whatsit.catalogue.sources.image import Image
+from whatsit.catalogue.sources.picture_location import Image
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from whatsit_client.errors import InvalidInput
 
-from whatsit.catalogue.sources.image import Image, TarImage, WebImage
+from whatsit.catalogue.sources.picture_location import Image, TarImage, WebImage
 from whatsit.catalogue.web import Downloads
 from whatsit.vision.decode import MAX_BYTES
 

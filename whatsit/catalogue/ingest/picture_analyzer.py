@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.taxonomy import TAGS, TOPICS
 
-from whatsit.catalogue.facts import MainThing, Prediction
-from whatsit.catalogue.ingest.look import HASH, Seen, Step
+from whatsit.catalogue.ingest.picture_analysis import HASH, Seen, Step
 from whatsit.catalogue.item import Vector
+from whatsit.catalogue.store.picture_metadata import MainThing, Prediction
 from whatsit.pipeline.describe import Pipeline
 from whatsit.serving.request_options import Options
 from whatsit.serving.steps.decode import DETECTOR_SIDE, MAX_SIDE

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from whatsit.catalogue.engine import Items
 from whatsit.catalogue.item import Picture
-from whatsit.catalogue.sources.row import Row, Skipped
+from whatsit.catalogue.protocols import Items
+from whatsit.catalogue.sources.source_row import Row, Skipped
 
 
 @dataclass(frozen=True)

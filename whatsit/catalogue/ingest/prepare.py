@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 from whatsit_client.errors import InvalidInput
 
-from whatsit.catalogue.facts import Facts
 from whatsit.catalogue.ingest.digests import Fetched, first_alike
 from whatsit.catalogue.ingest.fetch import Fetch
-from whatsit.catalogue.ingest.look import DEFAULT_STEPS, Look, Seen, Step, lacking
-from whatsit.catalogue.ingest.near import near_duplicates
+from whatsit.catalogue.ingest.near_duplicates import near_duplicates
+from whatsit.catalogue.ingest.picture_analysis import DEFAULT_STEPS, Look, Seen, Step, lacking
 from whatsit.catalogue.ingest.plan import Batch, Task
 from whatsit.catalogue.item import Picture, Vector
-from whatsit.catalogue.local import local_features
-from whatsit.catalogue.pictures import keep_picture
-from whatsit.catalogue.sources.image import Image, WebImage, path_of
-from whatsit.catalogue.sources.row import Skipped
+from whatsit.catalogue.sources.picture_location import Image, WebImage, path_of
+from whatsit.catalogue.sources.source_row import Skipped
+from whatsit.catalogue.store.local_feature_table import local_features
+from whatsit.catalogue.store.picture_files import keep_picture
+from whatsit.catalogue.store.picture_metadata import Facts
 
 
 @dataclass(frozen=True)

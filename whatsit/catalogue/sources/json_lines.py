@@ -8,8 +8,8 @@ from pathlib import Path
 
 from whatsit_client.errors import InvalidInput
 
-from whatsit.catalogue.sources.columns import row_of
-from whatsit.catalogue.sources.row import Row, Skipped
+from whatsit.catalogue.sources.source_row import Row, Skipped
+from whatsit.catalogue.sources.table_columns import row_of
 
 
 class JsonLines:

@@ -8,8 +8,8 @@ from typing import Any
 
 from whatsit_client.errors import InvalidInput
 
-from whatsit.catalogue.sources.columns import check_columns, row_of
-from whatsit.catalogue.sources.row import Row, Skipped
+from whatsit.catalogue.sources.source_row import Row, Skipped
+from whatsit.catalogue.sources.table_columns import check_columns, row_of
 
 _ROWS_AT_ONCE = 256
 

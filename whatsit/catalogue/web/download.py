@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 
 from whatsit_client.errors import InvalidInput
 
-from whatsit.catalogue.web.address import Target, resolve
+from whatsit.catalogue.web.public_address import Target, resolve
 from whatsit.vision.decode import MAX_BYTES
 
 MOST_REDIRECTS = 5

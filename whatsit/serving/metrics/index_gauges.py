@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping
 from datetime import datetime
 
-from whatsit.catalogue.engine import Following, Items
-from whatsit.catalogue.live import LiveIndex
+from whatsit.catalogue.index_view import LiveIndex
+from whatsit.catalogue.protocols import Following, Items
 from whatsit.serving.metrics.instruments import Gauge
 from whatsit.serving.metrics.scrape import definitions as measures
 

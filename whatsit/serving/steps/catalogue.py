@@ -14,18 +14,18 @@ import numpy.typing as npt
 from whatsit_client.errors import InvalidInput, WhatsitError
 from whatsit_client.types import Box
 
-from whatsit.catalogue.clicks import Click
-from whatsit.catalogue.engine import Items
-from whatsit.catalogue.facts import Facts
-from whatsit.catalogue.incoming import Incoming, parse_object
+from whatsit.catalogue.backends import index_status, open_items
 from whatsit.catalogue.ingest.digests import Fetched
 from whatsit.catalogue.ingest.picture_analyzer import ItemLook
 from whatsit.catalogue.item import ItemFields, Picture, Vector
+from whatsit.catalogue.item_payload import Incoming, parse_object
 from whatsit.catalogue.layout import Layout
-from whatsit.catalogue.local import local_features
-from whatsit.catalogue.opening import index_status, open_items
-from whatsit.catalogue.pictures import forget_pictures, keep_picture
-from whatsit.catalogue.store import Store
+from whatsit.catalogue.protocols import Items
+from whatsit.catalogue.store.click_log import Click
+from whatsit.catalogue.store.local_feature_table import local_features
+from whatsit.catalogue.store.picture_files import forget_pictures, keep_picture
+from whatsit.catalogue.store.picture_metadata import Facts
+from whatsit.catalogue.store.store import Store
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.serving.environment import is_read_only, served_catalogue
 from whatsit.serving.metrics.scrape import definitions as measures

@@ -13,13 +13,13 @@ import numpy.typing as npt
 from whatsit_client.errors import InvalidInput, Unavailable
 from whatsit_client.types import Answer
 
+from whatsit.catalogue.backends import follow, open_items, store_url
 from whatsit.catalogue.layout import Layout
-from whatsit.catalogue.opening import follow, open_items, store_url
-from whatsit.catalogue.store import Store
+from whatsit.catalogue.milvus.milvus_url import Address
+from whatsit.catalogue.store.store import Store
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import network_file
 from whatsit.index.generation import Generation, open_generation
-from whatsit.index.milvus_address import Address
 from whatsit.index.on_gpu import on_gpu
 from whatsit.index.searcher import Searcher
 from whatsit.index.shard import Numbers

@@ -1,0 +1,148 @@
+"""The engine behind a catalogue's folder: SQLite and FAISS in it, or Milvus, whose address then stands in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from whatsit_client.errors import Damaged, InvalidInput, Unavailable
+
+from whatsit.catalogue.index_view import LiveIndex
+from whatsit.catalogue.layout import Layout
+from whatsit.catalogue.milvus.milvus_index_view import MilvusFollowing
+from whatsit.catalogue.milvus.milvus_store import MilvusStore
+from whatsit.catalogue.milvus.milvus_url import Address
+from whatsit.catalogue.protocols import Following, Items
+from whatsit.catalogue.publish import compact_note, published
+from whatsit.catalogue.store.store import Store
+from whatsit.index.current import sync_folder
+from whatsit.index.generation import Generation
+
+
+def store_url(folder: Path) -> str | None:
+    """The address of the catalogue's store, None where it is embedded in the folder.
+
+    Raises:
+        Damaged: the file that names it cannot be read.
+    """
+    file = Layout(folder).address
+    if not file.is_file():
+        return None
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8"))["store"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Damaged(f"{file} does not name a store; write it with '--store milvus://…', or delete it.") from error
+
+
+def name_store(folder: Path, url: str) -> None:
+    """Make a folder that of a catalogue in Milvus; harmless where it is that already.
+
+    Raises:
+        InvalidInput: the address is none, or the folder is that of another catalogue.
+    """
+    Address.parse(url)
+    known = store_url(folder)
+    if known == url:
+        return
+    if known is not None or Layout(folder).store.is_file():
+        there = known or "itself, as an embedded one"
+        raise InvalidInput(
+            f"The folder {folder} keeps its catalogue in {there}; move it with 'whatsit catalogue migrate', or name "
+            "another folder."
+        )
+    write_address(folder, url)
+
+
+def write_address(folder: Path, url: str | None) -> None:
+    """Let the folder name this store from now on; None for the one in it."""
+    file = Layout(folder).address
+    if url is None:
+        file.unlink(missing_ok=True)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    new = file.with_suffix(".new")
+    new.write_text(json.dumps({"store": url}) + "\n", encoding="utf-8")
+    new.replace(file)
+    sync_folder(folder)
+
+
+def open_items(folder: Path, read_only: bool = False) -> Items:
+    """The items of the catalogue in a folder.
+
+    Args:
+        folder: the catalogue's.
+        read_only: refuse changes, and refuse to make the catalogue.
+
+    Raises:
+        Unavailable: `read_only` and there is none, or Milvus cannot be reached.
+        Damaged: it cannot be read.
+    """
+    url = store_url(folder)
+    if url is None:
+        return Store(Layout(folder).store, read_only)
+    return MilvusStore(Address.parse(url), read_only)
+
+
+def check_embedded(folder: Path) -> None:
+    """Refuse what only an embedded catalogue can do.
+
+    Raises:
+        InvalidInput: the catalogue is in Milvus.
+    """
+    url = store_url(folder)
+    if url is not None:
+        raise InvalidInput(
+            f"The catalogue of {folder} is in {url}, where every change is searched at once: there is no index to "
+            "publish, and cleaning is for catalogues in their own folder."
+        )
+
+
+def follow(
+    items: Items,
+    folder: Path,
+    fingerprint: str,
+    place: Callable[[Generation], Generation] = lambda generation: generation,
+) -> Following:
+    """The vectors of one embedder, followed as they change.
+
+    Args:
+        items: of `open_items`.
+        folder: the catalogue's.
+        fingerprint: of the embedder whose vectors will be looked up.
+        place: see `LiveIndex`.
+
+    Raises:
+        WhatsitError: nothing is published, or it is damaged or made by another embedder.
+    """
+    if isinstance(items, MilvusStore):
+        return MilvusFollowing(items, fingerprint)
+    if not isinstance(items, Store):
+        raise Unavailable(f"The catalogue in {folder} has an engine that cannot be searched.")
+    return LiveIndex(Layout(folder).index, items, fingerprint, place=place)
+
+
+def index_status(items: Items, folder: Path, fingerprint: str) -> dict[str, Any]:
+    """What the index says of itself: items and vectors in it, when it was published, what waits for the next one."""
+    if isinstance(items, MilvusStore):
+        return {
+            "items": items.count(),
+            "items_indexed": items.count(),
+            "vectors_indexed": items.vector_count(fingerprint),
+            "published": None,
+            "pending": 0,
+            "notes": [],
+        }
+    manifest = published(Layout(folder).index)
+    assert isinstance(items, Store)
+    pending = items.changes.pending(manifest.sequence if manifest else 0)
+    note = compact_note(pending)
+    return {
+        "items": items.count(),
+        "items_indexed": manifest.items if manifest else 0,
+        "vectors_indexed": manifest.vectors if manifest else 0,
+        "published": manifest.created if manifest else None,
+        "pending": pending,
+        "notes": [note] if note else [],
+    }

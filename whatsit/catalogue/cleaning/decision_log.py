@@ -1,0 +1,212 @@
+"""The book of decisions: what every cleaning did and why; each can be taken back, which restores what was."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from whatsit_client.errors import InvalidInput
+
+from whatsit.catalogue.cleaning.apply_decisions import settle, settle_merged_into
+from whatsit.catalogue.cleaning.decision import Decision, Step
+from whatsit.catalogue.store.database import Database
+
+_COLUMNS = "step, verdict, item, sha256, other_item, other_sha256, reason, figures"
+_EFFECTIVE = "verdict IN ('dropped', 'merged')"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A decision in the book.
+
+    Args:
+        number: of the decision.
+        run: number of the cleaning.
+        made: UTC, ISO 8601.
+        command: that made it.
+        settings: of that command.
+        undone: when it was taken back, None while it stands.
+        decision: what was decided.
+    """
+
+    number: int
+    run: int
+    made: str
+    command: str
+    settings: Mapping[str, Any]
+    undone: str | None
+    decision: Decision
+
+    def to_record(self) -> dict[str, Any]:
+        """The entry as a JSON object."""
+        return {
+            "number": self.number,
+            "run": self.run,
+            "made": self.made,
+            "command": self.command,
+            "settings": dict(self.settings),
+            "undone": self.undone,
+            **self.decision.to_record(),
+        }
+
+
+class Decisions:
+    """The book of one store.
+
+    Args:
+        database: of the store.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, command: str, settings: Mapping[str, Any], decisions: Sequence[Decision]) -> int | None:
+        """Write decisions down and put them into effect, all or none.
+
+        Returns:
+            The number of this cleaning; None where it only reports what stands in the book already.
+        """
+        with self._database.transaction() as connection:
+            rows = connection.execute(
+                "SELECT step, item, sha256, other_item, other_sha256 FROM decisions "
+                "WHERE verdict = 'reported' AND undone IS NULL"
+            )
+            known = set(rows.fetchall())
+            decisions = [one for one in decisions if one.verdict != "reported" or _pair(one) not in known]
+            if not decisions:
+                return None
+            run = _open_run(connection, command, settings)
+            connection.executemany(
+                f"INSERT INTO decisions (run, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)",
+                [(run, *_values(decision)) for decision in decisions],
+            )
+            _settle(connection, [one.item for one in decisions if one.verdict in ("dropped", "merged")])
+        return run
+
+    def read(self, limit: int = 50, run: int | None = None) -> list[Recorded]:
+        """Decisions, the latest first.
+
+        Args:
+            limit: how many at most.
+            run: only those of this cleaning.
+        """
+        condition, parameters = ("WHERE run = ?", [run]) if run is not None else ("", [])
+        rows = self._database.rows(
+            f"SELECT decision, run, made, command, settings, undone, {_COLUMNS} "
+            f"FROM decisions JOIN cleanings USING (run) {condition} ORDER BY decision DESC LIMIT ?",
+            [*parameters, limit],
+        )
+        return [
+            Recorded(number, run, made, command, json.loads(settings), undone, _decision(values))
+            for number, run, made, command, settings, undone, *values in rows
+        ]
+
+    def count(self) -> dict[str, int]:
+        """How many decisions of each verdict stand."""
+        return dict(
+            self._database.rows("SELECT verdict, count(*) FROM decisions WHERE undone IS NULL GROUP BY verdict")
+        )
+
+    def undo_last(self) -> tuple[int, int]:
+        """Take back the latest cleaning that stands.
+
+        Returns:
+            Its number, and how many of its decisions had an effect.
+
+        Raises:
+            InvalidInput: none stands.
+        """
+        with self._database.transaction() as connection:
+            (run,) = connection.execute(
+                f"SELECT max(run) FROM decisions WHERE undone IS NULL AND {_EFFECTIVE}"
+            ).fetchone()
+            if run is None:
+                raise InvalidInput("There is no cleaning to undo; 'whatsit catalogue decisions' shows what was done.")
+            undone = _undo(connection, "run = ?", run)
+        return run, undone
+
+    def undo(self, number: int) -> Decision:
+        """Take back one decision; later cleanings will not make it again.
+
+        Raises:
+            InvalidInput: there is none of this number that stands and has an effect.
+        """
+        with self._database.transaction() as connection:
+            row = connection.execute(
+                f"SELECT {_COLUMNS} FROM decisions WHERE decision = ? AND undone IS NULL AND {_EFFECTIVE}", (number,)
+            ).fetchone()
+            if row is None:
+                raise InvalidInput(
+                    f"There is no dropped picture or merged item under the number {number}; "
+                    "'whatsit catalogue decisions' shows the numbers."
+                )
+            taken = _decision(row)
+            _undo(connection, "decision = ?", number)
+            run = _open_run(connection, "whatsit catalogue undo", {"decision": number})
+            kept = Decision(
+                taken.step, "kept", taken.item, taken.sha256, taken.other_item, taken.other_sha256,
+                f"Decision {number} was undone by hand.",
+            )  # fmt: skip
+            connection.execute(
+                f"INSERT INTO decisions (run, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)", (run, *_values(kept))
+            )
+        return taken
+
+    def by_hand(self) -> set[tuple[Step, str, str | None]]:
+        """The subjects (see `Decision.subject`) of decisions that a person took back."""
+        rows = self._database.rows(
+            "SELECT step, item, sha256 FROM decisions JOIN cleanings USING (run) "
+            "WHERE command = 'whatsit catalogue undo' AND undone IS NULL"
+        )
+        return {(step, item, sha256) for step, item, sha256 in rows}
+
+
+def _open_run(connection: sqlite3.Connection, command: str, settings: Mapping[str, Any]) -> int:
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    run = connection.execute(
+        "INSERT INTO cleanings (made, command, settings) VALUES (?,?,?)", (now, command, json.dumps(dict(settings)))
+    ).lastrowid
+    assert run is not None  # of the row that was just inserted
+    return run
+
+
+def _undo(connection: sqlite3.Connection, condition: str, value: int) -> int:
+    """Take back those decisions of which the condition is true; returns how many had an effect."""
+    items = [
+        row[0]
+        for row in connection.execute(
+            f"SELECT item FROM decisions WHERE {condition} AND undone IS NULL AND {_EFFECTIVE}", (value,)
+        )
+    ]
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    connection.execute(f"UPDATE decisions SET undone = ? WHERE {condition} AND undone IS NULL", (now, value))
+    _settle(connection, items)
+    return len(items)
+
+
+def _settle(connection: sqlite3.Connection, ids: Iterable[str]) -> None:
+    for id in dict.fromkeys(ids):
+        known = connection.execute("SELECT number FROM items WHERE id = ?", (id,)).fetchone()
+        if known is not None:
+            settle(connection, known[0])
+        settle_merged_into(connection, id)
+
+
+def _pair(decision: Decision) -> tuple[str | None, ...]:
+    return decision.step, decision.item, decision.sha256, decision.other_item, decision.other_sha256
+
+
+def _values(decision: Decision) -> tuple[str | None, ...]:
+    return (
+        decision.step, decision.verdict, decision.item, decision.sha256, decision.other_item, decision.other_sha256,
+        decision.reason, json.dumps(dict(decision.figures)),
+    )  # fmt: skip
+
+
+def _decision(values: Sequence[Any]) -> Decision:
+    step, verdict, item, sha256, other_item, other_sha256, reason, figures = values
+    return Decision(step, verdict, item, sha256, other_item, other_sha256, reason, json.loads(figures))

@@ -1,0 +1,1 @@
+"""The `where` filter: parsed and checked once, then matched or compiled."""

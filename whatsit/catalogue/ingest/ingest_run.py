@@ -1,0 +1,91 @@
+"""The whole of an ingestion: plan, prepare on an engine, write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
+from dataclasses import replace
+from typing import Protocol
+
+from whatsit.catalogue.ingest.fetch import Fetch
+from whatsit.catalogue.ingest.ingest_report import Report
+from whatsit.catalogue.ingest.picture_analysis import Look
+from whatsit.catalogue.ingest.plan import Batch, plan
+from whatsit.catalogue.ingest.prepare import Done, Prepare, Settings
+from whatsit.catalogue.ingest.thread_executor import run_in_threads
+from whatsit.catalogue.ingest.writer import Writer
+from whatsit.catalogue.protocols import Items
+from whatsit.catalogue.sources.source_row import Row, Skipped
+from whatsit.catalogue.store.store import Store
+
+# Rows that go through the steps together: few, so that little is lost when the process is killed.
+BATCH_ROWS = 8
+
+
+class Engine(Protocol):
+    """Where the batches are prepared."""
+
+    def __call__(self, batches: Iterable[Batch], fetch: Fetch, settings: Settings) -> Generator[Done, None, None]:
+        """Prepare the batches; what is done comes in their order."""
+        ...
+
+
+def ingest(
+    store: Items,
+    rows: Iterable[Row | Skipped],
+    look: Look | None,
+    fingerprint: str,
+    *,
+    workers: int = 1,
+    settings: Settings | None = None,
+    fetch: Fetch | None = None,
+    engine: Engine | None = None,
+    progress: Callable[[int, Report], None] | None = None,
+) -> Report:
+    """Put every readable row into the store, with the vectors of its pictures.
+
+    What the store holds already, with vectors by this embedder, is not embedded again, so a run that was interrupted is
+    resumed by starting it again. Items are written in batches as they are done, in the order of the rows; what has been
+    written stays, whatever happens later. A row without any readable picture is skipped; a row of which some are
+    readable is kept with those, and the others are reported. Where an id comes twice, its first row wins and the others
+    are skipped; where an item has the same file twice, it is kept once.
+
+    Args:
+        store: the catalogue.
+        rows: from one source or several.
+        look: the steps that look into a picture; None where the engine brings its own.
+        fingerprint: of the embedder behind `look`.
+        workers: pictures looked at at once.
+        settings: which steps are taken.
+        fetch: reads pictures; limits for the web stand there.
+        engine: where the steps run; None for threads of this process.
+        progress: called after every row with the number of rows gone through and the report so far.
+
+    Raises:
+        Unavailable: the store cannot be written.
+    """
+    facts = store.facts if isinstance(store, Store) else None
+    settings = replace(settings or Settings(), local=store.local.kept)
+    if facts is None:  # steps whose results cannot be kept would be taken anew in every run
+        settings = replace(settings, steps=frozenset(), keep=None)
+    report = Report()
+    writer = Writer(store, facts, fingerprint, report, settings.keep)
+    fetch = fetch or Fetch()
+    batches = plan(store, rows, fingerprint, BATCH_ROWS)
+    if engine is not None:
+        outcomes = engine(batches, fetch, settings)
+    else:
+        assert look is not None  # or there is nothing to look with
+        outcomes = run_in_threads(batches, Prepare(look, fetch, settings), workers)
+    done = 0
+    try:
+        with closing(outcomes):
+            for batch in outcomes:
+                for outcome in batch:
+                    done += 1
+                    writer.take(outcome)
+                    if progress:
+                        progress(done, report)
+    finally:
+        writer.write()
+    return report

@@ -1,0 +1,70 @@
+"""The steps that look into a picture (decode, hash, embed, detect, categorise): what ingestion asks of their room."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from whatsit_client.errors import InvalidInput
+
+from whatsit.catalogue.item import Vector
+from whatsit.catalogue.store.picture_metadata import Facts, MainThing, Prediction
+from whatsit.vision.perceptual_hash import Kind
+
+Step = Literal["embed", "hash", "detect", "categorise"]
+
+# What may be chosen beside `embed`. Detecting takes several times as long as embedding and only serves contact sheets.
+CHOICES: tuple[Step, ...] = ("hash", "detect", "categorise")
+DEFAULT_STEPS: frozenset[Step] = frozenset({"hash", "categorise"})
+# The hash that `whatsit catalogue clean` uses unless told otherwise.
+HASH: Kind = "dhash"
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What was seen in one picture; None and {} for the steps that were not asked for.
+
+    Args:
+        vectors: of the step `embed`.
+        hashes: of the step `hash`: kind -> 8 bytes.
+        main: of the step `detect`.
+        prediction: of the step `categorise`.
+    """
+
+    vectors: tuple[Vector, ...] | None = None
+    hashes: dict[str, bytes] = field(default_factory=dict)
+    main: MainThing | None = None
+    prediction: Prediction | None = None
+
+
+class Look(Protocol):
+    """The networks and hashes; called from many threads."""
+
+    def __call__(self, data: bytes, steps: frozenset[Step]) -> Seen:
+        """Decode a picture and take the steps.
+
+        A picture's answer depends on nothing but its bytes: not on what is looked at beside it.
+
+        Raises:
+            InvalidInput: it is no picture. Any other error ends the ingestion.
+        """
+        ...
+
+
+def checked_steps(names: Sequence[str]) -> frozenset[Step]:
+    """The steps of these names.
+
+    Raises:
+        InvalidInput: there is no such step.
+    """
+    for name in names:
+        if name not in CHOICES:
+            raise InvalidInput(f"There is no step '{name}'; the steps are {', '.join(CHOICES)}.")
+    return frozenset(step for step in CHOICES if step in names)
+
+
+def lacking(facts: Facts, wanted: frozenset[Step]) -> frozenset[Step]:
+    """Those of the wanted steps whose results are not among these facts."""
+    there = {"hash": HASH in facts.hashes, "detect": facts.main is not None, "categorise": facts.prediction is not None}
+    return frozenset(step for step in wanted if not there.get(step, False) and step != "embed")

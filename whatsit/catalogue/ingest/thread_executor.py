@@ -1,0 +1,45 @@
+"""The local engine: threads of this process; networks, decoders and digests run outside Python's lock."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from whatsit.catalogue.ingest.plan import Batch
+from whatsit.catalogue.ingest.prepare import Done, Got, Prepare
+from whatsit.catalogue.sources.picture_location import WebImage
+from whatsit.catalogue.sources.source_row import Skipped
+
+# Downloads at once; most of their time is waiting.
+FETCHES = 16
+
+
+def run_in_threads(batches: Iterable[Batch], prepare: Prepare, workers: int) -> Generator[Done, None, None]:
+    """Prepare batches in threads; what is done comes in their order, and few batches wait at any time.
+
+    Batches with pictures on the web are fetched ahead by threads of their own, so that the networks never wait for a
+    slow server while other pictures are there.
+    """
+    waiting: deque[Future[Done]] = deque()
+    with ThreadPoolExecutor(workers, "look") as looking, ThreadPoolExecutor(FETCHES, "fetch") as fetching:
+
+        def done(batch: Batch, ahead: Future[Got] | None) -> Done:
+            return prepare.done(batch, ahead.result() if ahead else prepare.fetched(batch))
+
+        try:
+            for batch in batches:
+                remote = _is_remote(batch)
+                ahead = fetching.submit(prepare.fetched, batch) if remote else None
+                waiting.append(looking.submit(done, batch, ahead))
+                while len(waiting) > (FETCHES + workers if remote else 2 * workers):
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            fetching.shutdown(wait=False, cancel_futures=True)
+            looking.shutdown(wait=False, cancel_futures=True)
+
+
+def _is_remote(batch: Batch) -> bool:
+    return any(isinstance(image, WebImage) for one in batch if not isinstance(one, Skipped) for image in one.row.images)

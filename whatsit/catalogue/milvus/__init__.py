@@ -1,0 +1,1 @@
+"""The same catalogue in Milvus."""

@@ -1,0 +1,1 @@
+"""The embedded store: items, pictures and vectors in one SQLite file."""

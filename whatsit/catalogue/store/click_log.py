@@ -1,0 +1,73 @@
+"""The click log: which item a person chose for which photo, from which `whatsit train ranker` learns."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from whatsit_client.errors import InvalidInput
+from whatsit_client.types import Box
+
+from whatsit.catalogue.store.database import Database
+from whatsit.catalogue.store.picture_files import stored_path, whole_path
+
+
+@dataclass(frozen=True)
+class Click:
+    """One choice.
+
+    Args:
+        item: id of the chosen item.
+        path: of the photo; the photo itself is kept, not what the networks of that day made of it.
+        box: of the thing in the photo, pixels of the upright picture; None for the whole.
+    """
+
+    item: str
+    path: Path
+    box: Box | None = None
+
+
+class Clicks:
+    """The log of one store.
+
+    Args:
+        database: of the store.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._folder = database.path.parent.resolve()
+
+    def record(self, click: Click) -> None:
+        """Append a choice.
+
+        Raises:
+            InvalidInput: the catalogue has no such item.
+        """
+        box = None if click.box is None else json.dumps(click.box)
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        with self._database.transaction() as connection:
+            if connection.execute("SELECT 1 FROM items WHERE id = ?", (click.item,)).fetchone() is None:
+                raise InvalidInput(f"The catalogue has no item '{click.item}'.")
+            connection.execute(
+                "INSERT INTO clicks (item, path, box, made) VALUES (?,?,?,?)",
+                (click.item, stored_path(str(click.path), self._folder), box, now),
+            )
+
+    def all(self) -> list[Click]:
+        """Every choice of an item that is still there, oldest first; of a merged one it is the main item's."""
+        rows = self._database.rows(
+            "SELECT coalesce(main.id, items.id), path, box FROM clicks JOIN items ON items.id = item "
+            "LEFT JOIN items AS main ON main.number = items.merged_into ORDER BY click"
+        )
+        return [
+            Click(item, Path(whole_path(path, self._folder)), None if box is None else _box(box))
+            for item, path, box in rows
+        ]
+
+
+def _box(text: str) -> Box:
+    x1, y1, x2, y2 = json.loads(text)
+    return float(x1), float(y1), float(x2), float(y2)

@@ -1,0 +1,119 @@
+"""Connections to one SQLite file: one per thread, transactions, and SQLite's errors as sentences."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from whatsit_client.errors import Damaged, Unavailable
+
+from whatsit.catalogue.filter.condition import register
+from whatsit.catalogue.store.schema import check_readable, migrate
+
+_BUSY_SECONDS = 30.0
+
+
+class Database:
+    """An opened SQLite file in write-ahead mode: readers never wait, writers wait for each other.
+
+    Args:
+        path: the file.
+        read_only: refuse changes, and refuse to make the file.
+
+    Raises:
+        Unavailable: there is no such file and it may not or cannot be made.
+        Damaged: it is no catalogue, or one of another version.
+    """
+
+    def __init__(self, path: Path, read_only: bool) -> None:
+        self.path = path
+        self.read_only = read_only
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        if read_only and not path.is_file():
+            raise Unavailable(f"There is no catalogue {path}; make one with 'whatsit catalogue add'.")
+        if not read_only:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise Unavailable(f"The folder {path.parent} cannot be made ({error.strerror}).") from error
+        with self.reading() as connection:
+            if read_only:
+                check_readable(connection)
+            else:
+                migrate(connection)
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        with self._lock:
+            for connection in self._opened:
+                connection.close()
+            self._opened.clear()
+        self._local = threading.local()
+
+    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """All rows of a question."""
+        with self.reading() as connection:
+            return connection.execute(statement, parameters).fetchall()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A connection whose changes are kept together at the end, or dropped together on an error."""
+        with self.reading() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """A connection that sees one state of the catalogue, whatever others commit meanwhile."""
+        with self.reading() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.execute("ROLLBACK")
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """This thread's connection.
+
+        Raises:
+            Unavailable: the file is locked, cannot be opened or cannot be written.
+            Damaged: it is not SQLite, or it is broken.
+        """
+        try:
+            yield self._connection()
+        except sqlite3.OperationalError as error:
+            raise Unavailable(f"The catalogue {self.path} cannot be used ({error}).") from error
+        except sqlite3.DatabaseError as error:
+            raise Damaged(f"{self.path} is not a catalogue or is damaged ({error}); restore a copy of it.") from error
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(
+                f"{self.path.resolve().as_uri()}?mode={'ro' if self.read_only else 'rwc'}",
+                uri=True,
+                timeout=_BUSY_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,  # only so that `close` may close them all
+            )
+            with self._lock:
+                self._opened.append(connection)
+            connection.execute("PRAGMA foreign_keys = ON")
+            if not self.read_only:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+            register(connection)
+            self._local.connection = connection
+        return connection

@@ -1,0 +1,146 @@
+"""One field of all items: its distinct values, and which of them each item has."""
+
+from __future__ import annotations
+
+import json
+import operator
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from whatsit.catalogue.filter.condition import ATTRIBUTE, COLUMNS, Compare, number_in
+
+Mask = npt.NDArray[np.bool_]
+
+_COMPARED = {
+    "$eq": operator.eq,
+    "$gt": operator.gt,
+    "$gte": operator.ge,
+    "$lt": operator.lt,
+    "$lte": operator.le,
+}
+
+
+class Column:
+    """A field; comparisons are made with its distinct values, and looked up for the items.
+
+    Args:
+        field: a column of the table, or `attributes.` and a key.
+    """
+
+    def __init__(self, field: str) -> None:
+        self._is_attribute = field not in COLUMNS
+        self._key = field.removeprefix(ATTRIBUTE)
+        self._field = field
+        self._codes = np.zeros(0, dtype=np.int32)
+        self._known: dict[Any, int] = {None: 0}  # by what SQLite gives
+        self._places: dict[tuple[type, Any], int] = {_distinct(None): 0}  # by value
+        self._values: list[Any] = [None]
+        self._compared = np.empty(0, dtype=object), np.empty(0, dtype=bool), np.empty(0), True
+
+    @property
+    def distinct(self) -> int:
+        """How many different values there are."""
+        return len(self._values)
+
+    def rows(self, connection: sqlite3.Connection, condition: str) -> Iterable[tuple[Any]]:
+        """The field of some items as `set` takes it, in the order that the condition asks for."""
+        if not self._is_attribute:
+            return connection.execute(f"SELECT {self._field} FROM items {condition}")
+        # Asked for two paths, json_extract gives JSON text, in which numbers are as they were written.
+        path = f'$."{self._key}"'
+        return connection.execute(f"SELECT json_extract(attributes, ?, ?) FROM items {condition}", (path, path))
+
+    def read(self, connection: sqlite3.Connection, places: npt.NDArray[np.int64], most: int) -> None:
+        """Read the field of all items, which go to these places; stops early at more than `most` distinct values."""
+        codes = np.zeros(len(places), dtype=np.int32)
+        for row, (value,) in enumerate(self.rows(connection, "ORDER BY number")):
+            code = self._known.get(value)
+            if code is None:
+                code = self._code(value)
+                if code > most:
+                    return
+            codes[row] = code
+        self._codes = np.zeros(int(places[-1]) + 1 if len(places) else 0, dtype=np.int32)
+        self._codes[places] = codes
+
+    def set(self, places: npt.NDArray[np.int64], values: Sequence[Any]) -> None:
+        """Give the items at these places other values."""
+        if len(places) and places.max() >= len(self._codes):
+            more = max(int(places.max()) + 1, 2 * len(self._codes)) - len(self._codes)
+            self._codes = np.concatenate([self._codes, np.zeros(more, dtype=np.int32)])
+        self._codes[places] = [self._code(value) for value in values]
+
+    def holds(self, compares: Sequence[Compare], by_any: bool, count: int) -> Mask:
+        """Whether any, or all, of some comparisons with this field hold for each of the first `count` items."""
+        joined = np.full(len(self._values), not by_any)
+        for compare in compares:
+            joined = joined | self._verdicts(compare) if by_any else joined & self._verdicts(compare)
+        if len(self._codes) < count:  # items came that have no value here
+            self._codes = np.concatenate([self._codes, np.zeros(count - len(self._codes), dtype=np.int32)])
+        if not joined.any():
+            return np.zeros(count, dtype=bool)
+        return np.asarray(joined[self._codes[:count]])
+
+    def _code(self, stored: Any) -> int:
+        code = self._known.get(stored)
+        if code is None:
+            value = json.loads(stored)[0] if self._is_attribute else stored
+            listed = isinstance(value, (list, dict))  # those compare with nothing, so one stands for all
+            code = self._places.setdefault((list, 0) if listed else _distinct(value), len(self._values))
+            if code == len(self._values):
+                self._values.append([] if listed else value)
+            if not listed:
+                self._known[stored] = code
+        return code
+
+    def _verdicts(self, compare: Compare) -> Mask:
+        """What `Compare.holds` says of each distinct value: bool [D]."""
+        operand = compare.operand
+        if compare.operator == "$exists" or operand is None:
+            absent = np.zeros(len(self._values), dtype=bool)
+            absent[0] = True
+            return ~absent if compare.operator == "$exists" and operand else absent
+        if compare.operator == "$eq" and isinstance(operand, (str, bool)):
+            equal = np.zeros(len(self._values), dtype=bool)
+            if (place := self._places.get(_distinct(operand))) is not None:
+                equal[place] = True
+            return equal
+        texts, is_text, numbers, is_exact = self._arrays()
+        if isinstance(operand, str):
+            return np.asarray(is_text & _COMPARED[compare.operator](texts, operand).astype(bool))
+        if not is_exact or float(operand) != operand:
+            return np.array([compare.holds(self._record(value)) for value in self._values], dtype=bool)
+        return np.asarray(_COMPARED[compare.operator](numbers, float(operand)), dtype=bool)
+
+    def _record(self, value: Any) -> dict[str, Any]:
+        return {"attributes": {self._key: value}} if self._is_attribute else {self._field: value}
+
+    def _arrays(self) -> tuple[npt.NDArray[Any], Mask, npt.NDArray[np.float64], bool]:
+        """The distinct values as texts, whether each is one, as numbers (NaN for none), and whether those are exact."""
+        texts, is_text, numbers, is_exact = self._compared
+        new = self._values[len(texts) :]
+        if new:
+            read = [self._number(value) for value in new]
+            more = np.array([value if isinstance(value, str) else "" for value in new], dtype=object)
+            texts = np.concatenate([texts, more])
+            is_text = np.concatenate([is_text, [isinstance(value, str) for value in new]])
+            numbers = np.concatenate([numbers, [np.nan if number is None else float(number) for number in read]])
+            is_exact = is_exact and all(number is None or float(number) == number for number in read)
+            self._compared = texts, is_text, numbers, is_exact
+        return self._compared
+
+    def _number(self, value: Any) -> int | float | None:
+        if isinstance(value, bool):
+            return None
+        if isinstance(value, (int, float)):
+            return value
+        return number_in(value) if self._is_attribute else None
+
+
+def _distinct(value: Any) -> tuple[type, Any]:
+    """A key under which true and 1, or 1 and "1", are apart."""
+    return (float if isinstance(value, int) and not isinstance(value, bool) else type(value)), value

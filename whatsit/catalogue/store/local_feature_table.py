@@ -1,0 +1,104 @@
+"""Local features of the pictures in a store, for catalogues whose owner asked for geometry."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from whatsit_client.errors import InvalidInput
+
+from whatsit.catalogue.store.database import Database
+from whatsit.catalogue.store.picture_files import read_picture
+from whatsit.vision.decode import decode_image
+from whatsit.vision.local_features import LocalFeatures, extract
+
+_SETTING = "geometry"
+# Far more than is looked at; JPEG files then decode at reduced scale.
+_MAX_SIDE = 1024
+_BATCH = 64
+
+
+def local_features(data: bytes) -> bytes:
+    """The local features of an encoded picture, as they are stored.
+
+    Raises:
+        InvalidInput: it is no picture.
+    """
+    return extract(decode_image(data, max_side=_MAX_SIDE).pixels).to_bytes()
+
+
+class LocalStore:
+    """The table of local features.
+
+    Args:
+        database: of the store.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def kept(self) -> bool:
+        """Whether this catalogue keeps local features."""
+        rows = self._database.rows("SELECT value FROM settings WHERE name = ?", [_SETTING])
+        return bool(rows) and rows[0][0] == "on"
+
+    def keep(self, wanted: bool) -> None:
+        """Keep them from now on, or drop them all and keep none."""
+        with self._database.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO settings VALUES (?,?)", (_SETTING, "on" if wanted else "off"))
+            if not wanted:
+                connection.execute("DELETE FROM local_features")
+
+    def pictures(self) -> list[tuple[int, LocalFeatures]]:
+        """Item number and features of every picture that has them and is to be found, by item."""
+        rows = self._database.rows(
+            "SELECT found_as, rows FROM local_features JOIN images USING (image) WHERE found_as IS NOT NULL "
+            "ORDER BY found_as, found_as != item, item, position"
+        )
+        return [(number, LocalFeatures.from_bytes(blob)) for number, blob in rows]
+
+    def fill(self, progress: Callable[[int, int], None] = lambda done, total: None) -> int:
+        """Take the features of all pictures that lack them, from their files.
+
+        A picture that cannot be read (it was sent as vectors, moved, or lies on the web) is remembered as one without
+        texture.
+
+        Returns:
+            How many files could not be read.
+        """
+        lacking = self._database.rows(
+            "SELECT image, CASE WHEN kept IS NULL THEN path ELSE 'pictures/' || kept END FROM images "
+            "LEFT JOIN picture_facts USING (image) WHERE image NOT IN (SELECT image FROM local_features) ORDER BY image"
+        )
+        unread, taken = 0, []
+        folder = self._database.path.parent.resolve()
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            for start in range(0, len(lacking), _BATCH):
+                batch = lacking[start : start + _BATCH]
+                found = pool.map(partial(_of_file, folder), [path for _, path in batch])
+                for done, ((image, _), rows) in enumerate(zip(batch, found, strict=True), start=start + 1):
+                    unread += rows is None
+                    taken.append((image, rows or b""))
+                    progress(done, len(lacking))
+                self._write(taken)
+                taken.clear()
+        return unread
+
+    def _write(self, taken: Iterable[tuple[int, bytes]]) -> None:
+        with self._database.transaction() as connection:
+            # An item that was changed meanwhile has other pictures now.
+            connection.executemany(
+                "INSERT OR IGNORE INTO local_features SELECT image, ?2 FROM images WHERE image = ?1", taken
+            )
+
+
+def _of_file(folder: Path, path: str) -> bytes | None:
+    """The features of a picture by its path as it is stored, None where it cannot be read."""
+    try:
+        return local_features(read_picture(path, folder))
+    except InvalidInput:
+        return None

@@ -1,0 +1,99 @@
+"""Pictures in the catalogue's own folder, and the way in which the paths of all pictures are stored."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+from whatsit_client.errors import InvalidInput, Unavailable
+
+from whatsit.catalogue.item import Picture
+from whatsit.catalogue.sources.picture_location import TarImage
+from whatsit.index.current import sync_folder
+from whatsit.vision.decode import MAX_BYTES
+
+_ENDINGS = ((b"\xff\xd8", ".jpg"), (b"\x89PNG", ".png"), (b"RIFF", ".webp"))
+# Names that only `keep_picture` gives: a text that a caller sent as an item's image is hardly ever one.
+_OWN = re.compile(r"(pictures|clicks)/[0-9a-f]{32}\.(jpg|png|webp|img)", re.ASCII)
+
+
+def keep_picture(folder: Path, data: bytes, key: str | None = None) -> Path:
+    """Write a picture to a file of `folder` and make it outlive a power cut.
+
+    Args:
+        folder: in the catalogue's folder, made if it is not there.
+        data: the encoded picture.
+        key: what the file is named by, so that the same key gives the same file; None for a new one.
+
+    Raises:
+        Unavailable: the file cannot be written.
+    """
+    ending = next((ending for start, ending in _ENDINGS if data.startswith(start)), ".img")
+    name = uuid.uuid4().hex if key is None else hashlib.sha256(key.encode()).hexdigest()[:32]
+    path = folder.resolve() / f"{name}{ending}"
+    part = path.with_suffix(f".{uuid.uuid4().hex}.part")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        sync_folder(folder)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise Unavailable(f"The picture cannot be kept in {folder} ({error.strerror or error}).") from error
+    return path
+
+
+def forget_pictures(folder: Path, pictures: Iterable[Picture]) -> None:
+    """Delete those files of the pictures that `keep_picture` wrote to `folder`; a merchant's own are left alone."""
+    home = folder.resolve()
+    for picture in pictures:
+        kept = [] if picture.facts.kept is None else [home / picture.facts.kept]
+        for path in (Path(picture.path), *kept):
+            if path.parent == home:
+                path.unlink(missing_ok=True)
+
+
+def stored_path(path: str, folder: Path) -> str:
+    """A picture's path as it is stored: of a file that the catalogue keeps itself relative to the catalogue's folder.
+
+    So a catalogue may be moved with all that it keeps.
+
+    Args:
+        path: of a file, or its address on the web.
+        folder: the catalogue's folder, absolute and without symbolic links.
+    """
+    home = f"{folder}/"
+    own = path[len(home) :] if path.startswith(home) else ""
+    return own if _OWN.fullmatch(own) else path
+
+
+def whole_path(path: str, folder: Path) -> str:
+    """What `stored_path` made shorter, where it lies now; any other path as it is."""
+    return str(folder / path) if _OWN.fullmatch(path) else path
+
+
+def read_picture(path: str, folder: Path) -> bytes:
+    """The bytes of a picture by its path as the store holds it: a file, or `shard.tar#name` of a tar shard.
+
+    Args:
+        path: as stored, or as the store gives it.
+        folder: the catalogue's folder, absolute.
+
+    Raises:
+        InvalidInput: it is not there, cannot be read, or lies on the web.
+    """
+    archive, mark, name = path.rpartition(".tar#")
+    try:
+        if mark:
+            return TarImage.find(Path(f"{archive}.tar"), name).read(MAX_BYTES + 1)
+        with Path(whole_path(path, folder)).open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"The picture {path} cannot be read ({error}).") from error

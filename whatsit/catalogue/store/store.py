@@ -1,0 +1,349 @@
+"""The store: items, pictures and vectors in one SQLite file."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.errors import Damaged, InvalidInput
+
+from whatsit.catalogue.cleaning.apply_decisions import settle, settle_merged_into
+from whatsit.catalogue.cleaning.decision_log import Decisions
+from whatsit.catalogue.cleaning.picture_table import Album, read_album
+from whatsit.catalogue.filter.where_filter import Filter
+from whatsit.catalogue.item import ItemFields, Picture, Vector
+from whatsit.catalogue.store.change_log import ChangeLog, record_change
+from whatsit.catalogue.store.click_log import Clicks
+from whatsit.catalogue.store.database import Database
+from whatsit.catalogue.store.field_columns import Columns
+from whatsit.catalogue.store.local_feature_table import LocalStore
+from whatsit.catalogue.store.picture_files import stored_path, whole_path
+from whatsit.catalogue.store.picture_metadata import Facts, FactStore, record_facts
+from whatsit.catalogue.store.text_index import ItemText, record_text
+
+Numbers = npt.NDArray[np.int64]
+Outcome = Literal["added", "updated"]
+
+_FIELDS = "number, id, title, brand, category, price, url, attributes"
+# A statement takes at most 32,766 values.
+_BATCH = 10_000
+
+
+class Store:
+    """The items of one catalogue.
+
+    May be used from many threads (each gets a connection of its own) and opened by many processes at once: readers
+    never wait, writers wait for each other. What a method has returned from is on the disk.
+
+    Args:
+        path: the SQLite file.
+        read_only: refuse changes, and refuse to make the file.
+
+    Raises:
+        Unavailable: `read_only`, and there is no such file.
+        Damaged: it is no catalogue, or one of a newer version.
+    """
+
+    def __init__(self, path: Path, read_only: bool = False) -> None:
+        self._database = Database(path, read_only)
+        self.path = path
+        self.folder = path.parent.resolve()
+        self.changes = ChangeLog(self._database)
+        self.columns = Columns(self._database)
+        self.local = LocalStore(self._database)
+        self.text = ItemText(self._database)
+        self.clicks = Clicks(self._database)
+        self.facts = FactStore(self._database)
+        self.decisions = Decisions(self._database)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        self._database.close()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """What this thread asks inside is answered from one state, whatever others write meanwhile."""
+        with self._database.snapshot():
+            yield
+
+    def put(self, changes: Iterable[tuple[ItemFields, Sequence[Picture], str]]) -> list[Outcome]:
+        """Add items, or replace all that is known of those whose id is there; all of them or, on an error, none.
+
+        Args:
+            changes: fields, pictures (the first is the main one) and the fingerprint of the embedder of their vectors.
+
+        Returns:
+            Per item whether it was new.
+        """
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        with self._database.transaction() as connection:
+            return [_put(connection, self.folder, *change, now) for change in changes]
+
+    def delete(self, ids: Sequence[str]) -> list[str]:
+        """Delete items with their pictures and vectors; returns those ids that were not there."""
+        with self._database.transaction() as connection:
+            return [id for id in ids if not _delete(connection, id)]
+
+    def count(self, where: Filter | None = None) -> int:
+        """How many items there are, or how many fulfil the filter; those merged into another do not count."""
+        condition, parameters = _condition(where)
+        return int(self._database.rows(f"SELECT count(*) FROM items WHERE {condition}", parameters)[0][0])
+
+    def select(self, where: Filter) -> Numbers:
+        """The numbers of the items that fulfil the filter, int64 ascending."""
+        condition, parameters = _condition(where)
+        rows = self._database.rows(f"SELECT number FROM items WHERE {condition} ORDER BY number", parameters)
+        return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
+
+    def page(self, where: Filter | None = None, limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
+        """Records (see `records`) in the order in which the items were added, without those merged into another."""
+        condition, parameters = _condition(where)
+        rows = self._database.rows(
+            f"SELECT number FROM items WHERE {condition} ORDER BY number LIMIT ? OFFSET ?",
+            [*parameters, limit, offset],
+        )
+        return list(self.records([row[0] for row in rows]).values())
+
+    def records(self, numbers: Iterable[int]) -> dict[int, dict[str, Any]]:
+        """What is known of these items, for `ITEM_RECORDS`.
+
+        Args:
+            numbers: item numbers; those that are not there (deleted since, or the padding -1) are left out.
+
+        Returns:
+            Number -> id, title, brand, category, image (path of the main picture), price, url, attributes;
+            None where nothing is known. In the order of `numbers`.
+        """
+        asked = list(dict.fromkeys(int(number) for number in numbers))
+        found: dict[int, dict[str, Any]] = {}
+        for start in range(0, len(asked), _BATCH):
+            batch = asked[start : start + _BATCH]
+            marks = ",".join("?" * len(batch))
+            for row in self._database.rows(
+                f"SELECT {_FIELDS}, (SELECT path FROM images WHERE item = number AND found_as IS NOT NULL "
+                f"ORDER BY position LIMIT 1) FROM items WHERE number IN ({marks})",
+                batch,
+            ):
+                found[row[0]] = _record(row, self.folder)
+        return {number: found[number] for number in asked if number in found}
+
+    def categories(self, numbers: Iterable[int]) -> dict[int, str]:
+        """Number -> category ("" where it has none) of those items that are there."""
+        return {number: record["category"] or "" for number, record in self.records(numbers).items()}
+
+    def item_categories(self) -> tuple[Numbers, list[str | None]]:
+        """The numbers of all items, int64 ascending, and the category of each."""
+        rows = self._database.rows("SELECT number, category FROM items ORDER BY number")
+        return np.array([number for number, _ in rows], dtype=np.int64), [category for _, category in rows]
+
+    def show(self, id: str) -> dict[str, Any]:
+        """Everything about one item: its record, and `number`, `added`, `updated`, `merged_into`, `predicted`,
+        `images`.
+
+        `merged_into` is the id of the item as which it is found, None where it stands for itself; a picture that was
+        dropped in cleaning is `hidden`.
+
+        Raises:
+            InvalidInput: there is no such item.
+        """
+        rows = self._database.rows(
+            "SELECT number, added, updated, (SELECT main.id FROM items AS main WHERE main.number = items.merged_into) "
+            "FROM items WHERE id = ?",
+            [id],
+        )
+        if not rows:
+            raise InvalidInput(f"The catalogue {self.path} has no item '{id}'; 'whatsit catalogue list' shows the ids.")
+        number, added, updated, main = rows[0]
+        prediction = self.facts.prediction(number)
+        images = self._database.rows(
+            "SELECT path, sha256, count(vector), found_as IS NULL FROM images LEFT JOIN vectors USING (image) "
+            "WHERE item = ? GROUP BY image ORDER BY position",
+            [number],
+        )
+        return {
+            **self.records([number])[number],
+            "number": number,
+            "added": added,
+            "updated": updated,
+            "merged_into": main,
+            "predicted": None if prediction is None else asdict(prediction),
+            "images": [
+                {
+                    "path": whole_path(path, self.folder),
+                    "sha256": sha256,
+                    "vectors": vectors,
+                    "hidden": bool(hidden),
+                }
+                for path, sha256, vectors, hidden in images
+            ],
+        }
+
+    def merged_into(self, id: str) -> list[str]:
+        """The ids of the items that are found as this one, in the order in which they were added."""
+        rows = self._database.rows(
+            "SELECT id FROM items WHERE merged_into = (SELECT number FROM items WHERE id = ?) ORDER BY number", [id]
+        )
+        return [row[0] for row in rows]
+
+    def pictures(self, id: str, fingerprint: str) -> tuple[Picture, ...]:
+        """The pictures of an item, main one first, with their vectors by this embedder; () if it is not there."""
+        rows = self._database.rows(
+            "SELECT images.image, path, sha256, local_features.rows, x1, y1, x2, y2, vector "
+            "FROM items JOIN images ON item = number LEFT JOIN local_features ON local_features.image = images.image "
+            "LEFT JOIN vectors ON vectors.image = images.image AND fingerprint = ? WHERE id = ? "
+            "ORDER BY position, vectors.rowid",
+            [fingerprint, id],
+        )
+        found: dict[int, tuple[str, str, bytes | None, list[Vector]]] = {}
+        for image, path, sha256, local, x1, y1, x2, y2, blob in rows:
+            vectors = found.setdefault(image, (path, sha256, local, []))[3]
+            if blob is not None:
+                vectors.append(Vector((x1, y1, x2, y2), np.frombuffer(blob, dtype="<f4")))
+        facts = self.facts.of(found)
+        return tuple(
+            Picture(whole_path(path, self.folder), sha256, tuple(vectors), local, facts.get(image, Facts()))
+            for image, (path, sha256, local, vectors) in found.items()
+        )
+
+    def fields(self, id: str) -> ItemFields | None:
+        """The fields of an item as they were put, None if there is no such item."""
+        rows = self._database.rows(f"SELECT {_FIELDS}, NULL FROM items WHERE id = ?", [id])
+        if not rows:
+            return None
+        record = _record(rows[0], self.folder)
+        del record["image"]
+        return ItemFields(**record)
+
+    def fingerprints(self) -> list[str]:
+        """The embedders whose vectors are here, the latest used one first."""
+        rows = self._database.rows("SELECT fingerprint FROM vectors GROUP BY fingerprint ORDER BY max(rowid) DESC")
+        return [row[0] for row in rows]
+
+    def album(self, fingerprint: str) -> Album:
+        """The pictures that are found, as cleaning looks at them."""
+        return read_album(self._database, fingerprint)
+
+    def vectors(self, fingerprint: str) -> tuple[npt.NDArray[np.float32], Numbers]:
+        """All vectors of one embedder that are to be found: a dropped picture has none, a merged item's are the main's.
+
+        Returns:
+            f32 [N,D] and the item numbers int64 [N], ascending; D is 0 where N is 0.
+
+        Raises:
+            Damaged: the vectors do not have one length.
+        """
+        with self._database.reading() as connection:
+            total, shortest, longest = connection.execute(
+                "SELECT count(*), min(length(vector)), max(length(vector)) FROM vectors JOIN images USING (image) "
+                "WHERE fingerprint = ? AND found_as IS NOT NULL",
+                (fingerprint,),
+            ).fetchone()
+            if shortest != longest or (total and (not shortest or shortest % 4)):
+                raise Damaged(f"The catalogue {self.path} holds vectors of unequal length; add its items again.")
+            values = np.empty((total, (shortest or 0) // 4), dtype=np.float32)
+            numbers = np.empty(total, dtype=np.int64)
+            cursor = connection.execute(
+                "SELECT found_as, vector FROM vectors JOIN images USING (image) "
+                "WHERE fingerprint = ? AND found_as IS NOT NULL "
+                "ORDER BY found_as, found_as != item, item, position, vectors.rowid LIMIT ?",
+                (fingerprint, total),
+            )
+            for row, (number, blob) in enumerate(cursor):
+                numbers[row], values[row] = number, np.frombuffer(blob, dtype="<f4")
+        return values, numbers
+
+
+def _condition(where: Filter | None) -> tuple[str, list[Any]]:
+    condition, parameters = ("1", []) if where is None else where.sql()
+    return f"merged_into IS NULL AND ({condition})", parameters
+
+
+def _record(row: Sequence[Any], folder: Path) -> dict[str, Any]:
+    _, id, title, brand, category, price, url, attributes, image = row
+    return {
+        "id": id,
+        "title": title,
+        "brand": brand,
+        "category": category,
+        "image": None if image is None else whole_path(image, folder),
+        "price": price,
+        "url": url,
+        "attributes": json.loads(attributes),
+    }
+
+
+def _put(
+    connection: sqlite3.Connection,
+    folder: Path,
+    fields: ItemFields,
+    pictures: Sequence[Picture],
+    fingerprint: str,
+    now: str,
+) -> Outcome:
+    attributes = json.dumps(fields.attributes, ensure_ascii=False, allow_nan=False, sort_keys=True)
+    values = (fields.title, fields.brand, fields.category, fields.price, fields.url, attributes, now)
+    known = connection.execute("SELECT number FROM items WHERE id = ?", (fields.id,)).fetchone()
+    if known is None:
+        number = connection.execute(
+            "INSERT INTO items (title, brand, category, price, url, attributes, updated, added, id) "
+            "VALUES (?,?,?,?,?,?,?,?,?)",
+            (*values, now, fields.id),
+        ).lastrowid
+        assert number is not None  # of the row that was just inserted
+    else:
+        number = known[0]
+        connection.execute(
+            "UPDATE items SET title = ?, brand = ?, category = ?, price = ?, url = ?, attributes = ?, "
+            "updated = ? WHERE number = ?",
+            (*values, number),
+        )
+        connection.execute("DELETE FROM images WHERE item = ?", (number,))
+    for position, picture in enumerate(pictures):
+        image = connection.execute(
+            "INSERT INTO images (item, position, path, sha256, found_as) VALUES (?,?,?,?,?)",
+            (number, position, stored_path(picture.path, folder), picture.sha256, number),
+        ).lastrowid
+        connection.executemany(
+            "INSERT INTO vectors (image, fingerprint, x1, y1, x2, y2, vector) VALUES (?,?,?,?,?,?,?)",
+            [(image, fingerprint, *vector.box, vector.values.astype("<f4").tobytes()) for vector in picture.vectors],
+        )
+        if picture.local is not None:
+            connection.execute("INSERT INTO local_features VALUES (?,?)", (image, picture.local))
+        if picture.facts != Facts():
+            record_facts(connection, image, picture.facts)
+    settle(connection, number)
+    if known is None:
+        settle_merged_into(connection, fields.id)
+    return "added" if known is None else "updated"
+
+
+def _delete(connection: sqlite3.Connection, id: str) -> bool:
+    """Delete an item; whether it was there."""
+    known = connection.execute("SELECT number, merged_into FROM items WHERE id = ?", (id,)).fetchone()
+    if known is None:
+        return False
+    number, main = known
+    connection.execute("DELETE FROM items WHERE number = ?", (number,))
+    record_text(connection, number)
+    record_change(connection, number)
+    if main is not None:
+        record_change(connection, main)
+    settle_merged_into(connection, id)
+    return True

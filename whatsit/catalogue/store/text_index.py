@@ -1,0 +1,81 @@
+"""Items by the words of their fields: SQLite's full-text index, best match first."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.errors import InvalidInput
+
+from whatsit.catalogue.store.database import Database
+
+MAX_LENGTH = 200
+MAX_WORDS = 32
+# bm25 weights of title, brand, category, attributes: a word of the title says most.
+_WEIGHTS = "4.0, 3.0, 1.0, 1.0"
+_WORD = re.compile(r"[^\W_]+")
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """The words that are looked for, letters and digits alone.
+
+    Raises:
+        InvalidInput: there is none, or the text is too long.
+    """
+    if len(text) > MAX_LENGTH:
+        raise InvalidInput(f"text must be at most {MAX_LENGTH} characters long, not {len(text)}.")
+    words = tuple(dict.fromkeys(_WORD.findall(text.casefold())))
+    if not 1 <= len(words) <= MAX_WORDS:
+        raise InvalidInput(
+            f"text must hold 1..{MAX_WORDS} words of a title, brand or size; {len(words)} were found in it."
+        )
+    return words
+
+
+class ItemText:
+    """The full-text index of one store.
+
+    Args:
+        database: of the store.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def search(self, text: str, limit: int, allowed: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.int64]:
+        """The numbers of the items that hold any of the words, int64, best first by BM25.
+
+        Args:
+            text: the caller's.
+            limit: items at most.
+            allowed: numbers of the items that may be found; None for all.
+
+        Raises:
+            InvalidInput: the text has no words, or too many.
+        """
+        # Quoted, no word is an operator of the query language. The last one may be unfinished.
+        words = words_of(text)
+        query = " OR ".join([*(f'"{word}"' for word in words), f'"{words[-1]}" *'])
+        condition, parameters = "", [query]
+        if allowed is not None:
+            condition = "AND rowid IN (SELECT value FROM json_each(?)) "
+            parameters.append("[" + ",".join(map(str, allowed.tolist())) + "]")
+        rows = self._database.rows(
+            f"SELECT rowid FROM item_text WHERE item_text MATCH ? {condition}"
+            f"ORDER BY bm25(item_text, {_WEIGHTS}), rowid LIMIT ?",
+            [*parameters, limit],
+        )
+        return np.array([row[0] for row in rows], dtype=np.int64)
+
+
+def record_text(connection: sqlite3.Connection, item: int) -> None:
+    """Bring the words of an item up to date, in the transaction that changes it; a merged one has none."""
+    connection.execute("DELETE FROM item_text WHERE rowid = ?", (item,))
+    connection.execute(
+        "INSERT INTO item_text (rowid, title, brand, category, attributes) SELECT number, title, brand, category, "
+        "(SELECT group_concat(atom, ' ') FROM json_tree(items.attributes) WHERE atom IS NOT NULL) "
+        "FROM items WHERE number = ? AND merged_into IS NULL",
+        (item,),
+    )

@@ -1,0 +1,160 @@
+"""Moving a catalogue from one engine to another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from whatsit_client.errors import InvalidInput, Unavailable
+
+from whatsit.catalogue.backends import follow
+from whatsit.catalogue.filter.where_filter import Filter
+from whatsit.catalogue.item import ItemFields, Picture
+from whatsit.catalogue.milvus.milvus_rows import item_row, number_of
+from whatsit.catalogue.milvus.milvus_store import MilvusStore
+from whatsit.catalogue.protocols import Items
+from whatsit.catalogue.store.store import Store
+from whatsit.index.shard import Floats, Numbers
+
+_BATCH = 200
+SAMPLE = 20
+_NEIGHBOURS = 10
+ENOUGH = 0.9
+"""Of the items that the old engine finds, the new one must find so many: both may be approximate."""
+
+
+@dataclass(frozen=True)
+class Migrated:
+    """What came of it.
+
+    Args:
+        items: in the catalogue.
+        written: of these; the others were there already, from a run before.
+        searches: that were made in both engines to compare them.
+        agreement: of what they found, 0..1.
+    """
+
+    items: int
+    written: int
+    searches: int
+    agreement: float
+
+
+def migrate(
+    source: Items,
+    target: Items,
+    source_folder: Path,
+    fingerprint: str | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    prepare: Callable[[], None] = lambda: None,
+) -> Migrated:
+    """Write all items of one catalogue to another, with the vectors of one embedder; then compare the two.
+
+    An item that is there with the same fields and pictures is skipped, so a run that was interrupted is resumed by
+    starting it again. What cleaning decided is put into effect: dropped pictures stay behind, and a merged item's are
+    the main one's. Items that change meanwhile may be missed: run it again.
+
+    Args:
+        source: is not changed.
+        target: to be written.
+        source_folder: of the source, for its index.
+        fingerprint: the embedder; None for the one that was used last.
+        progress: called with items done and in all.
+        prepare: called between writing and comparing, such as to publish an index.
+
+    Raises:
+        InvalidInput: no item has vectors.
+        Unavailable: the source was never published, or the target holds other items too, or finds others.
+    """
+    known = source.fingerprints()
+    fingerprint = fingerprint or (known[0] if known else None)
+    if fingerprint is None:
+        raise InvalidInput("The catalogue holds no vectors: there is nothing to move.")
+    follow(source, source_folder, fingerprint)  # which is refused now, not at the end, where it cannot be searched
+    numbers = source.select(Filter.parse({}))
+    written = 0
+    for start in range(0, len(numbers), _BATCH):
+        records = source.records(numbers[start : start + _BATCH].tolist())
+        batch = list(_items(source, [record["id"] for record in records.values()], fingerprint))
+        there = _same(target, batch, fingerprint)
+        new = [(*one, fingerprint) for one in batch if one[0].id not in there]
+        written += len(new)
+        if new:
+            target.put(new)
+        progress(min(start + _BATCH, len(numbers)), len(numbers))
+    prepare()
+    if target.count() != len(numbers):
+        raise Unavailable(
+            f"{len(numbers)} items were moved and {target.count()} are there now: the place was not empty, or the "
+            "catalogue changed meanwhile. Run it again, or name another place."
+        )
+    searches, agreement = _compared(source, target, source_folder, fingerprint, numbers)
+    if agreement < ENOUGH:
+        raise Unavailable(
+            f"In {searches} searches the new catalogue found only {agreement:.0%} of what the old one finds; "
+            "the old one stays in use."
+        )
+    return Migrated(len(numbers), written, searches, agreement)
+
+
+def _items(source: Items, ids: Sequence[str], fingerprint: str) -> Iterator[tuple[ItemFields, tuple[Picture, ...]]]:
+    for id in ids:
+        fields = source.fields(id)
+        if fields is None:  # deleted meanwhile
+            continue
+        members = [id, *(source.merged_into(id) if isinstance(source, Store) else ())]
+        yield fields, tuple(picture for member in members for picture in _visible(source, member, fingerprint))
+
+
+def _visible(source: Items, id: str, fingerprint: str) -> Iterator[Picture]:
+    shown = source.show(id)["images"]
+    for picture, image in zip(source.pictures(id, fingerprint), shown, strict=True):
+        if not image["hidden"]:
+            yield replace(picture, local=None)
+
+
+def _same(target: Items, batch: Sequence[tuple[ItemFields, tuple[Picture, ...]]], fingerprint: str) -> set[str]:
+    """The ids of those items that are there just so."""
+    if isinstance(target, MilvusStore):
+        stored = target.stored([fields.id for fields, _ in batch])
+        rows = ((fields.id, item_row(fields, pictures, "", "")) for fields, pictures in batch)
+        held = target.holding([number_of(id) for id in stored], fingerprint)
+        return {
+            id
+            for id, row in rows
+            if id in stored
+            and (json.loads(row["record"]), json.loads(row["pictures"])) == stored[id]
+            and sum(picture["vectors"] for picture in stored[id][1]) == held.get(row["item"], 0)
+        }
+    return {
+        fields.id
+        for fields, pictures in batch
+        if target.fields(fields.id) == fields
+        and [(p.path, p.sha256, len(p.vectors)) for p in target.pictures(fields.id, fingerprint)]
+        == [(p.path, p.sha256, len(p.vectors)) for p in pictures]
+    }
+
+
+def _compared(
+    source: Items, target: Items, source_folder: Path, fingerprint: str, numbers: Numbers
+) -> tuple[int, float]:
+    """How many searches with vectors of the catalogue were made, and the share of equal ids that they found."""
+    chosen = np.random.default_rng(0).choice(numbers, size=min(SAMPLE, len(numbers)), replace=False)
+    ids = [record["id"] for record in source.records(chosen.tolist()).values()]
+    vectors = [p.vectors[0].values for id in ids for p in source.pictures(id, fingerprint)[:1] if p.vectors]
+    if not vectors:
+        return 0, 1.0
+    queries = np.stack(vectors)
+    before = _found(source, source_folder, fingerprint, queries)
+    after = _found(target, source_folder, fingerprint, queries)
+    same = [len(set(one) & set(other)) / max(len(one), 1) for one, other in zip(before, after, strict=True)]
+    return len(queries), float(np.mean(same))
+
+
+def _found(items: Items, folder: Path, fingerprint: str, queries: Floats) -> list[list[str]]:
+    found = follow(items, folder, fingerprint).now().search(queries, _NEIGHBOURS)[1]
+    records = items.records(found.ravel().tolist())
+    return [[records[number]["id"] for number in row if number in records] for row in found.tolist()]
