@@ -10,7 +10,7 @@ from capacity_inputs import ANY, Inputs
 from capacity_model import FULL_MEMORY, GIB, Curve, Estimate, Plan, core_ms, curves, estimate, saturated
 from queue_simulation import closed_loop, open_loop
 
-from whatsit.index.kind import Kind
+from whatsit.index.index_kind import Kind
 
 RATES = (10, 1_000, 100_000)
 ITEMS = (1_000_000, 100_000_000, 10_000_000_000)
@@ -184,7 +184,7 @@ def _memory(inputs: Inputs, plan: Plan) -> list[str]:
         *_paragraph(
             f"Vectors of {DIMENSION} numbers. An index may take {FULL_MEMORY:.0%} of a machine's memory. Bytes",
             "are those",
-            "of the files on disk where measured, else of the formula in `whatsit/index/kind.py`.",
+            "of the files on disk where measured, else of the formula in `whatsit/index/index_kind.py`.",
         ),
         "",
         "| index | bytes per item | " + " | ".join(names) + " |",

@@ -22,10 +22,10 @@ from setting import Setting
 from whatsit_client.errors import WhatsitError
 
 from whatsit.index import write_generation
-from whatsit.index.choosing import measure
-from whatsit.index.probes import Probes
-from whatsit.index.search import Part, first_of_each
-from whatsit.index.wishes import Wishes
+from whatsit.index.autotune import measure
+from whatsit.index.index_budget import Wishes
+from whatsit.index.probe_queries import Probes
+from whatsit.index.shard_search import Part, first_of_each
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "perf" / "results"

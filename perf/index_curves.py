@@ -28,7 +28,7 @@ from many_vectors import Catalogue, catalogue, photos, recall
 from setting import Setting
 from whatsit_client.errors import Unavailable, WhatsitError
 
-from whatsit.index.kind import HNSW_BUILD_EFFORT, HNSW_LINKS, Kind, build
+from whatsit.index.index_kind import HNSW_BUILD_EFFORT, HNSW_LINKS, Kind, build
 from whatsit.index.shard import Shard
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -28,7 +28,7 @@ from setting import Setting
 from whatsit_client.errors import Unavailable, WhatsitError
 
 from whatsit.catalogue.layout import Layout
-from whatsit.index.current import GENERATIONS, set_current
+from whatsit.index.current_generation import GENERATIONS, set_current
 from whatsit.server.launcher import Ports, Server
 
 HERE = Path(__file__).resolve().parent

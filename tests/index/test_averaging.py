@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from whatsit_client.errors import InvalidInput
 
-from whatsit.index.averaging import average_database
+from whatsit.index.database_augmentation import average_database
 
 
 def test_each_vector_moves_towards_its_nearest() -> None:

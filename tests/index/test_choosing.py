@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from whatsit_client.errors import Damaged, InvalidInput
 
-from whatsit.index import choosing, open_generation, write_generation
-from whatsit.index.probes import Probes, recall
-from whatsit.index.wishes import Measured, Wishes
+from whatsit.index import autotune as choosing
+from whatsit.index import open_generation, write_generation
+from whatsit.index.index_budget import Measured, Wishes
+from whatsit.index.probe_queries import Probes, recall
 
 
 @pytest.fixture(scope="module")

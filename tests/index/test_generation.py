@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from whatsit_client.errors import InvalidInput
 
 from whatsit.index import Generation, open_generation, write_generation
-from whatsit.index.search import first_of_each
 from whatsit.index.shard import FLAT_UP_TO, Floats, Numbers, choose_kind
+from whatsit.index.shard_search import first_of_each
 
 
 def unit(rng: np.random.Generator, rows: int, dimension: int = 16) -> Floats:

@@ -10,7 +10,7 @@ import pytest
 from whatsit_client.errors import InvalidInput
 
 from whatsit.index import Live, open_generation, write_generation
-from whatsit.index.kind import FEWEST_ROWS, Floats, Kind, Numbers, build, lists
+from whatsit.index.index_kind import FEWEST_ROWS, Floats, Kind, Numbers, build, lists
 
 KINDS = [
     f"{structure}{storage}" for structure in ("flat", "ivf", "ivfpq", "hnsw") for storage in ("", "-half", "-byte")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from whatsit.index import Generation, Live
-from whatsit.index import on_gpu as module
-from whatsit.index.on_gpu import GpuShard, gpus, on_gpu
-from whatsit.index.writing import write_generation
+from whatsit.index import gpu_shard as module
+from whatsit.index.gpu_shard import GpuShard, gpus, on_gpu
+from whatsit.index.write_generation import write_generation
 
 
 class FakeGpuIndex:

@@ -9,10 +9,10 @@ import pytest
 from whatsit_client.errors import Damaged
 
 from whatsit.index import Generation, Live, open_generation, write_generation
+from whatsit.index.index_budget import Wishes
 from whatsit.index.manifest import Manifest
 from whatsit.index.router import CENTROIDS, OWNERS, Router, usual_touch
 from whatsit.index.sharding import Labels, Share
-from whatsit.index.wishes import Wishes
 
 NAMES = tuple(f"c{code}" for code in range(8))
 

@@ -10,7 +10,7 @@ from whatsit_client.errors import Damaged, InvalidInput
 
 from whatsit.index import Live, open_generation, write_generation
 from whatsit.index.visual_words import FILES, VisualWords
-from whatsit.index.vocabulary import BRANCHES, Vocabulary
+from whatsit.index.vocabulary_tree import BRANCHES, Vocabulary
 from whatsit.vision.local_features import LocalFeatures, unit_descriptors
 
 PROTOTYPES = np.random.default_rng(0).integers(0, 120, size=(60, 128))

@@ -17,7 +17,7 @@ from whatsit.catalogue.milvus.milvus_url import Address
 from whatsit.catalogue.protocols import Following, Items
 from whatsit.catalogue.publish import compact_note, published
 from whatsit.catalogue.store.store import Store
-from whatsit.index.current import sync_folder
+from whatsit.index.current_generation import sync_folder
 from whatsit.index.generation import Generation
 
 

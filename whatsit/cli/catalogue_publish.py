@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from whatsit.catalogue.publish import Published
     from whatsit.catalogue.store.store import Store
-    from whatsit.index.wishes import Wishes
+    from whatsit.index.index_budget import Wishes
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 
@@ -152,8 +152,8 @@ def _wishes(
     kind: str | None, max_query_ms: float | None, max_memory: str | None, min_recall: float | None, shards: str | None
 ) -> Wishes | None:
     """What was asked for; None where nothing was."""
+    from whatsit.index.index_budget import Wishes
     from whatsit.index.sharding import check_sharding
-    from whatsit.index.wishes import Wishes
 
     if all(one is None for one in (kind, max_query_ms, max_memory, min_recall, shards)):
         return None

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import Damaged, InvalidInput, Unavailable
 
-from whatsit.index.current import GENERATIONS, current
+from whatsit.index.current_generation import GENERATIONS, current
 from whatsit.index.manifest import REPAIR, Manifest
 from whatsit.index.router import Router
-from whatsit.index.search import Part, Routing, held, nearest_vectors, search_parts
 from whatsit.index.shard import Floats, Numbers, Shard
+from whatsit.index.shard_search import Part, Routing, held, nearest_vectors, search_parts
 from whatsit.index.visual_words import VisualWords
 
 

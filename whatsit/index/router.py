@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import Damaged
 
-from whatsit.index.kind import Floats, Numbers
+from whatsit.index.index_kind import Floats, Numbers
 from whatsit.index.sharding import CLUSTERS, Share, kmeans
 
 CENTROIDS = "router.centroids.npy"

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import Damaged
 
-from whatsit.index.kind import (
+from whatsit.index.index_kind import (
     HNSW_BUILD_EFFORT,
     HNSW_LINKS,
     HNSW_SEARCH_EFFORT,

@@ -9,7 +9,7 @@ import faiss
 import numpy as np
 from whatsit_client.errors import InvalidInput
 
-from whatsit.index.kind import Floats, Numbers
+from whatsit.index.index_kind import Floats, Numbers
 
 Sharding = Literal["auto", "one", "category", "cluster"]
 

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import Damaged, InvalidInput
 
-from whatsit.index.pictures import ARRAYS, Pictures, inverse_frequency
+from whatsit.index.inverted_file import ARRAYS, Pictures, inverse_frequency
 from whatsit.index.shard import Floats, Numbers
-from whatsit.index.vocabulary import Vocabulary
+from whatsit.index.vocabulary_tree import Vocabulary
 from whatsit.vision.local_features import LocalFeatures
 
 TREE, IDF = "words.tree.npy", "words.idf.npy"

@@ -11,7 +11,7 @@ import numpy as np
 from whatsit.catalogue.ingest.add import index_source
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.evaluation.metrics.ablation import Listed, Look, Row, ablate
-from whatsit.index.averaging import average_database
+from whatsit.index.database_augmentation import average_database
 from whatsit.pipeline.describe import Pipeline
 from whatsit.ranking.pipeline import STAGES
 from whatsit.rendering.product import make_products

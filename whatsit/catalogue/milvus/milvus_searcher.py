@@ -12,8 +12,8 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.milvus.milvus_url import told
 from whatsit.index.generation import check_queries
-from whatsit.index.search import first_of_each, nothing
 from whatsit.index.shard import HNSW_SEARCH_EFFORT, Floats, Numbers
+from whatsit.index.shard_search import first_of_each, nothing
 from whatsit.index.visual_words import VisualWords
 
 MOST_ROWS = 16_384

@@ -13,7 +13,7 @@ from whatsit_client.errors import InvalidInput, Unavailable
 
 from whatsit.catalogue.item import Picture
 from whatsit.catalogue.sources.picture_location import TarImage
-from whatsit.index.current import sync_folder
+from whatsit.index.current_generation import sync_folder
 from whatsit.vision.decode import MAX_BYTES
 
 _ENDINGS = ((b"\xff\xd8", ".jpg"), (b"\x89PNG", ".png"), (b"RIFF", ".webp"))

@@ -20,7 +20,7 @@ from whatsit.catalogue.store.store import Store
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import network_file
 from whatsit.index.generation import Generation, open_generation
-from whatsit.index.on_gpu import on_gpu
+from whatsit.index.gpu_shard import on_gpu
 from whatsit.index.searcher import Searcher
 from whatsit.index.shard import Numbers
 from whatsit.ranking.answer import answer

@@ -9,9 +9,9 @@ from typing import Any
 import faiss
 import numpy as np
 
-from whatsit.index.kind import Effort, Floats, Kind, Numbers, build
-from whatsit.index.search import Part
+from whatsit.index.index_kind import Effort, Floats, Kind, Numbers, build
 from whatsit.index.shard import Shard
+from whatsit.index.shard_search import Part
 from whatsit.index.sharding import Share
 
 Progress = Callable[[str, int, int], None]

@@ -16,18 +16,18 @@ from typing import Any
 import numpy as np
 from whatsit_client.errors import Damaged, InvalidInput
 
-from whatsit.index.building import Progress, quiet, write_shards
-from whatsit.index.choosing import choose
-from whatsit.index.current import GENERATIONS, current, is_generation_name, set_current, sync_folder
+from whatsit.index.autotune import choose
+from whatsit.index.current_generation import GENERATIONS, current, is_generation_name, set_current, sync_folder
 from whatsit.index.generation import Generation, open_generation
-from whatsit.index.kind import Kind
+from whatsit.index.index_budget import Wishes
+from whatsit.index.index_kind import Kind
 from whatsit.index.manifest import FORMAT, Manifest, file_sha256
 from whatsit.index.router import Router, usual_touch
-from whatsit.index.search import Routing
 from whatsit.index.shard import Floats, Numbers, choose_kind
+from whatsit.index.shard_files import Progress, quiet, write_shards
+from whatsit.index.shard_search import Routing
 from whatsit.index.sharding import Labels, divide
 from whatsit.index.visual_words import VisualWords
-from whatsit.index.wishes import Wishes
 from whatsit.vision.local_features import LocalFeatures
 
 LocalPictures = Sequence[tuple[int, LocalFeatures]]

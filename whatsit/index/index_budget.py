@@ -8,7 +8,7 @@ from typing import Any
 
 from whatsit_client.errors import Damaged, InvalidInput
 
-from whatsit.index.kind import Kind
+from whatsit.index.index_kind import Kind
 from whatsit.index.sharding import Sharding, check_sharding
 
 # What counts where budgets are given, but not this one.

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import faiss
 import numpy as np
 
-from whatsit.index.kind import Floats, Numbers
-from whatsit.index.search import first_of_each
+from whatsit.index.index_kind import Floats, Numbers
+from whatsit.index.shard_search import first_of_each
 
 K = 10
 """Recall is measured among so many items."""

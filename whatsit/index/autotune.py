@@ -13,12 +13,12 @@ from typing import Any
 import faiss
 import numpy as np
 
-from whatsit.index.building import Progress, bytes_of, open_parts, quiet, with_effort, write_shards
-from whatsit.index.kind import Floats, Kind, Numbers
-from whatsit.index.probes import K, Probes, recall
-from whatsit.index.search import Part, Routing, search_parts
+from whatsit.index.index_budget import Measured, Wishes
+from whatsit.index.index_kind import Floats, Kind, Numbers
+from whatsit.index.probe_queries import K, Probes, recall
+from whatsit.index.shard_files import Progress, bytes_of, open_parts, quiet, with_effort, write_shards
+from whatsit.index.shard_search import Part, Routing, search_parts
 from whatsit.index.sharding import Share
-from whatsit.index.wishes import Measured, Wishes
 
 # Beyond, a kind is tried on so many rows first; what is hopeless there is not built in full.
 TRIED_ON = 40_000

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
 from whatsit.index.shard import Floats, Numbers
-from whatsit.index.vocabulary import Vocabulary
+from whatsit.index.vocabulary_tree import Vocabulary
 from whatsit.vision.local_features import ROW, LocalFeatures
 
 ARRAYS = ("rows", "starts", "items", "lists", "postings", "weights")

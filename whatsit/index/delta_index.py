@@ -10,9 +10,9 @@ import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
 from whatsit.index.generation import Generation, check_queries
-from whatsit.index.kind import Kind, build
-from whatsit.index.search import Part, held, nearest_vectors, search_parts
+from whatsit.index.index_kind import Kind, build
 from whatsit.index.shard import Floats, Numbers, Shard
+from whatsit.index.shard_search import Part, held, nearest_vectors, search_parts
 from whatsit.index.visual_words import VisualWords
 from whatsit.vision.local_features import LocalFeatures
 
