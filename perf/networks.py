@@ -19,10 +19,10 @@ import numpy as np
 from setting import Setting
 from whatsit_client.errors import WhatsitError
 
+from whatsit.engines.build_paths import Places
 from whatsit.engines.export import export_onnx
-from whatsit.engines.networks import load_network
-from whatsit.engines.places import Places
-from whatsit.engines.runner import OnnxRunner
+from whatsit.engines.onnx_runner import OnnxRunner
+from whatsit.engines.trained_networks import load_network
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "perf" / "results" / "networks.csv"

@@ -22,11 +22,11 @@ import torch
 from setting import Setting
 from whatsit_client.errors import WhatsitError
 
+from whatsit.engines.build_paths import Places
 from whatsit.engines.export import export_onnx
-from whatsit.engines.networks import EngineNetwork, load_network
+from whatsit.engines.onnx_runner import OnnxRunner
 from whatsit.engines.parity import figures, neighbour_overlap
-from whatsit.engines.places import Places
-from whatsit.engines.runner import OnnxRunner
+from whatsit.engines.trained_networks import EngineNetwork, load_network
 from whatsit.evaluation.datasets.classifier_sets import judged_sets
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.evaluation.datasets.labelled_pictures import read_names, read_rgb

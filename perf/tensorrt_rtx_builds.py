@@ -17,7 +17,7 @@ from pathlib import Path
 from setting import Setting
 from whatsit_client.errors import WhatsitError
 
-from whatsit.engines.recipe import read_build_recipe
+from whatsit.engines.build_recipe import read_build_recipe
 from whatsit.engines.tensorrt_build import build_plan
 
 ROOT = Path(__file__).resolve().parents[1]

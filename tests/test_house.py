@@ -77,7 +77,7 @@ def loaded_by(statement: str) -> set[str]:
 
 def test_the_server_loads_no_torch() -> None:
     steps = ", ".join(f"whatsit.serving.{step}" for step in ("decode", "regions", "retrieval", "catalogue"))
-    assert not loaded_by(f"import {steps}, whatsit.engines.runner") & {"torch", "matplotlib", "sklearn"}
+    assert not loaded_by(f"import {steps}, whatsit.engines.onnx_runner") & {"torch", "matplotlib", "sklearn"}
 
 
 def test_the_client_is_slim() -> None:
@@ -99,7 +99,7 @@ def tensors(text: str, kind: str) -> set[str]:
 
 @pytest.mark.parametrize("network", ["detector", "classifier", "embedder"])
 def test_a_networks_file_keeps_the_contract_of_its_config(network: str) -> None:
-    from whatsit.engines.runner import OnnxRunner
+    from whatsit.engines.onnx_runner import OnnxRunner
 
     text = config(ROOT / "model_repository" / network / "config.pbtxt")
     with OnnxRunner(ROOT / "model_repository" / network / "1" / "model.onnx") as runner:

@@ -12,8 +12,8 @@ from whatsit_client.errors import WhatsitError
 from gpu_steps.check import Check
 from gpu_steps.stopwatch import device
 from gpu_steps.subjects import NETWORKS, network, pictures, plans
-from whatsit.engines.networks import EngineNetwork
 from whatsit.engines.plan_runner import PlanRunner
+from whatsit.engines.trained_networks import EngineNetwork
 from whatsit.vision.boxes import iou
 
 Outputs = dict[str, npt.NDArray[np.generic]]

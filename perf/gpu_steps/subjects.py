@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gpu_steps.check import Check
-from whatsit.engines.networks import EngineNetwork, load_network, untrained_network
+from whatsit.engines.trained_networks import EngineNetwork, load_network, untrained_network
 from whatsit.training.classifier.recipe import ClassifierRecipe
 from whatsit.training.common.training_recipe import TrainingRecipe, read_recipe
 from whatsit.training.detector.recipe import DetectorRecipe

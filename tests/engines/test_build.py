@@ -13,12 +13,12 @@ from whatsit_client.errors import Damaged, InvalidInput, WhatsitError
 torch = pytest.importorskip("torch")
 
 from whatsit.engines import build as module  # noqa: E402
-from whatsit.engines import networks  # noqa: E402
+from whatsit.engines import trained_networks as networks  # noqa: E402
 from whatsit.engines.build import CPU, GPU, Built, build  # noqa: E402
-from whatsit.engines.networks import EngineNetwork  # noqa: E402
+from whatsit.engines.build_paths import Places  # noqa: E402
+from whatsit.engines.onnx_runner import OnnxRunner, file_fingerprint  # noqa: E402
 from whatsit.engines.parity import compare  # noqa: E402
-from whatsit.engines.places import Places  # noqa: E402
-from whatsit.engines.runner import OnnxRunner, file_fingerprint  # noqa: E402
+from whatsit.engines.trained_networks import EngineNetwork  # noqa: E402
 from whatsit.vision.crop import crop_resize  # noqa: E402
 
 RECIPE = """

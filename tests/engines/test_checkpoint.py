@@ -10,7 +10,7 @@ from whatsit_client.errors import Damaged, InvalidInput
 
 pytest.importorskip("safetensors")
 
-from whatsit.engines.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from whatsit.engines.checkpoint_file import Checkpoint, read_checkpoint, write_checkpoint
 
 
 def checkpoint(order: int = 1) -> Checkpoint:

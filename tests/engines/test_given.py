@@ -15,10 +15,10 @@ onnx = pytest.importorskip("onnx")
 
 from torch import Tensor, nn  # noqa: E402  # only where torch is installed
 
-from whatsit.engines.contract import check_contract, probes  # noqa: E402
-from whatsit.engines.given import FLOAT, HALF, INT8, INT8_HALF, install  # noqa: E402
-from whatsit.engines.places import Places  # noqa: E402
-from whatsit.engines.runner import OnnxRunner  # noqa: E402
+from whatsit.engines.build_paths import Places  # noqa: E402
+from whatsit.engines.import_onnx import FLOAT, HALF, INT8, INT8_HALF, install  # noqa: E402
+from whatsit.engines.onnx_runner import OnnxRunner  # noqa: E402
+from whatsit.engines.tensor_contract import check_contract, probes  # noqa: E402
 
 RECIPE = """
 engine:
@@ -160,7 +160,7 @@ def test_what_ships_keeps_the_contract(engine: str) -> None:
 
 def test_a_backbone_by_name(places: Places, tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers", reason="the extra `transformers` is not installed")
-    from whatsit.engines.networks import write_pretrained
+    from whatsit.engines.trained_networks import write_pretrained
 
     torch.manual_seed(0)
     config = transformers.ConvNextConfig(hidden_sizes=[8, 16, 32, 144], depths=[1, 1, 1, 1])

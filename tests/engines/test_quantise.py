@@ -14,8 +14,8 @@ onnx = pytest.importorskip("onnx")
 from torch import nn  # noqa: E402  # only where torch is installed
 
 from whatsit.engines.export import export_onnx  # noqa: E402
+from whatsit.engines.onnx_runner import OnnxRunner  # noqa: E402
 from whatsit.engines.quantise import quantise_cpu  # noqa: E402
-from whatsit.engines.runner import OnnxRunner  # noqa: E402
 
 
 class TinyNet(nn.Module):

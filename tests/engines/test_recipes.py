@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from whatsit_client.errors import InvalidInput
 
-from whatsit.engines.recipe import read_build_recipe
+from whatsit.engines.build_recipe import read_build_recipe
 from whatsit.engines.recipe_page import recipe_page
 
 BUILD = Path(__file__).resolve().parents[2] / "build"

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from whatsit_client.errors import InvalidInput
 
-from whatsit.engines.rows import Rows
-from whatsit.engines.runner import OnnxRunner
+from whatsit.engines.onnx_runner import OnnxRunner
+from whatsit.engines.parallel_rows import Rows
 
 EMBEDDER = Path(__file__).resolve().parents[2] / "model_repository" / "embedder" / "1" / "model.onnx"
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from whatsit_client.errors import Damaged, InvalidInput, Unavailable
 
-from whatsit.engines.runner import OnnxRunner
+from whatsit.engines.onnx_runner import OnnxRunner
 
 onnx = pytest.importorskip("onnx")
 

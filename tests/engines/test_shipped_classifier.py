@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from whatsit.engines.runner import OnnxRunner
+from whatsit.engines.onnx_runner import OnnxRunner
 
 MODEL = Path(__file__).resolve().parents[2] / "model_repository" / "classifier" / "1" / "model.onnx"
 

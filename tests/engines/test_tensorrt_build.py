@@ -13,10 +13,10 @@ pytest.importorskip("tensorrt_rtx_bindings", reason="the wheels tensorrt-rtx-cu1
 
 from onnx import TensorProto, helper  # noqa: E402
 
-from whatsit.engines.places import Places  # noqa: E402
-from whatsit.engines.plan_card import compile_engine  # noqa: E402
-from whatsit.engines.recipe import Batches, read_build_recipe  # noqa: E402
-from whatsit.engines.runner import file_fingerprint  # noqa: E402
+from whatsit.engines.build_paths import Places  # noqa: E402
+from whatsit.engines.build_recipe import Batches, read_build_recipe  # noqa: E402
+from whatsit.engines.onnx_runner import file_fingerprint  # noqa: E402
+from whatsit.engines.plan_compile import compile_engine  # noqa: E402
 from whatsit.engines.tensorrt_build import build_plan, compiler  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]

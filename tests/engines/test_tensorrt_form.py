@@ -13,12 +13,12 @@ onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, numpy_helper  # noqa: E402
 from torch import nn  # noqa: E402  # only where torch is installed
 
+from whatsit.engines.activation_ranges import symmetric_ranges  # noqa: E402
 from whatsit.engines.export import export_onnx  # noqa: E402
-from whatsit.engines.half import to_half  # noqa: E402
+from whatsit.engines.fp16 import to_half  # noqa: E402
+from whatsit.engines.onnx_runner import OnnxRunner  # noqa: E402
 from whatsit.engines.quantise import prepare_float  # noqa: E402
 from whatsit.engines.quantise_tensorrt import place_pairs, quantise_tensorrt  # noqa: E402
-from whatsit.engines.ranges import symmetric_ranges  # noqa: E402
-from whatsit.engines.runner import OnnxRunner  # noqa: E402
 
 
 class Residual(nn.Module):

@@ -65,7 +65,7 @@ def test_resnet50_takes_the_same_pictures() -> None:
 def test_shipped_file_keeps_the_tensor_contract() -> None:
     if not SHIPPED.is_file():
         pytest.skip("model_repository holds no embedder yet: whatsit build embedder")
-    from whatsit.engines.runner import OnnxRunner
+    from whatsit.engines.onnx_runner import OnnxRunner
 
     with OnnxRunner(SHIPPED) as runner:
         assert [str(spec) for spec in runner.inputs] == ["images uint8[n,3,224,224]"]

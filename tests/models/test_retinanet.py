@@ -61,7 +61,7 @@ def test_export_wrapper_gives_the_best_of_both_streams(network):
 
 def test_onnx_keeps_the_contract(network, tmp_path):
     export = pytest.importorskip("whatsit.engines.export")
-    from whatsit.engines.runner import OnnxRunner
+    from whatsit.engines.onnx_runner import OnnxRunner
 
     module = DetectorForExport(network, 64, top=20)
     export.export_onnx(module, tmp_path / "d.onnx", 64, ["boxes", "scores", "labels"], compared=["scores"])

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from whatsit.engines.runner import OnnxRunner
+from whatsit.engines.onnx_runner import OnnxRunner
 from whatsit.evaluation.metrics.detection_scores import evaluate_detector
 from whatsit.evaluation.reports.detector_report import detector_finder, shop_scenes
 from whatsit.models.product_labels import label_names

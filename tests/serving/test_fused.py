@@ -14,7 +14,7 @@ from whatsit_client import Client
 from whatsit_client.errors import Unavailable
 
 from whatsit.cli.app import app
-from whatsit.engines.rows import Rows
+from whatsit.engines.parallel_rows import Rows
 from whatsit.server.launcher import Ports, Server
 from whatsit.serving.admission import Count
 from whatsit.serving.metrics.scrape import MetricsPage

@@ -79,7 +79,7 @@ def test_a_network_takes_all_regions_of_a_picture_at_once() -> None:
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_the_recipes_engine_takes_every_batch_of_the_config(network: str) -> None:
-    from whatsit.engines.recipe import read_build_recipe
+    from whatsit.engines.build_recipe import read_build_recipe
 
     config = read(f"model_repository/{network}/configs/tensorrt.pbtxt")
     profiles = read_build_recipe(ROOT / "build" / f"{network}.yaml").engine.tensorrt.batches

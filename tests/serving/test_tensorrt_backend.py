@@ -15,7 +15,7 @@ import pytest
 from whatsit_client.errors import InvalidInput, Unavailable
 
 from whatsit.engines.dlpack import CPU, DeviceTensor
-from whatsit.engines.runner import TensorSpec
+from whatsit.engines.onnx_runner import TensorSpec
 
 BACKEND = Path(__file__).resolve().parents[2] / "whatsit" / "serving" / "backends" / "tensorrt" / "model.py"
 CONFIG: dict[str, Any] = {

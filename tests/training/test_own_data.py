@@ -71,7 +71,7 @@ torch = pytest.importorskip("torch")
 from rich.console import Console  # noqa: E402 (after the skip)
 from whatsit_client.taxonomy import INTENTS, TAGS, TOPICS  # noqa: E402
 
-from whatsit.engines.networks import load_network  # noqa: E402
+from whatsit.engines.trained_networks import load_network  # noqa: E402
 from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture  # noqa: E402
 from whatsit.models.embedder import Embedder  # noqa: E402
 from whatsit.models.product_labels import UNKNOWN, product_label  # noqa: E402

@@ -9,7 +9,7 @@ import pytest
 from whatsit_client.errors import InvalidInput
 
 from whatsit.calibration.ranker_training import calibration_error, train_ranker
-from whatsit.engines.runner import OnnxRunner
+from whatsit.engines.onnx_runner import OnnxRunner
 
 NAMES = ("rank", "inliers", "noise")
 

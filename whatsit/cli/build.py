@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from whatsit.engines.places import Places
+    from whatsit.engines.build_paths import Places
 
 TARGETS = ("onnxruntime", "tensorrt", "tensorrt-rtx")
 
@@ -61,7 +61,7 @@ def _build(
 
     from whatsit_client.errors import InvalidInput
 
-    from whatsit.engines.places import Places
+    from whatsit.engines.build_paths import Places
 
     if target not in TARGETS:
         raise InvalidInput(f"There is no target {target!r}: choose {', '.join(TARGETS)}.")
@@ -111,7 +111,7 @@ def _given(places: Places, path: Path | None, name: str | None, quantise: bool) 
     from whatsit_client.errors import InvalidInput, Unavailable
 
     try:
-        from whatsit.engines.given import install
+        from whatsit.engines.import_onnx import install
     except ModuleNotFoundError as error:
         raise Unavailable(f"Building needs {error.name}: pip install 'whatsit[train]'.") from error
 
@@ -130,10 +130,10 @@ def _given(places: Places, path: Path | None, name: str | None, quantise: bool) 
 
 
 def _pretrained(places: Places, name: str) -> Path:
-    from whatsit.engines.calibration import choose_pictures, read_batches
-    from whatsit.engines.contract import CONTRACTS
-    from whatsit.engines.networks import write_pretrained
-    from whatsit.engines.recipe import read_build_recipe
+    from whatsit.engines.build_recipe import read_build_recipe
+    from whatsit.engines.calibration_pictures import choose_pictures, read_batches
+    from whatsit.engines.tensor_contract import CONTRACTS
+    from whatsit.engines.trained_networks import write_pretrained
 
     pictures = choose_pictures(read_build_recipe(places.recipe).engine.calibration, places.data)
     batches = read_batches([*pictures.calibrating, *pictures.checking], CONTRACTS["embedder"].prepare)
@@ -146,7 +146,7 @@ def _plan(places: Places, target: str) -> dict[str, Any]:
     from rich.console import Console
     from rich.progress import Progress
 
-    from whatsit.engines.plan_card import compile_engine
+    from whatsit.engines.plan_compile import compile_engine
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(f"Compiling for {target}", total=None)

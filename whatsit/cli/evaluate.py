@@ -41,8 +41,8 @@ def embedder(
     from rich.progress import track
     from rich.table import Table
 
+    from whatsit.engines.onnx_runner import OnnxRunner
     from whatsit.engines.open_runner import open_runner
-    from whatsit.engines.runner import OnnxRunner
     from whatsit.evaluation.datasets.clothing import Clothing
     from whatsit.evaluation.datasets.grocery import GroceryStore
     from whatsit.evaluation.datasets.rendered_shop import RenderedShop
@@ -97,8 +97,8 @@ def detector(
     from rich.console import Console
     from rich.table import Table
 
+    from whatsit.engines.onnx_runner import OnnxRunner
     from whatsit.engines.open_runner import open_runner
-    from whatsit.engines.runner import OnnxRunner
     from whatsit.evaluation.datasets.labelled_pictures import read_names
     from whatsit.evaluation.reports import detector_report as report
 

@@ -58,8 +58,8 @@ def classifier(
 
     from rich.console import Console
 
+    from whatsit.engines.onnx_runner import OnnxRunner
     from whatsit.engines.open_runner import open_runner
-    from whatsit.engines.runner import OnnxRunner
     from whatsit.evaluation.datasets import classifier_sets as report
     from whatsit.evaluation.reports import classifier_plots as pictures
 

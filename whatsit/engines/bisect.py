@@ -9,8 +9,8 @@ import numpy.typing as npt
 import onnx
 import onnxruntime as ort
 
+from whatsit.engines.activation_ranges import symmetric_ranges
 from whatsit.engines.quantise_tensorrt import Placement, insert_pairs, place_pairs
-from whatsit.engines.ranges import symmetric_ranges
 
 UInt8Array = npt.NDArray[np.uint8]
 

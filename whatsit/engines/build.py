@@ -12,19 +12,20 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from whatsit_client.errors import WhatsitError
 
-from whatsit.engines import built_with, parity
+from whatsit.engines import parity
+from whatsit.engines import provenance as built_with
 from whatsit.engines.bisect import layers_to_leave_out
-from whatsit.engines.calibration import Pictures, Pixels, choose_pictures, read_batches
-from whatsit.engines.card import CardFacts, write_card
-from whatsit.engines.checkpoint import write_checkpoint
+from whatsit.engines.build_paths import Places
+from whatsit.engines.build_recipe import BuildRecipe, EngineRecipe, read_build_recipe
+from whatsit.engines.calibration_pictures import Pictures, Pixels, choose_pictures, read_batches
+from whatsit.engines.checkpoint_file import write_checkpoint
 from whatsit.engines.export import export_onnx
-from whatsit.engines.half import to_half
-from whatsit.engines.networks import EngineNetwork, load_network, read_trained
-from whatsit.engines.places import Places
+from whatsit.engines.fp16 import to_half
+from whatsit.engines.model_card import CardFacts, write_card
 from whatsit.engines.quantise import prepare_float, quantise_cpu
 from whatsit.engines.quantise_tensorrt import quantise_tensorrt
-from whatsit.engines.recipe import BuildRecipe, EngineRecipe, read_build_recipe
-from whatsit.engines.steps import Steps
+from whatsit.engines.step_cache import Steps
+from whatsit.engines.trained_networks import EngineNetwork, load_network, read_trained
 
 CPU, GPU = "INT8, CPU", "INT8 + FP16, TensorRT"
 _FORMS = {"int8": (CPU, GPU), "fp16": ("float32, CPU", "FP16, TensorRT")}
@@ -114,7 +115,7 @@ class Making:
         pictures: of calibration and comparison.
         work: the folder.
         steps: what is done.
-        used: ingredients, see `whatsit.engines.built_with`.
+        used: ingredients, see `whatsit.engines.provenance`.
         progress: where progress shows.
     """
 

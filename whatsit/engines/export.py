@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from whatsit_client.errors import WhatsitError
 
-from whatsit.engines.runner import OnnxRunner
+from whatsit.engines.onnx_runner import OnnxRunner
 
 OPSET = 17
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from whatsit.engines.runner import file_fingerprint
+from whatsit.engines.onnx_runner import file_fingerprint
 
 # Raised whenever decoding or cropping changes what the embedder sees for the same file.
 PREPROCESSING = 1

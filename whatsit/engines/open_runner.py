@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
+from whatsit.engines.onnx_runner import OnnxRunner, TensorSpec
 from whatsit.engines.plan_runner import PlanRunner
-from whatsit.engines.runner import OnnxRunner, TensorSpec
 
 
 class Runner(Protocol):

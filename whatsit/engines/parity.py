@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
-from whatsit.engines.runner import OnnxRunner
+from whatsit.engines.onnx_runner import OnnxRunner
 from whatsit.vision.boxes import iou
 
 Outputs = dict[str, npt.NDArray[np.generic]]

@@ -16,8 +16,8 @@ from whatsit_client.errors import Damaged, InvalidInput, Unavailable, WhatsitErr
 from whatsit.engines.cuda import Cuda, Graph
 from whatsit.engines.dlpack import DeviceTensor
 from whatsit.engines.gpu import find_gpus
+from whatsit.engines.onnx_runner import TensorSpec, check_feeds, file_fingerprint
 from whatsit.engines.plan_runtime import RUNTIMES, installed_runtimes, load_plan
-from whatsit.engines.runner import TensorSpec, check_feeds, file_fingerprint
 
 _DTYPES: dict[str, type[np.generic]] = {
     "UINT8": np.uint8,

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
+from whatsit.engines.activation_ranges import symmetric_ranges
 from whatsit.engines.bias_correction import correct_biases
 from whatsit.engines.quantise import select_nodes
-from whatsit.engines.ranges import symmetric_ranges
 
 UInt8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from whatsit.engines.recipe import BuildRecipe
+from whatsit.engines.build_recipe import BuildRecipe
 
 _HEAD = """# Recipes: what `engine:` and `card:` may say
 

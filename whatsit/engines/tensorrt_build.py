@@ -14,8 +14,8 @@ from typing import Any
 import onnx
 from whatsit_client.errors import Damaged, Unavailable, WhatsitError
 
-from whatsit.engines.built_with import file_hash
-from whatsit.engines.recipe import Batches
+from whatsit.engines.build_recipe import Batches
+from whatsit.engines.provenance import file_hash
 
 TARGETS: dict[str, tuple[tuple[str, ...], str]] = {
     "tensorrt": (("tensorrt", "tensorrt_bindings"), "whatsit[tensorrt]"),

@@ -8,12 +8,12 @@ import numpy as np
 import onnx
 import yaml
 
+from whatsit.engines.build_recipe import read_build_recipe
 from whatsit.engines.export import export_onnx
-from whatsit.engines.half import to_half
-from whatsit.engines.networks import untrained_network
+from whatsit.engines.fp16 import to_half
 from whatsit.engines.quantise import prepare_float
 from whatsit.engines.quantise_tensorrt import quantise_tensorrt
-from whatsit.engines.recipe import read_build_recipe
+from whatsit.engines.trained_networks import untrained_network
 
 
 def write_untrained(recipe: Path, path: Path, seed: int = 0) -> Path:

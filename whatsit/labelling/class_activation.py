@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from whatsit_client.taxonomy import TAGS
 
-from whatsit.engines.networks import load_network
+from whatsit.engines.trained_networks import load_network
 from whatsit.evaluation.datasets.imagenet_tags import intent_matrix, tag_matrix
 from whatsit.evaluation.datasets.label_file import Box
 from whatsit.models.backbone import pooled

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
-from whatsit.engines.runner import OnnxRunner
+from whatsit.engines.onnx_runner import OnnxRunner
 from whatsit.evaluation.datasets.label_file import Box
 from whatsit.models.product_labels import label_names
 from whatsit.models.yolox import COCO_NAMES, Yolox
@@ -125,7 +125,7 @@ def trained_finder(checkpoint: Path, origin: str = "teacher") -> ContractFinder:
     """
     import torch
 
-    from whatsit.engines.networks import load_network
+    from whatsit.engines.trained_networks import load_network
 
     network = load_network("detector", checkpoint)
 

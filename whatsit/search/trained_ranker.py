@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from whatsit_client.errors import Damaged, WhatsitError
 
-from whatsit.engines.runner import OnnxRunner
+from whatsit.engines.onnx_runner import OnnxRunner
 from whatsit.ranking.learned import FEATURES, Score
 from whatsit.ranking.matches import Floats
 

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from whatsit.engines.onnx_runner import OnnxRunner
+from whatsit.engines.parallel_rows import Rows
 from whatsit.engines.repository import network_file
-from whatsit.engines.rows import Rows
-from whatsit.engines.runner import OnnxRunner
 from whatsit.serving.admission import Count
 from whatsit.serving.metrics.definitions import STAGE_SECONDS
 from whatsit.serving.request_options import Options

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from rich.console import Console
 from whatsit_client.taxonomy import SOURCES
 
-from whatsit.engines.runner import OnnxRunner
+from whatsit.engines.onnx_runner import OnnxRunner
 from whatsit.evaluation.datasets.imagenet_tags import intent_matrix, tag_matrix
 from whatsit.models.backbone import with_middle
 from whatsit.models.classifier import FEATURES

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from whatsit_client.errors import InvalidInput
 
-from whatsit.engines.networks import read_trained
+from whatsit.engines.trained_networks import read_trained
 
 IMAGENET, RANDOM = "imagenet", "random"
 

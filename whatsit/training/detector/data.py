@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 from whatsit_client.errors import InvalidInput
 
-from whatsit.engines.runner import OnnxRunner
+from whatsit.engines.onnx_runner import OnnxRunner
 from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture, read_coco, read_yolo, write_coco
 from whatsit.labelling.teacher_labels import teach
 from whatsit.models.product_labels import of_clothing, of_coco, of_grocery, of_rendered

@@ -16,8 +16,8 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 from whatsit_client.errors import WhatsitError
 
-from whatsit.engines.rows import Rows
-from whatsit.engines.runner import OnnxRunner
+from whatsit.engines.onnx_runner import OnnxRunner
+from whatsit.engines.parallel_rows import Rows
 
 
 class TritonPythonModel:

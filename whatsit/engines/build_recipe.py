@@ -72,7 +72,7 @@ class TensorRTRecipe(BaseModel):
         description="Patterns of node names that stay in float32, as all does that follows the last layer.",
     )
     ranges: Literal["max", "percentile", "mse"] = Field(
-        default="max", description="How the range of activations is chosen; see whatsit.engines.ranges."
+        default="max", description="How the range of activations is chosen; see whatsit.engines.activation_ranges."
     )
     batches: list[Batches] = Field(
         default=[Batches()], min_length=1, description="Optimisation profiles: min, opt and max of the batch."

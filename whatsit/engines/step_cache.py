@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
-from whatsit.engines.built_with import file_hash
+from whatsit.engines.provenance import file_hash
 
 _ROOM = Path(__file__).resolve().parents[1]
 

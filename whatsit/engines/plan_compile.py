@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from whatsit.engines.places import Places
-from whatsit.engines.recipe import read_build_recipe
+from whatsit.engines.build_paths import Places
+from whatsit.engines.build_recipe import read_build_recipe
 from whatsit.engines.tensorrt_build import Plan, build_plan
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from whatsit.engines.recipe import CardText, EngineRecipe
-from whatsit.engines.runner import OnnxRunner, file_fingerprint
+from whatsit.engines.build_recipe import CardText, EngineRecipe
+from whatsit.engines.onnx_runner import OnnxRunner, file_fingerprint
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class CardFacts:
         training: the training recipe that the checkpoint carries.
         metrics: the validation row of the checkpoint, if it carries one.
         parity: figures of `whatsit.engines.parity.figures`, of each form against float.
-        built_with: versions and hashes that decide the bytes, see `whatsit.engines.built_with`.
+        built_with: versions and hashes that decide the bytes, see `whatsit.engines.provenance`.
     """
 
     engine: str

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import Damaged, InvalidInput
 
-from whatsit.engines.built_with import pictures_hash
-from whatsit.engines.recipe import Calibration
+from whatsit.engines.build_recipe import Calibration
+from whatsit.engines.provenance import pictures_hash
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from whatsit_client.errors import Damaged, InvalidInput
 
-from whatsit.engines.checkpoint import SUFFIX, Checkpoint, read_checkpoint
+from whatsit.engines.checkpoint_file import SUFFIX, Checkpoint, read_checkpoint
 from whatsit.vision.crop import crop_resize
 from whatsit.vision.letterbox import letterbox
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from whatsit.engines.checkpoint import SUFFIX
+from whatsit.engines.checkpoint_file import SUFFIX
 
 
 @dataclass(frozen=True)

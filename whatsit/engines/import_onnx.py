@@ -11,15 +11,16 @@ from rich.console import Console
 from rich.progress import Progress
 from whatsit_client.errors import WhatsitError
 
-from whatsit.engines import built_with, parity
-from whatsit.engines.calibration import Pictures, choose_pictures, read_batches
-from whatsit.engines.card import CardFacts, write_card
-from whatsit.engines.contract import CONTRACTS, check_contract, probes
-from whatsit.engines.half import to_half
-from whatsit.engines.places import Places
+from whatsit.engines import parity
+from whatsit.engines import provenance as built_with
+from whatsit.engines.build_paths import Places
+from whatsit.engines.build_recipe import CardText, EngineRecipe, read_build_recipe
+from whatsit.engines.calibration_pictures import Pictures, choose_pictures, read_batches
+from whatsit.engines.fp16 import to_half
+from whatsit.engines.model_card import CardFacts, write_card
 from whatsit.engines.quantise import prepare_float, quantise_cpu
 from whatsit.engines.quantise_tensorrt import quantise_tensorrt
-from whatsit.engines.recipe import CardText, EngineRecipe, read_build_recipe
+from whatsit.engines.tensor_contract import CONTRACTS, check_contract, probes
 
 FLOAT, HALF = "float32, CPU", "FP16, TensorRT"
 INT8, INT8_HALF = "INT8, CPU", "INT8 + FP16, TensorRT"
@@ -34,7 +35,7 @@ def install(
 
     Args:
         places: where things go; its recipe's tolerances hold, its patterns of node names do not.
-        source: the user's network, with the slot's tensors (see `whatsit.engines.contract`).
+        source: the user's network, with the slot's tensors (see `whatsit.engines.tensor_contract`).
         quantise: make INT8 of it, with the recipe's calibration pictures; else float32 for the CPU, FP16 for GPUs.
         origin: where the network comes from, for the card.
         console: where progress goes; stderr by default.

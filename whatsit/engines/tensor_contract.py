@@ -11,7 +11,7 @@ import numpy.typing as npt
 from whatsit_client.errors import InvalidInput, WhatsitError
 from whatsit_client.taxonomy import INTENTS, SOURCES, TAGS, TOPICS
 
-from whatsit.engines.runner import OnnxRunner
+from whatsit.engines.onnx_runner import OnnxRunner
 from whatsit.vision.crop import crop_resize
 from whatsit.vision.letterbox import letterbox
 
