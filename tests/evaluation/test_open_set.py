@@ -14,7 +14,7 @@ from whatsit_client.errors import InvalidInput, Unavailable
 from whatsit.evaluation.metrics.open_set import OpenSet, Sighting
 from whatsit.evaluation.reports.open_set_curve import write_curve
 from whatsit.ranking import Matches
-from whatsit.ranking.rank import Rank
+from whatsit.ranking.score import Rank
 
 RANKS = st.floats(0.0, 1.984375, width=32)
 

@@ -9,7 +9,7 @@ import pytest
 from whatsit_client.errors import InvalidInput
 
 from whatsit.ranking import Matches, compose
-from whatsit.ranking.pipeline import STAGES
+from whatsit.ranking.stages import STAGES
 
 CATEGORIES = ("cups", *["drinks"] * 21, "toys")
 MATCHES = Matches(np.arange(23), np.linspace(1.9, 1.0, 23, dtype=np.float32), CATEGORIES)

@@ -7,7 +7,7 @@ import pytest
 from whatsit_client.errors import InvalidInput
 
 from whatsit.ranking.matches import Matches
-from whatsit.ranking.rank import MIN_RANK, Rank, match
+from whatsit.ranking.score import MIN_RANK, Rank, match
 
 
 def test_rank_is_two_minus_the_distance_of_unit_vectors() -> None:

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from whatsit.ranking.answer import answer
+from whatsit.ranking.main_region import WEIGHT, subject_rank
 from whatsit.ranking.matches import Matches
-from whatsit.ranking.subject import WEIGHT, subject_rank
 
 
 def one(number: int, rank: float) -> Matches:

@@ -15,7 +15,7 @@ from whatsit_client import Client
 from whatsit_client.errors import InvalidInput
 
 from whatsit.pipeline.describe import Pipeline
-from whatsit.ranking.pipeline import STAGES
+from whatsit.ranking.stages import STAGES
 from whatsit.server.launcher import Server
 from whatsit.serving.metrics.scrape import request_successes
 from whatsit.serving.request_options import Options

@@ -16,7 +16,7 @@ from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.publish import publish
 from whatsit.index import Generation, open_generation
 from whatsit.ranking import MIN_RANK
-from whatsit.ranking.pipeline import STAGES
+from whatsit.ranking.stages import STAGES
 from whatsit.search.calibrated_threshold import Calibration
 from whatsit.search.lookup import Lookup
 from whatsit.serving.request_options import Options

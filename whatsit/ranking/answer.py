@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.types import Answer
 
+from whatsit.ranking.main_region import subject_rank
 from whatsit.ranking.matches import Matches
-from whatsit.ranking.rank import MIN_RANK
-from whatsit.ranking.subject import subject_rank
+from whatsit.ranking.score import MIN_RANK
 
 # A match this much below the best score has 1/e of its vote: neighbours speak, but they do not shout the best one down.
 VOTE_SCALE = 0.1

@@ -14,7 +14,7 @@ from whatsit.index.shard import Floats, Numbers
 from whatsit.index.visual_words import Look
 from whatsit.ranking.fusion import fuse
 from whatsit.ranking.matches import Matches
-from whatsit.ranking.rank import match
+from whatsit.ranking.score import match
 from whatsit.vision.local_features import LocalFeatures
 
 

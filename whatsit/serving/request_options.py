@@ -13,7 +13,7 @@ from whatsit_client.types import Box
 
 from whatsit.catalogue.filter.where_filter import Filter
 from whatsit.catalogue.store.text_index import words_of
-from whatsit.ranking.pipeline import stage_names
+from whatsit.ranking.stages import stage_names
 
 MAX_TOP_K = 100
 MAX_BOXES = 31  # with the whole picture as region 0 they fill the embedder's largest batch

@@ -13,7 +13,7 @@ from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.evaluation.metrics.ablation import Listed, Look, Row, ablate
 from whatsit.index.database_augmentation import average_database
 from whatsit.pipeline.describe import Pipeline
-from whatsit.ranking.pipeline import STAGES
+from whatsit.ranking.stages import STAGES
 from whatsit.rendering.product import make_products
 from whatsit.rendering.shop import write_scenes, write_shop
 from whatsit.serving.request_options import Options

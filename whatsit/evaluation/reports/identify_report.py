@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from whatsit_client.types import Identification, Region
 
-from whatsit.ranking.subject import subject_rank
+from whatsit.ranking.main_region import subject_rank
 
 MODES = ("whole image only", "with detector")
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from whatsit_client.errors import Damaged, Unavailable
 from whatsit_client.taxonomy import INTENTS
 
-from whatsit.ranking.pipeline import DEFAULT_STAGES, stage_names
+from whatsit.ranking.stages import DEFAULT_STAGES, stage_names
 from whatsit.serving.metrics.definitions import REGIONS
 from whatsit.serving.request_options import Options
 from whatsit.serving.triton_step import Tensors, text_tensor

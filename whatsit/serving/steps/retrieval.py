@@ -26,8 +26,8 @@ from whatsit.index.shard import Numbers
 from whatsit.ranking.answer import answer
 from whatsit.ranking.learned import Score
 from whatsit.ranking.matches import Matches
-from whatsit.ranking.pipeline import DEFAULT_STAGES, compose, stage_names
-from whatsit.ranking.rank import MIN_RANK
+from whatsit.ranking.score import MIN_RANK
+from whatsit.ranking.stages import DEFAULT_STAGES, compose, stage_names
 from whatsit.search.calibrated_threshold import CalibratedRank, Calibration
 from whatsit.search.lookup import Facts, Lookup
 from whatsit.search.records import RecentRecords, Record

@@ -12,8 +12,8 @@ from whatsit.ranking.learned import Learned, Score
 from whatsit.ranking.matches import Matches, Stage
 from whatsit.ranking.neighbour_vote import NeighbourVote
 from whatsit.ranking.query_expansion import QueryExpansion
-from whatsit.ranking.rank import MIN_RANK, Rank
 from whatsit.ranking.reciprocal import Reciprocal
+from whatsit.ranking.score import MIN_RANK, Rank
 from whatsit.ranking.surprise import Surprise
 
 # Rank alone. On grocery train photos no stage beat it: 98 of 100 found with and without `learned`; of 300, `surprise`
