@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from whatsit.models.backbone import MobileNetV2
 from whatsit.models.embedder import Embedder
+from whatsit.models.mobilenet_v2 import MobileNetV2
 from whatsit.training.embedder.augment import Image
 from whatsit.training.embedder.mixture import Ingredient
 from whatsit.training.embedder.task import EmbedderTask

@@ -8,7 +8,7 @@ from whatsit_client.errors import Damaged, InvalidInput
 
 torch = pytest.importorskip("torch")
 
-from whatsit.models.backbone import (  # noqa: E402 (after the skip)
+from whatsit.models.mobilenet_v2 import (  # noqa: E402 (after the skip)
     STAGE_CHANNELS,
     MobileNetV2,
     imagenet_head,

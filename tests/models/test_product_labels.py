@@ -8,7 +8,7 @@ from whatsit.models.product_labels import (
     of_rendered,
 )
 from whatsit.models.yolox import COCO_NAMES
-from whatsit.rendering.goods import GOODS
+from whatsit.rendering.catalogue_spec import GOODS
 
 
 def test_every_class_can_be_labelled_by_some_source():

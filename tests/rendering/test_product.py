@@ -8,8 +8,8 @@ import pytest
 from whatsit_client.taxonomy import INTENTS, TAGS
 
 from whatsit.rendering.bodies import BODIES
-from whatsit.rendering.goods import GOODS
-from whatsit.rendering.pictures import PICTURES
+from whatsit.rendering.catalogue_spec import GOODS
+from whatsit.rendering.illustrations import PICTURES
 from whatsit.rendering.product import Product, draw, make_products
 
 

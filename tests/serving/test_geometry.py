@@ -13,8 +13,8 @@ from whatsit.catalogue import Layout, Store
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.publish import publish
 from whatsit.engines.repository import default_root
-from whatsit.rendering.labels import LINES, draw_label
 from whatsit.rendering.photo import photograph
+from whatsit.rendering.printed_labels import LINES, draw_label
 from whatsit.search.lookup import Facts
 from whatsit.serving.request_options import Options
 from whatsit.serving.steps.regions import LOCAL_REGIONS, NO_LOCAL_ROWS, FindRegions, local_rows, read_local_rows

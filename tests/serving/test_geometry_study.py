@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from whatsit.rendering.labels import LINES, draw_label
+from whatsit.rendering.printed_labels import LINES, draw_label
 from whatsit.studies.geometry_study import GeometryStudy
 
 

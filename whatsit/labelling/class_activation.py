@@ -23,8 +23,8 @@ from whatsit_client.taxonomy import TAGS
 from whatsit.engines.trained_networks import load_network
 from whatsit.evaluation.datasets.imagenet_tags import intent_matrix, tag_matrix
 from whatsit.evaluation.datasets.label_file import Box
-from whatsit.models.backbone import pooled
 from whatsit.models.classifier import IMAGE_SIZE, Classifier
+from whatsit.models.mobilenet_v2 import pooled
 from whatsit.vision.crop import crop_resize
 
 SIZE, TAIL = 320, 0.02

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from whatsit_client.taxonomy import INTENTS, SOURCES, TAG_TOPIC, TAGS, TOPICS
 
-from whatsit.models.backbone import FINAL_CHANNELS, STAGE_CHANNELS, MobileNetV2, imagenet_head, pooled
+from whatsit.models.mobilenet_v2 import FINAL_CHANNELS, STAGE_CHANNELS, MobileNetV2, imagenet_head, pooled
 
 OUTPUTS: dict[str, int] = {"intent": len(INTENTS), "source": len(SOURCES), "topic": len(TOPICS), "tag": len(TAGS)}
 """Length of each output, in the order of the tensor contract."""

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from whatsit_client.errors import Damaged
 
 from whatsit.models.anchors import CENTRE_STD, SIZE_STD, make_anchors
-from whatsit.models.backbone import convolutions
 from whatsit.models.csp_darknet import ConvSilu, CspDarknet, PathAggregation, SeparableSilu
+from whatsit.models.mobilenet_v2 import convolutions
 from whatsit.models.product_labels import PRODUCTS, of_coco
 from whatsit.models.retinanet import DenseOutput, rows
 from whatsit.models.yolox import COCO_NAMES

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from whatsit.models import backbone, resnet
+from whatsit.models import mobilenet_v2 as backbone
+from whatsit.models import resnet
 from whatsit.models.csp_detector import CspDetector
 from whatsit.models.product_labels import PRODUCTS
 from whatsit.models.retinanet import DetectorForExport, RetinaNet

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from whatsit.models.attention import Attention, attention
-from whatsit.models.backbone import FINAL_CHANNELS, MobileNetV2, pooled
+from whatsit.models.mobilenet_v2 import FINAL_CHANNELS, MobileNetV2, pooled
 from whatsit.models.resnet import MEAN, STAGE_CHANNELS, STD, ResNet50
 
 CROP_SIZE = 224

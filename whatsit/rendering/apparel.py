@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from whatsit.rendering.canvas import Canvas, Colour, Pixels, luminance, mix, stack_alpha
 from whatsit.rendering.design import Design
-from whatsit.rendering.pictures import draw_picture
+from whatsit.rendering.illustrations import draw_picture
 from whatsit.rendering.pose import Pose, tilt_flat
-from whatsit.rendering.soft import relief, wrinkles
+from whatsit.rendering.pouches import relief, wrinkles
 
 _WHITE: Colour = (246, 245, 240)
 _BLACK: Colour = (22, 20, 26)

@@ -9,8 +9,8 @@ import numpy as np
 
 from whatsit.rendering.canvas import Canvas, Colour, mix, readable_on
 from whatsit.rendering.design import Design
+from whatsit.rendering.illustrations import draw_picture
 from whatsit.rendering.ornaments import badge, brand_name, logo, pattern, picture
-from whatsit.rendering.pictures import draw_picture
 
 _WHITE: Colour = (252, 250, 244)
 _BLACK: Colour = (18, 16, 22)

@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 
 from whatsit.rendering.apparel import shirt, shoe
+from whatsit.rendering.bottles import bottle, can, flask, jar, mug, tin, tube
 from whatsit.rendering.canvas import Pixels
+from whatsit.rendering.cartons import book, brick, cereal_box, gable_carton, tea_box, toy_box
 from whatsit.rendering.design import Design
 from whatsit.rendering.pose import Pose
-from whatsit.rendering.soft import bag, pouch
-from whatsit.rendering.solid import book, brick, cereal_box, gable_carton, tea_box, toy_box
-from whatsit.rendering.turned import bottle, can, flask, jar, mug, tin, tube
+from whatsit.rendering.pouches import bag, pouch
 
 BODIES: dict[str, Callable[[Design, int, Pose], Pixels]] = {
     "gable": gable_carton, "brick": brick, "box": cereal_box, "teabox": tea_box, "book": book, "toybox": toy_box,

@@ -6,7 +6,7 @@ import numpy as np
 
 from whatsit.rendering.canvas import Canvas, Colour, luminance, mix, readable_on
 from whatsit.rendering.design import Design
-from whatsit.rendering.pictures import draw_picture
+from whatsit.rendering.illustrations import draw_picture
 
 _WHITE: Colour = (252, 250, 244)
 _BLACK: Colour = (18, 16, 22)

@@ -9,9 +9,9 @@ import numpy as np
 from whatsit.rendering.bodies import draw_body
 from whatsit.rendering.brands import brand_look, invent_name
 from whatsit.rendering.canvas import Pixels
+from whatsit.rendering.catalogue_spec import GOODS, GOODS_BY_CATEGORY, Goods
 from whatsit.rendering.design import Design
-from whatsit.rendering.goods import GOODS, GOODS_BY_CATEGORY, Goods
-from whatsit.rendering.pictures import PICTURES
+from whatsit.rendering.illustrations import PICTURES
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from whatsit.index.visual_words import VisualWords
 from whatsit.pipeline.describe import Pipeline
 from whatsit.ranking.geometry import PICTURES
 from whatsit.ranking.verification import inliers
-from whatsit.rendering.labels import draw_label
 from whatsit.rendering.photo import photograph
+from whatsit.rendering.printed_labels import draw_label
 from whatsit.rendering.shop import encode_jpeg, save_jpeg
 from whatsit.search.lookup import Facts
 from whatsit.search.offline_identifier import Looked, Spotter

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.evaluation.metrics.recall import recall_at_k
-from whatsit.models.backbone import pooled
 from whatsit.models.embedder import CROP_SIZE, Embedder
+from whatsit.models.mobilenet_v2 import pooled
 from whatsit.training.common import run_checkpoint as checkpoint
 from whatsit.training.common.loop import fit
 from whatsit.training.common.prefetch import prefetch

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from whatsit.evaluation.datasets.tagged_pictures import TaggedPicture
-from whatsit.rendering.goods import GOODS_BY_CATEGORY
+from whatsit.rendering.catalogue_spec import GOODS_BY_CATEGORY
 from whatsit.rendering.photo import photograph
 from whatsit.rendering.product import Product, draw, make_products
 from whatsit.rendering.scene import make_scene

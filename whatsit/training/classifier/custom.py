@@ -18,8 +18,8 @@ from whatsit_client.taxonomy import INTENTS, SOURCES, TAG_TOPIC, TAGS, TOPICS
 
 from whatsit.evaluation.datasets.imagenet_tags import intent_matrix, tag_intent, tag_matrix
 from whatsit.evaluation.datasets.labelled_pictures import read_rgb
-from whatsit.models.backbone import MobileNetV2, imagenet_head
 from whatsit.models.classifier import IMAGE_SIZE, Classifier
+from whatsit.models.mobilenet_v2 import MobileNetV2, imagenet_head
 from whatsit.training.classifier.data import composed, recompressed, training_pictures
 from whatsit.training.classifier.recipe import ClassifierRecipe
 from whatsit.training.common.custom_data import OwnData, hold_out, read_table

@@ -16,8 +16,8 @@ from whatsit_client.taxonomy import SOURCES
 
 from whatsit.engines.onnx_runner import OnnxRunner
 from whatsit.evaluation.datasets.imagenet_tags import intent_matrix, tag_matrix
-from whatsit.models.backbone import with_middle
 from whatsit.models.classifier import FEATURES
+from whatsit.models.mobilenet_v2 import with_middle
 from whatsit.training.classifier.data import ClassifierViews, View
 from whatsit.training.common.prefetch import prefetch
 from whatsit.training.common.progress import counted

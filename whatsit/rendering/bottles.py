@@ -12,7 +12,7 @@ from whatsit.rendering import artwork
 from whatsit.rendering.brands import hsv
 from whatsit.rendering.canvas import Canvas, Colour, Pixels, light, mix, stack_alpha
 from whatsit.rendering.design import Design
-from whatsit.rendering.pictures import draw_picture
+from whatsit.rendering.illustrations import draw_picture
 from whatsit.rendering.pose import Pose
 
 _WHITE: Colour = (252, 250, 244)
