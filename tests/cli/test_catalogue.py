@@ -19,7 +19,7 @@ from whatsit_client.errors import InvalidInput, Unavailable
 from whatsit.catalogue.ingest import Seen
 from whatsit.catalogue.item import Vector
 from whatsit.catalogue.store.picture_metadata import Prediction
-from whatsit.cli.catalogue import app
+from whatsit.cli.catalogue.app import app
 from whatsit.index import open_generation
 
 

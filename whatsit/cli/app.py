@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import typer
 
-from whatsit.cli import (
-    build,
-    calibrate,
-    catalogue,
-    demo,
-    evaluate,
-    evaluate_classifier,
-    evaluate_identify,
-    evaluate_ranking,
-    feedback,
-    identify,
-    label,
-    label_review,
-    serve,
-    top,
-    train,
-    train_ranker,
-    tune,
-)
+from whatsit.cli import build, calibrate, demo, feedback, identify, serve, top, tune
+from whatsit.cli.catalogue.app import app as catalogue
+from whatsit.cli.evaluate.app import app as evaluate
+from whatsit.cli.evaluate.app import classifier as evaluate_classifier
+from whatsit.cli.evaluate.app import identify as evaluate_identify
+from whatsit.cli.evaluate.app import ranking as evaluate_ranking
+from whatsit.cli.label.app import app as label
+from whatsit.cli.label.app import review as label_review
+from whatsit.cli.train.app import app as train
+from whatsit.cli.train.app import ranker as train_ranker
 
 app = typer.Typer(
     name="whatsit",

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from whatsit.cli import catalogue_clean
-from whatsit.cli.catalogue_add import add
-from whatsit.cli.catalogue_migrate import migrate
-from whatsit.cli.catalogue_publish import compact, publish
+from whatsit.cli.catalogue.add import add
+from whatsit.cli.catalogue.app import clean as catalogue_clean
+from whatsit.cli.catalogue.migrate import migrate
+from whatsit.cli.catalogue.publish import compact, publish
 
 if TYPE_CHECKING:
     from whatsit.catalogue.store.store import Store

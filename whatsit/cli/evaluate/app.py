@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from whatsit.cli.unseen import unseen
+from whatsit.cli.evaluate.unseen import unseen
 
 app = typer.Typer(no_args_is_help=True, help="Measure a network or the running service on data with known truth.")
 app.command(epilog="Example: whatsit evaluate unseen --max-minutes 6 --csv unseen.csv")(unseen)

@@ -63,7 +63,7 @@ def publish(
     Budgets choose the kind of index: kinds are built and measured, smallest first, until one meets them all. They
     hold for later runs too, until other ones are given (`--kind auto` alone drops them).
     """
-    from whatsit.cli.catalogue import existing_store, print_json
+    from whatsit.cli.catalogue.app import existing_store, print_json
 
     wishes = _wishes(kind, max_query_ms, max_memory, min_recall, shards)
     with existing_store(folder) as store:

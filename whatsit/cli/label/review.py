@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from whatsit.cli.label import AsJson, Labels, Photos, Weights, counting, open_console, say
-from whatsit.cli.train import recipe_of, start_of
+from whatsit.cli.label.app import AsJson, Labels, Photos, Weights, counting, open_console, say
+from whatsit.cli.train.app import recipe_of, start_of
 
 
 def register(app: typer.Typer) -> None:

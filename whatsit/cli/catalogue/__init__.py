@@ -1,0 +1,1 @@
+"""`whatsit catalogue …`."""
