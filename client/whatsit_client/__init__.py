@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from whatsit_client.async_client import AsyncClient
-    from whatsit_client.changes import CatalogueStats
+    from whatsit_client.catalogue_calls import CatalogueStats
     from whatsit_client.client import Client
     from whatsit_client.errors import Damaged, InvalidInput, TimedOut, Unavailable, WhatsitError
     from whatsit_client.types import Answer, Embedding, Identification, Item, Match, Region

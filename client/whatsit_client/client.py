@@ -7,15 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from whatsit_client import changes, tensors
-from whatsit_client.changes import CatalogueStats
+from whatsit_client import catalogue_calls as changes
+from whatsit_client import tensors
+from whatsit_client.call_options import Parameters, parameters
+from whatsit_client.catalogue_calls import CatalogueStats
+from whatsit_client.encode import ImageLike, encode
 from whatsit_client.errors import Unavailable
-from whatsit_client.image import ImageLike, encode
-from whatsit_client.options import Parameters, parameters
-from whatsit_client.patience import Patience
+from whatsit_client.retry_policy import Patience
 from whatsit_client.tensors import Tensors, image_input
 from whatsit_client.transport.address import Address
-from whatsit_client.transport.faults import Busy, ConnectionLost, understood
+from whatsit_client.transport.transport_errors import Busy, ConnectionLost, understood
 from whatsit_client.types import Embedding, Identification, Item, Region
 
 if TYPE_CHECKING:

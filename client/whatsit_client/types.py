@@ -272,7 +272,7 @@ class Identification:
 
     def table(self, matches: int = 3) -> str:
         """The answer and the best `matches` of each region as plain text; `str(identification)` is the same."""
-        from whatsit_client.table import table
+        from whatsit_client.text_table import table
 
         return table(self, matches)
 

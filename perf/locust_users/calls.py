@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from whatsit_client import changes
+from whatsit_client import catalogue_calls as changes
 
 # Of the calls that look and do not change.
 LOOKS = {"identify": 0.60, "identify boxes": 0.15, "identify where": 0.15, "embed": 0.10}

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from whatsit_client.encode import encode, open_upright
 from whatsit_client.errors import InvalidInput
-from whatsit_client.image import encode, open_upright
 
 ORIENTATION = 0x0112
 

@@ -190,7 +190,7 @@ def _print_totals(console: Console, totals: Totals) -> None:
 
 def _answer(found: Identification) -> str:
     from rich.markup import escape
-    from whatsit_client.table import headline
+    from whatsit_client.text_table import headline
 
     ids = ", ".join(found.answer.ids[:3])
     return f"[bold]{escape(headline(found))}[/]" + (f" [dim]{escape(ids)}[/]" if ids else "")

@@ -122,7 +122,7 @@ def _table(result: Identification, photo: str) -> Table:
     from rich.table import Table
     from rich.text import Text
     from whatsit_client.drawing.style import colour
-    from whatsit_client.table import described, headline, summary
+    from whatsit_client.text_table import described, headline, summary
 
     table = Table(
         title=Text(f"{photo}: {headline(result)}", style="bold"),

@@ -10,8 +10,8 @@ from urllib.parse import unquote, urlsplit
 from PIL import Image, ImageDraw
 
 from whatsit_client.drawing.style import CARD, FAINT, INK, MUTED, Style, ink_on
+from whatsit_client.encode import open_upright
 from whatsit_client.errors import InvalidInput
-from whatsit_client.image import open_upright
 from whatsit_client.types import Item, Match, Region
 
 _HEAD, _ROW, _THUMBNAIL, _PAD, _BETWEEN = 2.2, 3.6, 3.0, 0.5, 0.7  # in units of the style

@@ -16,12 +16,12 @@ import tritonclient.grpc as triton
 import tritonclient.grpc.aio as triton_aio
 from tritonclient.utils import InferenceServerException
 
+from whatsit_client.call_options import Parameters
 from whatsit_client.errors import Unavailable, WhatsitError
-from whatsit_client.options import Parameters
 from whatsit_client.tensors import Tensors
 from whatsit_client.transport.address import Address
-from whatsit_client.transport.faults import answered, late
-from whatsit_client.transport.inputs import written
+from whatsit_client.transport.infer_inputs import written
+from whatsit_client.transport.transport_errors import answered, late
 
 # gRPC's own pause between connection attempts starts at a second, longer than all our retries together.
 _CHANNEL = [

@@ -14,11 +14,11 @@ import tritonclient.http.aio as triton_aio
 from geventhttpclient.response import HTTPParseError
 from tritonclient.utils import InferenceServerException
 
-from whatsit_client.options import Parameters
+from whatsit_client.call_options import Parameters
 from whatsit_client.tensors import Tensors
 from whatsit_client.transport.address import Address
-from whatsit_client.transport.faults import answered, garbled, late, lost
-from whatsit_client.transport.inputs import written
+from whatsit_client.transport.infer_inputs import written
+from whatsit_client.transport.transport_errors import answered, garbled, late, lost
 
 Value = TypeVar("Value")
 
