@@ -24,7 +24,7 @@ from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store.store import Store
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import default_root, network_file
-from whatsit.index.write_generation import write_generation
+from whatsit.index.generation_writer import write_generation
 from whatsit.serving.request_options import Options
 
 Floats = npt.NDArray[np.float32]

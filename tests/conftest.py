@@ -16,6 +16,8 @@ import pytest
 if TYPE_CHECKING:
     from whatsit.server.launcher import Server
 
+pytest_plugins = ["tests.triton_calls", "tests.training_data"]
+
 # No test asserts a time: examples may take as long as a busy machine makes them.
 hypothesis.settings.register_profile("whatsit", deadline=None)
 hypothesis.settings.load_profile("whatsit")

@@ -29,8 +29,8 @@ def run(check: Check) -> None:
     try:
         import faiss
 
+        from whatsit.index.generation_writer import write_generation
         from whatsit.index.gpu_shard import gpus, on_gpu
-        from whatsit.index.write_generation import write_generation
     except ImportError as error:
         check.skip(f"{size}, FAISS", f"{error.name} is not installed.")
         return

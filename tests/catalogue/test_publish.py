@@ -12,8 +12,7 @@ from whatsit_client.errors import InvalidInput
 from whatsit.catalogue import Store
 from whatsit.catalogue.item import ItemFields, Picture
 from whatsit.catalogue.publish import publish
-from whatsit.index import current_generation as current
-from whatsit.index import open_generation, sharding
+from whatsit.index import current, open_generation, sharding
 from whatsit.index.index_budget import Wishes
 
 PictureOf = Callable[..., Picture]

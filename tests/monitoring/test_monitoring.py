@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from whatsit.server.launcher import Server
+from whatsit.serving.metrics import definitions as measures
 from whatsit.serving.metrics.scrape import MetricsPage
-from whatsit.serving.metrics.scrape import definitions as measures
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "monitoring"

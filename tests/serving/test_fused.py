@@ -13,13 +13,12 @@ from typer.testing import CliRunner
 from whatsit_client import Client
 from whatsit_client.errors import Unavailable
 
+from tests.triton_calls import ask_grpc, ask_http, check_who_waits_too_long
 from whatsit.cli.app import app
 from whatsit.engines.parallel_rows import Rows
 from whatsit.server.launcher import Ports, Server
 from whatsit.serving.admission import Count
 from whatsit.serving.metrics.scrape import MetricsPage
-
-from .conftest import ask_grpc, ask_http, check_who_waits_too_long
 
 OPTIONS = (
     {},

@@ -10,9 +10,8 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 from whatsit_client import Client
 
+from tests.triton_calls import check_who_waits_too_long
 from whatsit.server.launcher import Server
-
-from .conftest import check_who_waits_too_long
 
 REPOSITORY = Path(__file__).resolve().parents[2] / "model_repository"
 FIRST, ENGINES = "decode", ("detector", "classifier", "embedder")

@@ -12,8 +12,7 @@ from whatsit_client.errors import Damaged, WhatsitError
 
 from whatsit.catalogue.filter.where_filter import Filter
 from whatsit.catalogue.store.store import Numbers, Store
-from whatsit.index import Generation, Live, open_generation
-from whatsit.index import current_generation as current
+from whatsit.index import Generation, Live, current, open_generation
 
 # Of 128 numbers about 100 MB, and a few times as much for the moment in which shards are merged. A server must not run
 # out of memory over an import.

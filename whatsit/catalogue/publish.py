@@ -10,15 +10,14 @@ import numpy as np
 from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.store.store import Store
-from whatsit.index import Generation, write_generation
-from whatsit.index import current_generation as current
+from whatsit.index import Generation, current, write_generation
 from whatsit.index.current_generation import GENERATIONS
+from whatsit.index.generation_writer import exclusively, oldest_sequence
 from whatsit.index.index_budget import Wishes
 from whatsit.index.index_kind import Numbers
 from whatsit.index.manifest import Manifest
 from whatsit.index.shard_files import Progress, quiet
 from whatsit.index.sharding import Labels
-from whatsit.index.write_generation import exclusively, oldest_sequence
 
 # An index without vectors takes queries of any length; something must stand in its manifest.
 EMPTY_DIMENSION = 1

@@ -6,14 +6,14 @@ import typer
 
 from whatsit.cli import build, calibrate, demo, feedback, identify, serve, top, tune
 from whatsit.cli.catalogue.app import app as catalogue
+from whatsit.cli.evaluate import classifier as evaluate_classifier
+from whatsit.cli.evaluate import identify as evaluate_identify
+from whatsit.cli.evaluate import ranking as evaluate_ranking
 from whatsit.cli.evaluate.app import app as evaluate
-from whatsit.cli.evaluate.app import classifier as evaluate_classifier
-from whatsit.cli.evaluate.app import identify as evaluate_identify
-from whatsit.cli.evaluate.app import ranking as evaluate_ranking
+from whatsit.cli.label import review as label_review
 from whatsit.cli.label.app import app as label
-from whatsit.cli.label.app import review as label_review
+from whatsit.cli.train import ranker as train_ranker
 from whatsit.cli.train.app import app as train
-from whatsit.cli.train.app import ranker as train_ranker
 
 app = typer.Typer(
     name="whatsit",
@@ -24,11 +24,11 @@ app = typer.Typer(
 
 for _verb in (demo, serve, top, identify, feedback, calibrate, build, tune):
     _verb.register(app)
-app.add_typer(catalogue.app, name="catalogue")
-label_review.register(label.app)
-app.add_typer(label.app, name="label")
-train_ranker.register(train.app)
-app.add_typer(train.app, name="train")
+app.add_typer(catalogue, name="catalogue")
+label_review.register(label)
+app.add_typer(label, name="label")
+train_ranker.register(train)
+app.add_typer(train, name="train")
 for _measure in (evaluate_classifier, evaluate_identify, evaluate_ranking):
-    _measure.register(evaluate.app)
-app.add_typer(evaluate.app, name="evaluate")
+    _measure.register(evaluate)
+app.add_typer(evaluate, name="evaluate")

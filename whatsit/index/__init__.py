@@ -3,6 +3,6 @@
 from whatsit.index.current_generation import current
 from whatsit.index.delta_index import Live
 from whatsit.index.generation import Generation, open_generation
-from whatsit.index.write_generation import write_generation
+from whatsit.index.generation_writer import write_generation
 
 __all__ = ["Generation", "Live", "current", "open_generation", "write_generation"]

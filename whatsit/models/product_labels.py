@@ -131,7 +131,7 @@ def of_clothing(folder: str) -> int:
 
 
 def of_rendered(category: str) -> int:
-    """Product label of a category of the invented shop (`whatsit.rendering.catalogue_spec`); new categories are `UNKNOWN`."""
+    """Return the product label of a rendered shop's category; new categories are `UNKNOWN`."""
     return product_label(_RENDERED[category]) if category in _RENDERED else UNKNOWN
 
 

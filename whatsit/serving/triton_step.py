@@ -12,7 +12,7 @@ import numpy.typing as npt
 from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
 
 from whatsit.serving.admission import Admission
-from whatsit.serving.metrics.scrape import definitions as measures
+from whatsit.serving.metrics import definitions as measures
 from whatsit.serving.request_options import Options
 
 Tensors = Mapping[str, npt.NDArray[Any]]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from whatsit.cli.catalogue import clean as catalogue_clean
 from whatsit.cli.catalogue.add import add
-from whatsit.cli.catalogue.app import clean as catalogue_clean
 from whatsit.cli.catalogue.migrate import migrate
 from whatsit.cli.catalogue.publish import compact, publish
 

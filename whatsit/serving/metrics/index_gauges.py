@@ -8,8 +8,8 @@ from datetime import datetime
 
 from whatsit.catalogue.index_view import LiveIndex
 from whatsit.catalogue.protocols import Following, Items
+from whatsit.serving.metrics import definitions as measures
 from whatsit.serving.metrics.instruments import Gauge
-from whatsit.serving.metrics.scrape import definitions as measures
 
 ITEMS_PERIOD_S = 30.0  # counting the rows of a large catalogue takes a while
 

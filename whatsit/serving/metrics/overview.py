@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from whatsit.serving.metrics import definitions as measures
 from whatsit.serving.metrics.scrape import MetricsPage
-from whatsit.serving.metrics.scrape import definitions as measures
 
 ENSEMBLES = ("identify", "embed", "detect")
 _ORDER = (*ENSEMBLES, "decode", "detector", "classifier", "regions", "embedder", "describe", "retrieval", "catalogue")

@@ -28,7 +28,7 @@ from whatsit.catalogue.store.picture_metadata import Facts
 from whatsit.catalogue.store.store import Store
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.serving.environment import is_read_only, served_catalogue
-from whatsit.serving.metrics.scrape import definitions as measures
+from whatsit.serving.metrics import definitions as measures
 from whatsit.serving.request_options import Options, check_boxes
 from whatsit.serving.triton_step import Tensors, text_tensor
 from whatsit.vision.decode import decode_image

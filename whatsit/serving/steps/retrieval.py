@@ -33,8 +33,8 @@ from whatsit.search.lookup import Facts, Lookup
 from whatsit.search.records import RecentRecords, Record
 from whatsit.search.trained_ranker import TrainedRanker
 from whatsit.serving.environment import served_catalogue
+from whatsit.serving.metrics import definitions as measures
 from whatsit.serving.metrics.index_gauges import IndexMeasures
-from whatsit.serving.metrics.scrape import definitions as measures
 from whatsit.serving.request_options import Options
 from whatsit.serving.steps.regions import read_local_rows
 from whatsit.serving.triton_step import Tensors, text_tensor

@@ -14,10 +14,10 @@ from whatsit_client.errors import InvalidInput
 from whatsit_client.types import Answer
 
 from whatsit.server.launcher import Server
+from whatsit.serving.metrics import definitions as measures
 from whatsit.serving.metrics.instruments import Histogram, close_ledger, open_ledger
 from whatsit.serving.metrics.publisher import Publisher
 from whatsit.serving.metrics.scrape import MetricsPage
-from whatsit.serving.metrics.scrape import definitions as measures
 
 PERIOD_S = 0.01
 

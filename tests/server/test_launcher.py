@@ -18,7 +18,7 @@ from whatsit_client.errors import Damaged, InvalidInput, Unavailable, WhatsitErr
 
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store.store import Store
-from whatsit.index.write_generation import write_generation
+from whatsit.index.generation_writer import write_generation
 from whatsit.server import installation
 from whatsit.server.launcher import Ports, Server
 

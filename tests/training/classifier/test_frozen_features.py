@@ -13,8 +13,8 @@ pytest.importorskip("torch")
 
 from whatsit.evaluation.datasets.imagenet_tags import intent_matrix, tag_matrix
 from whatsit.evaluation.datasets.tagged_pictures import TaggedPicture
+from whatsit.training.classifier import frozen_features as seen_views
 from whatsit.training.classifier.data import ClassifierViews
-from whatsit.training.classifier.task import frozen_features as seen_views
 
 CAT, LEMON = 282, 952
 

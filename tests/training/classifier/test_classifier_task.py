@@ -12,10 +12,10 @@ torch = pytest.importorskip("torch")
 
 from whatsit.evaluation.datasets.tagged_pictures import TaggedPicture  # noqa: E402
 from whatsit.models.classifier import FEATURES  # noqa: E402
+from whatsit.training.classifier import task as trainer  # noqa: E402
 from whatsit.training.classifier.frozen_features import SeenViews  # noqa: E402
 from whatsit.training.classifier.recipe import ClassifierRecipe  # noqa: E402
 from whatsit.training.classifier.task import ClassifierTask  # noqa: E402
-from whatsit.training.classifier.task import task as trainer  # noqa: E402
 from whatsit.training.classifier.validation_fold import in_fold  # noqa: E402
 
 ROWS: list[tuple[str, str, str]] = [("imagenet", "other", "pet")] * 6 + [("grocery", "goods", "milk and dairy")] * 6

@@ -14,12 +14,11 @@ import numpy as np
 import pytest
 from whatsit_client.errors import Damaged, InvalidInput, Unavailable
 
-from whatsit.index import current_generation as current
-from whatsit.index import open_generation, write_generation
+from whatsit.index import current, open_generation, write_generation
+from whatsit.index.generation_writer import oldest_sequence
 from whatsit.index.index_budget import Wishes
 from whatsit.index.manifest import MANIFEST
 from whatsit.index.shard import Floats
-from whatsit.index.write_generation import oldest_sequence
 
 
 def vectors_of(rows: int, seed: int = 0) -> Floats:

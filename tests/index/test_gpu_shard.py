@@ -10,8 +10,8 @@ import pytest
 
 from whatsit.index import Generation, Live
 from whatsit.index import gpu_shard as module
+from whatsit.index.generation_writer import write_generation
 from whatsit.index.gpu_shard import GpuShard, gpus, on_gpu
-from whatsit.index.write_generation import write_generation
 
 
 class FakeGpuIndex:

@@ -56,7 +56,7 @@ def test_finders_read_the_two_kinds_of_output():
 def test_the_held_out_scenes_are_the_last_28(shared_data):
     from pathlib import Path
 
-    names = read_names(Path(__file__).parents[2] / "build" / "detector.heldout.txt")
+    names = read_names(Path(__file__).parents[3] / "build" / "detector.heldout.txt")
     assert sorted(names) == sorted(path.name for path in (shared_data / "coco128/images").glob("*.jpg"))[-28:]
     assert sum(len(boxes) for _, boxes in coco_scenes(shared_data, names)) == 188
     with pytest.raises(InvalidInput, match="nowhere"):
