@@ -25,7 +25,7 @@ def copy(models: Path, tmp_path: Path) -> Path:
 def test_the_shipped_values_give_the_shipped_configuration(copy: Path) -> None:
     _, shipped = read_space(copy, None, 4)
     for path in write_overlays(copy, None, shipped, "tuned", "Test.", copy):
-        model = path.parents[0]
+        model = path.parents[1]
         assert path == model / "configs" / "tuned.pbtxt"
         assert read_config(path) == read_config(model / "config.pbtxt")
 

@@ -45,7 +45,7 @@ def test_from_the_worst_start_it_writes_overlays_as_good_as_the_shipped(root: Pa
     assert found > 0.95 * shipped
     assert len(outcome.written) == (len(PIPELINE) if outcome.against["shipped"].ratio >= 1 else 0)
     for path in outcome.written:
-        model = path.parents[0].name
+        model = path.parents[1].name
         assert path == root / "model_repository" / model / "configs" / "tuned.pbtxt"
         values = {knob.name: value for knob, value in outcome.best.values if knob.model == model}
         assert read_config(path).instance_group[0].count == values["instances"]
