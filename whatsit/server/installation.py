@@ -81,7 +81,7 @@ def lay_out_backends(installation: Installation, folder: Path) -> Path:
         `folder`, for `--backend-directory`.
     """
     ignore = shutil.ignore_patterns("__pycache__", "__init__.py")
-    shutil.copytree(Path(__file__).parent / "backends", folder, ignore=ignore, dirs_exist_ok=True)
+    shutil.copytree(Path(__file__).parents[1] / "serving" / "backends", folder, ignore=ignore, dirs_exist_ok=True)
     shutil.copytree(installation.python_backend, folder / "python", ignore=ignore, dirs_exist_ok=True)
     shutil.copy2(installation.stub, folder / "python" / STUB)
     return folder
