@@ -132,10 +132,10 @@ def _count(rate: float, seconds: float, most: int) -> int:
 def _stage(demo: Path, console: Console) -> None:
     """The shop, scenes and catalogue of `whatsit demo`; what is there already is kept."""
     from whatsit.catalogue.ingest.add import index_source
-    from whatsit.demo.demo_data import stage_shop
+    from whatsit.demo.demo_data import prepare_shop
 
     with console.status("Preparing the demo's shop and catalogue …"):
-        stage = stage_shop(demo, DEMO_PRODUCTS, DEMO_SCENES)
+        stage = prepare_shop(demo, DEMO_PRODUCTS, DEMO_SCENES)
         index_source(stage.catalogue, stage.source)
 
 

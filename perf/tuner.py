@@ -23,7 +23,7 @@ from whatsit_client.errors import WhatsitError
 from whatsit.cli.tune_report import print_outcome, trial_line
 from whatsit.engines.repository import default_root
 from whatsit.tuning.objective import Goal
-from whatsit.tuning.trial_servers import Workshop
+from whatsit.tuning.trial_servers import TrialServers
 from whatsit.tuning.tuner import Outcome, Task, Tuner, read_pictures
 
 HERE = Path(__file__).resolve().parent
@@ -57,9 +57,9 @@ def main(
     try:
         with (
             console.status("Preparing …") as status,
-            Workshop(task.root, None, catalogue or demo / "catalogue", pictures) as arena,
+            TrialServers(task.root, None, catalogue or demo / "catalogue", pictures) as pool,
         ):
-            tuner = Tuner(task, arena)
+            tuner = Tuner(task, pool)
             outcome = tuner.run(
                 lambda what: status.update(f"Trying {what} …"),
                 lambda trial: console.print(trial_line(trial), soft_wrap=True, markup=False),
@@ -79,19 +79,19 @@ def _rows(outcome: Outcome, slo: float) -> Iterator[list[object]]:
         over = outcome.against.get(one.name)
         ratio = [f"{over.ratio:.3f}", *[f"{bound:.3f}" for bound in over.interval]] if over else ["", "", ""]
         values = ", ".join(f"{key}={value}" for key, value in one.configuration.to_record().items())
-        for number, block in enumerate(one.standing.blocks):
+        for number, block in enumerate(one.measurement.blocks):
             yield [
-                one.name, slo, number + 1, one.standing.concurrency, f"{block.rate:.2f}", f"{block.p99_ms:.1f}",
-                f"{one.standing.p99_ms:.1f}", f"{block.cpu_ms:.1f}", int(one.met), *ratio, values,
+                one.name, slo, number + 1, one.measurement.concurrency, f"{block.rate:.2f}", f"{block.p99_ms:.1f}",
+                f"{one.measurement.p99_ms:.1f}", f"{block.cpu_ms:.1f}", int(one.met), *ratio, values,
             ]  # fmt: skip
 
 
 def _stage(demo: Path) -> None:
     """The shop, scenes and catalogue of `whatsit demo`; what is there already is kept."""
     from whatsit.catalogue.ingest.add import index_source
-    from whatsit.demo.demo_data import stage_shop
+    from whatsit.demo.demo_data import prepare_shop
 
-    stage = stage_shop(demo, 300, 12)
+    stage = prepare_shop(demo, 300, 12)
     index_source(stage.catalogue, stage.source)
 
 

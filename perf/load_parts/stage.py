@@ -22,10 +22,10 @@ _PRODUCTS, _SCENES = 300, 12  # as `whatsit demo` has them
 def stage_demo(console: Console) -> Path:
     """The folder of the demo with its catalogue, shop and scenes; what is there already is kept."""
     from whatsit.catalogue.ingest.add import index_source
-    from whatsit.demo.demo_data import stage_shop
+    from whatsit.demo.demo_data import prepare_shop
 
     with console.status("Preparing the demo's shop and catalogue …"):
-        stage = stage_shop(DEMO, _PRODUCTS, _SCENES)
+        stage = prepare_shop(DEMO, _PRODUCTS, _SCENES)
         index_source(stage.catalogue, stage.source)
     return DEMO
 

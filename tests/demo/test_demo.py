@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from whatsit_client.errors import InvalidInput
 from whatsit_client.types import Answer, Identification, Item, Match, Region
 
-from whatsit.demo.demo_data import Query, stage_photos, stage_shop
-from whatsit.demo.identify_scenes import Result, add_up, contact_sheet
-from whatsit.demo.sightings import compare
+from whatsit.demo.demo_data import Query, prepare_photos, prepare_shop
+from whatsit.demo.identify_scenes import Result, contact_sheet, sum_results
+from whatsit.demo.item_results import compare
 
 
 def found(*regions: tuple[tuple[float, float, float, float], list[str]]) -> Identification:
@@ -54,7 +54,7 @@ def test_totals_add_up() -> None:
     asked = query(a=(0, 0, 40, 50), z=(60, 0, 99, 50))
     answer = found(((0, 0, 40, 50), ["a"]))
     results = [Result(asked, answer, compare(answer, asked), ms) for ms in (5.0, 900.0, 7.0)]
-    totals = add_up(results)
+    totals = sum_results(results)
     assert (totals.items, totals.seen, totals.hits, totals.in_top) == (6, 3, 3, 3)
     assert (totals.calls, totals.median_ms) == (3, 7.0)
 
@@ -65,19 +65,19 @@ def test_own_pictures_become_items_and_queries(tmp_path: Path) -> None:
     for name, colour in (("red_mug.png", (200, 20, 20)), ("blue-mug.jpg", (20, 20, 200))):
         Image.new("RGB", (90, 120), colour).save(photos / name)
     (photos / "broken.jpg").write_text("no picture")
-    stage = stage_photos(tmp_path / "out", photos, limit=60)
-    assert [query.titles for query in stage.queries] == [("blue mug",), ("red mug",)]
+    data = prepare_photos(tmp_path / "out", photos, limit=60)
+    assert [query.titles for query in data.queries] == [("blue mug",), ("red mug",)]
     assert sorted(p.name for p in photos.iterdir()) == ["blue-mug.jpg", "broken.jpg", "red_mug.png"]
-    assert all(query.image.is_file() for query in stage.queries)
-    assert len(stage_photos(tmp_path / "out", photos, limit=1).queries) <= 1
+    assert all(query.image.is_file() for query in data.queries)
+    assert len(prepare_photos(tmp_path / "out", photos, limit=1).queries) <= 1
 
 
 def test_a_table_beside_the_pictures_is_used(tmp_path: Path) -> None:
     Image.new("RGB", (60, 60), (9, 99, 9)).save(tmp_path / "1.png")
     (tmp_path / "products.csv").write_text("id,title,image\nA7,Green Tile,1.png\n")
-    stage = stage_photos(tmp_path / "out", tmp_path, limit=5)
-    assert stage.source.name == "products.csv"
-    assert (stage.queries[0].ids, stage.queries[0].titles) == (("A7",), ("Green Tile",))
+    data = prepare_photos(tmp_path / "out", tmp_path, limit=5)
+    assert data.source.name == "products.csv"
+    assert (data.queries[0].ids, data.queries[0].titles) == (("A7",), ("Green Tile",))
 
 
 @pytest.mark.parametrize("content", [None, "", "broken"])
@@ -88,19 +88,19 @@ def test_a_useless_folder_is_refused_in_one_sentence(tmp_path: Path, content: st
     if content:
         (photos / "broken.jpg").write_text(content)
     with pytest.raises(InvalidInput) as refused:
-        stage_photos(tmp_path / "out", photos, limit=5)
+        prepare_photos(tmp_path / "out", photos, limit=5)
     assert str(photos) in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 def test_a_shop_is_rendered_once(tmp_path: Path) -> None:
     work: list[str] = []
-    stage = stage_shop(tmp_path, 8, 2, lambda what, done, total: work.append(f"{what} {done}/{total}"))
+    data = prepare_shop(tmp_path, 8, 2, lambda what, done, total: work.append(f"{what} {done}/{total}"))
     assert work[-1] == "Drawing scenes 2/2"
     stamps = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.jpg")}
-    again = stage_shop(tmp_path, 8, 2)
+    again = prepare_shop(tmp_path, 8, 2)
     assert stamps == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.jpg")}
-    assert [q.ids for q in again.queries] == [q.ids for q in stage.queries]
+    assert [q.ids for q in again.queries] == [q.ids for q in data.queries]
     assert len(json.loads((tmp_path / "scenes" / "truth.json").read_text())) == 2
 
 

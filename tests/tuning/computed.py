@@ -33,17 +33,17 @@ def closed_form(configuration: Configuration, concurrency: int) -> tuple[float, 
 
 
 class Computed:
-    """The `Subject` of a computed pipeline."""
+    """The `Candidate` of a computed pipeline."""
 
-    def __init__(self, arena: ComputedArena, configuration: Configuration) -> None:
-        self._arena, self._configuration = arena, configuration
+    def __init__(self, pool: ComputedPool, configuration: Configuration) -> None:
+        self._pool, self._configuration = pool, configuration
 
     @property
     def configuration(self) -> Configuration:
         return self._configuration
 
     def block(self, concurrency: int) -> Block:
-        return self._arena.measure(self._configuration, concurrency)
+        return self._pool.measure(self._configuration, concurrency)
 
     def costs(self) -> Mapping[str, Cost]:
         rate, _, _ = closed_form(self._configuration, 8)
@@ -57,10 +57,10 @@ class Computed:
         return costs
 
     def close(self) -> None:
-        self._arena.open_now -= 1
+        self._pool.open_now -= 1
 
 
-class ComputedArena:
+class ComputedPool:
     """Serves computed pipelines; the machine is slower at some times than at others.
 
     Args:

@@ -7,12 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from computed import ComputedArena, closed_form
+from computed import ComputedPool, closed_form
 from typer.testing import CliRunner
 from whatsit_client.errors import InvalidInput
 
 from whatsit.serving.pbtxt import read_config
-from whatsit.tuning.ab_test import climb
+from whatsit.tuning.ab_test import find_concurrency
 from whatsit.tuning.confirmation import compare, confirm
 from whatsit.tuning.objective import Goal
 from whatsit.tuning.search_space import PIPELINE, Configuration
@@ -33,11 +33,11 @@ def task(root: Path, start: str = "worst", out: Path | None = None, minutes: flo
 
 
 def test_from_the_worst_start_it_writes_overlays_as_good_as_the_shipped(root: Path) -> None:
-    arena = ComputedArena(noise=0.03, drift=0.15)
-    tuner = Tuner(task(root), arena, cores=4, clock=lambda: arena.now)
+    pool = ComputedPool(noise=0.03, drift=0.15)
+    tuner = Tuner(task(root), pool, cores=4, clock=lambda: pool.now)
     outcome = tuner.run()
-    assert arena.now < 15 * 60, "in the time that was given"
-    assert arena.open_now == 0
+    assert pool.now < 15 * 60, "in the time that was given"
+    assert pool.open_now == 0
     assert {one.name for one in outcome.confirmed} == {"start", "shipped", "tuned"}
     assert outcome.against["start"].better
     assert not outcome.against["shipped"].worse
@@ -51,15 +51,15 @@ def test_from_the_worst_start_it_writes_overlays_as_good_as_the_shipped(root: Pa
         assert read_config(path).instance_group[0].count == values["instances"]
     with (root.parent / "report" / "trials.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == len(tuner.journal.trials) > 5
+    assert len(rows) == len(tuner.log.trials) > 5
     assert rows[0]["detector.threads"] == "4"
 
 
 def test_the_copy_is_written_and_the_repository_left_alone(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arena = ComputedArena(noise=0.02)
-    tuner = Tuner(task(root, out=tmp_path / "copy", minutes=4), arena, cores=4, clock=lambda: arena.now)
+    pool = ComputedPool(noise=0.02)
+    tuner = Tuner(task(root, out=tmp_path / "copy", minutes=4), pool, cores=4, clock=lambda: pool.now)
     monkeypatch.setattr(
         "computed.closed_form", lambda one, at: (20.0 if one == tuner.shipped else 30.0, at / 0.03, 120.0)
     )
@@ -72,8 +72,8 @@ def test_the_copy_is_written_and_the_repository_left_alone(
 
 def test_nothing_is_written_where_nothing_beats_the_shipped(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Here every change of the shipped configuration makes it slower."""
-    arena = ComputedArena(noise=0.01)
-    tuner = Tuner(task(root, start="shipped", minutes=8), arena, cores=4, clock=lambda: arena.now)
+    pool = ComputedPool(noise=0.01)
+    tuner = Tuner(task(root, start="shipped", minutes=8), pool, cores=4, clock=lambda: pool.now)
     monkeypatch.setattr(
         "computed.closed_form", lambda one, at: (30.0 if one == tuner.shipped else 20.0, at / 0.03, 120.0)
     )
@@ -85,8 +85,8 @@ def test_nothing_is_written_where_nothing_beats_the_shipped(root: Path, monkeypa
 
 def test_of_two_within_noise_the_slower_stays_unwritten(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Here the shipped configuration is a hundredth ahead of all others."""
-    arena = ComputedArena(noise=0.02)
-    tuner = Tuner(task(root, minutes=4), arena, cores=4, clock=lambda: arena.now)
+    pool = ComputedPool(noise=0.02)
+    tuner = Tuner(task(root, minutes=4), pool, cores=4, clock=lambda: pool.now)
     monkeypatch.setattr(
         "computed.closed_form", lambda one, at: (30.0 if one == tuner.shipped else 29.7, at / 0.03, 120.0)
     )
@@ -98,14 +98,14 @@ def test_of_two_within_noise_the_slower_stays_unwritten(root: Path, monkeypatch:
 
 
 def test_an_interruption_leaves_the_best_so_far(root: Path) -> None:
-    class Stopping(ComputedArena):
+    class Stopping(ComputedPool):
         def measure(self, configuration: Configuration, concurrency: int):  # type: ignore[no-untyped-def]  # as in the base
             if self.opened > 5:
                 raise KeyboardInterrupt
             return super().measure(configuration, concurrency)
 
-    arena = Stopping(noise=0.02)
-    tuner = Tuner(task(root), arena, cores=4, clock=lambda: arena.now)
+    pool = Stopping(noise=0.02)
+    tuner = Tuner(task(root), pool, cores=4, clock=lambda: pool.now)
     with pytest.raises(KeyboardInterrupt):
         tuner.run()
     outcome = tuner.keep_best()
@@ -116,29 +116,29 @@ def test_an_interruption_leaves_the_best_so_far(root: Path) -> None:
 
 def test_confirming_refuses_what_breaks_the_latency(root: Path) -> None:
     """Of two, the faster one answers too late: it is not the better one."""
-    arena = ComputedArena(noise=0.01)
-    tuner = Tuner(task(root), arena, cores=4)
+    pool = ComputedPool(noise=0.01)
+    tuner = Tuner(task(root), pool, cores=4)
     slow, quick = tuner.start, tuner.shipped
     goal = Goal(100)  # one thread takes 120 ms
-    late, kept = confirm(arena, {"shipped": quick, "start": slow}, goal, begin=1)
+    late, kept = confirm(pool, {"shipped": quick, "start": slow}, goal, begin=1)
     assert (late.met, kept.met) == (False, True)
     assert compare(kept, late, goal).better
     assert compare(late, kept, goal).worse
 
 
 def test_confirming_ends_with_the_time(root: Path) -> None:
-    arena = ComputedArena()
-    tuner = Tuner(task(root), arena, cores=4)
-    (one,) = confirm(arena, {"tuned": tuner.start}, Goal(1000), begin=4, is_late=lambda: True)
-    assert len(one.standing.blocks) == 3
+    pool = ComputedPool()
+    tuner = Tuner(task(root), pool, cores=4)
+    (one,) = confirm(pool, {"tuned": tuner.start}, Goal(1000), begin=4, is_late=lambda: True)
+    assert len(one.measurement.blocks) == 3
 
 
 def test_climbing_finds_the_concurrency(root: Path) -> None:
-    tuner = Tuner(task(root), ComputedArena(), cores=4)
-    subject = ComputedArena().open(tuner.shipped)
+    tuner = Tuner(task(root), ComputedPool(), cores=4)
+    candidate = ComputedPool().open(tuner.shipped)
     for slo in (1e6, 150):  # the cores are full at four callers, at 120 ms a call
         for begin in (1, 2, 8):
-            concurrency, _ = climb(subject, Goal(slo), begin)
+            concurrency, _ = find_concurrency(candidate, Goal(slo), begin)
             assert closed_form(tuner.shipped, concurrency)[0] == pytest.approx(1000 / 30, rel=0.01)
             assert slo > 150 or concurrency == 4
 

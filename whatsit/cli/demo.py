@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from rich.table import Table
     from whatsit_client.types import Identification
 
-    from whatsit.demo.demo_data import Stage
+    from whatsit.demo.demo_data import DemoData
     from whatsit.demo.identify_scenes import Result, Totals
-    from whatsit.demo.sightings import Sighting
+    from whatsit.demo.item_results import ItemResult
 
 _SHOWN_SKIPPED = 5
 
@@ -51,32 +51,32 @@ def demo(
 
     from rich.console import Console
 
-    from whatsit.demo.demo_data import stage_photos, stage_shop
+    from whatsit.demo.demo_data import prepare_photos, prepare_shop
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops in the same order as Ctrl-C
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     try:
         with _progress(console) as advanced:
             if photos is None:
-                stage = stage_shop(out, count, scenes or 12, advanced)
+                data = prepare_shop(out, count, scenes or 12, advanced)
             else:
-                stage = stage_photos(out, photos, scenes or 60, advanced)
-        _index(console, stage)
-        _show(console, stage, _identify(console, stage))
+                data = prepare_photos(out, photos, scenes or 60, advanced)
+        _index(console, data)
+        _show(console, data, _identify(console, data))
     except KeyboardInterrupt:
         console.print("Stopped. What is done is kept: the same command goes on from here.")
         raise typer.Exit(130) from None
 
 
-def _index(console: Console, stage: Stage) -> None:
+def _index(console: Console, data: DemoData) -> None:
     from whatsit.catalogue.ingest.add import index_source
 
     with _progress(console) as advanced:
         report = index_source(
-            stage.catalogue, stage.source, progress=lambda done, total, _: advanced("Embedding items", done, total)
+            data.catalogue, data.source, progress=lambda done, total, _: advanced("Embedding items", done, total)
         )
     console.print(
-        f"Catalogue {stage.catalogue}: {report.kept} items, {report.added + report.updated} of them embedded now.",
+        f"Catalogue {data.catalogue}: {report.kept} items, {report.added + report.updated} of them embedded now.",
         soft_wrap=True,
     )
     for skipped in report.skipped[:_SHOWN_SKIPPED]:
@@ -85,35 +85,35 @@ def _index(console: Console, stage: Stage) -> None:
         console.print(f"  … and {len(report.skipped) - _SHOWN_SKIPPED} more were skipped", style="yellow")
 
 
-def _identify(console: Console, stage: Stage) -> list[Result]:
+def _identify(console: Console, data: DemoData) -> list[Result]:
     from whatsit.demo.identify_scenes import identify_all
     from whatsit.server.launcher import Ports, Server
 
     results: list[Result] = []
-    server = Server(stage.catalogue, ports=Ports(0, 0, 0), ready_timeout=300.0)
+    server = Server(data.catalogue, ports=Ports(0, 0, 0), ready_timeout=300.0)
     try:
         with console.status("Starting Triton …") as status:
             server.start(lambda waited: status.update(f"Starting Triton … {waited:.0f} s"))
         with _progress(console) as advanced:
-            for result in identify_all(stage.queries, server.grpc_url):
+            for result in identify_all(data.queries, server.grpc_url):
                 results.append(result)
-                advanced("Identifying, one call a picture", len(results), len(stage.queries))
+                advanced("Identifying, one call a picture", len(results), len(data.queries))
     finally:
         server.stop()
     return results
 
 
-def _show(console: Console, stage: Stage, results: Sequence[Result]) -> None:
-    from whatsit.demo.identify_scenes import add_up, save_pictures
+def _show(console: Console, data: DemoData, results: Sequence[Result]) -> None:
+    from whatsit.demo.identify_scenes import save_pictures, sum_results
 
     console.print(_table(results))
-    _print_totals(console, add_up(results))
+    _print_totals(console, sum_results(results))
     with console.status("Drawing …"):
-        folder, sheet = save_pictures(stage, results)
+        folder, sheet = save_pictures(data, results)
     example = max(results, key=lambda result: result.found.answer.confidence)
     console.print(f"\nThe answer for {example.query.image.name}: {_answer(example.found)}", soft_wrap=True)
     console.print(f"Annotated pictures: {folder}/\nContact sheet: [bold]{sheet}[/]", soft_wrap=True)
-    console.print(f"Go on with: whatsit serve --catalogue {stage.catalogue}", style="dim", soft_wrap=True)
+    console.print(f"Go on with: whatsit serve --catalogue {data.catalogue}", style="dim", soft_wrap=True)
 
 
 @contextmanager
@@ -149,13 +149,13 @@ def _table(results: Sequence[Result]) -> Table:
     table.add_column("ms", justify="right")
     for result in results:
         first = True
-        for sighting in result.sightings:
-            best = sighting.best
-            told = "" if best is None or sighting.hit else best.item.title or best.item.id
+        for item in result.items:
+            best = item.best
+            told = "" if best is None or item.hit else best.item.title or best.item.id
             table.add_row(
                 result.query.image.stem if first else "",
-                Text(sighting.title),
-                _verdict(result.found, sighting),
+                Text(item.title),
+                _verdict(result.found, item),
                 Text(told, style="dim"),
                 f"{best.rank:.2f}" if best else "",
                 f"{result.milliseconds:.0f}" if first else "",
@@ -165,14 +165,14 @@ def _table(results: Sequence[Result]) -> Table:
     return table
 
 
-def _verdict(found: Identification, sighting: Sighting) -> str:
-    if sighting.hit:
+def _verdict(found: Identification, item: ItemResult) -> str:
+    if item.hit:
         return "[green]found[/]"
-    if sighting.in_top:
+    if item.in_top:
         return "[yellow]in the top 5[/]"
     if found.gated:
         return "[red]gate closed[/]"
-    return "[red]missed[/]" if sighting.seen else "[red]not seen[/]"
+    return "[red]missed[/]" if item.seen else "[red]not seen[/]"
 
 
 def _print_totals(console: Console, totals: Totals) -> None:

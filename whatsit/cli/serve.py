@@ -74,7 +74,7 @@ def serve(
     from whatsit.catalogue.backends import name_store
     from whatsit.engines.repository import default_root
     from whatsit.engines.runtime_target import config_name
-    from whatsit.server.core_usage import idle_cores
+    from whatsit.server.core_usage import core_usage_warning
     from whatsit.server.launcher import Ports, Server
     from whatsit.server.tracing import Tracing
     from whatsit.tuning.config_overlay import check_named, stale_models
@@ -102,7 +102,7 @@ def serve(
             f"Try: whatsit identify photo.jpg --url {server.grpc_url}    (Ctrl-C stops the server)",
             highlight=False,
         )
-        hint = None if gpu or config else idle_cores(repository or default_root(), fused)
+        hint = None if gpu or config else core_usage_warning(repository or default_root(), fused)
         if hint:
             console.print(hint, highlight=False, soft_wrap=True)
         if not read_only and host not in ("127.0.0.1", "::1", "localhost"):

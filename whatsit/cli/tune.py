@@ -75,14 +75,17 @@ def tune(
 
 def _run(task: Task, catalogue: Path, console: Console, as_json: bool) -> None:
     from whatsit.cli.tune_report import print_json, print_outcome, trial_line
-    from whatsit.tuning.trial_servers import Workshop
+    from whatsit.tuning.trial_servers import TrialServers
     from whatsit.tuning.tuner import Tuner
 
     tuner = None
     try:
-        with console.status("Preparing …") as status, Workshop(task.root, task.base, catalogue, task.pictures) as arena:
-            tuner = Tuner(task, arena)
-            known = len(tuner.journal.trials)
+        with (
+            console.status("Preparing …") as status,
+            TrialServers(task.root, task.base, catalogue, task.pictures) as pool,
+        ):
+            tuner = Tuner(task, pool)
+            known = len(tuner.log.trials)
             if known:
                 console.print(f"Going on after {known} trials of {task.report}/journal.jsonl.", soft_wrap=True)
 
@@ -106,11 +109,11 @@ def _run(task: Task, catalogue: Path, console: Console, as_json: bool) -> None:
 def _demo(catalogue: Path | None, photos: Path | None, console: Console) -> tuple[Path, Path]:
     """The shop and scenes of `whatsit demo` in place of what was not given; what is there already is kept."""
     from whatsit.catalogue.ingest.add import index_source
-    from whatsit.demo.demo_data import stage_shop
+    from whatsit.demo.demo_data import prepare_shop
 
     folder = Path("demo")
     with console.status("Preparing the demo's shop and catalogue …"):
-        stage = stage_shop(folder, _DEMO_PRODUCTS, _DEMO_SCENES)
+        stage = prepare_shop(folder, _DEMO_PRODUCTS, _DEMO_SCENES)
         if catalogue is None:
             index_source(stage.catalogue, stage.source)
     return catalogue or stage.catalogue, photos or folder / "scenes"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from whatsit.tuning.confirmation import Comparison
+    from whatsit.tuning.confirmation import RateComparison
     from whatsit.tuning.trial_log import Trial
     from whatsit.tuning.tuner import Outcome, Task, Tuner
 
@@ -35,12 +35,12 @@ def print_outcome(task: Task, outcome: Outcome, tuner: Tuner, console: Console) 
     for column in table.columns[1:]:
         column.justify = "right"
     for one in outcome.confirmed:
-        standing = one.standing
-        rates = sorted(block.rate for block in standing.blocks)
+        measurement = one.measurement
+        rates = sorted(block.rate for block in measurement.blocks)
         late = "" if one.met else " (too late)"
         table.add_row(
-            one.name, f"{standing.rate:.1f} ({rates[0]:.1f}-{rates[-1]:.1f})", f"{standing.p99_ms:.0f}{late}",
-            str(standing.concurrency), f"{standing.cpu_ms:.0f}", str(len(standing.latencies_ms)),
+            one.name, f"{measurement.rate:.1f} ({rates[0]:.1f}-{rates[-1]:.1f})", f"{measurement.p99_ms:.0f}{late}",
+            str(measurement.concurrency), f"{measurement.cpu_ms:.0f}", str(len(measurement.latencies_ms)),
         )  # fmt: skip
     console.print(table)
     for name, comparison in outcome.against.items():
@@ -53,7 +53,7 @@ def print_outcome(task: Task, outcome: Outcome, tuner: Tuner, console: Console) 
             "shown is what comes nearest. Allow more with --slo-p99-ms, or look up fewer regions with --min-regions.",
             soft_wrap=True,
         )
-    console.print(f"{len(tuner.journal.trials)} trials in {task.report}/trials.csv", soft_wrap=True)
+    console.print(f"{len(tuner.log.trials)} trials in {task.report}/trials.csv", soft_wrap=True)
     if outcome.written:
         where = f" --repository {task.out}" if task.out else ""
         console.print(f"Written: configs/tuned.pbtxt of {len(outcome.written)} models; `whatsit serve --config tuned"
@@ -74,10 +74,10 @@ def to_record(task: Task, outcome: Outcome) -> dict[str, Any]:
         "configuration": outcome.best.to_record(),
         "confirmed": {
             one.name: {
-                "images_per_s": [round(block.rate, 2) for block in one.standing.blocks],
-                "p99_ms": round(one.standing.p99_ms, 1),
-                "cpu_ms": round(one.standing.cpu_ms, 1),
-                "concurrency": one.standing.concurrency,
+                "images_per_s": [round(block.rate, 2) for block in one.measurement.blocks],
+                "p99_ms": round(one.measurement.p99_ms, 1),
+                "cpu_ms": round(one.measurement.cpu_ms, 1),
+                "concurrency": one.measurement.concurrency,
                 "within_slo": one.met,
             }
             for one in outcome.confirmed
@@ -91,5 +91,5 @@ def to_record(task: Task, outcome: Outcome) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _word(comparison: Comparison) -> str:
+def _word(comparison: RateComparison) -> str:
     return "better" if comparison.better else "worse" if comparison.worse else "as good, within noise"

@@ -44,7 +44,7 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Stage:
+class DemoData:
     """Everything that one demonstration needs, on disk.
 
     Args:
@@ -60,7 +60,9 @@ class Stage:
     queries: tuple[Query, ...]
 
 
-def stage_shop(folder: Path, products: int, scenes: int, advanced: Advanced = lambda what, done, total: None) -> Stage:
+def prepare_shop(
+    folder: Path, products: int, scenes: int, advanced: Advanced = lambda what, done, total: None
+) -> DemoData:
     """Render the demo's shop and scenes of it; what is there already is kept.
 
     Args:
@@ -83,10 +85,12 @@ def stage_shop(folder: Path, products: int, scenes: int, advanced: Advanced = la
         )
     except OSError as error:
         raise InvalidInput(f"The folder {folder} cannot be written ({error}): choose another --out.") from error
-    return Stage(folder, source, folder / "catalogue", _read_truth(table, titles))
+    return DemoData(folder, source, folder / "catalogue", _read_truth(table, titles))
 
 
-def stage_photos(folder: Path, photos: Path, limit: int, advanced: Advanced = lambda what, done, total: None) -> Stage:
+def prepare_photos(
+    folder: Path, photos: Path, limit: int, advanced: Advanced = lambda what, done, total: None
+) -> DemoData:
     """Take the user's own pictures as the catalogue, and photograph each one anew as a query.
 
     Where the folder holds a products.csv, .jsonl or .parquet that is the catalogue, else every picture is an item
@@ -96,7 +100,7 @@ def stage_photos(folder: Path, photos: Path, limit: int, advanced: Advanced = la
         folder: of the demonstration; the pictures' own part lies below it.
         photos: the user's pictures; nothing is written there.
         limit: at most so many pictures become queries.
-        advanced: as in `stage_shop`.
+        advanced: as in `prepare_shop`.
 
     Raises:
         InvalidInput: there is no such folder, no picture in it that can be read, or `folder` cannot be written.
@@ -126,7 +130,7 @@ def stage_photos(folder: Path, photos: Path, limit: int, advanced: Advanced = la
         raise InvalidInput(f"The folder {own} cannot be written ({error}): choose another --out.") from error
     if not truth:
         raise InvalidInput(f"None of the pictures in {photos} can be read: give JPEG, PNG or WebP files.")
-    return Stage(own, source, own / "catalogue", _read_truth(own / "scenes" / "truth.json", titles))
+    return DemoData(own, source, own / "catalogue", _read_truth(own / "scenes" / "truth.json", titles))
 
 
 def _photograph(picture: Path, target: Path, number: int) -> list[float] | None:

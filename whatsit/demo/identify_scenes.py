@@ -11,8 +11,8 @@ from PIL import Image
 from whatsit_client import Client
 from whatsit_client.types import Identification
 
-from whatsit.demo.demo_data import Query, Stage
-from whatsit.demo.sightings import TOP, Sighting, compare
+from whatsit.demo.demo_data import DemoData, Query
+from whatsit.demo.item_results import TOP, ItemResult, compare
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,13 @@ class Result:
     Args:
         query: the picture.
         found: what the server said.
-        sightings: one for each true item.
+        items: one for each true item.
         milliseconds: from sending the file to the parsed answer.
     """
 
     query: Query
     found: Identification
-    sightings: tuple[Sighting, ...]
+    items: tuple[ItemResult, ...]
     milliseconds: float
 
 
@@ -72,9 +72,9 @@ def identify_all(queries: Sequence[Query], url: str) -> Iterator[Result]:
             yield Result(query, found, compare(found, query), elapsed)
 
 
-def add_up(results: Sequence[Result]) -> Totals:
+def sum_results(results: Sequence[Result]) -> Totals:
     """The totals of at least one result."""
-    every = [sighting for result in results for sighting in result.sightings]
+    every = [item for result in results for item in result.items]
     times = sorted(result.milliseconds for result in results)
     return Totals(
         items=len(every),
@@ -86,18 +86,18 @@ def add_up(results: Sequence[Result]) -> Totals:
     )
 
 
-def save_pictures(stage: Stage, results: Sequence[Result], shown: int = 6) -> tuple[Path, Path]:
+def save_pictures(data: DemoData, results: Sequence[Result], shown: int = 6) -> tuple[Path, Path]:
     """Save every picture with its regions and matches, and one sheet of several.
 
     Args:
-        stage: the demonstration.
+        data: the demonstration.
         results: of its pictures.
         shown: at most so many pictures are on the sheet.
 
     Returns:
         The folder of annotated pictures and the sheet.
     """
-    folder, sheet = stage.folder / "found", stage.folder / "demo.png"
+    folder, sheet = data.folder / "found", data.folder / "demo.png"
     folder.mkdir(parents=True, exist_ok=True)
     drawn: list[Image.Image] = []
     for result in results:

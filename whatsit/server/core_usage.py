@@ -1,4 +1,4 @@
-"""A word to who serves on more cores than the configurations were written for."""
+"""Warn when the configured instances cannot use all CPU cores."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from whatsit.serving.pbtxt import base_file, read_config
 
 
-def idle_cores(root: Path, fused: bool = False, cores: int | None = None) -> str | None:
-    """What to do about cores that the configured instances cannot use; None where all are used.
+def core_usage_warning(root: Path, fused: bool = False, cores: int | None = None) -> str | None:
+    """Return a hint where the configured instances cannot use all cores, else None.
 
     Args:
         root: folder with the model repositories.

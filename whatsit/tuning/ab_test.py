@@ -22,7 +22,7 @@ CLEAR_LOSS = 0.25
 MIN_SAVING = 0.03
 
 
-class Subject(Protocol):
+class Candidate(Protocol):
     """A configuration that is being served."""
 
     @property
@@ -43,16 +43,16 @@ class Subject(Protocol):
         ...
 
 
-class Arena(Protocol):
+class ServerPool(Protocol):
     """Where configurations are served; several at once, of which one at a time has load."""
 
-    def open(self, configuration: Configuration) -> Subject:
+    def open(self, configuration: Configuration) -> Candidate:
         """Serve one; a `WhatsitError` where it does not come up."""
         ...
 
 
 @dataclass(frozen=True)
-class Standing:
+class Measurement:
     """How one configuration did at one concurrency.
 
     Args:
@@ -85,8 +85,8 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What came of a duel.
+class Comparison:
+    """What came of a ab_test.
 
     Args:
         word: `better`, `cheaper` (as fast, for less CPU time) or `no better`.
@@ -99,8 +99,8 @@ class Verdict:
     word: str
     gain: Difference
     saving: Difference
-    candidate: Standing
-    incumbent: Standing
+    candidate: Measurement
+    incumbent: Measurement
 
     @property
     def accepted(self) -> bool:
@@ -108,11 +108,11 @@ class Verdict:
         return self.word != "no better"
 
 
-def climb(subject: Subject, goal: Goal, begin: int, most: int = 5) -> tuple[int, Block]:
+def find_concurrency(candidate: Candidate, goal: Goal, begin: int, most: int = 5) -> tuple[int, Block]:
     """The concurrency at which a configuration does best, by one round each: uphill from `begin`.
 
     Args:
-        subject: what is measured.
+        candidate: what is measured.
         goal: what for.
         begin: the concurrency to begin with.
         most: rounds.
@@ -121,20 +121,20 @@ def climb(subject: Subject, goal: Goal, begin: int, most: int = 5) -> tuple[int,
         The concurrency and its round.
     """
     place = min(range(len(CONCURRENCIES)), key=lambda at: abs(CONCURRENCIES[at] - begin))
-    found = {place: subject.block(CONCURRENCIES[place])}
+    found = {place: candidate.block(CONCURRENCIES[place])}
     step = 1 if found[place].p99_ms <= goal.slo_p99_ms and not found[place].failures else -1
     for _ in range(most - 1):
         ahead = place + step
         if ahead not in range(len(CONCURRENCIES)):
             break
-        found[ahead] = subject.block(CONCURRENCIES[ahead])
+        found[ahead] = candidate.block(CONCURRENCIES[ahead])
         if goal.score(found[ahead]) <= goal.score(found[place]) + MIN_GAIN:
             break
         place = ahead
     return CONCURRENCIES[place], found[place]
 
 
-def duel(candidate: Subject, incumbent: Subject, at: tuple[int, int], goal: Goal) -> Verdict:
+def ab_test(candidate: Candidate, incumbent: Candidate, at: tuple[int, int], goal: Goal) -> Comparison:
     """Measure both in turn until the difference is beyond noise, or enough was seen.
 
     Args:
@@ -148,9 +148,9 @@ def duel(candidate: Subject, incumbent: Subject, at: tuple[int, int], goal: Goal
     gain = saving = Difference.of([])
     word = "no better"
     for pair in range(MAX_PAIRS):
-        order: list[tuple[Subject, int, list[Block]]] = [(candidate, at[0], ours), (incumbent, at[1], theirs)]
-        for subject, concurrency, blocks in order if pair % 2 else order[::-1]:
-            blocks.append(subject.block(concurrency))
+        order: list[tuple[Candidate, int, list[Block]]] = [(candidate, at[0], ours), (incumbent, at[1], theirs)]
+        for served, concurrency, blocks in order if pair % 2 else order[::-1]:
+            blocks.append(served.block(concurrency))
         gain = goal.lead(ours, theirs)
         saving = Difference.of([math.log(max(other.cpu_ms, 1e-3) / max(one.cpu_ms, 1e-3))
                                 for one, other in zip(ours, theirs, strict=True)])  # fmt: skip
@@ -162,7 +162,7 @@ def duel(candidate: Subject, incumbent: Subject, at: tuple[int, int], goal: Goal
     else:
         if gain.mean > -MIN_GAIN and saving.at_least > MIN_SAVING:
             word = "cheaper"
-    return Verdict(word, gain, saving, Standing(at[0], tuple(ours)), Standing(at[1], tuple(theirs)))
+    return Comparison(word, gain, saving, Measurement(at[0], tuple(ours)), Measurement(at[1], tuple(theirs)))
 
 
 def _is_lost(ours: Sequence[Block], theirs: Sequence[Block], goal: Goal) -> bool:

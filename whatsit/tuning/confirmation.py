@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from whatsit.tuning.ab_test import CONCURRENCIES, Arena, Standing, Subject, climb
+from whatsit.tuning.ab_test import CONCURRENCIES, Candidate, Measurement, ServerPool, find_concurrency
 from whatsit.tuning.closed_loop import Block
 from whatsit.tuning.objective import Difference, Goal
 from whatsit.tuning.search_space import Configuration
@@ -22,18 +22,18 @@ class Confirmed:
     Args:
         name: such as `shipped`.
         configuration: what it is.
-        standing: its rounds.
+        measurement: its rounds.
         met: whether 99 of 100 calls kept the latency, and none was refused.
     """
 
     name: str
     configuration: Configuration
-    standing: Standing
+    measurement: Measurement
     met: bool
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RateComparison:
     """One configuration against another, over rounds that were measured in turn.
 
     Args:
@@ -58,7 +58,7 @@ class Comparison:
 
 
 def confirm(
-    arena: Arena,
+    pool: ServerPool,
     configurations: Mapping[str, Configuration],
     goal: Goal,
     begin: int,
@@ -69,7 +69,7 @@ def confirm(
     """Measure each configuration at its own best concurrency and at the next lower one, in turn.
 
     Args:
-        arena: where they are served.
+        pool: where they are served.
         configurations: by name.
         goal: what counts.
         begin: a concurrency to begin with.
@@ -77,44 +77,44 @@ def confirm(
         measuring: called with what is being done.
         is_late: whether the time is over; after `FEWEST_ROUNDS` rounds that is the end.
     """
-    subjects: dict[str, Subject] = {}
+    candidates: dict[str, Candidate] = {}
     rows: dict[str, dict[int, list[Block]]] = {}
     try:
         for name, configuration in configurations.items():
             measuring(f"starting {name}")
-            subjects[name] = arena.open(configuration)
-            best, _ = climb(subjects[name], goal, begin, most=6)
+            candidates[name] = pool.open(configuration)
+            best, _ = find_concurrency(candidates[name], goal, begin, most=6)
             lower = CONCURRENCIES[max(0, CONCURRENCIES.index(best) - 1)]
             rows[name] = {concurrency: [] for concurrency in (best, lower)}
-        names = list(subjects)
+        names = list(candidates)
         for number in range(rounds):
             if number >= FEWEST_ROUNDS and is_late():
                 break
             measuring(f"round {number + 1} of {rounds}")
             for name in names[number % len(names) :] + names[: number % len(names)]:
                 for concurrency, blocks in rows[name].items():
-                    blocks.append(subjects[name].block(concurrency))
+                    blocks.append(candidates[name].block(concurrency))
     finally:
-        for subject in subjects.values():
-            subject.close()
+        for candidate in candidates.values():
+            candidate.close()
     return [_choose(name, configuration, rows[name], goal) for name, configuration in configurations.items()]
 
 
-def compare(ours: Confirmed, theirs: Confirmed, goal: Goal) -> Comparison:
+def compare(ours: Confirmed, theirs: Confirmed, goal: Goal) -> RateComparison:
     """One confirmed configuration against another; both of one `confirm`."""
-    pairs = list(zip(ours.standing.blocks, theirs.standing.blocks, strict=True))
+    pairs = list(zip(ours.measurement.blocks, theirs.measurement.blocks, strict=True))
     rate = Difference.of([math.log(max(one.rate, 1e-9) / max(other.rate, 1e-9)) for one, other in pairs])
-    score = goal.lead(ours.standing.blocks, theirs.standing.blocks)
+    score = goal.lead(ours.measurement.blocks, theirs.measurement.blocks)
     if ours.met != theirs.met:
-        return Comparison(rate, ours.met, theirs.met)
+        return RateComparison(rate, ours.met, theirs.met)
     counts = rate if ours.met else score
-    return Comparison(rate, counts.at_least > 0, counts.at_most < 0)
+    return RateComparison(rate, counts.at_least > 0, counts.at_most < 0)
 
 
 def _choose(name: str, configuration: Configuration, rows: Mapping[int, list[Block]], goal: Goal) -> Confirmed:
     """The concurrency of most images a second among those that keep the latency; else the one nearest to it."""
-    standings = [Standing(concurrency, tuple(blocks)) for concurrency, blocks in rows.items()]
-    kept = [standing for standing in standings if goal.is_met(standing.blocks)]
+    measurements = [Measurement(concurrency, tuple(blocks)) for concurrency, blocks in rows.items()]
+    kept = [measurement for measurement in measurements if goal.is_met(measurement.blocks)]
     if kept:
-        return Confirmed(name, configuration, max(kept, key=lambda standing: standing.rate), True)
-    return Confirmed(name, configuration, max(standings, key=lambda one: sum(map(goal.score, one.blocks))), False)
+        return Confirmed(name, configuration, max(kept, key=lambda measurement: measurement.rate), True)
+    return Confirmed(name, configuration, max(measurements, key=lambda one: sum(map(goal.score, one.blocks))), False)

@@ -1,4 +1,4 @@
-"""Coordinate descent over a pipeline's configurations, each step a duel with the best so far."""
+"""Coordinate descent over a pipeline's configurations, each step a ab_test with the best so far."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from dataclasses import dataclass, replace
 
 from whatsit_client.errors import WhatsitError
 
-from whatsit.tuning.ab_test import Arena, Standing, Subject, climb, duel
+from whatsit.tuning.ab_test import Candidate, Measurement, ServerPool, ab_test, find_concurrency
 from whatsit.tuning.objective import Goal
 from whatsit.tuning.proposals import proposals
 from whatsit.tuning.search_space import Configuration, Space
-from whatsit.tuning.trial_log import Journal, Trial
+from whatsit.tuning.trial_log import Trial, TrialLog
 
 Told = Callable[[Trial], None]
 _IN_A_ROW = 5
 
 
 @dataclass(frozen=True)
-class _Champion:
+class _Incumbent:
     """The best so far, being served."""
 
-    subject: Subject
+    served: Candidate
     concurrency: int
 
 
-class Search:
+class CoordinateDescent:
     """A search for the best configuration.
 
     Args:
-        arena: where configurations are served.
+        pool: where configurations are served.
         space: the choices.
         goal: what counts.
-        journal: what was tried; the search goes on from its best and repeats nothing in it.
+        log: what was tried; the search goes on from its best and repeats nothing in it.
         clock: seconds, ever more.
         trying: called with the change that is tried next.
         told: called with each trial that is done.
@@ -41,22 +41,22 @@ class Search:
 
     def __init__(
         self,
-        arena: Arena,
+        pool: ServerPool,
         space: Space,
         goal: Goal,
-        journal: Journal,
+        log: TrialLog,
         clock: Callable[[], float] = time.monotonic,
         trying: Callable[[str], None] = lambda change: None,
         told: Told = lambda trial: None,
     ) -> None:
-        self._arena, self._space, self._goal, self._journal = arena, space, goal, journal
+        self._pool, self._space, self._goal, self._log = pool, space, goal, log
         self._clock, self._trying, self._told = clock, trying, told
 
     def run(self, start: Configuration, until: float) -> Configuration:
-        """Search until nothing near the best is untried, or the time is over.
+        """CoordinateDescent until nothing near the best is untried, or the time is over.
 
         Args:
-            start: where to begin, unless the journal has a best.
+            start: where to begin, unless the log has a best.
             until: no trial begins after this time of the clock.
 
         Returns:
@@ -65,50 +65,52 @@ class Search:
         Raises:
             WhatsitError: the start cannot be served, or trial after trial fails.
         """
-        known = self._journal.best()
-        champion = self._crown(start if known is None else known.configuration, known)
+        known = self._log.best()
+        incumbent = self._serve_start(start if known is None else known.configuration, known)
         failed = 0
         try:
             while self._clock() < until:
-                tried = {trial.configuration for trial in self._journal.trials}
-                best, costs = champion.subject.configuration, champion.subject.costs()
+                tried = {trial.configuration for trial in self._log.trials}
+                best, costs = incumbent.served.configuration, incumbent.served.costs()
                 candidates = [one for one in proposals(self._space, best, costs) if one not in tried]
                 if not candidates:
                     break
-                champion, trial = self._try(candidates[0], champion)
+                incumbent, trial = self._try(candidates[0], incumbent)
                 failed = failed + 1 if trial.verdict == "failed" else 0
                 if failed == _IN_A_ROW:
                     raise WhatsitError(f"{failed} configurations in a row could not be served: {trial.reason}")
         finally:
-            champion.subject.close()
-        return champion.subject.configuration
+            incumbent.served.close()
+        return incumbent.served.configuration
 
-    def _crown(self, configuration: Configuration, known: Trial | None) -> _Champion:
+    def _serve_start(self, configuration: Configuration, known: Trial | None) -> _Incumbent:
         """Serve the configuration to begin with and find its concurrency."""
         self._trying("the start")
         begin = self._clock()
-        subject = self._arena.open(configuration)
+        served = self._pool.open(configuration)
         try:
-            concurrency, block = climb(subject, self._goal, known.concurrency if known else self._space.cores, most=6)
+            concurrency, block = find_concurrency(
+                served, self._goal, known.concurrency if known else self._space.cores, most=6
+            )
         except BaseException:
-            subject.close()
+            served.close()
             raise
         if known is None:
-            standing = Standing(concurrency, (block,))
-            self._add(_trial(0, "", configuration, "start", standing, self._clock() - begin))
-        return _Champion(subject, concurrency)
+            measurement = Measurement(concurrency, (block,))
+            self._add(_trial(0, "", configuration, "start", measurement, self._clock() - begin))
+        return _Incumbent(served, concurrency)
 
-    def _try(self, configuration: Configuration, champion: _Champion) -> tuple[_Champion, Trial]:
+    def _try(self, configuration: Configuration, incumbent: _Incumbent) -> tuple[_Incumbent, Trial]:
         """One trial; the winner goes on being served, the other is stopped."""
-        number, begin = len(self._journal.trials), self._clock()
-        change = configuration.changes_from(champion.subject.configuration)
+        number, begin = len(self._log.trials), self._clock()
+        change = configuration.changes_from(incumbent.served.configuration)
         self._trying(change)
-        candidate: Subject | None = None
+        candidate: Candidate | None = None
         try:
-            candidate = self._arena.open(configuration)
-            concurrency, _ = climb(candidate, self._goal, champion.concurrency, most=4)
-            at = concurrency, champion.concurrency
-            verdict = duel(candidate, champion.subject, at, self._goal)
+            candidate = self._pool.open(configuration)
+            concurrency, _ = find_concurrency(candidate, self._goal, incumbent.concurrency, most=4)
+            at = concurrency, incumbent.concurrency
+            comparison = ab_test(candidate, incumbent.served, at, self._goal)
         except BaseException as error:
             if candidate is not None:
                 candidate.close()
@@ -117,32 +119,32 @@ class Search:
             trial = Trial(
                 number, change, configuration, "failed", seconds=self._clock() - begin, reason=str(error)
             )  # fmt: skip
-            return champion, self._add(trial)
-        loser = champion.subject if verdict.accepted else candidate
+            return incumbent, self._add(trial)
+        loser = incumbent.served if comparison.accepted else candidate
         loser.close()
-        if verdict.accepted:
-            champion = _Champion(candidate, concurrency)
-        trial = _trial(number, change, configuration, verdict.word, verdict.candidate, self._clock() - begin)
-        gain = 100 * verdict.gain.mean, 100 * verdict.gain.error, verdict.gain.pairs
-        return champion, self._add(_beside(trial, gain, verdict.incumbent))
+        if comparison.accepted:
+            incumbent = _Incumbent(candidate, concurrency)
+        trial = _trial(number, change, configuration, comparison.word, comparison.candidate, self._clock() - begin)
+        gain = 100 * comparison.gain.mean, 100 * comparison.gain.error, comparison.gain.pairs
+        return incumbent, self._add(_beside(trial, gain, comparison.incumbent))
 
     def _add(self, trial: Trial) -> Trial:
-        self._journal.add(trial)
+        self._log.add(trial)
         self._told(trial)
         return trial
 
 
 def _trial(
-    number: int, change: str, configuration: Configuration, verdict: str, standing: Standing, seconds: float
+    number: int, change: str, configuration: Configuration, verdict: str, measurement: Measurement, seconds: float
 ) -> Trial:
-    reason = next((sentence for block in standing.blocks for sentence in block.failures), "")
-    calls = len(standing.latencies_ms)
-    figures = (standing.rate, standing.p99_ms, standing.cpu_ms) if calls else (0.0, 0.0, 0.0)
+    reason = next((sentence for block in measurement.blocks for sentence in block.failures), "")
+    calls = len(measurement.latencies_ms)
+    figures = (measurement.rate, measurement.p99_ms, measurement.cpu_ms) if calls else (0.0, 0.0, 0.0)
     return Trial(
-        number, change, configuration, verdict, standing.concurrency, *figures, calls, seconds=seconds, reason=reason
+        number, change, configuration, verdict, measurement.concurrency, *figures, calls, seconds=seconds, reason=reason
     )
 
 
-def _beside(trial: Trial, gain: tuple[float, float, int], incumbent: Standing) -> Trial:
+def _beside(trial: Trial, gain: tuple[float, float, int], incumbent: Measurement) -> Trial:
     percent, error, pairs = gain
     return replace(trial, gain_percent=percent, error_percent=error, pairs=pairs, incumbent_images_per_s=incumbent.rate)

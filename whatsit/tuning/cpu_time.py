@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from pathlib import Path
 
-_GROUP, _TIMES = 2, slice(11, 15)  # fields of /proc/PID/stat after the name: pgrp; utime, stime, cutime, cstime
+import psutil
 
 
 def cpu_seconds(group: int) -> float:
-    """CPU seconds that a process group has used so far, ended children counted; 0 where the system has no /proc.
+    """Return the CPU seconds that a process group has used, ended children included.
 
     Args:
         group: id of the process group, which for a `Server` is its `pid`.
     """
-    ticks = 0
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = file.read_text().rpartition(")")[2].split()
-        except OSError:  # it ended meanwhile
-            continue
-        if int(fields[_GROUP]) == group:
-            ticks += sum(map(int, fields[_TIMES]))
-    return ticks / os.sysconf("SC_CLK_TCK")
+    seconds = 0.0
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError, PermissionError):  # it ended meanwhile
+            if os.getpgid(process.pid) == group:
+                seconds += sum(process.cpu_times()[:4])  # user, system, and both of ended children
+    return seconds

@@ -67,7 +67,7 @@ class Trial:
         return cls(**{**record, "configuration": Configuration.from_record(record["configuration"])})
 
 
-class Journal:
+class TrialLog:
     """The trials of one search, in `journal.jsonl` and, for spreadsheets, `trials.csv`.
 
     Trials of the same setting that stand there already are taken up; those of another setting are replaced.

@@ -21,8 +21,8 @@ from whatsit.tuning.search_space import Configuration
 _ROUND_SECONDS = 1.8
 
 
-class Workshop:
-    """The `Arena` of real servers, as a context manager that leaves no process and no file behind.
+class TrialServers:
+    """The `ServerPool` of real servers, as a context manager that leaves no process and no file behind.
 
     Args:
         root: folder with `model_repository/` and `ensembles/`; it is copied, and never written to.
@@ -35,11 +35,11 @@ class Workshop:
         self._base, self._catalogue, self._pictures = base, catalogue, pictures
         self._root = root
         self._folder: Path | None = None
-        self._running: list[Running] = []
+        self._running: list[TrialServer] = []
         self._made = 0
         self.calls = 0  # of a round; set by the first server
 
-    def __enter__(self) -> Workshop:
+    def __enter__(self) -> TrialServers:
         self._folder = Path(tempfile.mkdtemp(prefix="whatsit-tune-"))
         for name in ("model_repository", "ensembles"):
             shutil.copytree(self._root / name, self._folder / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -53,7 +53,7 @@ class Workshop:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def open(self, configuration: Configuration) -> Running:
+    def open(self, configuration: Configuration) -> TrialServer:
         """Start a server with these values and send it every picture once.
 
         Raises:
@@ -67,7 +67,7 @@ class Workshop:
         server = Server(self._catalogue, self._folder, ports=Ports(0, 0, 0), config_name=name, read_only=True)
         try:
             server.start()
-            running = Running(self, server, configuration, self._pictures)
+            running = TrialServer(self, server, configuration, self._pictures)
             self._running.append(running)
         except BaseException:
             server.stop()
@@ -79,26 +79,26 @@ class Workshop:
             raise
         return running
 
-    def forget(self, running: Running) -> None:
+    def forget(self, running: TrialServer) -> None:
         """A server was stopped."""
         if running in self._running:
             self._running.remove(running)
 
 
-class Running:
-    """The `Subject` of one server.
+class TrialServer:
+    """The `Candidate` of one server.
 
     Args:
-        workshop: that started it.
+        pool: that started it.
         server: running.
         configuration: that it serves.
         pictures: the load.
     """
 
     def __init__(
-        self, workshop: Workshop, server: Server, configuration: Configuration, pictures: Sequence[bytes]
+        self, pool: TrialServers, server: Server, configuration: Configuration, pictures: Sequence[bytes]
     ) -> None:
-        self._workshop, self._server, self._pictures = workshop, server, len(pictures)
+        self._pool, self._server, self._pictures = pool, server, len(pictures)
         self._configuration = configuration
         self._load = Load(server.grpc_url, pictures)
         self._before: Mapping[str, Counters] = {}
@@ -118,9 +118,9 @@ class Running:
             block = self._load.run(self._pictures, min(4, self._pictures))
             if block.failures:
                 raise Unavailable(f"The server refused a picture: {block.failures[0]}")
-        if not self._workshop.calls:
+        if not self._pool.calls:
             passes = max(1, round(_ROUND_SECONDS * block.rate / self._pictures))
-            self._workshop.calls = passes * self._pictures
+            self._pool.calls = passes * self._pictures
         self._before = read_counters(self._server.grpc_url)
 
     def block(self, concurrency: int) -> Block:
@@ -133,7 +133,7 @@ class Running:
         if pid is None:
             raise Unavailable("Triton ended during a trial.")
         before = cpu_seconds(pid)
-        block = self._load.run(self._workshop.calls, concurrency)
+        block = self._load.run(self._pool.calls, concurrency)
         spent = 1000 * (cpu_seconds(pid) - before) / max(1, len(block.latencies_ms))
         return Block(block.seconds, block.latencies_ms, block.failures, spent)
 
@@ -146,4 +146,4 @@ class Running:
         """Stop the server."""
         self._load.close()
         self._server.stop()
-        self._workshop.forget(self)
+        self._pool.forget(self)

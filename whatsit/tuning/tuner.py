@@ -15,13 +15,13 @@ from typing import Any
 from whatsit_client.errors import InvalidInput
 
 from whatsit.serving.pbtxt import base_file, digest
-from whatsit.tuning.ab_test import Arena
+from whatsit.tuning.ab_test import ServerPool
 from whatsit.tuning.config_overlay import TUNED, write_overlays
-from whatsit.tuning.confirmation import Comparison, Confirmed, compare, confirm
-from whatsit.tuning.coordinate_descent import Search
+from whatsit.tuning.confirmation import Confirmed, RateComparison, compare, confirm
+from whatsit.tuning.coordinate_descent import CoordinateDescent
 from whatsit.tuning.objective import Goal
 from whatsit.tuning.search_space import PIPELINE, Configuration, Space, read_space
-from whatsit.tuning.trial_log import Journal, Trial
+from whatsit.tuning.trial_log import Trial, TrialLog
 
 STARTS = ("shipped", "worst")
 # Of the time given: a trial that has begun is finished, and the comparison at the end starts three servers, finds each
@@ -75,7 +75,7 @@ class Outcome:
 
     best: Configuration
     confirmed: tuple[Confirmed, ...]
-    against: Mapping[str, Comparison]
+    against: Mapping[str, RateComparison]
     written: tuple[Path, ...]
 
 
@@ -84,24 +84,24 @@ class Tuner:
 
     Args:
         task: what is to be tuned.
-        arena: where configurations are served.
+        pool: where configurations are served.
         cores: of the machine; None for those that this process may use.
         clock: seconds, ever more.
     """
 
     def __init__(
-        self, task: Task, arena: Arena, cores: int | None = None, clock: Callable[[], float] = time.monotonic
+        self, task: Task, pool: ServerPool, cores: int | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._task, self._arena, self._clock = task, arena, clock
+        self._task, self._pool, self._clock = task, pool, clock
         cores = cores or len(os.sched_getaffinity(0))
         self.space, self.shipped = read_space(task.models, task.base, cores, task.min_regions)
         self.start = self.space.worst_start(self.shipped) if task.start == "worst" else self.shipped
-        self.journal = Journal(task.report, _setting(task, self.space, self.start))
+        self.log = TrialLog(task.report, _setting(task, self.space, self.start))
 
     def run(
         self, trying: Callable[[str], None] = lambda change: None, told: Callable[[Trial], None] = lambda trial: None
     ) -> Outcome:
-        """Search, confirm and write.
+        """CoordinateDescent, confirm and write.
 
         Args:
             trying: called with what is done next.
@@ -113,17 +113,17 @@ class Tuner:
         """
         begin = self._clock()
         until = begin + max(self._task.seconds - _CONFIRMING_SECONDS, self._task.seconds / 2)
-        best = Search(self._arena, self.space, self._task.goal, self.journal, self._clock, trying, told).run(
+        best = CoordinateDescent(self._pool, self.space, self._task.goal, self.log, self._clock, trying, told).run(
             self.start, until
         )
         named = {"start": self.start, "shipped": self.shipped}
         if self.start == self.shipped:
             del named["start"]
         distinct = {name: one for name, one in named.items() if one != best} | {"tuned": best}
-        last = self.journal.best()
+        last = self.log.best()
         concurrency = last.concurrency if last else self.space.cores
         confirmed = confirm(
-            self._arena, distinct, self._task.goal, concurrency, measuring=trying,
+            self._pool, distinct, self._task.goal, concurrency, measuring=trying,
             is_late=lambda: self._clock() > begin + self._task.seconds,
         )  # fmt: skip
         found = next(one for one in confirmed if one.name == "tuned")
@@ -135,7 +135,7 @@ class Tuner:
 
     def keep_best(self) -> Outcome | None:
         """After an interruption: the overlays of the best so far, unconfirmed; None where nothing was better."""
-        best = self.journal.best()
+        best = self.log.best()
         if best is None or best.configuration == self.shipped:
             return None
         return Outcome(best.configuration, (), {}, self._write(best.configuration, None))
@@ -146,8 +146,8 @@ class Tuner:
             _copy(task.root, task.out)
         when = datetime.now(timezone.utc).strftime("%Y-%m-%d")
         how = "not confirmed: the search was stopped" if found is None else (
-            f"{found.standing.rate:.1f} images/s, p99 {found.standing.p99_ms:.0f} ms with "
-            f"{found.standing.concurrency} calls in flight"
+            f"{found.measurement.rate:.1f} images/s, p99 {found.measurement.p99_ms:.0f} ms with "
+            f"{found.measurement.concurrency} calls in flight"
         )  # fmt: skip
         remark = (
             f"Written by `whatsit tune` on {when} for p99 <= {task.goal.slo_p99_ms:g} ms on {self.space.cores} cores: "

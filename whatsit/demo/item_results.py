@@ -16,7 +16,7 @@ TOP = 5
 
 
 @dataclass(frozen=True)
-class Sighting:
+class ItemResult:
     """How one true item of a picture fared.
 
     Args:
@@ -44,8 +44,8 @@ class Sighting:
         return self.place is not None and self.place < TOP
 
 
-def compare(found: Identification, query: Query) -> tuple[Sighting, ...]:
-    """One sighting for each true item.
+def compare(found: Identification, query: Query) -> tuple[ItemResult, ...]:
+    """One item for each true item.
 
     Args:
         found: what the server said of the picture.
@@ -54,12 +54,12 @@ def compare(found: Identification, query: Query) -> tuple[Sighting, ...]:
     regions = np.array([region.box for region in found.regions], np.float32)
     overlaps = iou(query.boxes, regions)
     return tuple(
-        _sighting(found, overlaps[row], item_id, title)
+        _item_result(found, overlaps[row], item_id, title)
         for row, (item_id, title) in enumerate(zip(query.ids, query.titles, strict=True))
     )
 
 
-def _sighting(found: Identification, overlaps: npt.NDArray[np.float32], item_id: str, title: str) -> Sighting:
+def _item_result(found: Identification, overlaps: npt.NDArray[np.float32], item_id: str, title: str) -> ItemResult:
     near = [int(k) for k in np.argsort(-overlaps) if overlaps[k] >= IOU]
     places = [
         place
@@ -68,4 +68,4 @@ def _sighting(found: Identification, overlaps: npt.NDArray[np.float32], item_id:
         if match.item.id == item_id
     ]  # fmt: skip
     best = next((found.regions[k].matches[0] for k in near if found.regions[k].matches), None)
-    return Sighting(item_id, title, bool(near), min(places, default=None), best)
+    return ItemResult(item_id, title, bool(near), min(places, default=None), best)
