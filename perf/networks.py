@@ -19,7 +19,7 @@ import numpy as np
 from setting import Setting
 from whatsit_client.errors import WhatsitError
 
-from whatsit.engines.build_paths import Places
+from whatsit.engines.build_paths import BuildPaths
 from whatsit.engines.export import export_onnx
 from whatsit.engines.onnx_runner import OnnxRunner
 from whatsit.engines.trained_networks import load_network
@@ -63,10 +63,10 @@ def main() -> None:
     rows: list[list[object]] = []
     with tempfile.TemporaryDirectory(prefix="whatsit-") as work:
         for name in ("detector", "classifier", "embedder"):
-            places, exported = Places.of(name, ROOT), Path(work) / f"{name}.onnx"
-            network = load_network(name, places.checkpoint)
+            paths, exported = BuildPaths.of(name, ROOT), Path(work) / f"{name}.onnx"
+            network = load_network(name, paths.checkpoint)
             export_onnx(network.module, exported, network.size, network.outputs, batches=())
-            files = {"int8": places.out, "float": exported}
+            files = {"int8": paths.out, "float": exported}
             sizes = [f"{path.stat().st_size / 1e6:.2f}" for path in files.values()]
             for threads in arguments.threads:
                 spent = compare(files, network.size, threads, arguments.repeats)

@@ -22,7 +22,7 @@ import torch
 from setting import Setting
 from whatsit_client.errors import WhatsitError
 
-from whatsit.engines.build_paths import Places
+from whatsit.engines.build_paths import BuildPaths
 from whatsit.engines.export import export_onnx
 from whatsit.engines.onnx_runner import OnnxRunner
 from whatsit.engines.parity import figures, neighbour_overlap
@@ -48,8 +48,8 @@ FLOAT = "float, ONNX"
 
 def forms(name: str, checkpoint: Path | None, stack: ExitStack, work: Path) -> tuple[EngineNetwork, dict[str, Run]]:
     """All forms of one engine, the float file first."""
-    places = Places.of(name, ROOT)
-    network = load_network(name, checkpoint or places.checkpoint)
+    paths = BuildPaths.of(name, ROOT)
+    network = load_network(name, checkpoint or paths.checkpoint)
     exported = work / f"{name}.onnx"
     export_onnx(network.module, exported, network.size, network.outputs, compared=network.compared)
 
@@ -59,9 +59,9 @@ def forms(name: str, checkpoint: Path | None, stack: ExitStack, work: Path) -> t
         return {key: value.numpy() for key, value in zip(network.outputs, values, strict=True)}
 
     runs: dict[str, Run] = {}
-    files = {FLOAT: exported, "INT8, CPU": places.out, "INT8 + FP16, TensorRT": places.tensorrt}
+    files = {FLOAT: exported, "INT8, CPU": paths.out, "INT8 + FP16, TensorRT": paths.tensorrt}
     for form, path in files.items():
-        runner = stack.enter_context(OnnxRunner(path, optimise=path != places.tensorrt))
+        runner = stack.enter_context(OnnxRunner(path, optimise=path != paths.tensorrt))
         runs[form] = lambda images, runner=runner: runner.run({"images": images})  # type: ignore[misc]
     return network, {FLOAT: runs.pop(FLOAT), "float, torch": in_torch, **runs}
 

@@ -18,7 +18,7 @@ from setting import Setting
 from whatsit_client.errors import WhatsitError
 
 from whatsit.engines.build_recipe import read_build_recipe
-from whatsit.engines.tensorrt_build import build_plan
+from whatsit.engines.plan_builder import build_plan
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "perf" / "results" / "tensorrt_rtx_builds.csv"

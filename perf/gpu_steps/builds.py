@@ -19,7 +19,7 @@ def run(check: Check) -> None:
     """Compile the file for TensorRT of each network; a network without one is compiled with random weights."""
     try:
         from whatsit.engines.build_recipe import read_build_recipe
-        from whatsit.engines.tensorrt_build import build_plan, compiler
+        from whatsit.engines.plan_builder import build_plan, compiler
     except ImportError as error:
         check.skip("all engines", f"Building needs {error.name}.")
         return

@@ -14,8 +14,8 @@ torch = pytest.importorskip("torch")
 
 from whatsit.engines import build as module  # noqa: E402
 from whatsit.engines import trained_networks as networks  # noqa: E402
-from whatsit.engines.build import CPU, GPU, Built, build  # noqa: E402
-from whatsit.engines.build_paths import Places  # noqa: E402
+from whatsit.engines.build import CPU, GPU, BuildResult, build  # noqa: E402
+from whatsit.engines.build_paths import BuildPaths  # noqa: E402
 from whatsit.engines.onnx_runner import OnnxRunner, file_fingerprint  # noqa: E402
 from whatsit.engines.parity import compare  # noqa: E402
 from whatsit.engines.trained_networks import EngineNetwork  # noqa: E402
@@ -65,18 +65,18 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def places(place: Path, recipe: str = RECIPE, least: str = "0.9", engine: str = "small") -> Places:
+def paths(place: Path, recipe: str = RECIPE, least: str = "0.9", engine: str = "small") -> BuildPaths:
     (place / "recipe.yaml").write_text(recipe.replace("LEAST", least), encoding="utf-8")
     checkpoint = place / "small.safetensors"
     model, card = place / "model" / "model.onnx", place / "card.md"
     files = (model, model.with_name("tensorrt.onnx"), model.with_name("model.plan"))
-    return Places(engine, place / "recipe.yaml", checkpoint, *files, card, place, place / "work")
+    return BuildPaths(engine, place / "recipe.yaml", checkpoint, *files, card, place, place / "work")
 
 
-def run(place: Path, least: str = "0.9", **changes: str) -> Built:
+def run(place: Path, least: str = "0.9", **changes: str) -> BuildResult:
     trained = place / changes.get("checkpoint", "best.pt")
-    paths = places(place, least=least, engine=changes.get("engine", "small"))
-    return build(paths, trained=trained)
+    found = paths(place, least=least, engine=changes.get("engine", "small"))
+    return build(found, trained=trained)
 
 
 def test_builds_the_same_file_again_with_its_card(place: Path) -> None:
@@ -93,7 +93,7 @@ def test_builds_the_same_file_again_with_its_card(place: Path) -> None:
     for part in (*(file_fingerprint(file) for file in files), *parts):
         assert part in card
     (place / "best.pt").unlink()  # from here on the committed checkpoint is enough
-    again = build(replace(places(place), work=place / "elsewhere"))
+    again = build(replace(paths(place), work=place / "elsewhere"))
     assert again.identical
     assert file_fingerprint(again.model) == first
     assert built.card.read_text(encoding="utf-8") == card
@@ -107,7 +107,7 @@ def test_other_bytes_are_explained(place: Path) -> None:
     other = cv2.imread(str(place / "photos" / "3.jpg"))
     for photo in (place / "photos").glob("*.jpg"):
         cv2.imwrite(str(photo), 255 - other)
-    told = build(places(place), check=True)
+    told = build(paths(place), check=True)
     assert told.identical is False
     assert [line.partition(":")[0] for line in told.differences] == ["calibration pictures", "onnxruntime"]
     assert "0.1-" in told.differences[1]
@@ -127,7 +127,7 @@ def test_a_broken_tolerance_leaves_the_old_file(place: Path) -> None:
 
 
 def test_fp16_stays_float_on_the_cpu(place: Path) -> None:
-    at = places(place, RECIPE.replace("engine:\n", "engine:\n  precision: fp16\n"), least="0.999")
+    at = paths(place, RECIPE.replace("engine:\n", "engine:\n  precision: fp16\n"), least="0.999")
     built = build(at, trained=place / "best.pt")
     assert built.model.read_bytes() == built.float_model.read_bytes()
     assert set(built.parity) == {"float32, CPU", "FP16, TensorRT"}
@@ -150,8 +150,8 @@ def test_the_gate_catches_a_calibration_with_noise(place: Path, monkeypatch: pyt
     noise = tuple(place / f"noise{index}.png" for index in range(8))
     for path in noise:  # faint: the ranges of real pictures are many times wider
         cv2.imwrite(str(path), rng.integers(120, 136, (48, 64, 3)).astype(np.uint8))
-    real = module.choose_pictures
-    monkeypatch.setattr(module, "choose_pictures", lambda *given: replace(real(*given), calibrating=noise))
+    real = module.select_pictures
+    monkeypatch.setattr(module, "select_pictures", lambda *given: replace(real(*given), calibrating=noise))
     with pytest.raises(WhatsitError, match=r"embedding\.\w+ is 0\.\d+, the recipe wants 0\.9[58]") as refused:
         run(place, least="0.98")
     assert "--bisect" in str(refused.value)
@@ -162,7 +162,7 @@ def test_noise_as_network_is_visible_in_parity(place: Path) -> None:
     built = run(place)
     torch.manual_seed(9)
     torch.save({"module": Small().state_dict(), "recipe": {}}, place / "other.pt")
-    at = places(place)
+    at = paths(place)
     other = replace(at, out=place / "o.onnx", tensorrt=place / "t.onnx", card=place / "o.md", work=place / "o")
     build(other, trained=place / "other.pt")
     images = np.random.default_rng(3).integers(0, 256, (8, 3, 32, 32)).astype(np.uint8)
@@ -175,7 +175,7 @@ def test_refusals(place: Path) -> None:
     with pytest.raises(InvalidInput, match="whatsit train small"):
         run(place, checkpoint="none.pt")
     with pytest.raises(InvalidInput, match=r"no checkpoint .*small\.safetensors"):
-        build(places(place))
+        build(paths(place))
     (place / "bad.pt").write_bytes(b"no checkpoint")
     with pytest.raises(Damaged, match="not a checkpoint of the small"):
         run(place, checkpoint="bad.pt")

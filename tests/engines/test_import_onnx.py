@@ -15,10 +15,10 @@ onnx = pytest.importorskip("onnx")
 
 from torch import Tensor, nn  # noqa: E402  # only where torch is installed
 
-from whatsit.engines.build_paths import Places  # noqa: E402
-from whatsit.engines.import_onnx import FLOAT, HALF, INT8, INT8_HALF, install  # noqa: E402
+from whatsit.engines.build_paths import BuildPaths  # noqa: E402
+from whatsit.engines.import_onnx import FLOAT, HALF, INT8, INT8_HALF, import_onnx  # noqa: E402
 from whatsit.engines.onnx_runner import OnnxRunner  # noqa: E402
-from whatsit.engines.tensor_contract import check_contract, probes  # noqa: E402
+from whatsit.engines.tensor_contract import check_contract, probe_images  # noqa: E402
 
 RECIPE = """
 engine:
@@ -73,31 +73,31 @@ def export(
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
+def paths(tmp_path: Path) -> BuildPaths:
     (tmp_path / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
-    return replace(Places.of("embedder", tmp_path, tmp_path / "photos"), recipe=tmp_path / "recipe.yaml")
+    return replace(BuildPaths.of("embedder", tmp_path, tmp_path / "photos"), recipe=tmp_path / "recipe.yaml")
 
 
-def test_an_embedder_takes_the_slot_in_float_and_fp16(places: Places, tmp_path: Path) -> None:
+def test_an_embedder_takes_the_slot_in_float_and_fp16(paths: BuildPaths, tmp_path: Path) -> None:
     source = export(Own(), tmp_path / "own.onnx")
-    places.card.parent.mkdir(parents=True)
-    figures = install(places, source)
+    paths.card.parent.mkdir(parents=True)
+    figures = import_onnx(paths, source)
     assert set(figures) == {FLOAT, HALF}
     assert figures[HALF]["embedding.cosine"] > 0.999
-    assert places.out.read_bytes() == source.read_bytes()
-    assert "FP16, TensorRT" in places.card.read_text(encoding="utf-8")
+    assert paths.out.read_bytes() == source.read_bytes()
+    assert "FP16, TensorRT" in paths.card.read_text(encoding="utf-8")
 
 
-def test_an_embedder_is_quantised_when_asked(places: Places, tmp_path: Path) -> None:
+def test_an_embedder_is_quantised_when_asked(paths: BuildPaths, tmp_path: Path) -> None:
     import cv2
 
-    places.data.mkdir()
-    for index, picture in enumerate(probes(224, 40)):
-        cv2.imwrite(str(places.data / f"{index}.jpg"), np.roll(picture.transpose(1, 2, 0), 5 * index, axis=0))
-    places.card.parent.mkdir(parents=True)
-    figures = install(places, export(Own(), tmp_path / "own.onnx"), quantise=True)
+    paths.data.mkdir()
+    for index, picture in enumerate(probe_images(224, 40)):
+        cv2.imwrite(str(paths.data / f"{index}.jpg"), np.roll(picture.transpose(1, 2, 0), 5 * index, axis=0))
+    paths.card.parent.mkdir(parents=True)
+    figures = import_onnx(paths, export(Own(), tmp_path / "own.onnx"), quantise=True)
     assert min(figures[form]["embedding.cosine"] for form in (INT8, INT8_HALF)) > 0.95
-    assert "QuantizeLinear" in {node.op_type for node in onnx.load(places.out).graph.node}
+    assert "QuantizeLinear" in {node.op_type for node in onnx.load(paths.out).graph.node}
 
 
 @pytest.mark.parametrize(
@@ -158,20 +158,20 @@ def test_what_ships_keeps_the_contract(engine: str) -> None:
     check_contract(engine, path)
 
 
-def test_a_backbone_by_name(places: Places, tmp_path: Path) -> None:
+def test_a_backbone_by_name(paths: BuildPaths, tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers", reason="the extra `transformers` is not installed")
     from whatsit.engines.trained_networks import write_pretrained
 
     torch.manual_seed(0)
     config = transformers.ConvNextConfig(hidden_sizes=[8, 16, 32, 144], depths=[1, 1, 1, 1])
     transformers.ConvNextModel(config).save_pretrained(tmp_path / "tiny")
-    write_pretrained(str(tmp_path / "tiny"), [probes(224, 140)], tmp_path / "own.onnx")
-    places.card.parent.mkdir(parents=True)
-    figures = install(places, tmp_path / "own.onnx", origin="tiny")
+    write_pretrained(str(tmp_path / "tiny"), [probe_images(224, 140)], tmp_path / "own.onnx")
+    paths.card.parent.mkdir(parents=True)
+    figures = import_onnx(paths, tmp_path / "own.onnx", origin="tiny")
     assert figures[HALF]["embedding.cosine"] > 0.999
-    with OnnxRunner(places.out) as runner:
+    with OnnxRunner(paths.out) as runner:
         assert str(runner.outputs[0]) == "embedding float32[n,128]"
     with pytest.raises(InvalidInput, match="more than 128 pictures"):
-        write_pretrained(str(tmp_path / "tiny"), [probes(224, 20)], tmp_path / "own.onnx")
+        write_pretrained(str(tmp_path / "tiny"), [probe_images(224, 20)], tmp_path / "own.onnx")
     with pytest.raises(Unavailable, match="neither read nor fetched"):
         write_pretrained(str(tmp_path / "nothing"), [], tmp_path / "own.onnx")

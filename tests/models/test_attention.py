@@ -62,7 +62,7 @@ def test_attention_survives_export_and_quantisation(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     from whatsit.engines.export import export_onnx
     from whatsit.engines.onnx_runner import OnnxRunner
-    from whatsit.engines.quantise import quantise_cpu
+    from whatsit.engines.quantise_cpu import quantise_cpu
 
     torch.manual_seed(0)
     network = Embedder.from_recipe({"dimension": 8, "attention": "both"})

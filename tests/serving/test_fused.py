@@ -15,7 +15,7 @@ from whatsit_client.errors import Unavailable
 
 from tests.triton_calls import ask_grpc, ask_http, check_who_waits_too_long
 from whatsit.cli.app import app
-from whatsit.engines.parallel_rows import Rows
+from whatsit.engines.parallel_batch_runner import ParallelBatchRunner
 from whatsit.server.launcher import Ports, Server
 from whatsit.serving.admission import Count
 from whatsit.serving.metrics.scrape import MetricsPage
@@ -121,7 +121,7 @@ def test_rows_take_no_more_threads_than_they_may() -> None:
             return {"sum": feeds["images"].sum(axis=1)}
 
     images = np.arange(12).reshape(6, 2)
-    rows = Rows(Runner(), 4)  # type: ignore[arg-type]  # what it needs of a runner
+    rows = ParallelBatchRunner(Runner(), 4)  # type: ignore[arg-type]  # what it needs of a runner
     for most, parts in ((1, [6]), (2, [3, 3]), (None, [1, 1, 2, 2]), (9, [1, 1, 2, 2])):
         asked.clear()
         assert rows.run({"images": images}, most)["sum"].tolist() == images.sum(axis=1).tolist()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from whatsit.engines.build_paths import Places
+    from whatsit.engines.build_paths import BuildPaths
 
 TARGETS = ("onnxruntime", "tensorrt", "tensorrt-rtx")
 
@@ -61,24 +61,24 @@ def _build(
 
     from whatsit_client.errors import InvalidInput
 
-    from whatsit.engines.build_paths import Places
+    from whatsit.engines.build_paths import BuildPaths
 
     if target not in TARGETS:
         raise InvalidInput(f"There is no target {target!r}: choose {', '.join(TARGETS)}.")
-    places = Places.of(engine, data=data)
-    places = replace(places, recipe=recipe or places.recipe, card=card or places.card)
+    paths = BuildPaths.of(engine, data=data)
+    paths = replace(paths, recipe=recipe or paths.recipe, card=card or paths.card)
     compiles = target != "onnxruntime"
     if out is not None and compiles:
-        places = replace(places, plan=out)
+        paths = replace(paths, plan=out)
     elif out is not None:
-        places = replace(places, out=out, tensorrt=out.with_name("tensorrt.onnx"))
+        paths = replace(paths, out=out, tensorrt=out.with_name("tensorrt.onnx"))
     result: dict[str, Any] = {}
     if from_onnx or from_transformers:
-        result |= _given(places, from_onnx, from_transformers, quantise)
-    elif not compiles or checkpoint or fresh or check or not places.tensorrt.is_file():
-        result |= _networks(places, checkpoint, check, bisect, fresh)
+        result |= _given(paths, from_onnx, from_transformers, quantise)
+    elif not compiles or checkpoint or fresh or check or not paths.tensorrt.is_file():
+        result |= _networks(paths, checkpoint, check, bisect, fresh)
     if compiles and not check:
-        result |= _plan(places, target)
+        result |= _plan(paths, target)
     if as_json:
         typer.echo(json.dumps(result, indent=1))
     else:
@@ -87,7 +87,7 @@ def _build(
         raise typer.Exit(1)
 
 
-def _networks(places: Places, trained: Path | None, check: bool, bisect: bool, fresh: bool) -> dict[str, Any]:
+def _networks(paths: BuildPaths, trained: Path | None, check: bool, bisect: bool, fresh: bool) -> dict[str, Any]:
     from whatsit_client.errors import Unavailable
 
     try:
@@ -95,7 +95,7 @@ def _networks(places: Places, trained: Path | None, check: bool, bisect: bool, f
     except ModuleNotFoundError as error:
         raise Unavailable(f"Building needs {error.name}: pip install 'whatsit[train]'.") from error
 
-    built = build(places, trained=trained, check=check, bisect=bisect, fresh=fresh)
+    built = build(paths, trained=trained, check=check, bisect=bisect, fresh=fresh)
     return {
         "model": str(built.model),
         "tensorrt": str(built.tensorrt),
@@ -106,43 +106,43 @@ def _networks(places: Places, trained: Path | None, check: bool, bisect: bool, f
     }
 
 
-def _given(places: Places, path: Path | None, name: str | None, quantise: bool) -> dict[str, Any]:
+def _given(paths: BuildPaths, path: Path | None, name: str | None, quantise: bool) -> dict[str, Any]:
     """Put a user's own network, or one by name, into a slot."""
     from whatsit_client.errors import InvalidInput, Unavailable
 
     try:
-        from whatsit.engines.import_onnx import install
+        from whatsit.engines.import_onnx import import_onnx
     except ModuleNotFoundError as error:
         raise Unavailable(f"Building needs {error.name}: pip install 'whatsit[train]'.") from error
 
     if name is not None:
-        if path is not None or places.engine != "embedder" or quantise:
+        if path is not None or paths.engine != "embedder" or quantise:
             raise InvalidInput("--from-transformers makes an embedder alone, in float32 and FP16: leave the rest out.")
-        path = _pretrained(places, name)
+        path = _pretrained(paths, name)
     assert path is not None
-    parity = install(places, path, quantise=quantise, origin=name or "")
+    parity = import_onnx(paths, path, quantise=quantise, origin=name or "")
     return {
-        "model": str(places.out),
-        "tensorrt": str(places.tensorrt),
-        "card": str(places.card),
+        "model": str(paths.out),
+        "tensorrt": str(paths.tensorrt),
+        "card": str(paths.card),
         "parity": parity,
     }
 
 
-def _pretrained(places: Places, name: str) -> Path:
+def _pretrained(paths: BuildPaths, name: str) -> Path:
     from whatsit.engines.build_recipe import read_build_recipe
-    from whatsit.engines.calibration_pictures import choose_pictures, read_batches
+    from whatsit.engines.calibration_pictures import read_batches, select_pictures
     from whatsit.engines.tensor_contract import CONTRACTS
     from whatsit.engines.trained_networks import write_pretrained
 
-    pictures = choose_pictures(read_build_recipe(places.recipe).engine.calibration, places.data)
+    pictures = select_pictures(read_build_recipe(paths.recipe).engine.calibration, paths.data)
     batches = read_batches([*pictures.calibrating, *pictures.checking], CONTRACTS["embedder"].prepare)
-    path = places.work / "pretrained.onnx"
+    path = paths.work / "pretrained.onnx"
     write_pretrained(name, batches, path)
     return path
 
 
-def _plan(places: Places, target: str) -> dict[str, Any]:
+def _plan(paths: BuildPaths, target: str) -> dict[str, Any]:
     from rich.console import Console
     from rich.progress import Progress
 
@@ -154,7 +154,7 @@ def _plan(places: Places, target: str) -> dict[str, Any]:
         def moved(phase: str, done: int, total: int) -> None:
             progress.update(task, description=phase[:60], completed=done, total=total)
 
-        compiled = compile_engine(places, target, moved)
+        compiled = compile_engine(paths, target, moved)
     return {"plan": str(compiled.plan.path), "plan card": str(compiled.card), **compiled.plan.facts()}
 
 

@@ -12,19 +12,18 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from whatsit_client.errors import WhatsitError
 
-from whatsit.engines import parity
-from whatsit.engines import provenance as built_with
-from whatsit.engines.bisect import layers_to_leave_out
-from whatsit.engines.build_paths import Places
+from whatsit.engines import parity, provenance
+from whatsit.engines.build_paths import BuildPaths
 from whatsit.engines.build_recipe import BuildRecipe, EngineRecipe, read_build_recipe
-from whatsit.engines.calibration_pictures import Pictures, Pixels, choose_pictures, read_batches
+from whatsit.engines.calibration_pictures import CalibrationPictures, Pixels, read_batches, select_pictures
 from whatsit.engines.checkpoint_file import write_checkpoint
 from whatsit.engines.export import export_onnx
-from whatsit.engines.fp16 import to_half
+from whatsit.engines.fp16 import to_fp16
+from whatsit.engines.layer_sensitivity import find_float_layers
 from whatsit.engines.model_card import CardFacts, write_card
-from whatsit.engines.quantise import prepare_float, quantise_cpu
+from whatsit.engines.quantise_cpu import prepare_float, quantise_cpu
 from whatsit.engines.quantise_tensorrt import quantise_tensorrt
-from whatsit.engines.step_cache import Steps
+from whatsit.engines.step_cache import StepCache
 from whatsit.engines.trained_networks import EngineNetwork, load_network, read_trained
 
 CPU, GPU = "INT8, CPU", "INT8 + FP16, TensorRT"
@@ -32,7 +31,7 @@ _FORMS = {"int8": (CPU, GPU), "fp16": ("float32, CPU", "FP16, TensorRT")}
 
 
 @dataclass(frozen=True)
-class Built:
+class BuildResult:
     """What a build made.
 
     Args:
@@ -55,21 +54,21 @@ class Built:
 
 
 def build(
-    places: Places,
+    paths: BuildPaths,
     *,
     trained: Path | None = None,
     check: bool = False,
     bisect: bool = False,
     fresh: bool = False,
     console: Console | None = None,
-) -> Built:
+) -> BuildResult:
     """Build both files of one engine from its committed checkpoint.
 
-    They take their places only after every tolerance of the recipe holds for both; a failed build leaves the old ones,
-    and the old checkpoint. What an earlier build with the same ingredients made is not made again.
+    They take their paths only after every tolerance of the recipe holds for both; a failed build leaves the old ones,
+    and the old checkpoint. What an earlier build with the same provenance made is not made again.
 
     Args:
-        places: what to read and where to write.
+        paths: what to read and where to write.
         trained: `best.pt` of `whatsit train`: becomes the committed checkpoint first, and the build starts from that,
             so that the committed file always gives what ships.
         check: build, compare the bytes with what the card records, and leave everything as it is.
@@ -81,32 +80,34 @@ def build(
         InvalidInput: recipe, checkpoint or pictures are not there or do not fit.
         WhatsitError: a form answers differently from float; the sentence names figure and, with `bisect`, layers.
     """
-    plan = read_build_recipe(places.recipe)
-    steps = Steps(places.work, fresh or check)
-    source = places.checkpoint
+    plan = read_build_recipe(paths.recipe)
+    cache = StepCache(paths.work, fresh or check)
+    source = paths.checkpoint
     if not source.is_file():  # a variant without a training of its own, such as embedder-fp16
-        source = source.with_name(f"{places.engine}{source.suffix}")
+        source = source.with_name(f"{paths.engine}{source.suffix}")
     if trained is not None:
-        source = places.work / places.checkpoint.name
-        write_checkpoint(source, read_trained(places.engine, trained))
-    network = load_network(places.engine, source)
-    pictures = choose_pictures(plan.engine.calibration, places.data)
-    used = built_with.ingredients(source, plan.engine, pictures.fingerprint)
+        source = paths.work / paths.checkpoint.name
+        write_checkpoint(source, read_trained(paths.engine, trained))
+    network = load_network(paths.engine, source)
+    pictures = select_pictures(plan.engine.calibration, paths.data)
+    used = provenance.collect_provenance(source, plan.engine, pictures.fingerprint)
     with Progress(console=console or Console(stderr=True), transient=True) as progress:
-        making = Making(network, plan.engine, pictures, places.work, steps, used, progress)
+        pipeline = BuildPipeline(network, plan.engine, pictures, paths.work, cache, used, progress)
         cpu_form, gpu_form = _FORMS[plan.engine.precision]
-        files = {cpu_form: making.cpu(), gpu_form: making.gpu()}
-        figures = making.compared(files)
+        files = {cpu_form: pipeline.cpu(), gpu_form: pipeline.gpu()}
+        figures = pipeline.compared(files)
         for form, values in figures.items():
-            if missed := parity.broken(values, plan.engine.tolerances):
-                raise making.refusal(form, files[form], values, missed, bisect)
-    identical, differences = _against_card(places.card, files, used)
-    built = Built(files[cpu_form], files[gpu_form], making.exported(), places.card, figures, identical, differences)
-    return built if check else _placed(places, built, source, plan, network, used)
+            if missed := parity.missed_tolerances(values, plan.engine.tolerances):
+                raise pipeline.refusal(form, files[form], values, missed, bisect)
+    identical, differences = _against_card(paths.card, files, used)
+    built = BuildResult(
+        files[cpu_form], files[gpu_form], pipeline.exported(), paths.card, figures, identical, differences
+    )
+    return built if check else _placed(paths, built, source, plan, network, used)
 
 
 @dataclass
-class Making:
+class BuildPipeline:
     """The steps of one build; each result lies in the work folder.
 
     Args:
@@ -114,17 +115,17 @@ class Making:
         recipe: the `engine:` section.
         pictures: of calibration and comparison.
         work: the folder.
-        steps: what is done.
-        used: ingredients, see `whatsit.engines.provenance`.
+        cache: results of earlier builds.
+        used: versions and hashes, see `whatsit.engines.provenance`.
         progress: where progress shows.
     """
 
     network: EngineNetwork
     recipe: EngineRecipe
-    pictures: Pictures
+    pictures: CalibrationPictures
     work: Path
-    steps: Steps
-    used: built_with.Ingredients
+    cache: StepCache
+    used: provenance.Provenance
     progress: Progress
     _task: TaskID | None = None
     _batches: tuple[list[Pixels], list[Pixels]] | None = None
@@ -138,7 +139,7 @@ class Making:
             export_onnx(network.module, path, network.size, network.outputs, compared=network.compared)
 
         made_from = {name: self.used[name] for name in ("checkpoint", "torch", "onnx", "processor")}
-        return self.steps.make(path, made_from, write)
+        return self.cache.build(path, made_from, write)
 
     def cpu(self, keep_float: tuple[str, ...] = (), name: str = "cpu.onnx") -> Path:
         """The file for ONNX Runtime on the CPU."""
@@ -152,7 +153,7 @@ class Making:
             progress = self._say("Quantising for the CPU")
             quantise_cpu(source, path, self.batches[0], keep_float=kept, ranges=self.recipe.ranges, progress=progress)
 
-        return self.steps.make(path, {**self.used, "keep": repr(kept)}, write)
+        return self.cache.build(path, {**self.used, "keep": repr(kept)}, write)
 
     def gpu(self, keep_float: tuple[str, ...] = (), name: str = "tensorrt.onnx") -> Path:
         """The file for TensorRT."""
@@ -166,9 +167,9 @@ class Making:
                 model = quantise_tensorrt(
                     model, self.batches[0], keep_float=kept, ranges=only.ranges, progress=progress
                 )
-            onnx.save(to_half(model, only.float32), path)
+            onnx.save(to_fp16(model, only.float32), path)
 
-        return self.steps.make(path, {**self.used, "keep": repr(kept)}, write)
+        return self.cache.build(path, {**self.used, "keep": repr(kept)}, write)
 
     def compared(self, files: dict[str, Path]) -> dict[str, dict[str, float]]:
         """Figures of each form against the float file, on the checking pictures."""
@@ -193,11 +194,11 @@ class Making:
 
         def passes(keep: tuple[str, ...]) -> bool:
             figures = self.compared({form: make(keep, "bisect.onnx")})[form]
-            self.steps.log(f"bisect: {len(keep)} layers in float: {figures}")
-            return not parity.broken(figures, self.recipe.tolerances)
+            self.cache.log(f"bisect: {len(keep)} layers in float: {figures}")
+            return not parity.missed_tolerances(figures, self.recipe.tolerances)
 
         patterns = [*self.recipe.keep_float, *(self.recipe.tensorrt.keep_float if _for_tensorrt(form) else [])]
-        layers = layers_to_leave_out(prepare_float(self.exported()), *self.batches, patterns, passes)
+        layers = find_float_layers(prepare_float(self.exported()), *self.batches, patterns, passes)
         if layers is None:
             return WhatsitError(f"{form} differs too much from float: {said}, and no choice of layers mends it.")
         return WhatsitError(
@@ -222,39 +223,39 @@ class Making:
 
 
 def _placed(
-    places: Places,
-    built: Built,
+    paths: BuildPaths,
+    built: BuildResult,
     source: Path,
     plan: BuildRecipe,
     network: EngineNetwork,
-    used: built_with.Ingredients,
-) -> Built:
+    used: provenance.Provenance,
+) -> BuildResult:
     """Put the files where they serve and write the card."""
-    made_new = source.parent == places.work
-    kept = places.checkpoint if made_new else source
-    for made, place in ((built.model, places.out), (built.tensorrt, places.tensorrt), (source, kept)):
+    made_new = source.parent == paths.work
+    kept = paths.checkpoint if made_new else source
+    for made, place in ((built.model, paths.out), (built.tensorrt, paths.tensorrt), (source, kept)):
         if made != place:
             place.parent.mkdir(parents=True, exist_ok=True)
             part = place.with_name(f"{place.name}.part")
             shutil.copyfile(made, part)
             part.replace(place)
     cpu_form, gpu_form = _FORMS[plan.engine.precision]
-    files = {cpu_form: places.out, gpu_form: places.tensorrt, "float": built.float_model, "checkpoint": kept}
-    facts = CardFacts(places.engine, files, plan.engine, network.recipe, network.metrics, built.parity, used)
-    write_card(places.card, facts, plan.card)
-    return replace(built, model=places.out, tensorrt=places.tensorrt)
+    files = {cpu_form: paths.out, gpu_form: paths.tensorrt, "float": built.float_model, "checkpoint": kept}
+    facts = CardFacts(paths.engine, files, plan.engine, network.recipe, network.metrics, built.parity, used)
+    write_card(paths.card, facts, plan.card)
+    return replace(built, model=paths.out, tensorrt=paths.tensorrt)
 
 
 def _against_card(
-    card: Path, files: dict[str, Path], used: built_with.Ingredients
+    card: Path, files: dict[str, Path], used: provenance.Provenance
 ) -> tuple[bool | None, tuple[str, ...]]:
     """Are these the bytes that the card records, and what was different if not."""
-    shipped, recorded = built_with.read_card(card)
+    shipped, recorded = provenance.read_card(card)
     if not shipped:
         return None, ()
-    if all(shipped.get(form, built_with.file_hash(path)) == built_with.file_hash(path) for form, path in files.items()):
+    if all(shipped.get(form, provenance.file_hash(path)) == provenance.file_hash(path) for form, path in files.items()):
         return True, ()
-    return False, tuple(built_with.differences(recorded, used)) or ("the code of Whatsit: all else is as recorded",)
+    return False, tuple(provenance.differences(recorded, used)) or ("the code of Whatsit: all else is as recorded",)
 
 
 def _for_tensorrt(form: str) -> bool:

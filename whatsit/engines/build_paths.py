@@ -9,7 +9,7 @@ from whatsit.engines.checkpoint_file import SUFFIX
 
 
 @dataclass(frozen=True)
-class Places:
+class BuildPaths:
     """The files of one build.
 
     Args:
@@ -35,8 +35,8 @@ class Places:
     work: Path
 
     @classmethod
-    def of(cls, name: str, root: Path = Path(), data: Path = Path("../shared/data")) -> Places:
-        """The usual places of a recipe `build/<name>.yaml`.
+    def of(cls, name: str, root: Path = Path(), data: Path = Path("../shared/data")) -> BuildPaths:
+        """The usual paths of a recipe `build/<name>.yaml`.
 
         The name begins with the engine's: "detector-resnet50" is a detector. Only the engine's own recipe writes into
         the model repository; a variant's files stay in the work folder until they are asked for elsewhere.

@@ -45,7 +45,7 @@ class Calibration(BaseModel):
     checks: int = Field(64, ge=8, description="Other pictures on which INT8 and float are compared.")
 
 
-class Batches(BaseModel):
+class ProfileBatches(BaseModel):
     """One optimisation profile of a TensorRT plan."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,7 +55,7 @@ class Batches(BaseModel):
     max: int = Field(default=32, ge=1, description="Largest batch: Triton's max_batch_size.")
 
     @model_validator(mode="after")
-    def _in_order(self) -> Batches:
+    def _in_order(self) -> ProfileBatches:
         if not self.min <= self.opt <= self.max:
             raise ValueError("batches must be min <= opt <= max")
         return self
@@ -74,8 +74,8 @@ class TensorRTRecipe(BaseModel):
     ranges: Literal["max", "percentile", "mse"] = Field(
         default="max", description="How the range of activations is chosen; see whatsit.engines.activation_ranges."
     )
-    batches: list[Batches] = Field(
-        default=[Batches()], min_length=1, description="Optimisation profiles: min, opt and max of the batch."
+    batches: list[ProfileBatches] = Field(
+        default=[ProfileBatches()], min_length=1, description="Optimisation profiles: min, opt and max of the batch."
     )
     version_compatible: bool = Field(
         default=False, description="Later versions of TensorRT run the plan too; it grows by a lean runtime."

@@ -21,7 +21,7 @@ _BATCH = 8
 
 
 @dataclass(frozen=True)
-class Pictures:
+class CalibrationPictures:
     """Files chosen by a recipe.
 
     Args:
@@ -40,7 +40,7 @@ class Pictures:
         return pictures_hash(self.calibrating, self.data)
 
 
-def choose_pictures(calibration: Calibration, data: Path) -> Pictures:
+def select_pictures(calibration: Calibration, data: Path) -> CalibrationPictures:
     """Pick pictures spread evenly over the sorted files of each pattern.
 
     Raises:
@@ -61,7 +61,7 @@ def choose_pictures(calibration: Calibration, data: Path) -> Pictures:
         calibrating.append([path for i, path in enumerate(spread) if i not in picked])
         checking.append([path for i, path in enumerate(spread) if i in picked])
     order = _mixed if calibration.mixed else _listed
-    return Pictures(order(calibrating), order(checking), data)
+    return CalibrationPictures(order(calibrating), order(checking), data)
 
 
 def _listed(groups: Sequence[Sequence[Path]]) -> tuple[Path, ...]:

@@ -16,7 +16,7 @@ _FLOAT_INPUTS = {"Resize": {1, 2}}
 """Inputs that ONNX declares float32 whatever the rest is: the regions and scales of Resize."""
 
 
-def to_half(model: onnx.ModelProto, float32: Sequence[str] = ()) -> onnx.ModelProto:
+def to_fp16(model: onnx.ModelProto, float32: Sequence[str] = ()) -> onnx.ModelProto:
     """Return a strongly typed copy: FP16 from the first cast of the pixels to the last layer with weights.
 
     What follows the last convolution or Gemm (the norm of an embedding, sigmoid, softmax, box decoding) stays in

@@ -22,7 +22,7 @@ class CardFacts:
         training: the training recipe that the checkpoint carries.
         metrics: the validation row of the checkpoint, if it carries one.
         parity: figures of `whatsit.engines.parity.figures`, of each form against float.
-        built_with: versions and hashes that decide the bytes, see `whatsit.engines.provenance`.
+        provenance: versions and hashes that decide the bytes, see `whatsit.engines.provenance`.
     """
 
     engine: str
@@ -31,7 +31,7 @@ class CardFacts:
     training: Mapping[str, Any]
     metrics: Mapping[str, float]
     parity: Mapping[str, Mapping[str, float]]
-    built_with: Mapping[str, str]
+    provenance: Mapping[str, str]
 
 
 def write_card(path: Path, facts: CardFacts, text: CardText) -> None:
@@ -64,7 +64,7 @@ def write_card(path: Path, facts: CardFacts, text: CardText) -> None:
     parts += _list("Limits", text.limits)
     parts += ["## Again", "```\n" + "\n".join(text.commands) + "\n```"] if text.commands else []
     settings = ", ".join(f"{name} {value}" for name, value in facts.training.items())
-    used = [f"| {name} | {value} |" for name, value in facts.built_with.items()]
+    used = [f"| {name} | {value} |" for name, value in facts.provenance.items()]
     note = "With all of these the same, `whatsit build --check` makes the same bytes; else it names what differs."
     parts += ["## Built with", note, _table(("what", "version or SHA-256"), used)]
     parts += ["## Training recipe", f"{settings}."]

@@ -72,7 +72,7 @@ def figures(reference: Outputs, candidate: Outputs) -> dict[str, float]:
     return result
 
 
-def broken(parity: Mapping[str, float], tolerances: Mapping[str, float]) -> list[str]:
+def missed_tolerances(parity: Mapping[str, float], tolerances: Mapping[str, float]) -> list[str]:
     """Names of the figures that are below what a recipe wants, the worst miss first.
 
     Raises:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from whatsit.engines.build_paths import Places
+from whatsit.engines.build_paths import BuildPaths
 from whatsit.engines.build_recipe import read_build_recipe
-from whatsit.engines.tensorrt_build import Plan, build_plan
+from whatsit.engines.plan_builder import Plan, build_plan
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,12 @@ class Compiled:
 
 
 def compile_engine(
-    places: Places, target: str, progress: Callable[[str, int, int], None] = lambda phase, done, total: None
+    paths: BuildPaths, target: str, progress: Callable[[str, int, int], None] = lambda phase, done, total: None
 ) -> Compiled:
-    """Compile `places.tensorrt` by the recipe's `engine.tensorrt` section; needs neither torch nor pictures.
+    """Compile `paths.tensorrt` by the recipe's `engine.tensorrt` section; needs neither torch nor pictures.
 
     Args:
-        places: what to read and where to write.
+        paths: what to read and where to write.
         target: "tensorrt" or "tensorrt-rtx".
         progress: see `build_plan`.
 
@@ -34,22 +34,22 @@ def compile_engine(
         Unavailable: the library, its GPU, or the ONNX file is not there.
         WhatsitError: an operator that the library lacks.
     """
-    recipe = read_build_recipe(places.recipe).engine.tensorrt
+    recipe = read_build_recipe(paths.recipe).engine.tensorrt
     # TensorRT-RTX measures no kernels when it compiles: it does so on the user's card.
-    cache = places.work / f"{target}.timing" if target == "tensorrt" else None
+    cache = paths.work / f"{target}.timing" if target == "tensorrt" else None
     plan = build_plan(
-        places.tensorrt,
-        places.plan,
+        paths.tensorrt,
+        paths.plan,
         target,
         recipe.batches,
         timing_cache=cache,
         version_compatible=recipe.version_compatible,
         progress=progress,
     )
-    card = places.plan.with_name(f"{places.plan.name}.card.md")
+    card = paths.plan.with_name(f"{paths.plan.name}.card.md")
     profiles = "; ".join(f"{batch.min}, {batch.opt}, {batch.max}" for batch in recipe.batches)
-    facts = {"engine": places.engine, **plan.facts(), "batches (least, best, most)": profiles}
+    facts = {"engine": paths.engine, **plan.facts(), "batches (least, best, most)": profiles}
     facts["version compatible"] = "yes" if recipe.version_compatible else "no"
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
-    card.write_text(f"# Plan of the {places.engine}\n\n| what | value |\n| --- | --- |\n{rows}\n", encoding="utf-8")
+    card.write_text(f"# Plan of the {paths.engine}\n\n| what | value |\n| --- | --- |\n{rows}\n", encoding="utf-8")
     return Compiled(plan, card)

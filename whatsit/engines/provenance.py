@@ -18,11 +18,11 @@ LIBRARIES = ("torch", "onnx", "onnxruntime", "numpy", "opencv-python-headless")
 _INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
 _ROW = re.compile(r"^\| ([^|]+) \| ([^|]*) \|$", re.MULTILINE)
 
-Ingredients = dict[str, str]
+Provenance = dict[str, str]
 """Version or SHA-256 by name, e.g. {"torch": "2.13.0", "checkpoint": "5e1f…"}."""
 
 
-def ingredients(checkpoint: Path, recipe: BaseModel, pictures: str) -> Ingredients:
+def collect_provenance(checkpoint: Path, recipe: BaseModel, pictures: str) -> Provenance:
     """Everything that decides the bytes of a built file.
 
     Args:
@@ -47,8 +47,8 @@ def pictures_hash(files: Sequence[Path], root: Path) -> str:
     return digest.hexdigest()
 
 
-def read_card(card: Path) -> tuple[dict[str, str], Ingredients]:
-    """What an older model card records: the SHA-256 of each file by what it is, and the ingredients of them all.
+def read_card(card: Path) -> tuple[dict[str, str], Provenance]:
+    """What an older model card records: the SHA-256 of each file by what it is, and the provenance of them all.
 
     A card that is missing, or of an older form, gives ({}, {}).
     """

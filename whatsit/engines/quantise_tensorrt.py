@@ -13,7 +13,7 @@ from onnx import helper, numpy_helper
 
 from whatsit.engines.activation_ranges import symmetric_ranges
 from whatsit.engines.bias_correction import correct_biases
-from whatsit.engines.quantise import select_nodes
+from whatsit.engines.quantise_cpu import select_nodes
 
 UInt8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
@@ -84,13 +84,13 @@ def quantise_tensorrt(
     correct: bool = True,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> onnx.ModelProto:
-    """Return the INT8 form of a float network, in float32 around the int8 layers (`to_half` makes that FP16).
+    """Return the INT8 form of a float network, in float32 around the int8 layers (`to_fp16` makes that FP16).
 
     Activations are symmetric int8 per tensor, weights symmetric int8 per output channel, biases stay float (TensorRT
     refuses quantised ones) and are corrected so that every channel keeps its mean.
 
     Args:
-        model: the float network, prepared (`whatsit.engines.quantise.prepare_float`).
+        model: the float network, prepared (`whatsit.engines.quantise_cpu.prepare_float`).
         batches: real inputs, uint8 [b,3,H,W].
         keep_float: patterns (fnmatch) of node names that stay as they are.
         ranges: a method of `symmetric_ranges`.

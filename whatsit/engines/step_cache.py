@@ -1,4 +1,4 @@
-"""Steps of a build that are done already: repeated only where something that they were made from has changed."""
+"""StepCache of a build that are done already: repeated only where something that they were made from has changed."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 
 from whatsit.engines.provenance import file_hash
 
-_ROOM = Path(__file__).resolve().parents[1]
+_PACKAGE_ROOT = Path(__file__).resolve().parents[1]
 
 
-class Steps:
+class StepCache:
     """Remembers in a work folder which files are whole, and logs what was done.
 
     A step is known by a key over everything that it was made from. A build that was stopped, or failed late, goes on
@@ -35,7 +35,7 @@ class Steps:
             except ValueError:  # cut off while it was written: then every step is done again
                 self._done = {}
 
-    def make(self, path: Path, made_from: Mapping[str, str], write: Callable[[], object]) -> Path:
+    def build(self, path: Path, made_from: Mapping[str, str], write: Callable[[], object]) -> Path:
         """Call `write`, which makes `path`, unless the same step has made the same file before."""
         key = hashlib.sha256(json.dumps({**made_from, "code": _code()}, sort_keys=True).encode()).hexdigest()
         done = self._done.get(path.name, {})
@@ -60,6 +60,6 @@ def _code() -> str:
     """SHA-256 of the code that builds: a changed quantiser makes its files again."""
     digest = hashlib.sha256()
     for room in ("engines", "models", "vision"):
-        for path in sorted((_ROOM / room).glob("*.py")):
+        for path in sorted((_PACKAGE_ROOT / room).glob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -55,7 +55,7 @@ def check_contract(engine: str, path: Path) -> None:
         raise InvalidInput(f"{path} cannot be the {engine}: {wrong}.")
 
 
-def probes(size: int, count: int = 3) -> Pixels:
+def probe_images(size: int, count: int = 3) -> Pixels:
     """Smooth random pictures, uint8 [count,3,size,size]."""
     import cv2
 
@@ -88,7 +88,7 @@ def _tensors(contract: Contract, runner: OnnxRunner) -> str:
 
 
 def _values(contract: Contract, runner: OnnxRunner) -> str:
-    images = probes(contract.size)
+    images = probe_images(contract.size)
     try:
         together = runner.run({"images": images})
         alone = runner.run({"images": images[1:2]})

@@ -10,8 +10,8 @@ import yaml
 
 from whatsit.engines.build_recipe import read_build_recipe
 from whatsit.engines.export import export_onnx
-from whatsit.engines.fp16 import to_half
-from whatsit.engines.quantise import prepare_float
+from whatsit.engines.fp16 import to_fp16
+from whatsit.engines.quantise_cpu import prepare_float
 from whatsit.engines.quantise_tensorrt import quantise_tensorrt
 from whatsit.engines.trained_networks import untrained_network
 
@@ -40,5 +40,5 @@ def write_untrained(recipe: Path, path: Path, seed: int = 0) -> Path:
         noise = np.random.default_rng(seed).integers(0, 256, (1, 3, network.size, network.size)).astype(np.uint8)
         keep = [*plan.keep_float, *plan.tensorrt.keep_float]
         model = quantise_tensorrt(model, [noise], keep_float=keep, correct=False)
-    onnx.save(to_half(model, plan.tensorrt.float32), path)
+    onnx.save(to_fp16(model, plan.tensorrt.float32), path)
     return path

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from whatsit.engines.onnx_runner import OnnxRunner
-from whatsit.engines.parallel_rows import Rows
+from whatsit.engines.parallel_batch_runner import ParallelBatchRunner
 from whatsit.engines.repository import network_file
 from whatsit.serving.admission import Count
 from whatsit.serving.metrics.definitions import STAGE_SECONDS
@@ -54,7 +54,7 @@ class Describe:
         self._detector = OnnxRunner(network_file(networks, "detector"), threads=1)
         self._quick_detector = OnnxRunner(network_file(networks, "detector"), threads=min(2, self._cores))
         self._classifier = OnnxRunner(network_file(networks, "classifier"), threads=1)
-        self._embedder = Rows(OnnxRunner(network_file(networks, "embedder"), threads=1), 0)
+        self._embedder = ParallelBatchRunner(OnnxRunner(network_file(networks, "embedder"), threads=1), 0)
         self._beside = ThreadPoolExecutor(2, "beside")
         self._busy = Count("describing", parameters["instance"])
 

@@ -17,7 +17,7 @@ import triton_python_backend_utils as pb_utils
 from whatsit_client.errors import WhatsitError
 
 from whatsit.engines.onnx_runner import OnnxRunner
-from whatsit.engines.parallel_rows import Rows
+from whatsit.engines.parallel_batch_runner import ParallelBatchRunner
 
 
 class TritonPythonModel:
@@ -34,7 +34,7 @@ class TritonPythonModel:
             self._runner = OnnxRunner(Path(pb_utils.get_model_dir()) / file, threads=int(threads))
         except WhatsitError as error:
             raise pb_utils.TritonModelException(str(error)) from error
-        self._rows = Rows(self._runner, int(parameters.get("row_threads", "1")) if self._batches else 1)
+        self._rows = ParallelBatchRunner(self._runner, int(parameters.get("row_threads", "1")) if self._batches else 1)
         self._inputs = [tensor["name"] for tensor in config["input"]]
         self._outputs = [tensor["name"] for tensor in config["output"]]
         missing = set(self._outputs) - {spec.name for spec in self._runner.outputs}

@@ -13,11 +13,11 @@ pytest.importorskip("tensorrt_rtx_bindings", reason="the wheels tensorrt-rtx-cu1
 
 from onnx import TensorProto, helper  # noqa: E402
 
-from whatsit.engines.build_paths import Places  # noqa: E402
-from whatsit.engines.build_recipe import Batches, read_build_recipe  # noqa: E402
+from whatsit.engines.build_paths import BuildPaths  # noqa: E402
+from whatsit.engines.build_recipe import ProfileBatches, read_build_recipe  # noqa: E402
 from whatsit.engines.onnx_runner import file_fingerprint  # noqa: E402
+from whatsit.engines.plan_builder import build_plan, compiler  # noqa: E402
 from whatsit.engines.plan_compile import compile_engine  # noqa: E402
-from whatsit.engines.tensorrt_build import build_plan, compiler  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 RTX = "tensorrt-rtx"
@@ -36,16 +36,16 @@ def network(path: Path, nodes: list[onnx.NodeProto], outputs: list[onnx.ValueInf
 def test_compiles_what_ships(name: str, tmp_path: Path) -> None:
     from dataclasses import replace
 
-    places = Places.of(name, ROOT)
-    if not places.tensorrt.is_file():
-        pytest.skip(f"{places.tensorrt} is not built; run `whatsit build {name}`")
-    places = replace(places, plan=tmp_path / "model.plan", work=tmp_path / "work")
+    paths = BuildPaths.of(name, ROOT)
+    if not paths.tensorrt.is_file():
+        pytest.skip(f"{paths.tensorrt} is not built; run `whatsit build {name}`")
+    paths = replace(paths, plan=tmp_path / "model.plan", work=tmp_path / "work")
     steps: list[tuple[str, int, int]] = []
-    compiled = compile_engine(places, RTX, lambda *step: steps.append(step))
-    assert places.plan.stat().st_size > 1e6
+    compiled = compile_engine(paths, RTX, lambda *step: steps.append(step))
+    assert paths.plan.stat().st_size > 1e6
     assert steps
     card = compiled.card.read_text(encoding="utf-8")
-    for part in (file_fingerprint(places.plan), file_fingerprint(places.tensorrt), "1.7.1.116"):
+    for part in (file_fingerprint(paths.plan), file_fingerprint(paths.tensorrt), "1.7.1.116"):
         assert part in card
 
 
@@ -78,10 +78,11 @@ def test_every_recipe_compiles_for_the_batches_of_its_config() -> None:
 def test_one_profile_for_each_batch(tmp_path: Path) -> None:
     value = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 3, 8, 8])
     source = network(tmp_path / "m.onnx", [helper.make_node("Relu", ["x"], ["y"])], [value])
-    plan = build_plan(source, tmp_path / "m.plan", RTX, [Batches(), Batches(min=1, opt=1, max=1)], timing_cache=None)
+    one = ProfileBatches(min=1, opt=1, max=1)
+    plan = build_plan(source, tmp_path / "m.plan", RTX, [ProfileBatches(), one])
     assert plan.log.read_text(encoding="utf-8").startswith("tensorrt_rtx_bindings 1.7")
     first = plan.path.read_bytes()
-    build_plan(source, tmp_path / "m.plan", RTX, [Batches(min=1, opt=1, max=1)])
+    build_plan(source, tmp_path / "m.plan", RTX, [one])
     assert plan.path.read_bytes() != first
 
 
@@ -89,7 +90,7 @@ def test_an_operator_that_it_lacks_is_named(tmp_path: Path) -> None:
     value = helper.make_tensor_value_info("y", TensorProto.INT64, [None, 4])
     source = network(tmp_path / "m.onnx", [helper.make_node("StringSplitter", ["x"], ["y"])], [value])
     with pytest.raises(WhatsitError, match=r"has no operator StringSplitter, which .*m\.onnx uses"):
-        build_plan(source, tmp_path / "m.plan", RTX, [Batches()])
+        build_plan(source, tmp_path / "m.plan", RTX, [ProfileBatches()])
     assert not (tmp_path / "m.plan").exists()
 
 
@@ -109,16 +110,16 @@ def test_non_maximum_suppression_is_refused_in_one_sentence(tmp_path: Path) -> N
     value = helper.make_tensor_value_info("y", TensorProto.INT64, [None, 3])
     source = network(tmp_path / "m.onnx", nodes, [value])
     with pytest.raises(WhatsitError, match="NonMaxSuppression") as refused:
-        build_plan(source, tmp_path / "m.plan", RTX, [Batches()])
+        build_plan(source, tmp_path / "m.plan", RTX, [ProfileBatches()])
     assert len(str(refused.value).splitlines()) == 1
 
 
 def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="no network file"):
-        build_plan(tmp_path / "none.onnx", tmp_path / "m.plan", RTX, [Batches()])
+        build_plan(tmp_path / "none.onnx", tmp_path / "m.plan", RTX, [ProfileBatches()])
     (tmp_path / "bad.onnx").write_bytes(b"no network")
     with pytest.raises(Damaged, match=r"bad\.onnx cannot be read"):
-        build_plan(tmp_path / "bad.onnx", tmp_path / "m.plan", RTX, [Batches()])
+        build_plan(tmp_path / "bad.onnx", tmp_path / "m.plan", RTX, [ProfileBatches()])
     with pytest.raises(Unavailable, match="choose tensorrt or tensorrt-rtx"):
         compiler("openvino")
 

@@ -17,7 +17,7 @@ UInt8Array = npt.NDArray[np.uint8]
 _PICTURES = 16
 
 
-def layers_to_leave_out(
+def find_float_layers(
     model: onnx.ModelProto,
     calibrating: Sequence[UInt8Array],
     checking: Sequence[UInt8Array],
@@ -36,7 +36,7 @@ def layers_to_leave_out(
     Returns:
         Names of nodes, or None where even half of all layers in float do not suffice.
     """
-    harm = layer_harm(model, calibrating, checking, keep_float)
+    harm = layer_sensitivity(model, calibrating, checking, keep_float)
     order = sorted(harm, key=lambda name: -harm[name])
     low, high, found = 1, max(1, len(order) // 2), None
     if not passes(tuple(order[:high])):
@@ -51,7 +51,7 @@ def layers_to_leave_out(
     return tuple(order[:found])
 
 
-def layer_harm(
+def layer_sensitivity(
     model: onnx.ModelProto,
     calibrating: Sequence[UInt8Array],
     checking: Sequence[UInt8Array],
@@ -76,7 +76,7 @@ def layer_harm(
 
 
 def _run(model: onnx.ModelProto, images: UInt8Array) -> list[npt.NDArray[np.float64]]:
-    """The float outputs that can be compared value by value: boxes change places with their scores, so they cannot."""
+    """The float outputs that can be compared value by value: boxes change paths with their scores, so they cannot."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3

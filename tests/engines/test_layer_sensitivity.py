@@ -12,9 +12,9 @@ pytest.importorskip("onnx")
 
 from torch import nn  # noqa: E402  # only where torch is installed
 
-from whatsit.engines.bisect import layer_harm, layers_to_leave_out  # noqa: E402
 from whatsit.engines.export import export_onnx  # noqa: E402
-from whatsit.engines.quantise import prepare_float  # noqa: E402
+from whatsit.engines.layer_sensitivity import find_float_layers, layer_sensitivity  # noqa: E402
+from whatsit.engines.quantise_cpu import prepare_float  # noqa: E402
 
 
 class Uneven(nn.Module):
@@ -41,7 +41,7 @@ def test_finds_the_layer_that_suffers(tmp_path: Path) -> None:
     export_onnx(Uneven(), tmp_path / "m.onnx", 32, ["embedding"])
     model = prepare_float(tmp_path / "m.onnx")
     images = [np.random.default_rng(0).integers(0, 256, (16, 3, 32, 32)).astype(np.uint8)]
-    harm = layer_harm(model, images, images, [])
+    harm = layer_sensitivity(model, images, images, [])
     assert max(harm, key=lambda name: harm[name]) == "/second/Conv"
     tried = []
 
@@ -49,6 +49,6 @@ def test_finds_the_layer_that_suffers(tmp_path: Path) -> None:
         tried.append(keep)
         return "/second/Conv" in keep
 
-    assert layers_to_leave_out(model, images, images, [], passes) == ("/second/Conv",)
-    assert layers_to_leave_out(model, images, images, [], lambda keep: False) is None
-    assert "/second/Conv" not in layer_harm(model, images, images, ["/second/*"])
+    assert find_float_layers(model, images, images, [], passes) == ("/second/Conv",)
+    assert find_float_layers(model, images, images, [], lambda keep: False) is None
+    assert "/second/Conv" not in layer_sensitivity(model, images, images, ["/second/*"])

@@ -15,9 +15,9 @@ from torch import nn  # noqa: E402  # only where torch is installed
 
 from whatsit.engines.activation_ranges import symmetric_ranges  # noqa: E402
 from whatsit.engines.export import export_onnx  # noqa: E402
-from whatsit.engines.fp16 import to_half  # noqa: E402
+from whatsit.engines.fp16 import to_fp16  # noqa: E402
 from whatsit.engines.onnx_runner import OnnxRunner  # noqa: E402
-from whatsit.engines.quantise import prepare_float  # noqa: E402
+from whatsit.engines.quantise_cpu import prepare_float  # noqa: E402
 from whatsit.engines.quantise_tensorrt import place_pairs, quantise_tensorrt  # noqa: E402
 
 
@@ -93,7 +93,7 @@ def test_half_is_half_and_keeps_its_tensors(quantised: onnx.ModelProto, floating
         want = runner.run({"images": images})["embedding"]
     for name, model, least in (("fp16", prepare_float(floating), 0.9999), ("int8", quantised, 0.995)):
         path = tmp_path / f"{name}.onnx"
-        half = to_half(model)
+        half = to_fp16(model)
         onnx.save(half, path)
         kinds = {tensor.name: tensor.data_type for tensor in half.graph.initializer}
         for node in half.graph.node:
@@ -108,7 +108,7 @@ def test_half_is_half_and_keeps_its_tensors(quantised: onnx.ModelProto, floating
 
 
 def test_what_a_recipe_keeps_in_float32_stays(floating: Path) -> None:
-    half = to_half(prepare_float(floating), float32=["/expand/*"])
+    half = to_fp16(prepare_float(floating), float32=["/expand/*"])
     kinds = {tensor.name: tensor.data_type for tensor in half.graph.initializer}
     nodes = {node.name: node for node in half.graph.node}
     assert kinds[nodes["/expand/Conv"].input[1]] == TensorProto.FLOAT

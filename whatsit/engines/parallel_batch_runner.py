@@ -14,7 +14,7 @@ from whatsit.engines.onnx_runner import OnnxRunner
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
 
-class Rows:
+class ParallelBatchRunner:
     """Runs parts of a batch in several threads of this process; the answers are those of one run, bit for bit.
 
     On a CPU a network takes as long for one batch as for its rows one by one, so nothing is lost where all cores are

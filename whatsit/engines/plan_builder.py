@@ -14,7 +14,7 @@ from typing import Any
 import onnx
 from whatsit_client.errors import Damaged, Unavailable, WhatsitError
 
-from whatsit.engines.build_recipe import Batches
+from whatsit.engines.build_recipe import ProfileBatches
 from whatsit.engines.provenance import file_hash
 
 TARGETS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -74,7 +74,7 @@ def build_plan(
     source: Path,
     target: Path,
     kind: str,
-    batches: Sequence[Batches],
+    batches: Sequence[ProfileBatches],
     *,
     timing_cache: Path | None = None,
     version_compatible: bool = False,
@@ -203,7 +203,7 @@ def _monitor(trt: ModuleType, watch: _Watch) -> Any:
 
 
 def _configured(
-    trt: ModuleType, builder: Any, network: Any, batches: Sequence[Batches], version_compatible: bool
+    trt: ModuleType, builder: Any, network: Any, batches: Sequence[ProfileBatches], version_compatible: bool
 ) -> Any:
     config = builder.create_builder_config()
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, _MEMORY)
