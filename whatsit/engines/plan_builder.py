@@ -1,12 +1,19 @@
-"""Compiles an ONNX file to a TensorRT plan: one builder for TensorRT 10 and 11 and for TensorRT for RTX cards."""
+"""Compiles an ONNX file to a plan for TensorRT or TensorRT-RTX, with Polygraphy's loaders.
+
+Polygraphy selects one library per process by an environment variable, draws its own progress bar and raises one error
+for every failure; the choice of the package, the progress callback and the error messages are therefore here.
+"""
 
 from __future__ import annotations
 
 import importlib
+import logging
+import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,21 +24,23 @@ from whatsit_client.errors import Damaged, Unavailable, WhatsitError
 from whatsit.engines.build_recipe import ProfileBatches
 from whatsit.engines.provenance import file_hash
 
-TARGETS: dict[str, tuple[tuple[str, ...], str]] = {
-    "tensorrt": (("tensorrt", "tensorrt_bindings"), "whatsit[tensorrt]"),
-    "tensorrt-rtx": (("tensorrt_rtx", "tensorrt_rtx_bindings"), "whatsit[tensorrt-rtx]"),
+TARGETS: dict[str, tuple[str, str]] = {
+    "tensorrt": ("tensorrt", "whatsit[compile,tensorrt]"),
+    "tensorrt-rtx": ("tensorrt_rtx", "whatsit[compile,tensorrt-rtx]"),
 }
-"""The modules of each target, in the order in which they are tried, and the extra that brings them."""
+"""The module of each target, of which some wheels add "_bindings" to the name, and the extras that install it."""
 
 _PARSED_NOT_COMPILED = {"tensorrt-rtx": frozenset({"NonMaxSuppression"})}
-"""Operators that the parser takes although the library has nothing to run them with."""
+"""Operators that the parser accepts although the library has no kernel for them."""
 
-_MEMORY = 4 << 30
+_WORKSPACE_BYTES = 4 << 30
+
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What a build made.
+class CompiledPlan:
+    """Result of a compilation.
 
     Args:
         path: the plan.
@@ -39,7 +48,7 @@ class Plan:
         library: name and version of the compiler, e.g. "tensorrt_rtx_bindings 1.7.1.116".
         seconds: wall time of the compilation.
         layers: number of layers of the network before fusion.
-        log: what the compiler said, warnings and worse.
+        log: warnings and errors of the compiler.
     """
 
     path: Path
@@ -50,7 +59,7 @@ class Plan:
     log: Path
 
     def facts(self) -> dict[str, str]:
-        """What the plan's card says: sizes, hashes, library, seconds."""
+        """Return the rows of the plan's card: sizes, hashes, library, seconds."""
         return {
             "file": f"{self.path.name}, {self.path.stat().st_size / 1e6:.2f} MB, SHA-256 {file_hash(self.path)}",
             "compiled from": f"{self.onnx.name}, SHA-256 {file_hash(self.onnx)}",
@@ -58,16 +67,6 @@ class Plan:
             "seconds": f"{self.seconds:.1f}",
             "layers before fusion": str(self.layers),
         }
-
-
-@dataclass
-class _Watch:
-    """What the compiler says, and how far it is."""
-
-    progress: Callable[[str, int, int], None]
-    lines: list[str] = field(default_factory=list)
-    steps: dict[str, list[int]] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 def build_plan(
@@ -78,177 +77,180 @@ def build_plan(
     *,
     timing_cache: Path | None = None,
     version_compatible: bool = False,
-    progress: Callable[[str, int, int], None] = lambda phase, done, total: None,
-) -> Plan:
-    """Compile a strongly typed network; precision is what the ONNX file says.
+    progress: Progress = lambda phase, done, total: None,
+) -> CompiledPlan:
+    """Compile a strongly typed network; the ONNX file decides the precision.
 
-    The plan takes its place only when it is whole. TensorRT needs the GPU that will run the plan; TensorRT for RTX
-    compiles without one, and finishes on the user's card.
+    The plan replaces an older one only when it is complete. TensorRT needs the GPU that will run the plan; TensorRT-RTX
+    compiles without a GPU and finishes on the user's card.
 
     Args:
-        source: the ONNX file, one input with a free batch.
-        target: where the plan goes; beside it `<name>.log` says what the compiler said.
-        kind: a key of `TARGETS`.
+        source: the ONNX file, with a dynamic batch.
+        target: path of the plan; the compiler's log is written to `<name>.log` beside it.
+        kind: a key of `TARGETS`; one process can use one of them.
         batches: one optimisation profile each.
-        timing_cache: file of measured kernels, read where it exists and written after: a second build is quicker.
-        version_compatible: later versions of TensorRT can run the plan (it carries a lean runtime).
+        timing_cache: file of kernel timings, read if it exists and written afterwards: later builds are faster.
+        version_compatible: later versions of TensorRT can run the plan (it contains a lean runtime).
         progress: called with a phase, its steps done and their total, from the compiler's threads.
 
     Raises:
-        Unavailable: the library is not installed, or there is no GPU where it needs one.
-        Damaged: no such ONNX file, or none that can be read.
-        WhatsitError: an operator that the library lacks; the sentence names it and its nodes.
+        Unavailable: the library is not installed, or it needs a GPU and there is none.
+        Damaged: there is no such ONNX file, or it cannot be read.
+        WhatsitError: the library lacks an operator; the message names it.
     """
     trt = compiler(kind)
     if not source.is_file():
         raise Unavailable(f"There is no network file {source}; build it with `whatsit build`.")
-    watch = _Watch(progress)
-    logger = _logger(trt, watch)
-    builder = _builder(trt, logger, kind, watch)
-    network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
-    parser = trt.OnnxParser(network, logger)
-    if not parser.parse_from_file(str(source)):
-        raise _refusal(parser, source, _library(trt))
-    config = _configured(trt, builder, network, batches, version_compatible)
-    config.progress_monitor = _monitor(trt, watch)
-    cache = _read_cache(config, timing_cache)
+    library = f"{trt.__name__} {trt.__version__}"
+    loaders, polygraphy_error = _polygraphy(kind, trt)
     start = time.perf_counter()
-    serialized = builder.build_serialized_network(network, config)
-    seconds = time.perf_counter() - start
-    target.parent.mkdir(parents=True, exist_ok=True)
-    log = target.with_name(f"{target.name}.log")
-    log.write_text("\n".join([f"{_library(trt)}, {source}, {seconds:.1f} s", *watch.lines]) + "\n", encoding="utf-8")
-    if serialized is None:
-        said = next((line for line in reversed(watch.lines) if line.startswith("ERROR")), "no reason given")
-        if blind := _PARSED_NOT_COMPILED.get(kind, frozenset()) & _operators(source):
-            raise _lacking(_library(trt), source, sorted(blind))
-        raise WhatsitError(f"{_library(trt)} cannot compile {source}: {said[:300]} (all of it: {log}).")
+    with _compiler_log() as lines:
+        try:
+            builder, network, _ = loaders.network_from_onnx_path(str(source), strongly_typed=True)
+            start = time.perf_counter()
+            config = loaders.CreateConfig(
+                profiles=[_profile(loaders, network, batch) for batch in batches],
+                memory_pool_limits={trt.MemoryPoolType.WORKSPACE: _WORKSPACE_BYTES},
+                profiling_verbosity=trt.ProfilingVerbosity.LAYER_NAMES_ONLY,
+                version_compatible=version_compatible,
+                load_timing_cache=str(timing_cache) if timing_cache and timing_cache.is_file() else None,
+                progress_monitor=_progress_monitor(trt, progress),
+            )
+            plan = loaders.engine_bytes_from_network(
+                (builder, network), config, save_timing_cache=str(timing_cache) if timing_cache else None
+            )
+        except TypeError as error:  # the binding's constructor of a builder returned nothing
+            raise _no_gpu(library, kind, _last_error(lines) or str(error)) from error
+        except polygraphy_error as error:
+            raise _refusal(loaders, trt, kind, source, _last_error(lines)) from error
+        finally:
+            seconds = time.perf_counter() - start
+            target.parent.mkdir(parents=True, exist_ok=True)
+            log = target.with_name(f"{target.name}.log")
+            log.write_text("\n".join([f"{library}, {source}, {seconds:.1f} s", *lines]) + "\n", encoding="utf-8")
     part = target.with_name(f"{target.name}.part")
-    part.write_bytes(bytes(serialized))
+    part.write_bytes(bytes(plan))
     part.replace(target)
-    if cache is not None and timing_cache is not None:
-        timing_cache.parent.mkdir(parents=True, exist_ok=True)
-        timing_cache.write_bytes(bytes(cache.serialize()))
-    return Plan(target, source, _library(trt), seconds, network.num_layers, log)
+    return CompiledPlan(target, source, library, seconds, network.num_layers, log)
 
 
 def compiler(kind: str) -> ModuleType:
-    """The Python module that compiles for a target.
+    """Import the Python module that compiles for a target.
 
     Raises:
         Unavailable: an unknown target, or its library is not installed.
     """
     if kind not in TARGETS:
         raise Unavailable(f"There is no target {kind!r} for plans; choose {' or '.join(TARGETS)}.")
-    modules, extra = TARGETS[kind]
-    for name in modules:
+    name, extra = TARGETS[kind]
+    for candidate in (name, f"{name}_bindings"):
         try:
-            module = importlib.import_module(name)
+            module = importlib.import_module(candidate)
         except (ImportError, OSError, RuntimeError, AttributeError):  # a stub, or CUDA's libraries are missing
             continue
         if hasattr(module, "Builder"):
             return module
-    raise Unavailable(f"The target {kind} needs the package {modules[0]}: pip install '{extra}'.")
+    raise Unavailable(f"The target {kind} needs the package {name}: pip install '{extra}'.")
 
 
-def _library(trt: ModuleType) -> str:
-    return f"{trt.__name__} {trt.__version__}"
-
-
-def _builder(trt: ModuleType, logger: Any, kind: str, watch: _Watch) -> Any:
+def _polygraphy(kind: str, trt: ModuleType) -> tuple[Any, type[Exception]]:
+    """Import Polygraphy's loaders for a target, and its exception; the first target of a process stays."""
+    name, extra = TARGETS[kind]
     try:
-        return trt.Builder(logger)
-    except Exception as error:  # pybind raises TypeError where the constructor gives nothing
-        said = next((line for line in reversed(watch.lines) if "ERROR" in line), str(error)).partition(": ")[2]
-        other = " TensorRT-RTX compiles without one: --target tensorrt-rtx." if kind == "tensorrt" else ""
-        raise Unavailable(
-            f"{_library(trt)} does not start ({said[:200]}); it needs an NVIDIA GPU and its driver.{other}"
-        ) from error
+        from polygraphy import config
+    except ModuleNotFoundError as error:
+        raise Unavailable(f"Compiling needs the package polygraphy: pip install '{extra}'.") from error
+    if "polygraphy.backend.trt" not in sys.modules:
+        config.USE_TENSORRT_RTX = kind == "tensorrt-rtx"
+    if config.USE_TENSORRT_RTX != (kind == "tensorrt-rtx"):
+        raise Unavailable("This process compiled for the other kind of TensorRT already: start another for this one.")
+    sys.modules.setdefault(name, trt)
+    from polygraphy.backend import trt as loaders
+    from polygraphy.exception import PolygraphyException
+
+    return loaders, PolygraphyException
 
 
-def _logger(trt: ModuleType, watch: _Watch) -> Any:
-    class Logger(trt.ILogger):  # type: ignore[name-defined,misc]  # the base is known only when the library is here
-        def __init__(self) -> None:
-            trt.ILogger.__init__(self)
+@contextmanager
+def _compiler_log() -> Iterator[list[str]]:
+    """Collect warnings and errors of Polygraphy and the compiler instead of printing them."""
+    from polygraphy.logger import G_LOGGER
 
-        def log(self, severity: Any, message: str) -> None:
-            if severity <= trt.ILogger.Severity.WARNING:
-                with watch.lock:
-                    watch.lines.append(f"{str(severity).rpartition('.')[2]}: {message}")
+    lines: list[str] = []
 
-    return Logger()
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(record.getMessage())
+
+    G_LOGGER.use_python_logging_system, G_LOGGER.colors = True, False
+    logger, collector = logging.getLogger("Polygraphy"), Collector()
+    logger.propagate = False
+    logger.addHandler(collector)
+    try:
+        with G_LOGGER.verbosity(G_LOGGER.WARNING):
+            yield lines
+    finally:
+        logger.removeHandler(collector)
 
 
-def _monitor(trt: ModuleType, watch: _Watch) -> Any:
-    class Monitor(trt.IProgressMonitor):  # type: ignore[name-defined,misc]  # as above
+def _last_error(lines: Sequence[str]) -> str:
+    """Return the message of the compiler's last error, "" if there is none."""
+    return next((line.removeprefix("[E] ") for line in reversed(lines) if line.startswith("[E] ")), "")
+
+
+def _profile(loaders: Any, network: Any, batch: ProfileBatches) -> Any:
+    profile = loaders.Profile()
+    for index in range(network.num_inputs):
+        tensor = network.get_input(index)
+        rest = tuple(tensor.shape)[1:]
+        profile.add(tensor.name, *((size, *rest) for size in (batch.min, batch.opt, batch.max)))
+    return profile
+
+
+def _progress_monitor(trt: ModuleType, progress: Progress) -> Any:
+    class Monitor(trt.IProgressMonitor):  # type: ignore[name-defined,misc]  # the base is chosen at run time
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
+            self.steps: dict[str, int] = {}
+            self.lock = threading.Lock()
 
         def phase_start(self, name: str, parent: str | None, steps: int) -> None:
-            with watch.lock:
-                watch.steps[name] = [0, steps]
+            with self.lock:
+                self.steps[name] = steps
 
         def step_complete(self, name: str, step: int) -> bool:
-            with watch.lock:
-                done = watch.steps.setdefault(name, [0, 0])
-                done[0] = step + 1
-            watch.progress(name, *done)
+            with self.lock:
+                total = self.steps.get(name, 0)
+            progress(name, step + 1, total)
             return True
 
         def phase_finish(self, name: str) -> None:
-            with watch.lock:
-                watch.steps.pop(name, None)
+            with self.lock:
+                self.steps.pop(name, None)
 
     return Monitor()
 
 
-def _configured(
-    trt: ModuleType, builder: Any, network: Any, batches: Sequence[ProfileBatches], version_compatible: bool
-) -> Any:
-    config = builder.create_builder_config()
-    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, _MEMORY)
-    if version_compatible:
-        config.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)
-    for batch in batches:
-        profile = builder.create_optimization_profile()
-        for index in range(network.num_inputs):
-            tensor = network.get_input(index)
-            rest = tuple(tensor.shape)[1:]
-            profile.set_shape(tensor.name, (batch.min, *rest), (batch.opt, *rest), (batch.max, *rest))
-        config.add_optimization_profile(profile)
-    return config
+def _no_gpu(library: str, kind: str, reason: str) -> Unavailable:
+    other = " TensorRT-RTX compiles without one: --target tensorrt-rtx." if kind == "tensorrt" else ""
+    return Unavailable(f"{library} does not start ({reason[:200]}); it needs an NVIDIA GPU and its driver.{other}")
 
 
-def _read_cache(config: Any, path: Path | None) -> Any:
-    if path is None:
-        return None
-    cache = config.create_timing_cache(path.read_bytes() if path.is_file() else b"")
-    config.set_timing_cache(cache, ignore_mismatch=True)
-    return cache
-
-
-def _refusal(parser: Any, source: Path, library: str) -> WhatsitError:
-    """One sentence from the parser's errors: the operators that it lacks, or the first node that it refuses."""
-    errors = [parser.get_error(index) for index in range(parser.num_errors)]
+def _refusal(loaders: Any, trt: ModuleType, kind: str, source: Path, reason: str) -> WhatsitError:
+    """Return the error for a network that was refused: a missing operator, or the compiler's message."""
+    library = f"{trt.__name__} {trt.__version__}"
     try:
-        kinds = sorted(_operators(source))
+        operators = {node.op_type for node in onnx.load(source, load_external_data=False).graph.node}
     except Exception:  # protobuf's kinds of errors
         return Damaged(f"{source} cannot be read as an ONNX network; build or export it again.")
-    if lacking := [kind for kind in kinds if not parser.supports_operator(kind)]:
-        return _lacking(library, source, lacking)
-    if not errors:
-        return WhatsitError(f"{library} refuses {source} and gives no reason; see its log.")
-    first = errors[0]
-    where = f" at the {first.node_operator()} {first.node_name()}" if first.node_operator() else ""
-    return WhatsitError(f"{library} refuses {source}{where}: {first.desc().strip().splitlines()[-1][:300]}.")
-
-
-def _lacking(library: str, source: Path, operators: Sequence[str]) -> WhatsitError:
-    return WhatsitError(
-        f"{library} has no operator {', '.join(operators)}, which {source} uses: export the network without "
-        f"{'it' if len(operators) == 1 else 'them'}, or serve it with --target onnxruntime."
-    )
-
-
-def _operators(source: Path) -> set[str]:
-    return {node.op_type for node in onnx.load(source, load_external_data=False).graph.node}
+    _, network = loaders.create_network(strongly_typed=True)
+    parser = trt.OnnxParser(network, loaders.get_trt_logger())
+    blind = _PARSED_NOT_COMPILED.get(kind, frozenset())
+    lacking = sorted(name for name in operators if name in blind or not parser.supports_operator(name))
+    if lacking:
+        return WhatsitError(
+            f"{library} has no operator {', '.join(lacking)}, which {source} uses: export the network without "
+            f"{'it' if len(lacking) == 1 else 'them'}, or serve it with --target onnxruntime."
+        )
+    reason = " ".join(reason.split())[:300] or "no reason given"
+    return WhatsitError(f"{library} cannot compile {source}: {reason} (see the log beside the plan).")

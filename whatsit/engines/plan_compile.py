@@ -8,14 +8,14 @@ from pathlib import Path
 
 from whatsit.engines.build_paths import BuildPaths
 from whatsit.engines.build_recipe import read_build_recipe
-from whatsit.engines.plan_builder import Plan, build_plan
+from whatsit.engines.plan_builder import CompiledPlan, build_plan
 
 
 @dataclass(frozen=True)
 class Compiled:
     """A plan in its place, with its card."""
 
-    plan: Plan
+    plan: CompiledPlan
     card: Path
 
 
@@ -51,5 +51,5 @@ def compile_engine(
     facts = {"engine": paths.engine, **plan.facts(), "batches (least, best, most)": profiles}
     facts["version compatible"] = "yes" if recipe.version_compatible else "no"
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
-    card.write_text(f"# Plan of the {paths.engine}\n\n| what | value |\n| --- | --- |\n{rows}\n", encoding="utf-8")
+    card.write_text(f"# CompiledPlan of the {paths.engine}\n\n| what | value |\n| --- | --- |\n{rows}\n", encoding="utf-8")
     return Compiled(plan, card)
