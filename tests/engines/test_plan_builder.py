@@ -128,6 +128,6 @@ def test_tensorrt_without_its_package_or_gpu_is_one_sentence(tmp_path: Path) -> 
     try:
         compiler("tensorrt")
     except Unavailable as error:
-        assert "pip install 'whatsit[tensorrt]'" in str(error)  # noqa: PT017  # which of the two depends on the machine
+        assert "pip install 'whatsit[compile,tensorrt]'" in str(error)  # noqa: PT017  # which of the two depends on the machine
     else:
         pytest.skip("TensorRT is installed here")
