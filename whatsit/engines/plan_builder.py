@@ -103,6 +103,8 @@ def build_plan(
         raise Unavailable(f"There is no network file {source}; build it with `whatsit build`.")
     library = f"{trt.__name__} {trt.__version__}"
     loaders, polygraphy_error = _polygraphy(kind, trt)
+    for folder in {target.parent, (timing_cache or target).parent}:
+        folder.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
     with _compiler_log() as lines:
         try:
@@ -125,7 +127,6 @@ def build_plan(
             raise _refusal(loaders, trt, kind, source, _last_error(lines)) from error
         finally:
             seconds = time.perf_counter() - start
-            target.parent.mkdir(parents=True, exist_ok=True)
             log = target.with_name(f"{target.name}.log")
             log.write_text("\n".join([f"{library}, {source}, {seconds:.1f} s", *lines]) + "\n", encoding="utf-8")
     part = target.with_name(f"{target.name}.part")
@@ -162,7 +163,7 @@ def _polygraphy(kind: str, trt: ModuleType) -> tuple[Any, type[Exception]]:
         raise Unavailable(f"Compiling needs the package polygraphy: pip install '{extra}'.") from error
     if "polygraphy.backend.trt" not in sys.modules:
         config.USE_TENSORRT_RTX = kind == "tensorrt-rtx"
-    if config.USE_TENSORRT_RTX != (kind == "tensorrt-rtx"):
+    if (kind == "tensorrt-rtx") != config.USE_TENSORRT_RTX:
         raise Unavailable("This process compiled for the other kind of TensorRT already: start another for this one.")
     sys.modules.setdefault(name, trt)
     from polygraphy.backend import trt as loaders

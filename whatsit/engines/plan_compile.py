@@ -51,5 +51,5 @@ def compile_engine(
     facts = {"engine": paths.engine, **plan.facts(), "batches (least, best, most)": profiles}
     facts["version compatible"] = "yes" if recipe.version_compatible else "no"
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
-    card.write_text(f"# CompiledPlan of the {paths.engine}\n\n| what | value |\n| --- | --- |\n{rows}\n", encoding="utf-8")
+    card.write_text(f"# Plan of the {paths.engine}\n\n| what | value |\n| --- | --- |\n{rows}\n", encoding="utf-8")
     return Compiled(plan, card)
