@@ -30,17 +30,17 @@ format: $(VENV)/.test ## Put style and layout right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-perf: $(VENV)/.serve ## Load a profile of perf/profiles with perf_analyzer (PROFILE=name,… or all; PHOTOS=dir: your own pictures)
-	$(BIN)/python perf/perf_analyzer.py --profile $(PROFILE) $(if $(PHOTOS),--photos "$(PHOTOS)")
+perf: $(VENV)/.serve ## Load a profile of perf/identify/profiles with perf_analyzer (PROFILE=name,… or all; PHOTOS=dir: your own pictures)
+	$(BIN)/python -m perf.identify.perf_analyzer --profile $(PROFILE) $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 bench: $(VENV)/.perf ## Compare `identify` with its ceiling and with what one would write instead, stage by stage (20 minutes)
-	$(BIN)/python perf/ledger.py $(if $(PHOTOS),--photos "$(PHOTOS)")
+	$(BIN)/python -m perf.identify.benchmark $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 load: $(VENV)/.perf ## Put ten minutes of mixed load on a server with Locust (PHOTOS=dir: your own pictures)
-	$(BIN)/python perf/locust_run.py $(if $(PHOTOS),--photos "$(PHOTOS)")
+	$(BIN)/python -m perf.load.locust_run $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 clean: ## Remove the environment, the demo and what tools left behind
-	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis perf/tools
+	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis perf/identify/tools
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import csv
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "perf"))
-
-from capacity_inputs import Inputs, Point, Search, read_inputs
-from capacity_model import GIB, Plan, curves, estimate
-from capacity_page import page
-from queue_simulation import Machine, Station
 from whatsit_client.errors import Unavailable
+
+from perf.capacity.inputs import Inputs, Point, Search, read_inputs
+from perf.capacity.model import GIB, Plan, curves, estimate
+from perf.capacity.page import page
+from perf.capacity.queue_simulation import Machine, Station
 
 SEARCH = (
     Search("flat", 1_000, 2.0, 520.0, 1500.0),

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import csv
-import sys
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("torch")
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "perf"))
 
-from embedder_ablation import read, write
-from embedder_ablation_rows import BASE, ROWS, summary
-
+from perf.networks.embedder_ablation import read, write
+from perf.networks.embedder_ablation_rows import BASE, ROWS, summary
 from whatsit.training.embedder.recipe import EmbedderRecipe
 
 

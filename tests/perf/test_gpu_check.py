@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -83,9 +82,8 @@ def test_what_is_counted_as_wrong_is_none(figures: list[dict[str, str]]) -> None
 
 def test_engines_are_timed_at_the_batches_that_they_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What only a GPU can run, with a runner that stands in for the plan's."""
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    from gpu_steps import speed
-    from gpu_steps.check import Check
+    from perf.gpu import speed
+    from perf.gpu.check import Check
 
     seen: list[tuple[str, int]] = []
 
@@ -139,14 +137,11 @@ def test_without_a_gpu_a_real_run_says_so(tmp_path: Path) -> None:
     assert run("--dry-run", "--steps", "sped").stderr.startswith("gpu_check: There is no step sped")
 
 
-def test_the_wrong_neighbours_of_a_search_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_wrong_neighbours_of_a_search_are_counted() -> None:
     """The script's own judge: numbers that are not the nearest, or not allowed, count."""
     import numpy as np
 
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    spec = importlib.util.find_spec("gpu_steps.search")
-    assert spec
-    from gpu_steps.search import _K, _wrong
+    from perf.gpu.search import _K, _wrong
 
     vectors = np.random.default_rng(0).normal(size=(100, 8)).astype(np.float32)
     order = np.argsort(-(vectors[:1] @ vectors.T), axis=1)

@@ -5,16 +5,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "perf"))
-
-from ingestion_parts.kill import KILL_COLUMNS, kills, tables
-from ingestion_parts.memory import items_in
-from ingestion_parts.rate import summary
+from perf.catalogue.ingestion_kills import KILL_COLUMNS, kills, tables
+from perf.catalogue.ingestion_memory import items_in
+from perf.catalogue.ingestion_rate import summary
 
 
 def test_killed_and_resumed_runs_come_to_the_same_catalogue(shop: Path, tmp_path: Path) -> None:

@@ -12,12 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-PERF = Path(__file__).resolve().parents[2] / "perf"
-
 
 @pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(PERF))
+def load() -> Any:
     return importlib.import_module
 
 
@@ -28,12 +25,12 @@ def picture(width: int, height: int) -> bytes:
 
 
 def outcomes(load: Any, *rows: tuple[float, float, str]) -> list[Any]:
-    module = load("locust_users.outcome")
+    module = load("perf.load.outcomes")
     return [module.Outcome(start, "HTTP", "identify (HTTP)", ms, kind) for start, ms, kind in rows]
 
 
 def test_courses(load: Any) -> None:
-    rate_at = load("locust_users.course").rate_at
+    rate_at = load("perf.load.load_profile").rate_at
     assert [rate_at("spike", second, 100, 10, 30) for second in (0, 29, 30, 59, 60, 99)] == [10, 10, 30, 30, 10, 10]
     assert [rate_at("steps", second, 100, 10, 30) for second in (0, 20, 40, 60, 80)] == [10, 15, 20, 25, 30]
     assert rate_at("soak", 99.9, 100, 10, 30) == 10
@@ -41,7 +38,7 @@ def test_courses(load: Any) -> None:
 
 
 def test_users_call_at_the_asked_rate_and_late_ones_at_once(load: Any) -> None:
-    pacing = load("locust_users.pacing")
+    pacing = load("perf.load.pacing")
 
     class User:
         pass
@@ -55,7 +52,7 @@ def test_users_call_at_the_asked_rate_and_late_ones_at_once(load: Any) -> None:
 
 
 def test_the_mix_of_calls(load: Any) -> None:
-    calls = load("locust_users.calls").Calls([picture(80, 60), picture(40, 90)], changing=0.2, seed=3)
+    calls = load("perf.load.calls").Calls([picture(80, 60), picture(40, 90)], changing=0.2, seed=3)
     drawn = [calls.draw() for _ in range(2000)]
     changed = [call for call in drawn if call.model == "catalogue"]
     assert len(changed) / len(drawn) == pytest.approx(0.2, abs=0.04)
@@ -73,7 +70,7 @@ def test_the_mix_of_calls(load: Any) -> None:
 
 
 def test_requirements(load: Any, tmp_path: Path) -> None:
-    module = load("locust_users.outcome")
+    module = load("perf.load.outcomes")
     rows = outcomes(load, *[(float(n), float(n + 1), "ok") for n in range(98)], (98.0, 5.0, "refused"),
                     (99.0, 7.0, "failed"))  # fmt: skip
     assert module.shortcomings(rows, 98, 0.01, 0.01) == []
@@ -85,7 +82,7 @@ def test_requirements(load: Any, tmp_path: Path) -> None:
 
 
 def test_recovery_after_a_spike(load: Any) -> None:
-    report = load("locust_users.report")
+    report = load("perf.load.load_report")
     slow_until = 60 + 4.0
     rows = outcomes(load, *[(float(t), 100.0 if t < 30 or t >= slow_until else 2000.0, "ok") for t in range(100)])
     parts = report.phases("spike", rows, 0.0, 100.0)
@@ -99,7 +96,7 @@ def test_recovery_after_a_spike(load: Any) -> None:
 
 def test_a_stream_of_changes_knows_the_last_state_of_each_item(load: Any) -> None:
     vectors = [(b"picture", np.eye(1, 128, n, dtype=np.float32)[0]) for n in range(3)]
-    stream = load("live_parts.stream").Stream(vectors, seed=1)
+    stream = load("perf.catalogue.change_stream").Stream(vectors, seed=1)
     expected: dict[str, str] = {}
     open_changes: list[Any] = []
     for step in range(600):
@@ -121,5 +118,5 @@ def test_a_stream_of_changes_knows_the_last_state_of_each_item(load: Any) -> Non
 def test_memory_of_this_very_process(load: Any) -> None:
     import os
 
-    (own,) = [usage for usage in load("load_parts.memory").usages(os.getpid()) if usage.pid == os.getpid()]
+    (own,) = [usage for usage in load("perf.common.memory").usages(os.getpid()) if usage.pid == os.getpid()]
     assert 10 < own.pss <= own.rss

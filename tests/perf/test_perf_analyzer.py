@@ -15,7 +15,6 @@ from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
 from whatsit.server.launcher import Server
 
 ROOT = Path(__file__).resolve().parents[2]
-PERF = ROOT / "perf"
 
 PRINTED = """
  Successfully read data for 1 stream/streams with 4 step/steps.
@@ -54,10 +53,9 @@ Concurrency: 2, throughput: 9.97679 infer/sec, latency 191952 usec
 
 
 @pytest.fixture
-def modules(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
-    monkeypatch.syspath_prepend(str(PERF))
+def modules() -> dict[str, ModuleType]:
     return {
-        name: importlib.import_module(name)
+        name: importlib.import_module(f"perf.identify.{name}")
         for name in (
             "perf_analyzer",
             "perf_analyzer_input",

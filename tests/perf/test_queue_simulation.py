@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "perf"))
-
-from queue_simulation import Machine, Station, closed_loop, open_loop
+from perf.capacity.queue_simulation import Machine, Station, closed_loop, open_loop
 
 
 def test_one_server_with_random_work_is_m_m_1() -> None:

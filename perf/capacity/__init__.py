@@ -1,0 +1,1 @@
+"""Machines and costs for a load, computed from measured figures."""

@@ -1,0 +1,1 @@
+"""Speed and safety of ingestion, live changes, filters and cleaning."""

@@ -1,0 +1,1 @@
+"""Quality of the cleaning steps, measured on photos and drawn products."""

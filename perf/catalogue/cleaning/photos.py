@@ -1,0 +1,107 @@
+"""Photos with hashes and embeddings, computed once and kept in the folder given with `--work`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from rich.progress import track
+
+from perf.catalogue.cleaning.copies import COPIES
+from whatsit.evaluation.datasets.clothing import Clothing
+from whatsit.evaluation.datasets.grocery import GroceryStore, Split
+from whatsit.pipeline.describe import Pipeline
+from whatsit.rendering.photo import photograph
+from whatsit.rendering.product import draw, make_products
+from whatsit.rendering.shop import encode_jpeg
+from whatsit.vision.decode import decode_image
+from whatsit.vision.perceptual_hash import KINDS, perceptual_hash
+
+HASHED_SIDE = 512
+RENDERED_PRODUCTS, RENDERED_PHOTOS = 160, 16
+RENDERED_SEED = 71
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Pictures of one source.
+
+    Args:
+        labels: int64 [N], class or product of each.
+        vectors: f32 [N,D], unit length.
+        hashes: kind -> uint8 [N,8].
+    """
+
+    labels: npt.NDArray[np.int64]
+    vectors: npt.NDArray[np.float32]
+    hashes: dict[str, npt.NDArray[np.uint8]]
+
+
+def grocery(data: Path, work: Path, split: Split) -> Photos:
+    """The photos of a split ("train" or "val") of Grocery Store."""
+    store = GroceryStore(data / "grocery_store")
+    paths, labels = (
+        (store.queries("train"), store.truth("train")) if split == "train" else (store.queries(), store.truth())
+    )
+    return _kept(work / f"grocery-{split}", labels, lambda n: paths[n].read_bytes())
+
+
+def grocery_copies(data: Path, work: Path, kind: str) -> Photos:
+    """A copy of that kind of each train photo."""
+    store = GroceryStore(data / "grocery_store")
+    paths, labels = store.queries("train"), store.truth("train")
+    name = "".join(c if c.isalnum() else "-" for c in kind)
+    return _kept(
+        work / f"grocery-train-{name}", labels, lambda n: COPIES[kind](decode_image(paths[n].read_bytes()).pixels)
+    )
+
+
+def clothing(data: Path, work: Path) -> Photos:
+    """All photos of the clothing set."""
+    source = Clothing(data / "clothing_small")
+    paths, labels = [*source.gallery(), *source.queries()], [*source.gallery_truth(), *source.truth()]
+    return _kept(work / "clothing", labels, lambda n: paths[n].read_bytes())
+
+
+def rendered(work: Path) -> Photos:
+    """Rendered products, each photographed several times; lines of look-alike variants among them."""
+    products = make_products(RENDERED_PRODUCTS, RENDERED_SEED)
+    labels = [product for product in range(RENDERED_PRODUCTS) for _ in range(RENDERED_PHOTOS)]
+
+    def photo(n: int) -> bytes:
+        cut = draw(products[labels[n]], 224, view=n % RENDERED_PHOTOS)
+        return encode_jpeg(photograph(cut, np.random.default_rng([RENDERED_SEED, n]))[0])
+
+    return _kept(work / "rendered", labels, photo)
+
+
+def _kept(place: Path, labels: Sequence[int], encoded: Callable[[int], bytes]) -> Photos:
+    """What was computed before for the same number of photos by the same embedder, else computed now."""
+    with Pipeline() as pipeline:
+        stamp = hashlib.sha256(f"{pipeline.fingerprint} {len(labels)}".encode()).hexdigest()[:16]
+        file = place.with_name(f"{place.name}-{stamp}.npz")
+        if not file.is_file():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _compute(file, len(labels), encoded, pipeline)
+    with np.load(file) as known:
+        return Photos(np.array(labels), known["vectors"], {kind: known[kind] for kind in KINDS})
+
+
+def _compute(file: Path, count: int, encoded: Callable[[int], bytes], pipeline: Pipeline) -> None:
+    def one(n: int) -> tuple[npt.NDArray[np.float32], list[npt.NDArray[np.uint8]]]:
+        data = encoded(n)
+        pixels = decode_image(data, max_side=HASHED_SIDE).pixels
+        return pipeline.embed_item(data)[0][1], [perceptual_hash(pixels, kind) for kind in KINDS]
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        found = list(track(pool.map(one, range(count)), file.stem, count))
+    arrays = {kind: np.stack([hashes[k] for _, hashes in found]) for k, kind in enumerate(KINDS)}
+    part = file.with_suffix(".part.npz")
+    np.savez(part, vectors=np.stack([vector for vector, _ in found]), **arrays)
+    part.replace(file)

@@ -1,1 +1,0 @@
-"""What cleaning is measured by, one measurement per file; `perf/cleaning.py` runs them."""

@@ -1,0 +1,1 @@
+"""Environment of a measurement, processes, and the server under test."""

@@ -1,0 +1,1 @@
+"""Alternatives that `identify` is compared with."""

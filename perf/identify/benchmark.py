@@ -1,0 +1,162 @@
+"""Every millisecond of `identify`, and the same pictures through what one would use instead.
+
+python -m perf.identify.benchmark  # pictures and catalogue of the demo, all variants, at most 20 minutes
+python -m perf.identify.benchmark --photos DIR --minutes 5 --variants ensemble,ceiling --callers 1,4
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from whatsit_client.errors import InvalidInput, WhatsitError
+
+from perf.common.setting import DEMO, RESULTS, Setting
+from perf.identify.benchmark_charts import draw
+from perf.identify.benchmark_report import Row, write
+from perf.identify.load_generator import Point
+from perf.identify.stage_times import Ledger, ledger, read_statistics
+from perf.identify.variants import TITLES, Variant, started
+from whatsit.server.launcher import Server
+
+PICTURES = {".jpg", ".jpeg", ".png"}
+MOST_PICTURES = 64
+DEMO_PRODUCTS, DEMO_SCENES = 300, 12  # as `whatsit demo` has them
+START_SECONDS, POINT_SECONDS = 60.0, 0.4  # until all are ready; around each point
+FIRST_SECONDS = 3.0  # of every variant, not counted: memory that is used for the first time costs more
+WARM_SHARE = 0.2
+
+
+def main(
+    photos: Annotated[Path | None, typer.Option(help="Folder of pictures to send; the demo's by default.")] = None,
+    catalogue: Annotated[Path | None, typer.Option(help="Published catalogue; the demo's by default.")] = None,
+    variants: Annotated[str, typer.Option(help=f"Comma list of {', '.join(TITLES)}.")] = ",".join(TITLES),
+    callers: Annotated[str, typer.Option(help="Requests in flight, a comma list.")] = "1,4,8,16",
+    repeats: Annotated[int, typer.Option(min=1, help="Rounds; each goes once through everything.")] = 14,
+    minutes: Annotated[float, typer.Option(min=0.05, help="That all may take; shared out among the points.")] = 20.0,
+    root: Annotated[Path | None, typer.Option(help="Folder of model_repository/ and ensembles/.")] = None,
+    demo: Annotated[Path, typer.Option(help="Folder of the demo; made where it is missing.")] = DEMO,
+    out: Annotated[Path, typer.Option(help="Files OUT.csv, OUT_stages.csv, OUT.md, OUT*.png.")] = RESULTS / "ledger",
+) -> None:
+    """Measure, interleaved; write tables and charts; print the table."""
+    console = Console()
+    names = _names(variants)
+    numbers = _numbers(callers)
+    if photos is None or catalogue is None:
+        _stage(demo, console)
+    found = sorted(path for path in (photos or demo / "scenes").rglob("*") if path.suffix.lower() in PICTURES)
+    if not found:
+        raise InvalidInput(f"There are no JPEG or PNG pictures in {photos}: give a folder that has some.")
+    step = max(1, len(found) / MOST_PICTURES)
+    chosen = [found[int(place * step)] for place in range(min(len(found), MOST_PICTURES))]
+    points = len(names) * len(numbers) * repeats
+    seconds = max(0.3, (60 * minutes - START_SECONDS - FIRST_SECONDS * len(names)) / points - POINT_SECONDS)
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        for number, path in enumerate(chosen):
+            (Path(folder) / f"{number:03}{path.suffix.lower()}").write_bytes(path.read_bytes())
+        with console.status("Starting the servers …"), started(names, catalogue or demo / "catalogue", root) as ready:
+            console.print(
+                f"{len(chosen)} pictures, {points} points of {seconds:.1f} s; "
+                f"ready after {time.monotonic() - begin:.0f} s"
+            )
+            rows, ledgers = _rounds(*ready, numbers, repeats, Path(folder), seconds, console)
+    setting = Setting.of_this_machine(f"ledger, {len(chosen)} pictures, {repeats} rounds of {seconds:.1f} s a point")
+    console.print(write(out, setting, rows, ledgers), markup=False, soft_wrap=True)
+    for path in draw(out, rows, ledgers):
+        console.print(f"Wrote {path}", soft_wrap=True)
+
+
+def _rounds(
+    variants: dict[str, Variant], servers: dict[str, Server], numbers: list[int], repeats: int, folder: Path,
+    seconds: float, console: Console,
+) -> tuple[list[Row], list[Ledger]]:  # fmt: skip
+    """Everything once, then everything again: what drifts, drifts for all. Ctrl-C ends early with whole rounds."""
+    points: dict[tuple[str, int], list[Point]] = defaultdict(list)
+    ledgers: dict[tuple[str, int], list[Ledger]] = defaultdict(list)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    warm, counted = seconds * WARM_SHARE, seconds * (1 - WARM_SHARE)
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("Measuring", total=repeats * len(numbers) * len(variants))
+        try:
+            for name, variant in variants.items():
+                bar.update(task, description=f"warming up {name}")
+                variant.measure(folder, max(numbers), 0.0, FIRST_SECONDS)
+            for repeat in range(repeats):
+                for number, name in _order(numbers, list(variants), repeat):
+                    bar.update(task, description=f"round {repeat + 1}, {number} callers, {name}")
+                    server = servers.get(name)
+                    before = read_statistics(server.http_url) if server else {}
+                    try:
+                        point = variants[name].measure(folder, number, warm, counted)
+                    except WhatsitError as error:  # a moment in which the machine stood still
+                        console.print(f"round {repeat + 1}, {number} callers, {name}, once more: {error}")
+                        before = read_statistics(server.http_url) if server else {}
+                        point = variants[name].measure(folder, number, warm, counted)
+                    points[name, number].append(point)
+                    if server:
+                        after = read_statistics(server.http_url)
+                        ledgers[name, number].append(ledger(before, after, point.mean_of_all, number, name))
+                    bar.advance(task)
+        except (KeyboardInterrupt, WhatsitError) as error:
+            if not points:
+                raise
+            console.print(f"{error or 'Interrupted'}: what was measured so far follows.")
+    rows = [
+        Row(name, number, tuple(points[name, number]))
+        for name in variants
+        for number in numbers
+        if points[name, number]
+    ]
+    middle = [sorted(found, key=lambda one: one.latency)[len(found) // 2] for _, found in sorted(ledgers.items())]
+    return rows, middle
+
+
+def _order(numbers: list[int], names: list[str], repeat: int) -> Iterator[tuple[int, str]]:
+    """Every other round backwards, so that no variant always follows the same one."""
+    for number in numbers:
+        for name in names if repeat % 2 == 0 else reversed(names):
+            yield number, name
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in TITLES]
+    if unknown or not names:
+        raise InvalidInput(f"'{text}' names no variants: give a comma list of {', '.join(TITLES)}.")
+    return names
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 1:
+        raise InvalidInput(f"'{text}' is no comma list of callers: write 1,4,16.")
+    return numbers
+
+
+def _stage(demo: Path, console: Console) -> None:
+    """The shop, scenes and catalogue of `whatsit demo`; what is there already is kept."""
+    from whatsit.catalogue.ingest.add import index_source
+    from whatsit.demo.demo_data import prepare_shop
+
+    with console.status("Preparing the demo's shop and catalogue …"):
+        stage = prepare_shop(demo, DEMO_PRODUCTS, DEMO_SCENES)
+        index_source(stage.catalogue, stage.source)
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except WhatsitError as error:
+        sys.exit(f"ledger: {error}")

@@ -1,0 +1,174 @@
+"""The ways to serve one `identify`: processes that are started once and idle while others are loaded."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from whatsit_client.errors import Unavailable, WhatsitError
+
+from perf.common.setting import ROOT
+from perf.identify.load_generator import Job, Point
+from whatsit.server.launcher import Ports, Server
+
+BLS_REPOSITORY = ROOT / "perf" / "identify" / "baselines" / "bls_repository"
+TITLES = {
+    "ensemble": "Whatsit's ensemble `identify`",
+    "fused": "the same ensemble with one step for five (`whatsit serve --fused`)",
+    "ceiling": "the same functions in one process, no server (the ceiling)",
+    "fastapi": "FastAPI + ONNX Runtime + FAISS, tuned",
+    "fastapi-untuned": "FastAPI + ONNX Runtime + FAISS, default threads",
+    "each-model": "the client calls each Triton model itself",
+    "bls": "a Python model in Triton calls the others (BLS)",
+}
+
+
+class Variant(Protocol):
+    """Something that can be loaded."""
+
+    def measure(self, folder: Path, callers: int, warm: float, seconds: float) -> Point:
+        """One point with the pictures of a folder."""
+        ...
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that the generator calls.
+
+    Args:
+        kind: of caller.
+        address: host and port.
+        path: that is posted to.
+        pid: root of its processes.
+    """
+
+    kind: str
+    address: str
+    path: str
+    pid: int
+
+    def measure(self, folder: Path, callers: int, warm: float, seconds: float) -> Point:
+        """One point, measured by a generator of its own."""
+        host, _, port = self.address.rpartition(":")
+        job = Job(self.kind, host, int(port), self.path, self.pid, str(folder), callers, warm, seconds)
+        done = subprocess.run(
+            [sys.executable, "-m", "perf.identify.load_generator"], cwd=ROOT, input=json.dumps(asdict(job)) + "\n",
+            capture_output=True, text=True, timeout=warm + seconds + 120, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise WhatsitError(f"The load generator failed: {done.stderr.strip().splitlines()[-1]}")
+        point = Point(**json.loads(done.stdout))
+        if point.failures > point.replies or not point.latencies:
+            told = (done.stderr.strip().splitlines() or ["no reply in time"])[-1]
+            raise WhatsitError(f"{point.failures} calls of {self.path or self.kind} failed: {told}")
+        return point
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """The functions in one process, asked by lines.
+
+    Args:
+        process: `perf/baselines/in_process.py`.
+    """
+
+    process: subprocess.Popen[str]
+
+    def measure(self, folder: Path, callers: int, warm: float, seconds: float) -> Point:
+        """One point."""
+        job = {"folder": str(folder), "callers": callers, "warm": warm, "seconds": seconds}
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(json.dumps(job) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise WhatsitError("The ceiling's process ended.")
+        return Point(**json.loads(line))
+
+
+@contextlib.contextmanager
+def started(
+    names: list[str], catalogue: Path, root: Path | None = None
+) -> Iterator[tuple[dict[str, Variant], dict[str, Server]]]:
+    """The variants of these names, and the Tritons behind two of them, by name: the first is behind three.
+
+    Args:
+        names: of `TITLES`.
+        catalogue: published.
+        root: of the model repository; None for Whatsit's own.
+    """
+    with contextlib.ExitStack() as stack:
+        variants: dict[str, Variant] = {}
+        servers: dict[str, Server] = {}
+        if {"ensemble", "each-model", "bls"} & set(names):
+            more = (f"--model-repository={BLS_REPOSITORY}",) if "bls" in names else ()
+            server = stack.enter_context(Server(catalogue, root, ports=Ports(0, 0, 0), arguments=more))
+            servers["ensemble"] = server
+            assert server.pid
+            variants["ensemble"] = Served("post", server.http_url, "/v2/models/identify/infer", server.pid)
+            variants["bls"] = Served("post", server.http_url, "/v2/models/identify_bls/infer", server.pid)
+            variants["each-model"] = Served("each-model", server.http_url, "", server.pid)
+        if "fused" in names:
+            servers["fused"] = fused = stack.enter_context(Server(catalogue, root, ports=Ports(0, 0, 0), fused=True))
+            assert fused.pid
+            variants["fused"] = Served("post", fused.http_url, "/v2/models/identify/infer", fused.pid)
+        if "ceiling" in names:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "perf.identify.baselines.in_process", str(catalogue.resolve())], cwd=ROOT,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            stack.callback(_end, process)
+            assert process.stdout
+            if process.stdout.readline().strip() != "ready":
+                raise WhatsitError("The ceiling's process did not start.")
+            variants["ceiling"] = Ceiling(process)
+        for name, more in (("fastapi", ()), ("fastapi-untuned", ("--untuned",))):
+            if name in names:
+                variants[name] = stack.enter_context(_web_service(catalogue, more))
+        yield {name: variants[name] for name in names}, servers
+
+
+@contextlib.contextmanager
+def _web_service(catalogue: Path, arguments: tuple[str, ...]) -> Iterator[Served]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command: list[Any] = [
+        sys.executable,
+        "-m",
+        "perf.identify.baselines.fastapi_server",
+        catalogue.resolve(),
+        str(port),
+        *arguments,
+    ]
+    process: subprocess.Popen[str] = subprocess.Popen(command, text=True, cwd=ROOT)
+    try:
+        for _ in range(600):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            if process.poll() is not None:
+                raise WhatsitError("The FastAPI baseline ended before it was ready; install the extra 'perf'.")
+            time.sleep(0.1)
+        else:
+            raise Unavailable("The FastAPI baseline was not ready after 60 s.")
+        yield Served("post", f"127.0.0.1:{port}", "/identify", process.pid)
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,172 @@
+"""Recall@10 against queries per second on one thread, a curve for each kind of index, with hnswlib as the reference.
+
+python -m perf.index.index_curves --build  # once, 40 minutes on 2 threads; what is built stays in --work
+python -m perf.index.index_curves  # 8 minutes on a quiet machine: perf/results/index_curves.csv, .md and .png
+
+The million vectors are perturbed real embeddings, clustered like a catalogue (see many_vectors.py); queries are
+pictures that are not among them, asked one by one. Every kind is measured in a process of its own, in rounds, so that a
+slow moment meets all of them; the faster round of a point counts. hnswlib gets our graph's links and build effort.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import faiss
+import hnswlib
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.errors import Unavailable, WhatsitError
+
+from perf.common.setting import RESULTS, ROOT, Setting
+from perf.index.index_curves_page import write
+from perf.index.many_vectors import Catalogue, catalogue, photos, recall
+from whatsit.index.index_kind import HNSW_BUILD_EFFORT, HNSW_LINKS, Kind, build
+from whatsit.index.shard import Shard
+
+KINDS = ("flat", "flat-half", "flat-byte", "ivf", "ivf-half", "ivf-byte", "ivfpq-half", "ivfpq-byte", "hnsw",
+         "hnsw-byte", "hnswlib")  # fmt: skip
+K = 10
+# A scan takes 100 times as long as the others.
+SCANS = 40
+ENOUGH = 0.9995
+
+Search = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class Built:
+    """An index on disk.
+
+    Args:
+        file: of it.
+        seconds: that building took.
+        threads: that it took them on.
+    """
+
+    file: Path
+    seconds: float
+    threads: int
+
+
+def built(kind: str, made: Catalogue, work: Path, threads: int, make: bool) -> Built | None:
+    """The index of a kind; made where it is not there and `make` says so."""
+    file = work / f"index-{len(made.vectors)}-{kind}"
+    note = file.with_name(file.name + ".json")
+    if not note.is_file():
+        if not make:
+            return None
+        print(f"building {kind} on {threads} threads", flush=True)
+        start = time.perf_counter()
+        if kind == "hnswlib":
+            graph = hnswlib.Index("l2", made.vectors.shape[1])
+            graph.init_index(len(made.vectors), M=HNSW_LINKS, ef_construction=HNSW_BUILD_EFFORT)
+            for first in range(0, len(made.vectors), 50_000):
+                graph.add_items(made.vectors[first : first + 50_000], num_threads=threads)
+                _tell(kind, min(first + 50_000, len(made.vectors)), len(made.vectors), start)
+            graph.save_index(str(file))
+        else:
+            index = build(made.vectors, Kind.parse(kind), lambda done, total: _tell(kind, done, total, start))
+            faiss.write_index(index, str(file))
+        note.write_text(json.dumps({"seconds": time.perf_counter() - start, "threads": threads}))
+        np.save(work / f"rows-{len(made.vectors)}.npy", np.arange(len(made.vectors)))
+    return Built(file, **json.loads(note.read_text()))
+
+
+def _tell(kind: str, done: int, total: int, start: float) -> None:
+    if done % 200_000 == 0:
+        print(f"  {kind}: {done} of {total} rows, {time.perf_counter() - start:.0f} s", flush=True)
+
+
+def resident() -> tuple[float, float]:
+    """Megabytes of this process: all that is resident, and what of it is its own alone (not mapped from files)."""
+    found = dict(line.split(":", 1) for line in Path("/proc/self/smaps_rollup").read_text().splitlines()[1:])
+    return tuple(int(found[name].split()[0]) / 1000 for name in ("Rss", "Anonymous"))  # type: ignore[return-value]  # two
+
+
+def measure(kind: str, file: Path, rows: Path, queries: Path, nearest: Path, asked: int) -> dict[str, object]:
+    """One round of one kind, in a process of its own.
+
+    Returns:
+        `points`: effort, recall and queries per second of each; `resident_mb` and `own_mb` after all searches.
+    """
+    faiss.omp_set_num_threads(1)
+    questions, truth = np.load(queries)[:asked], np.load(nearest)[:asked, :K]
+    before = resident()
+    if kind == "hnswlib":
+        graph = hnswlib.Index("l2", questions.shape[1])
+        graph.load_index(str(file))
+        graph.set_num_threads(1)
+        efforts: list[dict[str, int]] = Kind.parse("hnsw").efforts(graph.element_count)
+    else:
+        shard = Shard.open(file, rows)
+        efforts = Kind.parse(kind).efforts(len(shard.items))
+    if kind.startswith("flat"):
+        questions, truth = questions[:SCANS], truth[:SCANS]
+    points: list[tuple[dict[str, int], float, float]] = []
+    for effort in efforts:
+        if kind == "hnswlib":
+            graph.set_ef(effort["ef_search"])
+            search: Search = lambda query: graph.knn_query(query, k=K)[0]  # noqa: E731  # one of two
+        else:
+            tuned = Shard(shard.index, shard.items, effort)
+            search = lambda query, tuned=tuned: tuned.search(query, K, None)[1]  # noqa: E731
+        for query in questions[: len(questions) // 5]:
+            search(query[None])
+        start = time.perf_counter()
+        found = np.concatenate([search(query[None]) for query in questions])
+        rate = len(questions) / (time.perf_counter() - start)
+        points.append((effort, recall(found.astype(np.int64), truth), rate))
+        if points[-1][1] >= ENOUGH and "k_factor" not in effort:
+            break
+    after = resident()
+    return {"points": points, "resident_mb": after[0] - before[0], "own_mb": after[1] - before[1]}
+
+
+def main() -> None:
+    """Build or measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", action="store_true", help="build what is not there yet, and measure nothing")
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "runs" / "vectors")
+    parser.add_argument("--vectors", type=int, default=1_000_000)
+    parser.add_argument("--queries", type=int, default=400)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=2, help="of building")
+    parser.add_argument("--kinds", nargs="+", default=KINDS, choices=KINDS)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    faiss.omp_set_num_threads(arguments.threads)
+    setting = Setting.of_this_machine("perf.index.index_curves")
+    made = catalogue(photos(arguments.data, arguments.work, "train"), arguments.vectors, 1000, arguments.work)
+    indexes = {kind: built(kind, made, arguments.work, arguments.threads, arguments.build) for kind in arguments.kinds}
+    if arguments.build:
+        return
+    ready = {kind: one for kind, one in indexes.items() if one is not None}
+    if not ready:
+        raise Unavailable("No index has been built yet: run it with --build first.")
+    folder = arguments.work / f"vectors-{arguments.vectors}-0"
+    rounds: list[dict[str, dict[str, object]]] = []
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        for turn in range(arguments.rounds):
+            rounds.append({})
+            for kind, index in ready.items():
+                task = (kind, index.file, arguments.work / f"rows-{arguments.vectors}.npy", folder / "queries.npy",
+                        folder / "nearest.npy", arguments.queries)  # fmt: skip
+                rounds[-1][kind] = pool.apply(measure, task)
+                print(f"round {turn + 1} of {arguments.rounds}: {kind} done", flush=True)
+    write(arguments.out, setting, arguments.vectors, made.vectors.shape[1], ready, rounds)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except WhatsitError as error:
+        sys.exit(f"index_curves: {error}")

@@ -1,1 +1,0 @@
-"""The measurements behind `perf/ingestion.py`, one file each."""

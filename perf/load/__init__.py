@@ -1,0 +1,1 @@
+"""Mixed load, spikes and soaks with Locust."""

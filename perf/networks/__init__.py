@@ -1,0 +1,1 @@
+"""Parity, speed and ablations of the networks."""
