@@ -17,9 +17,9 @@ STEPS: tuple[Step, ...] = ("duplicates", "denoise", "merge")
 class CleaningSettings:
     """The settings of one cleaning.
 
-    The defaults were chosen on photos of the 41 Grocery Store classes of even number (`python -m perf.catalogue.cleaning`). The embedder
-    knows those photos, and others scatter more: of the layers of denoising the loosest were taken that find 9 of 10
-    moved pictures, and of likeness a cosine that merges less where items have few pictures.
+    The defaults were chosen on photos of the 41 Grocery Store classes of even number (`perf/catalogue/cleaning`). The
+    embedder knows those photos, and others scatter more: of the layers of denoising the loosest were taken that find 9
+    of 10 moved pictures, and of likeness a cosine that merges less where items have few pictures.
 
     Args:
         steps: what to do, of `STEPS`; always in that order.
