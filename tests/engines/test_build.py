@@ -14,8 +14,9 @@ torch = pytest.importorskip("torch")
 
 from whatsit.engines import build as module  # noqa: E402
 from whatsit.engines import trained_networks as networks  # noqa: E402
-from whatsit.engines.build import CPU, GPU, BuildResult, build  # noqa: E402
+from whatsit.engines.build import BuildResult, build  # noqa: E402
 from whatsit.engines.build_paths import BuildPaths  # noqa: E402
+from whatsit.engines.build_pipeline import CPU, GPU  # noqa: E402
 from whatsit.engines.onnx_runner import OnnxRunner, file_fingerprint  # noqa: E402
 from whatsit.engines.parity import compare  # noqa: E402
 from whatsit.engines.trained_networks import EngineNetwork  # noqa: E402

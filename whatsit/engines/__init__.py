@@ -1,1 +1,1 @@
-"""From a trained network to the file that serves: export, quantisation, parity and the runners."""
+"""Export, quantisation, parity, compilation and runners of the networks."""

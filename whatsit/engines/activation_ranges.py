@@ -1,14 +1,16 @@
-"""How far activations reach on real pictures: the symmetric ranges of int8."""
+"""Symmetric int8 ranges of activations, measured on calibration pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime as ort
 from whatsit_client.errors import InvalidInput
+
+from whatsit.engines.onnx_runner import open_session
 
 UInt8Array = npt.NDArray[np.uint8]
 
@@ -25,14 +27,14 @@ def symmetric_ranges(
     method: str = "max",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, float]:
-    """The largest magnitude that int8 has to show, for each tensor.
+    """Return the largest magnitude that int8 must represent, for each tensor.
 
     Args:
         model: a float network with the input `images`.
-        tensors: names of float tensors in it.
-        batches: real inputs, uint8 [b,3,H,W].
-        method: "max", the largest value seen; "percentile", what 99.995 % of the values stay under; "mse", the range
-            with the least squared error of rounding and clipping together, by a histogram of the magnitudes.
+        tensors: names of float tensors of the network.
+        batches: calibration inputs, uint8 [b,3,H,W].
+        method: "max", the largest magnitude; "percentile", the 99.995th percentile; "mse", the range with the least
+            squared error of rounding and clipping together, from a histogram of the magnitudes.
         progress: called with the batches done and their total over all passes.
 
     Returns:
@@ -59,13 +61,16 @@ def symmetric_ranges(
 
 
 def _percentile(counts: npt.NDArray[np.int64]) -> float:
-    """Share of the full range that holds nearly all magnitudes."""
+    """Return the share of the full range that contains nearly all magnitudes."""
     reached = np.cumsum(counts) >= _PERCENTILE * counts.sum()
     return (int(np.argmax(reached)) + 1) / len(counts)
 
 
 def _least_error(counts: npt.NDArray[np.int64]) -> float:
-    """Share of the full range with the least squared error: a step's variance is its square over 12."""
+    """Return the share of the full range with the least squared error.
+
+    The variance of rounding is the square of a step over 12.
+    """
     centres = (np.arange(len(counts)) + 0.5) / len(counts)
     shares = np.linspace(0.2, 1.0, 81)
     clipped = np.maximum(centres[None, :] - shares[:, None], 0) ** 2 @ counts
@@ -74,14 +79,11 @@ def _least_error(counts: npt.NDArray[np.int64]) -> float:
     return float(shares[np.argmin(clipped + rounded)])
 
 
-def _session(model: onnx.ModelProto, tensors: Sequence[str]) -> ort.InferenceSession:
-    """The network with the wanted tensors as its outputs."""
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
-    del watched.graph.output[:]
+def _session(model: onnx.ModelProto, tensors: Sequence[str]) -> Any:
+    """Open the network with the given tensors as its outputs."""
+    extended = onnx.ModelProto()
+    extended.CopyFrom(model)
+    del extended.graph.output[:]
     for name in tensors:
-        watched.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    return ort.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        extended.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
+    return open_session(extended.SerializeToString())

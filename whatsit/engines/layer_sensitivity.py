@@ -1,4 +1,8 @@
-"""Which layers quantisation hurts: the shortest list of those that must stay in float."""
+"""Per-layer sensitivity to quantisation, and the fewest layers that must stay in float.
+
+Polygraphy's `debug precision` sets the precision of layers in a weakly typed TensorRT network and runs it on a GPU;
+here the Q/DQ pairs of the ONNX file decide the precision, and ONNX Runtime measures it on the CPU.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime as ort
 
 from whatsit.engines.activation_ranges import symmetric_ranges
+from whatsit.engines.onnx_runner import open_session
 from whatsit.engines.quantise_tensorrt import Placement, insert_pairs, place_pairs
 
 UInt8Array = npt.NDArray[np.uint8]
@@ -24,20 +28,20 @@ def find_float_layers(
     keep_float: Sequence[str],
     passes: Callable[[tuple[str, ...]], bool],
 ) -> tuple[str, ...] | None:
-    """Find the fewest layers that must stay in float, the most harmful first.
+    """Return the fewest layers that must stay in float, the most sensitive first.
 
     Args:
         model: the prepared float network.
-        calibrating: inputs that set ranges.
-        checking: inputs on which the harm is measured.
-        keep_float: patterns that stay in float already.
-        passes: builds the network with these node names in float as well, and says whether its figures hold.
+        calibrating: inputs that set the ranges.
+        checking: inputs on which the sensitivity is measured.
+        keep_float: patterns of node names that stay in float already.
+        passes: builds the network with these node names in float too; True if its parity figures pass.
 
     Returns:
-        Names of nodes, or None where even half of all layers in float do not suffice.
+        Names of nodes, or None if half of all layers in float are not enough.
     """
-    harm = layer_sensitivity(model, calibrating, checking, keep_float)
-    order = sorted(harm, key=lambda name: -harm[name])
+    sensitivity = layer_sensitivity(model, calibrating, checking, keep_float)
+    order = sorted(sensitivity, key=lambda name: -sensitivity[name])
     low, high, found = 1, max(1, len(order) // 2), None
     if not passes(tuple(order[:high])):
         return None
@@ -57,30 +61,29 @@ def layer_sensitivity(
     checking: Sequence[UInt8Array],
     keep_float: Sequence[str],
 ) -> dict[str, float]:
-    """What each layer's own quantisation does to the outputs: mean squared change over the outputs' mean square.
+    """Return the relative mean squared error of the outputs for each quantised layer.
 
-    One layer at a time is quantised (its weights and its input), the rest stays in float.
+    One layer at a time is quantised (its weights and its input); all others stay in float.
     """
     placement = place_pairs(model.graph, keep_float)
     ranges = symmetric_ranges(model, placement.tensors(model.graph), calibrating[:4])
     images = np.concatenate(list(checking))[:_PICTURES]
     want = _run(model, images)
-    harm = {}
+    sensitivity = {}
     for layer in placement.layers:
         alone = Placement((layer,), tuple(edge for edge in placement.edges if edge[0] == layer))
         got = _run(insert_pairs(model, alone, ranges), images)
-        harm[layer] = sum(
+        sensitivity[layer] = sum(
             float(((a - b) ** 2).mean() / max(float((b**2).mean()), 1e-12)) for a, b in zip(got, want, strict=True)
         )
-    return harm
+    return sensitivity
 
 
 def _run(model: onnx.ModelProto, images: UInt8Array) -> list[npt.NDArray[np.float64]]:
-    """The float outputs that can be compared value by value: boxes change paths with their scores, so they cannot."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    """Return the float outputs that are comparable element by element.
+
+    Boxes and labels are sorted by score, so a small change of the scores permutes them.
+    """
+    session = open_session(model.SerializeToString(), optimise=False)
     names = [output.name for output in session.get_outputs() if output.name not in {"boxes", "labels"}]
     return [np.asarray(array, np.float64) for array in session.run(names, {"images": images})]

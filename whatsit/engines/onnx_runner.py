@@ -1,4 +1,7 @@
-"""Runs an ONNX file on the CPU; knows nothing of torch."""
+"""Runs an ONNX file on the CPU with ONNX Runtime, without torch.
+
+Polygraphy's `OnnxrtRunner` does not set the number of threads, which decides the latency of a server.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,14 +30,14 @@ _DTYPES: dict[str, type[np.generic]] = {
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """Name, dtype and shape of a network's input or output; a free dimension is None."""
+    """Name, dtype and shape of an input or output; a dynamic dimension is None."""
 
     name: str
     dtype: np.dtype[np.generic]
     shape: tuple[int | None, ...]
 
     def accepts(self, array: npt.NDArray[np.generic]) -> bool:
-        """True where `array` has this dtype and a shape that fits."""
+        """Return whether `array` has this dtype and a matching shape."""
         return (
             array.dtype == self.dtype
             and array.ndim == len(self.shape)
@@ -46,19 +50,19 @@ class TensorSpec:
 
 
 class OnnxRunner:
-    """One ONNX file on one CPU thread (by default), as a context manager.
+    """ONNX Runtime session of one file on the CPU, as a context manager.
 
-    Callers that want more throughput hold several runners or call `run` from several threads (it is thread-safe):
-    on a CPU, as many single-threaded runs as cores beat one run with many threads.
+    `run` is thread-safe. For throughput, call it from several threads: on a CPU, one single-threaded run per core is
+    faster than one run with many threads.
 
     Args:
         path: the ONNX file.
-        threads: threads inside one operator; they never spin.
-        optimise: False computes node by node as the file says: slow, and the only right way for FP16 mixed with INT8.
+        threads: threads inside one operator; idle threads do not spin.
+        optimise: False disables graph optimisations: slow, but correct for files that mix FP16 and INT8.
 
     Raises:
         Unavailable: there is no such file.
-        Damaged: the file is no network that ONNX Runtime can load.
+        Damaged: ONNX Runtime cannot load the file.
 
     Example:
         >>> with OnnxRunner("model_repository/embedder/1/model.onnx") as runner:  # doctest: +SKIP
@@ -67,22 +71,12 @@ class OnnxRunner:
     """
 
     def __init__(self, path: str | Path, threads: int = 1, *, optimise: bool = True) -> None:
-        import onnxruntime as ort
-
         self.path = Path(path)
         if not self.path.is_file():
             raise Unavailable(f"There is no network file {self.path}; build it with `whatsit build`.")
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
-        if not optimise:
-            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
-            self._session = ort.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime raises a dozen private types for one thing: it cannot load the file
+            self._session = open_session(str(self.path), threads, optimise=optimise)
+        except Exception as error:  # ONNX Runtime raises a dozen private types when it cannot load a file
             raise Damaged(
                 f"{self.path} cannot be loaded as an ONNX network ({_first_line(error)}); build or download it again."
             ) from error
@@ -91,12 +85,12 @@ class OnnxRunner:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the file, hexadecimal: what an index remembers of its embedder."""
+        """SHA-256 of the file, hexadecimal; an index stores that of its embedder."""
         return file_fingerprint(self.path)
 
     @property
     def metadata(self) -> dict[str, str]:
-        """The custom metadata that the build wrote into the file."""
+        """Custom metadata that the build wrote into the file."""
         return dict(self._session.get_modelmeta().custom_metadata_map)
 
     def run(self, feeds: Mapping[str, npt.NDArray[np.generic]]) -> dict[str, npt.NDArray[np.generic]]:
@@ -116,7 +110,7 @@ class OnnxRunner:
         return dict(zip(names, self._session.run(names, dict(feeds)), strict=True))
 
     def close(self) -> None:
-        """Free the network; the runner cannot be used afterwards."""
+        """Free the session; the runner cannot be used afterwards."""
         del self._session
 
     def __enter__(self) -> OnnxRunner:
@@ -128,13 +122,34 @@ class OnnxRunner:
         self.close()
 
 
-def check_feeds(file: str, inputs: tuple[TensorSpec, ...], feeds: Mapping[str, npt.NDArray[np.generic]]) -> None:
-    """Refuse feeds that a network does not take.
+def open_session(model: str | bytes, threads: int = 1, *, optimise: bool = True) -> Any:
+    """Open an `onnxruntime.InferenceSession` on the CPU.
 
     Args:
-        file: name of the network's file, for the sentence.
-        inputs: of the network.
-        feeds: one array for each of them.
+        model: path of an ONNX file, or its bytes.
+        threads: threads inside one operator; idle threads do not spin.
+        optimise: False disables graph optimisations.
+    """
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    if not optimise:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def check_feeds(file: str, inputs: tuple[TensorSpec, ...], feeds: Mapping[str, npt.NDArray[np.generic]]) -> None:
+    """Validate the inputs of one run.
+
+    Args:
+        file: name of the network's file, for the error message.
+        inputs: inputs of the network.
+        feeds: one array for each input.
 
     Raises:
         InvalidInput: an input is missing, unknown, or of another dtype or shape.
@@ -151,7 +166,7 @@ def check_feeds(file: str, inputs: tuple[TensorSpec, ...], feeds: Mapping[str, n
 
 
 def file_fingerprint(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
+    """Return the SHA-256 of a file, hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

@@ -13,12 +13,11 @@ from onnx import helper, numpy_helper
 
 from whatsit.engines.activation_ranges import symmetric_ranges
 from whatsit.engines.bias_correction import correct_biases
-from whatsit.engines.quantise_cpu import select_nodes
+from whatsit.engines.node_selection import WITH_WEIGHTS, select_nodes
 
 UInt8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
 
-_WITH_WEIGHTS = {"Conv", "Gemm", "MatMul"}
 _CORRECTION_BATCHES = 8
 
 
@@ -52,7 +51,7 @@ def place_pairs(graph: onnx.GraphProto, keep_float: Sequence[str]) -> Placement:
         keep_float: patterns of node names that stay in FP16.
     """
     chosen = select_nodes(graph, keep_float)
-    layers = [node for node in chosen if node.op_type in _WITH_WEIGHTS]
+    layers = [node for node in chosen if node.op_type in WITH_WEIGHTS]
     producers = {name: node for node in graph.node for name in node.output}
     order = {node.name: index for index, node in enumerate(graph.node)}
     readers: dict[str, int] = {}
