@@ -16,14 +16,16 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from perf.common.setting import RESULTS, Setting
 from whatsit.catalogue import Filter, Store
 from whatsit.catalogue.store.change_log import record_change
 
-FILTERS = {
+FILTERS: dict[str, dict[str, Any]] = {
     "rare": {"brand": "brand7", "category": "category7", "colour": "red", "price": {"$lt": 50}},
     "medium": {"$or": [{"brand": {"$in": ["brand1", "brand2", "brand3"]}}, {"price": {"$gte": 150}}]},
     "not": {"$not": {"$or": [{"size": {"$gt": 3}}, {"colour": "red"}]}},
@@ -86,7 +88,7 @@ def measure(items: int) -> list[tuple[object, ...]]:
 
 
 def _one(writer: Store, store: Store, where: Filter) -> tuple[object, ...]:
-    def select() -> np.ndarray:
+    def select() -> npt.NDArray[Any]:
         selected = store.columns.select(where)
         return store.select(where) if selected is None else selected
 

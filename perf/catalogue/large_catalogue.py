@@ -106,7 +106,7 @@ def _centres(folder: Path, photos: Path, fingerprint: str, told: Callable[[str],
 def _vectors(centres: Floats, items: int) -> Floats:
     """Unit vectors f32 [items,D] around the centres, the same at every call."""
     generator = np.random.default_rng(SEED)
-    vectors = centres[generator.integers(len(centres), size=items)]
+    vectors: Floats = centres[generator.integers(len(centres), size=items)]
     for start in range(0, items, BATCH):
         part = vectors[start : start + BATCH]
         part += NOISE * generator.standard_normal(part.shape, dtype=np.float32)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tritonclient.grpc as triton
 
 from perf.catalogue.change_stream import Change
@@ -26,7 +28,7 @@ class Probe:
 
     def shows(self, change: Change) -> bool:
         """Whether the change is to be seen: the new title, or no trace of what was deleted."""
-        inputs = {
+        inputs: dict[str, npt.NDArray[Any]] = {
             "EMBEDDINGS": change.vector[None],
             "AREAS": np.ones(1, np.float32),
             "SCORES": np.ones(1, np.float32),

@@ -1,33 +1,52 @@
-"""CPU time and memory of a process and everything that it started, from /proc."""
+"""Memory of every process of a server."""
 
 from __future__ import annotations
 
-import os
+import contextlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-_TICK = os.sysconf("SC_CLK_TCK")
+import psutil
+
+_MIB = 2**20
 
 
-def tree(root: int) -> list[int]:
-    """The process and its descendants that live now."""
-    parents: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (fields := _stat(int(entry.name))):
-            parents.setdefault(int(fields[1]), []).append(int(entry.name))
-    found = [root]
-    for pid in found:
-        found.extend(parents.get(pid, ()))
-    return found
+@dataclass(frozen=True)
+class Usage:
+    """The memory of one process in MiB.
+
+    Args:
+        name: `tritonserver`, or a model with the number of its instance, such as `decode 0`.
+        pid: of the process.
+        pss: its own pages and its share of those that it shares with others.
+        rss: all pages that it has in memory.
+    """
+
+    name: str
+    pid: int
+    pss: float
+    rss: float
 
 
-def cpu_seconds(pids: list[int]) -> float:
-    """User and system time that these processes have spent so far."""
-    return sum(int(fields[11]) + int(fields[12]) for pid in pids if (fields := _stat(pid))) / _TICK
+def usages(server: int) -> list[Usage]:
+    """Return the memory of the server with this process id and of its descendants, by name."""
+    found: dict[str, int] = {}
+    named = []
+    root = psutil.Process(server)
+    for process in sorted([root, *root.children(recursive=True)], key=lambda one: one.pid):
+        with contextlib.suppress(psutil.Error):  # it ended meanwhile
+            model, memory = _name(process.cmdline()), process.memory_full_info()
+            count = found[model] = found.get(model, -1) + 1
+            name = model if model == "tritonserver" else f"{model} {count}"
+            named.append(Usage(name, process.pid, memory.pss / _MIB, memory.rss / _MIB))
+    return sorted(named, key=lambda usage: usage.name)
 
 
-def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat from the state on; none where the process is gone."""
-    try:
-        return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
+def _name(words: Sequence[str]) -> str:
+    if words and Path(words[0]).name == "tritonserver":
+        return "tritonserver"
+    instance = next((match[1] for word in words if (match := re.fullmatch(r"(\w+?)_\d+_\d+", word))), None)
+    folder = next((match[1] for word in words if (match := re.search(r"/(\w+)/\d+(/model\.py)?$", word))), None)
+    return instance or folder or (Path(words[0]).name if words else "ended")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from whatsit_client.errors import Unavailable, WhatsitError
 
+from perf.common.setting import ROOT
 from perf.gpu.check import Check
-from perf.gpu.subjects import NETWORKS, ROOT
+from perf.gpu.subjects import NETWORKS
 from whatsit.engines.gpu import find_gpus
 
 # TensorRT for RTX cards names no Hopper or data-centre Ampere card in its list of supported ones.

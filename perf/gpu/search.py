@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from perf.gpu.check import Check
 from perf.gpu.stopwatch import device, milliseconds
 
 _K, _QUERIES = 30, 5
+
+
+Array = npt.NDArray[Any]
 
 
 def run(check: Check) -> None:
@@ -51,7 +56,7 @@ def run(check: Check) -> None:
                 check.record(case, "wrong neighbours", wrong, note=f"of {_QUERIES * _K}")
 
 
-def _wrong(vectors: np.ndarray, queries: np.ndarray, found: np.ndarray, allowed: np.ndarray | None) -> int:
+def _wrong(vectors: Array, queries: Array, found: Array, allowed: Array | None) -> int:
     """Neighbours that are not among the nearest by numpy."""
     likeness = queries @ vectors.T
     if allowed is not None:

@@ -9,8 +9,8 @@ import sys
 
 from whatsit_client.errors import WhatsitError
 
+from perf.common.setting import ROOT
 from perf.gpu.check import Check
-from perf.gpu.subjects import ROOT
 from whatsit.engines.runtime_target import config_name
 
 

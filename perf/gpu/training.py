@@ -6,9 +6,11 @@ import os
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from rich.console import Console
 
 from perf.gpu.check import Check
@@ -24,10 +26,9 @@ def run(check: Check) -> None:
     if not folder.exists():
         _draw(folder, classes, each, 64 if check.dry else 348)
     shutil.rmtree(out, ignore_errors=True)
-    recipe = EmbedderRecipe(
-        epochs=1, batch=batch, size=size, warmup_steps=0, dimension=8 if check.dry else 128,
-        shares=Shares(photos=0.75, shop=0.25, clothing=0, scenes=0, rendered=0),
-    )  # fmt: skip
+    shares = Shares(photos=0.75, shop=0.25, clothing=0, scenes=0, rendered=0)
+    settings = {"epochs": 1, "batch": batch, "size": size, "warmup_steps": 0, "shares": shares}
+    recipe = EmbedderRecipe.model_validate({**settings, "dimension": 8 if check.dry else 128})
     task = EmbedderTask(recipe, folder, None)
     start = time.perf_counter()
     fit(task, recipe, out, console=Console(quiet=True))
@@ -57,7 +58,7 @@ def _draw(folder: Path, classes: int, each: int, side: int) -> None:
     (grocery / "classes.csv").write_text("\n".join(rows))
 
 
-def _write(path: Path, colour: np.ndarray, side: int, generator: np.random.Generator) -> None:
+def _write(path: Path, colour: npt.NDArray[Any], side: int, generator: np.random.Generator) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = generator.integers(-40, 40, (side, side, 3))
     cv2.imwrite(str(path), np.clip(colour + noise, 0, 255).astype(np.uint8))

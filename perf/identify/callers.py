@@ -1,18 +1,27 @@
-"""What one caller does for one picture, over each of the ways that are compared."""
+"""Send one picture over each of the ways that are compared; every caller has connections of its own."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import Protocol
+import contextlib
+import http.client
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
 
-from perf.identify.raw_http import Connection, Refused, Tensor, infer
+import numpy as np
+import numpy.typing as npt
+import tritonclient.http as triton
+from tritonclient.utils import np_to_triton_dtype
+from whatsit_client.errors import WhatsitError
+
+_HEADERS = {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": "0"}
+_SECONDS = 120.0
 
 
 class Caller(Protocol):
-    """One caller with connections of its own."""
+    """One caller; used by one thread at a time."""
 
-    async def __call__(self, picture: bytes) -> bytes:
-        """Send one picture, wait for the whole reply; what came back."""
+    def __call__(self, picture: bytes) -> object:
+        """Send one picture and wait for the whole reply."""
         ...
 
     def close(self) -> None:
@@ -24,21 +33,24 @@ class PlainPost:
     """The encoded file as the body of one request: Triton's raw binary request, or a web service's.
 
     Args:
-        host: of the server.
-        port: of the server.
-        path: that is posted to.
+        address: host:port.
+        path: of the request.
     """
 
-    HEADERS = {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": "0"}  # noqa: RUF012 - never changed
+    def __init__(self, address: str, path: str) -> None:
+        self._connection, self._path = http.client.HTTPConnection(address, timeout=_SECONDS), path
 
-    def __init__(self, host: str, port: int, path: str) -> None:
-        self._connection, self._path = Connection(host, port), path
-
-    async def __call__(self, picture: bytes) -> bytes:
+    def __call__(self, picture: bytes) -> bytes:
         """Send one picture."""
-        status, _, body = await self._connection.post(self._path, self.HEADERS, picture)
-        if status != 200:
-            raise Refused(f"{status} {body[:200]!r}")
+        try:
+            self._connection.request("POST", self._path, picture, _HEADERS)
+            reply = self._connection.getresponse()
+            body = reply.read()
+        except (OSError, http.client.HTTPException):
+            self._connection.close()  # the next request opens it again
+            raise
+        if reply.status != 200:
+            raise WhatsitError(f"{reply.status} {body[:200]!r}")
         return body
 
     def close(self) -> None:
@@ -47,38 +59,46 @@ class PlainPost:
 
 
 class EachModel:
-    """Calls decode, detector and classifier side by side, regions, embedder, retrieval: six requests a picture.
+    """Six requests a picture, one for each model; detector and classifier side by side.
 
     Args:
-        host: of the server.
-        port: of the server.
+        address: host:port.
         path: is not used.
     """
 
-    def __init__(self, host: str, port: int, path: str = "") -> None:
-        self._first, self._second = Connection(host, port), Connection(host, port)
+    def __init__(self, address: str, path: str = "") -> None:
+        self._clients = [triton.InferenceServerClient(address, network_timeout=_SECONDS) for _ in range(2)]
+        self._beside = ThreadPoolExecutor(1)
 
-    async def __call__(self, picture: bytes) -> bytes:
+    def __call__(self, picture: bytes) -> object:
         """Send one picture."""
-        image = Tensor("UINT8", [len(picture)], picture)
-        view = await infer(self._first, "decode", {"IMAGE": image})
-        found, heads = await asyncio.gather(
-            infer(self._first, "detector", {"images": view["DETECTOR_IMAGE"]}),
-            infer(self._second, "classifier", {"images": view["CLASSIFIER_IMAGE"]}),
-        )
+        first, second = self._clients
+        view = _infer(first, "decode", IMAGE=np.frombuffer(picture, np.uint8))
+        heads = self._beside.submit(_infer, second, "classifier", images=view["CLASSIFIER_IMAGE"])
+        found = _infer(first, "detector", images=view["DETECTOR_IMAGE"])
         known = {name: view[name] for name in ("PIXELS", "GEOMETRY", "CLASSIFIER_IMAGE")}
         known |= {f"DETECTOR_{name.upper()}": found[name] for name in ("boxes", "scores", "labels")}
-        known |= {f"{name.upper()}_IN": heads[name] for name in ("intent", "source", "topic", "tag")}
-        regions = await infer(self._first, "regions", known)
-        embedded = await infer(self._first, "embedder", {"images": regions["CROPS"]})
+        known |= {f"{name.upper()}_IN": heads.result()[name] for name in ("intent", "source", "topic", "tag")}
+        regions = _infer(first, "regions", **known)
+        embedded = _infer(first, "embedder", images=regions["CROPS"])
         asked = {name: regions[name] for name in ("AREAS", "SCORES", "LOCAL", "GATED")}
-        answers = await infer(self._first, "retrieval", {"EMBEDDINGS": embedded["embedding"], **asked})
-        return answers["ANSWER"].data + answers["ITEM_RECORDS"].data
+        return _infer(first, "retrieval", EMBEDDINGS=embedded["embedding"], **asked)
 
     def close(self) -> None:
         """Close the connections."""
-        self._first.close()
-        self._second.close()
+        self._beside.shutdown()
+        for client in self._clients:
+            with contextlib.suppress(Exception):  # a client of another thread closes as it can
+                client.close()
 
 
-CALLERS = {"post": PlainPost, "each-model": EachModel}
+def _infer(client: Any, model: str, **inputs: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
+    tensors = []
+    for name, array in inputs.items():
+        tensors.append(triton.InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype)))
+        tensors[-1].set_data_from_numpy(array)
+    reply = client.infer(model, tensors)
+    return {output["name"]: reply.as_numpy(output["name"]) for output in reply.get_response()["outputs"]}
+
+
+CALLERS: dict[str, type[PlainPost] | type[EachModel]] = {"post": PlainPost, "each-model": EachModel}

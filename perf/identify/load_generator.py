@@ -1,20 +1,24 @@
-"""The one load generator, a process of its own.
+"""One point of closed-loop load, in a process of its own beside the server's.
 
-Each of its callers sends the next picture when it has the reply to the last one. Reads one job, a JSON line, from
-standard input; writes one JSON line. It needs the standard library alone, so it starts at once.
+Reads one job, a JSON line, from standard input and writes one JSON line.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
+import threading
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
-from perf.common.processes import cpu_seconds, tree
 from perf.identify.callers import CALLERS, Caller
+from whatsit.tuning.closed_loop import run_closed_loop
+from whatsit.tuning.cpu_time import cpu_seconds
+
+_ANSWER_WITHIN = 60.0
 
 
 @dataclass(frozen=True)
@@ -23,10 +27,9 @@ class Job:
 
     Args:
         kind: of caller, a name of `CALLERS`.
-        host: of the server.
-        port: of the server.
-        path: that is posted to.
-        pid: root of the server's processes.
+        address: host:port of the server.
+        path: of the requests.
+        pid: the server's process group.
         folder: with the pictures.
         callers: requests in flight.
         warm: seconds before counting begins.
@@ -34,8 +37,7 @@ class Job:
     """
 
     kind: str
-    host: str
-    port: int
+    address: str
     path: str
     pid: int
     folder: str
@@ -46,7 +48,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Point:
-    """What was measured.
+    """The measured figures of one job.
 
     Args:
         latencies: of the replies inside the counted time, milliseconds.
@@ -56,6 +58,7 @@ class Point:
         mean_of_all: milliseconds, of every reply, those before the counted time too.
         replies: how many those were.
         failures: requests that were not answered with 200.
+        error: the last failure's sentence.
     """
 
     latencies: list[float]
@@ -65,51 +68,58 @@ class Point:
     mean_of_all: float
     replies: int
     failures: int
+    error: str = ""
 
 
-async def measure(job: Job) -> Point:
-    """Load the server as the job says."""
-    files = sorted(path for path in Path(job.folder).iterdir() if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
-    pictures = [path.read_bytes() for path in files]
-    ends: list[float] = []
-    took: list[float] = []
-    failures = 0
+def measure(callers: Sequence[Callable[[int], object]], warm: float, seconds: float, cpu: Callable[[], float]) -> Point:
+    """Run callers for `warm + seconds` seconds and count the last `seconds`.
+
+    Args:
+        callers: called with the number of the call.
+        warm: seconds before counting begins.
+        seconds: that are counted.
+        cpu: CPU seconds of the server so far.
+    """
     begin = time.perf_counter()
-    counted, end = begin + job.warm, begin + job.warm + job.seconds
+    counted, end = begin + warm, begin + warm + seconds
+    spent: list[tuple[float, float]] = []
 
-    async def call(caller: Caller, first: int) -> None:
-        nonlocal failures
-        number = first
-        while (sent := time.perf_counter()) < end:
-            try:
-                await caller(pictures[number % len(pictures)])
-            except Exception as error:
-                failures += 1
-                print(f"generator: {error}", file=sys.stderr)
-                if failures > 20 + len(took):
-                    return
-                continue
-            done = time.perf_counter()
-            ends.append(done)
-            took.append(done - sent)
-            number += job.callers
+    def watch() -> None:
+        for moment in (counted, end):
+            time.sleep(max(0.0, moment - time.perf_counter()))
+            spent.append((cpu(), time.process_time()))
 
-    async def spent() -> tuple[float, float]:
-        pids = tree(job.pid)
-        await asyncio.sleep(max(0.0, counted - time.perf_counter()))
-        before, own = cpu_seconds(pids), time.process_time()
-        await asyncio.sleep(max(0.0, end - time.perf_counter()))
-        return cpu_seconds(pids) - before, time.process_time() - own
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    answered, failures = run_closed_loop(callers, lambda _: time.perf_counter() < end, warm + seconds + _ANSWER_WITHIN)
+    watcher.join()
+    inside = [1000 * (done - sent) for sent, done in answered if counted <= done < end]
+    used, own = (1000 * (after - before) / max(len(inside), 1) for before, after in zip(*spent, strict=True))
+    mean = 1000 * sum(done - sent for sent, done in answered) / max(len(answered), 1)
+    last = failures[-1] if failures else ""
+    return Point(inside, len(inside) / seconds, used, own, mean, len(answered), len(failures), last)
 
-    callers = [CALLERS[job.kind](job.host, job.port, job.path) for _ in range(job.callers)]
-    (cpu, own), *_ = await asyncio.gather(spent(), *(call(caller, at) for at, caller in enumerate(callers)))
-    for caller in callers:
-        caller.close()
-    inside = [1000 * one for one, done in zip(took, ends, strict=True) if counted <= done < end]
-    count = max(len(inside), 1)
-    mean = 1000 * sum(took) / max(len(took), 1)
-    return Point(inside, len(inside) / job.seconds, 1000 * cpu / count, 1000 * own / count, mean, len(took), failures)
+
+def read_pictures(folder: Path) -> list[bytes]:
+    """Return the pictures of a folder, by name."""
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
+    return [path.read_bytes() for path in files]
+
+
+def run(job: Job) -> Point:
+    """Load the server as the job says."""
+    pictures = read_pictures(Path(job.folder))
+    callers = [CALLERS[job.kind](job.address, job.path) for _ in range(job.callers)]
+
+    def call(caller: Caller, turn: int) -> object:
+        return caller(pictures[turn % len(pictures)])
+
+    try:
+        return measure([partial(call, one) for one in callers], job.warm, job.seconds, partial(cpu_seconds, job.pid))
+    finally:
+        for caller in callers:
+            caller.close()
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(asyncio.run(measure(Job(**json.loads(sys.stdin.readline())))))))
+    print(json.dumps(asdict(run(Job(**json.loads(sys.stdin.readline()))))))

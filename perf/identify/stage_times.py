@@ -116,7 +116,8 @@ def _stage(before: Statistics, after: Statistics, name: str) -> Stage:
         parts.append(nanoseconds / max(count, 1) / 1e6)
     requests, _ = _spent(before, after, name, "success")
     executions = _number(after, name, "execution_count") - _number(before, name, "execution_count")
-    return Stage(name, *parts, batch=requests / max(executions, 1))
+    queue, copy_in, compute, copy_out = parts
+    return Stage(name, queue, copy_in, compute, copy_out, requests / max(executions, 1))
 
 
 def _spent(before: Statistics, after: Statistics, model: str, part: str) -> tuple[int, int]:

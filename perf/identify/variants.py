@@ -47,7 +47,7 @@ class Served:
         kind: of caller.
         address: host and port.
         path: that is posted to.
-        pid: root of its processes.
+        pid: its process group.
     """
 
     kind: str
@@ -57,8 +57,7 @@ class Served:
 
     def measure(self, folder: Path, callers: int, warm: float, seconds: float) -> Point:
         """One point, measured by a generator of its own."""
-        host, _, port = self.address.rpartition(":")
-        job = Job(self.kind, host, int(port), self.path, self.pid, str(folder), callers, warm, seconds)
+        job = Job(self.kind, self.address, self.path, self.pid, str(folder), callers, warm, seconds)
         done = subprocess.run(
             [sys.executable, "-m", "perf.identify.load_generator"], cwd=ROOT, input=json.dumps(asdict(job)) + "\n",
             capture_output=True, text=True, timeout=warm + seconds + 120, check=False,
@@ -67,8 +66,9 @@ class Served:
             raise WhatsitError(f"The load generator failed: {done.stderr.strip().splitlines()[-1]}")
         point = Point(**json.loads(done.stdout))
         if point.failures > point.replies or not point.latencies:
-            told = (done.stderr.strip().splitlines() or ["no reply in time"])[-1]
-            raise WhatsitError(f"{point.failures} calls of {self.path or self.kind} failed: {told}")
+            raise WhatsitError(
+                f"{point.failures} calls of {self.path or self.kind} failed: {point.error or 'no reply in time'}"
+            )
         return point
 
 
@@ -150,7 +150,7 @@ def _web_service(catalogue: Path, arguments: tuple[str, ...]) -> Iterator[Served
         str(port),
         *arguments,
     ]
-    process: subprocess.Popen[str] = subprocess.Popen(command, text=True, cwd=ROOT)
+    process: subprocess.Popen[str] = subprocess.Popen(command, text=True, cwd=ROOT, start_new_session=True)
     try:
         for _ in range(600):
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):

@@ -117,7 +117,7 @@ def measure(kind: str, file: Path, rows: Path, queries: Path, nearest: Path, ask
             search: Search = lambda query: graph.knn_query(query, k=K)[0]  # noqa: E731  # one of two
         else:
             tuned = Shard(shard.index, shard.items, effort)
-            search = lambda query, tuned=tuned: tuned.search(query, K, None)[1]  # noqa: E731
+            search = lambda query, tuned=tuned: tuned.search(query, K, None)[1]  # type: ignore[misc]  # noqa: E731
         for query in questions[: len(questions) // 5]:
             search(query[None])
         start = time.perf_counter()

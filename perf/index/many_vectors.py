@@ -107,7 +107,9 @@ def catalogue(known: Photos, count: int, queries: int, work: Path, seed: int = 0
         rng = np.random.default_rng(seed)
         steps, partners = _neighbourhoods(known)
         items = count // PICTURES
-        vectors = np.lib.format.open_memmap(folder / "vectors.npy", "w+", np.float32, (count, known.vectors.shape[1]))
+        vectors = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
+            folder / "vectors.npy", "w+", np.float32, (count, known.vectors.shape[1])
+        )
         labels = np.empty(count, dtype=np.int64)
         centres = np.empty((items, known.vectors.shape[1]), dtype=np.float32)
         for start in range(0, items, _PIECE):

@@ -137,15 +137,19 @@ def _measure(place: Path, size: int, kind: str, pictures: list[bytes], calls: in
     ):
         for turn in range(-WARM_UP, calls):
             for name, where in FILTERS.items():
-                before = _settled(client, done)
+                before = _statistics_after(client, done)
                 done += 1
                 begin = time.perf_counter()
                 regions = _identify(client, pictures[turn % len(pictures)], where)
                 latency = 1000 * (time.perf_counter() - begin)
                 if turn >= 0:
                     latencies[name].append(latency)
-                    times[name] += [*(_settled(client, done) - before)[2:], regions]
-    return [Share(size, kind, name, tuple(latencies[name]), *(times[name] / calls), *sizes) for name in FILTERS]
+                    times[name] += [*(_statistics_after(client, done) - before)[2:], regions]
+    shares = []
+    for name in FILTERS:
+        identify_ms, retrieval_ms, looked_up = map(float, times[name] / calls)
+        shares.append(Share(size, kind, name, tuple(latencies[name]), identify_ms, retrieval_ms, looked_up, *sizes))
+    return shares
 
 
 def _identify(client: Any, picture: bytes, where: dict[str, Any]) -> int:
@@ -163,8 +167,8 @@ def _spent(client: Any) -> npt.NDArray[np.float64]:
     return np.array([*[one.count for one in success], *[one.ns / 1e6 for one in success]])
 
 
-def _settled(client: Any, calls: int) -> npt.NDArray[np.float64]:
-    """The same once so many calls are in it: Triton counts a moment after it has answered."""
+def _statistics_after(client: Any, calls: int) -> npt.NDArray[np.float64]:
+    """Return the same once so many calls are counted: Triton counts a moment after it has answered."""
     for _ in range(200):
         spent = _spent(client)
         if spent[:2].min() >= calls:

@@ -87,7 +87,8 @@ class Calls:
 
 def _size(picture: bytes) -> tuple[int, int]:
     with Image.open(io.BytesIO(picture)) as image:
-        return image.size
+        width, height = image.size
+        return width, height
 
 
 def read_pictures(folder: Path, most: int = 64) -> list[bytes]:

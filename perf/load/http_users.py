@@ -42,7 +42,7 @@ class HttpUser(FastHttpUser):  # type: ignore[misc]  # Locust is not typed
         kind = "HTTP" if header else "HTTP raw"
         with self.client.post(
             f"/v2/models/{call.model}/infer",
-            data=header + body,
+            data=header + body,  # type: ignore[arg-type]  # bytes are sent as they are
             headers=headers,
             name=f"{call.name} ({kind})",
             catch_response=True,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from locust import LoadTestShape
 
 from perf.load.load_profile import rate_at
@@ -16,7 +18,7 @@ class Shape(LoadTestShape):  # type: ignore[misc]  # Locust is not typed
     def tick(self) -> tuple[int, float] | None:
         """Locust asks once a second."""
         assert self.runner is not None
-        options = self.runner.environment.parsed_options
+        options: Any = self.runner.environment.parsed_options
         if options.shape == "closed":  # callers who send the next call at the answer
             return (int(options.rate), _RAMP) if self.get_run_time() < options.seconds else None
         rate = rate_at(options.shape, self.get_run_time(), options.seconds, options.rate, options.peak)

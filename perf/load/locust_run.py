@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from whatsit_client.errors import WhatsitError
 
-from perf.common.memory import Usage, usages
+from perf.common.processes import Usage, usages
 from perf.common.server_fixture import copied, served, stage_demo
 from perf.common.setting import RESULTS, Setting
 from perf.load.load_profile import SPIKE

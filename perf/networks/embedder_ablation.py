@@ -62,6 +62,7 @@ def main(
     for number, (name, seed) in enumerate(todo):
         recipe = EmbedderRecipe(**{**BASE, **ROWS[name].changes, "seed": seed})
         task = EmbedderTask(recipe, data, weights / WEIGHTS)
+        assert task.parts is not None
         measured_on = measured_on or Measure(task.parts, recipe.size)
         task.validation = measured_on  # type: ignore[assignment]  # the same pictures for every row, prepared once
         shared.attach(task, keep_maps=not {"erasing", "mining", "mutual"} & set(ROWS[name].changes))
@@ -101,8 +102,8 @@ class Measure:
         figures = {}
         for name, (queries, gallery, query_labels, gallery_labels) in self._sets.items():
             device = network.head.weight.device
-            vectors = (embed(network, (p.numpy() for p in part), device).numpy() for part in (queries, gallery))
-            figures[name] = recall_at_k(*vectors, query_labels, gallery_labels, ks=(1,))[1]
+            query, items = (embed(network, (p.numpy() for p in part), device).numpy() for part in (queries, gallery))
+            figures[name] = recall_at_k(query, items, query_labels, gallery_labels, ks=(1,))[1]
         return figures
 
     def _pictures(self, source: PictureSource) -> torch.Tensor:

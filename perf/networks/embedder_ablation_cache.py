@@ -76,7 +76,7 @@ class SharedWork:
                 y = layer(y)
             return y
 
-        backbone.forward = forward
+        backbone.forward = forward  # type: ignore[method-assign]
 
 
 def _name(ingredient: Ingredient) -> str:

@@ -118,5 +118,5 @@ def test_a_stream_of_changes_knows_the_last_state_of_each_item(load: Any) -> Non
 def test_memory_of_this_very_process(load: Any) -> None:
     import os
 
-    (own,) = [usage for usage in load("perf.common.memory").usages(os.getpid()) if usage.pid == os.getpid()]
+    (own,) = [usage for usage in load("perf.common.processes").usages(os.getpid()) if usage.pid == os.getpid()]
     assert 10 < own.pss <= own.rss

@@ -5,14 +5,15 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
-from whatsit_client.errors import Unavailable
+from whatsit_client.errors import Unavailable, WhatsitError
 
 _CHANNEL = [("grpc.max_send_message_length", 2**31 - 1), ("grpc.max_receive_message_length", 2**31 - 1)]
 _ANSWER_WITHIN = 60.0
@@ -50,6 +51,46 @@ def p99(latencies: Sequence[float]) -> float:
     return float(np.quantile(latencies, 0.99, method="lower")) if len(latencies) > 1 else float("inf")
 
 
+def run_closed_loop(
+    callers: Sequence[Callable[[int], object]], go_on: Callable[[int], bool], limit: float
+) -> tuple[list[tuple[float, float]], list[str]]:
+    """Let every caller make its next call when its last one is answered.
+
+    Args:
+        callers: called with the number of the call, each in a thread of its own; an exception is a failed call.
+        go_on: whether the call of this number is still to be made.
+        limit: seconds after which a caller without an answer is given up.
+
+    Returns:
+        Begin and end of each answered call (`time.perf_counter`), and the failures' sentences.
+
+    Raises:
+        Unavailable: a caller was given up.
+    """
+    turns = itertools.count()
+    answered: list[tuple[float, float]] = []
+    failures: list[str] = []
+
+    def work(call: Callable[[int], object]) -> None:
+        while go_on(turn := next(turns)):
+            begin = time.perf_counter()
+            try:
+                call(turn)
+            except Exception as error:  # whatever it is, it is what the server did to a caller
+                failures.append(str(error))
+            else:
+                answered.append((begin, time.perf_counter()))
+
+    threads = [threading.Thread(target=work, args=(call,), daemon=True) for call in callers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(limit)
+        if thread.is_alive():
+            raise Unavailable(f"The server did not answer within {limit:.0f} s.")
+    return answered, failures
+
+
 class Load:
     """Sends pictures to one server, a gRPC channel for each caller.
 
@@ -64,33 +105,24 @@ class Load:
         self._tensors = [_tensor(picture) for picture in pictures]
         self._clients: list[triton.InferenceServerClient] = []
 
-    def run(self, calls: int, concurrency: int) -> Block:
-        """Make so many calls, at most `concurrency` of them at a time."""
+    def run(self, calls: int, concurrency: int, seconds: float = float("inf")) -> Block:
+        """Make so many calls, at most `concurrency` of them at a time, none of them later than after `seconds`."""
         while len(self._clients) < concurrency:
             self._clients.append(triton.InferenceServerClient(self._address, channel_args=_CHANNEL))
-        turns = itertools.count()
-        latencies: list[float] = []
-        failures: list[str] = []
-
-        def call(client: triton.InferenceServerClient) -> None:
-            while (turn := next(turns)) < calls:
-                begin = time.perf_counter()
-                try:
-                    client.infer(self._model, [self._tensors[turn % len(self._tensors)]])
-                except InferenceServerException as error:
-                    failures.append(str(error.message()))
-                else:
-                    latencies.append((time.perf_counter() - begin) * 1000)
-
-        threads = [threading.Thread(target=call, args=(client,), daemon=True) for client in self._clients[:concurrency]]
         begin = time.perf_counter()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(_ANSWER_WITHIN + calls)
-            if thread.is_alive():
-                raise Unavailable(f"The server at {self._address} did not answer within {_ANSWER_WITHIN:.0f} s.")
-        return Block(time.perf_counter() - begin, tuple(latencies), tuple(failures))
+        answered, failures = run_closed_loop(
+            [partial(self._call, client) for client in self._clients[:concurrency]],
+            lambda turn: turn < calls and time.perf_counter() < begin + seconds,
+            _ANSWER_WITHIN + min(calls, seconds),
+        )
+        latencies = tuple((end - start) * 1000 for start, end in answered)
+        return Block(time.perf_counter() - begin, latencies, tuple(failures))
+
+    def _call(self, client: triton.InferenceServerClient, turn: int) -> None:
+        try:
+            client.infer(self._model, [self._tensors[turn % len(self._tensors)]])
+        except InferenceServerException as error:
+            raise WhatsitError(str(error.message())) from error
 
     def close(self) -> None:
         """Close the channels."""

@@ -16,6 +16,7 @@ import argparse
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from rich.progress import track
 from whatsit_client.errors import WhatsitError
@@ -23,11 +24,13 @@ from whatsit_client.errors import WhatsitError
 from perf.catalogue.cleaning import dedupe, denoise, hashes, merging
 from perf.common.setting import RESULTS, ROOT, Setting
 
+MEASURED: dict[str, Any] = {"dedupe": dedupe, "hashes": hashes, "denoise": denoise, "merge": merging}
+
 
 def main() -> None:
     """Measure, print and write the CSV and the curve."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["dedupe", "hashes", "denoise", "merge"])
+    parser.add_argument("what", choices=MEASURED)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "runs" / "cleaning")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
@@ -36,20 +39,14 @@ def main() -> None:
     given = parser.parse_args()
     setting = Setting.of_this_machine(f"perf.catalogue.cleaning {given.what}")
     if given.what == "hashes":
-        rows = _gathered(hashes.measure(given.count, given.seconds), hashes.COLUMNS)
-        columns, draw = hashes.COLUMNS, hashes.draw
-    elif given.what == "dedupe":
-        rows = _gathered(dedupe.measure(given.data, given.work), dedupe.COLUMNS, quiet=True)
-        columns, draw = dedupe.COLUMNS, dedupe.draw
-    elif given.what == "denoise":
-        rows = _gathered(denoise.measure(given.data, given.work), denoise.COLUMNS)
-        columns, draw = denoise.COLUMNS, denoise.draw
+        measured = hashes.measure(given.count, given.seconds)
     else:
-        rows = _gathered(merging.measure(given.data, given.work), merging.COLUMNS)
-        columns, draw = merging.COLUMNS, merging.draw
+        measured = MEASURED[given.what].measure(given.data, given.work)
+    columns: tuple[str, ...] = MEASURED[given.what].COLUMNS
+    rows = _gathered(measured, columns, quiet=given.what == "dedupe")
     place = given.out / f"cleaning_{given.what}.csv"
     setting.write(place, columns, rows)
-    draw(rows, place.with_suffix(".png"))
+    MEASURED[given.what].draw(rows, place.with_suffix(".png"))
     print(f"Written: {place} and {place.with_suffix('.png').name}")
 
 

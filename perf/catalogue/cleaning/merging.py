@@ -77,7 +77,7 @@ def draw(rows: list[list[object]], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(7, 5))
-    axes.set_prop_cycle(color=pyplot.get_cmap("tab20").colors)
+    axes.set_prop_cycle(color=[pyplot.get_cmap("tab20")(place) for place in range(20)])
     for key in dict.fromkeys((str(row[0]), row[1], str(row[2])) for row in rows):
         some = [row for row in rows if (str(row[0]), row[1], str(row[2])) == key and row[6] != "-"]
         label = f"{key[0]}, {key[1]:.0%} split off" + (", titles known" if key[2] == "yes" else "")
