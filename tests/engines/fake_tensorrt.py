@@ -33,7 +33,7 @@ def view(pointer: int, count: int, dtype: type[np.generic]) -> np.ndarray:
 class FakeCuda:
     """Memory of the CPU with the calls of `whatsit.engines.cuda.Cuda`; `said` lists what was done."""
 
-    kind = 1  # so that NumPy can look into what the runner hands out
+    dlpack_type = 1  # so that NumPy can look into what the runner hands out
 
     def __init__(self) -> None:
         self.device, self.stream = 0, 77
@@ -42,7 +42,7 @@ class FakeCuda:
         self.recording: list[Callable[[], None]] | None = None
         self.closed = self.used = False
 
-    def use(self) -> None:
+    def set_device(self) -> None:
         self.used = True
 
     def allocate(self, size: int) -> int:
@@ -53,13 +53,13 @@ class FakeCuda:
     def free(self, pointer: int) -> None:
         del self.memory[pointer]
 
-    def upload(self, pointer: int, array: np.ndarray) -> None:
-        self.copy(pointer, array.ctypes.data, array.nbytes)
+    def copy_to_device(self, pointer: int, array: np.ndarray) -> None:
+        self.copy_on_device(pointer, array.ctypes.data, array.nbytes)
 
-    def download(self, array: np.ndarray, pointer: int) -> None:
-        self.copy(array.ctypes.data, pointer, array.nbytes)
+    def copy_to_host(self, array: np.ndarray, pointer: int) -> None:
+        self.copy_on_device(array.ctypes.data, pointer, array.nbytes)
 
-    def copy(self, target: int, source: int, size: int) -> None:
+    def copy_on_device(self, target: int, source: int, size: int) -> None:
         ctypes.memmove(target, source, size)
 
     def synchronize(self) -> None:
@@ -77,8 +77,8 @@ class FakeCuda:
         for work in graph:
             work()
 
-    def forget(self, graph: object) -> None:
-        self.said.append("forget")
+    def destroy_graph(self, graph: object) -> None:
+        self.said.append("destroy")
 
     def close(self) -> None:
         self.closed = True

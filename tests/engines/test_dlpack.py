@@ -44,15 +44,15 @@ def test_the_owner_lives_as_long_as_the_consumer() -> None:
     del consumer
     gc.collect()
     assert Owner.gone
-    assert not dlpack._KEPT
+    assert not dlpack._EXPORTED
 
 
 def test_a_capsule_that_nobody_consumes_is_freed() -> None:
     array = np.ones(3, np.float32)
     capsule = DeviceTensor(array.ctypes.data, (3,), array.dtype, (CPU, 0), array).__dlpack__()
-    assert len(dlpack._KEPT) == 1
+    assert len(dlpack._EXPORTED) == 1
     del capsule
-    assert not dlpack._KEPT
+    assert not dlpack._EXPORTED
 
 
 def test_strided_and_strange_tensors_are_refused() -> None:

@@ -93,12 +93,12 @@ def test_a_graph_is_recorded_after_a_warm_run_and_then_replayed(cuda: Any, plan:
             images = random(rows)
             np.testing.assert_array_equal(runner.run({"images": images})["doubled"], images * 2.0)
     warm, other = "enqueue 4 in profile 0", "enqueue 3 in profile 0"
-    assert cuda.said == [warm, "capture", "launch", "launch", other, "launch", "forget"]
+    assert cuda.said == [warm, "capture", "launch", "launch", other, "launch", "destroy"]
 
 
 def test_parts_of_several_callers_run_as_one(cuda: Any, plan: Any, random: Any) -> None:
     first, second = random(2), random(3)
-    there = DeviceTensor(second.ctypes.data, second.shape, second.dtype, (cuda.kind, 0), owner=second)
+    there = DeviceTensor(second.ctypes.data, second.shape, second.dtype, (cuda.dlpack_type, 0), owner=second)
     with PlanRunner(plan([[1, 4, 8]])) as runner:
         answers = runner.run_parts([{"images": first}, {"images": there}])
         assert cuda.said == ["enqueue 5 in profile 0"]
@@ -109,7 +109,7 @@ def test_parts_of_several_callers_run_as_one(cuda: Any, plan: Any, random: Any) 
             np.testing.assert_array_equal(np.from_dlpack(answer["doubled"]), images * 2.0)
         with pytest.raises(InvalidInput, match="up to 8"):
             runner.run_parts([{"images": random(9)}])
-        elsewhere = DeviceTensor(second.ctypes.data, second.shape, second.dtype, (cuda.kind, 1), owner=second)
+        elsewhere = DeviceTensor(second.ctypes.data, second.shape, second.dtype, (cuda.dlpack_type, 1), owner=second)
         with pytest.raises(InvalidInput, match=r"got uint8\[2, 3\]"):
             runner.run_parts([{"images": first[:, :3]}])
         with pytest.raises(InvalidInput, match="GPU 0"):

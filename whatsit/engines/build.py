@@ -17,6 +17,7 @@ from whatsit.engines.calibration_pictures import read_batches, select_pictures
 from whatsit.engines.checkpoint_file import write_checkpoint
 from whatsit.engines.export import export_onnx
 from whatsit.engines.model_card import CardFacts, write_card
+from whatsit.engines.onnx_runner import file_fingerprint
 from whatsit.engines.step_cache import StepCache
 from whatsit.engines.trained_networks import EngineNetwork, load_network, read_trained
 
@@ -143,6 +144,6 @@ def _compare_with_card(
     shipped, recorded = provenance.read_card(card)
     if not shipped:
         return None, ()
-    if all(shipped.get(form, provenance.file_hash(path)) == provenance.file_hash(path) for form, path in files.items()):
+    if all(shipped.get(form, file_fingerprint(path)) == file_fingerprint(path) for form, path in files.items()):
         return True, ()
     return False, tuple(provenance.differences(recorded, used)) or ("the code of Whatsit: all else is as recorded",)

@@ -1,9 +1,8 @@
-"""The committed checkpoint: weights with the recipe and metrics they come from, the same bytes every time."""
+"""Reads and writes committed checkpoints: float16 weights, training recipe and metrics in one file."""
 
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +19,13 @@ _HALF_MAX = float(np.finfo(np.float16).max)
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a network is made from.
+    """Weights of a network with their training recipe and metrics.
 
     Args:
         engine: embedder, detector or classifier.
-        weights: arrays by the names of the torch state dict; only what the network itself needs.
+        weights: arrays by the names of the torch state dict, without training-only modules.
         recipe: the training recipe as a dict, defaults included.
-        metrics: the validation row of the chosen epoch, empty where there is none.
+        metrics: validation metrics of the chosen epoch; may be empty.
     """
 
     engine: str
@@ -36,11 +35,11 @@ class Checkpoint:
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write weights as float16 and everything else as the metadata of one safetensors file.
+    """Write weights as float16, and recipe and metrics as metadata, to one safetensors file.
 
-    Only arrays of two or more dimensions are halved: biases and the statistics of batch norms are small in bytes, and
-    their ranges do not fit float16. The same content gives the same bytes: one metadata key holds sorted JSON, because
-    the library writes several keys in any order.
+    Only arrays of two or more dimensions become float16: biases and batch-norm statistics are small, and their ranges
+    exceed float16. The same content gives the same bytes: one metadata key contains sorted JSON, because the library
+    writes several keys in any order.
     """
     from safetensors.numpy import save
 
@@ -54,38 +53,28 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read what `write_checkpoint` wrote; float16 comes back as float32.
+    """Read a file of `write_checkpoint`; float16 arrays are returned as float32.
 
     Raises:
         InvalidInput: there is no such file.
-        Damaged: it is cut off, or no checkpoint of Whatsit.
+        Damaged: the file is truncated, or no checkpoint of Whatsit.
     """
-    from safetensors.numpy import load_file
+    from safetensors import safe_open
 
     if not path.is_file():
         raise InvalidInput(f"There is no checkpoint {path}: pass --checkpoint with the best.pt of `whatsit train`.")
     try:
-        about = json.loads(_metadata(path)[_KEY])
-        arrays = {
-            name: array.astype(np.float32) if array.dtype == np.float16 else array
-            for name, array in load_file(path).items()
-        }
+        with safe_open(path, framework="numpy") as file:
+            about = json.loads(file.metadata()[_KEY])
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
+        arrays = {n: array.astype(np.float32) if array.dtype == np.float16 else array for n, array in stored.items()}
         return Checkpoint(str(about["engine"]), arrays, about["recipe"], about["metrics"])
-    except Exception as error:  # safetensors and json raise their own kinds for one thing: it is not such a file
+    except Exception as error:  # safetensors and json raise types of their own
         raise Damaged(f"{path} is not a checkpoint of Whatsit: write it again with --checkpoint.") from error
 
 
-def _metadata(path: Path) -> dict[str, str]:
-    """The `__metadata__` of a safetensors file: 8 bytes of length, then a JSON header."""
-    with path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        if length > path.stat().st_size:
-            raise ValueError("the header is cut off")
-        metadata: dict[str, str] = json.loads(file.read(length))["__metadata__"]
-    return metadata
-
-
 def _stored(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    """Convert matrices and convolutions to float16 if their values fit."""
     whole = np.ascontiguousarray(array)
     halved = array.dtype.kind == "f" and array.ndim >= 2 and (not array.size or float(np.abs(array).max()) <= _HALF_MAX)
     return whole.astype(np.float16) if halved else whole

@@ -1,4 +1,7 @@
-"""The few calls of the CUDA runtime that running an engine takes, through the package `cuda-python`."""
+"""Wraps the CUDA runtime calls of the plan runner, from the package `cuda-python`.
+
+Polygraphy's `polygraphy.cuda` selects no device and captures no graphs.
+"""
 
 from __future__ import annotations
 
@@ -12,66 +15,66 @@ import numpy.typing as npt
 from whatsit_client.errors import Unavailable
 
 Graph = Any
-"""What `capture` returns and `launch` takes."""
+"""A captured CUDA graph, see `Cuda.capture`."""
 
 
 class Cuda:
-    """One GPU with one stream on it; pointers and the stream are plain integers.
+    """One stream on one GPU; pointers and the stream are integers.
 
     Args:
         device: number of the GPU.
 
     Raises:
-        Unavailable: the package or the GPU is not there.
+        Unavailable: the package or the GPU is missing.
     """
 
-    kind = 2
-    """DLPack's number for the memory that `allocate` gives: a CUDA GPU's."""
+    dlpack_type = 2
+    """DLPack's device type of the memory from `allocate`: kDLCUDA."""
 
     def __init__(self, device: int = 0) -> None:
         self.device = device
         self._runtime = _bindings()
-        self.use()
+        self.set_device()
         self._stream = self._do("cudaStreamCreate")
 
     @property
     def stream(self) -> int:
-        """Handle of the stream, as TensorRT takes it."""
+        """Handle of the stream, for TensorRT."""
         return int(self._stream)
 
-    def use(self) -> None:
-        """Make the GPU the calling thread's; CUDA keeps one for each thread."""
+    def set_device(self) -> None:
+        """Select the GPU in the calling thread; CUDA stores the selection per thread."""
         self._do("cudaSetDevice", self.device)
 
     def allocate(self, size: int) -> int:
-        """Memory of `size` bytes on the GPU."""
+        """Allocate `size` bytes on the GPU and return the address."""
         return int(self._do("cudaMalloc", size))
 
     def free(self, pointer: int) -> None:
-        """Give back what `allocate` gave."""
+        """Free memory from `allocate`."""
         self._do("cudaFree", pointer)
 
-    def upload(self, pointer: int, array: npt.NDArray[np.generic]) -> None:
-        """Start to copy a contiguous array to the GPU; it must live until `synchronize`."""
+    def copy_to_device(self, pointer: int, array: npt.NDArray[np.generic]) -> None:
+        """Start copying a contiguous array to the GPU; keep the array until `synchronize`."""
         kind = self._runtime.cudaMemcpyKind.cudaMemcpyHostToDevice
         self._do("cudaMemcpyAsync", pointer, array.ctypes.data, array.nbytes, kind, self._stream)
 
-    def download(self, array: npt.NDArray[np.generic], pointer: int) -> None:
-        """Start to fill a contiguous array from the GPU; it is whole after `synchronize`."""
+    def copy_to_host(self, array: npt.NDArray[np.generic], pointer: int) -> None:
+        """Start copying from the GPU into a contiguous array; complete after `synchronize`."""
         kind = self._runtime.cudaMemcpyKind.cudaMemcpyDeviceToHost
         self._do("cudaMemcpyAsync", array.ctypes.data, pointer, array.nbytes, kind, self._stream)
 
-    def copy(self, target: int, source: int, size: int) -> None:
-        """Start to copy `size` bytes inside the GPU."""
+    def copy_on_device(self, target: int, source: int, size: int) -> None:
+        """Start copying `size` bytes inside the GPU."""
         kind = self._runtime.cudaMemcpyKind.cudaMemcpyDeviceToDevice
         self._do("cudaMemcpyAsync", target, source, size, kind, self._stream)
 
     def synchronize(self) -> None:
-        """Wait until everything that was started is done."""
+        """Wait until all started work is complete."""
         self._do("cudaStreamSynchronize", self._stream)
 
     def capture(self, work: Callable[[], None]) -> Graph:
-        """Record what `work` starts on the stream, without running it."""
+        """Capture the work that `work` starts on the stream, without running it."""
         mode = self._runtime.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
         self._do("cudaStreamBeginCapture", self._stream, mode)
         try:
@@ -84,19 +87,19 @@ class Cuda:
             self._do("cudaGraphDestroy", graph)
 
     def launch(self, graph: Graph) -> None:
-        """Start a recorded graph."""
+        """Start a captured graph."""
         self._do("cudaGraphLaunch", graph, self._stream)
 
-    def forget(self, graph: Graph) -> None:
-        """Free a recorded graph."""
+    def destroy_graph(self, graph: Graph) -> None:
+        """Free a captured graph."""
         self._do("cudaGraphExecDestroy", graph)
 
     def close(self) -> None:
-        """Give the stream back."""
+        """Destroy the stream."""
         self._do("cudaStreamDestroy", self._stream)
 
     def _do(self, name: str, *arguments: Any) -> Any:
-        """Call a function; its result, or the sentence for its error."""
+        """Call a function of the runtime and return its result; raise on an error status."""
         status, *results = getattr(self._runtime, name)(*arguments)
         if int(status):
             text = self._runtime.cudaGetErrorString(status)[1]

@@ -1,6 +1,7 @@
-"""Tensors in the memory of a GPU, handed over without a copy by DLPack (https://dmlc.github.io/dlpack/latest/).
+"""Exchanges tensors in GPU memory by DLPack, without a copy (https://dmlc.github.io/dlpack/latest/).
 
-Written out with ctypes because the server loads neither torch nor CuPy, and NumPy exchanges memory of the CPU alone.
+It uses ctypes because the server loads neither torch nor CuPy, NumPy exchanges only CPU memory, and Polygraphy's
+`DeviceView` has no DLPack.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from whatsit_client.errors import InvalidInput
 
 CPU, CUDA = 1, 2  # DLDeviceType
-_KINDS = {0: "i", 1: "u", 2: "f", 6: "b"}  # DLDataTypeCode -> NumPy's letter
+_DTYPE_KINDS = {0: "i", 1: "u", 2: "f", 6: "b"}  # DLDataTypeCode -> NumPy's letter
 _NAME = b"dltensor"
 
 
@@ -43,14 +44,14 @@ class _Managed(ctypes.Structure):
 
 @dataclass(frozen=True)
 class DeviceTensor:
-    """A contiguous tensor somewhere in a GPU's (or, in tests, the CPU's) memory.
+    """A contiguous tensor in the memory of a GPU (in tests: of the CPU).
 
     Args:
-        pointer: address of its first element.
-        shape: of the tensor.
-        dtype: of its elements.
-        device: DLPack's kind (`CPU`, `CUDA`) and the number of the device.
-        owner: kept alive as long as this tensor or one made from it.
+        pointer: address of the first element.
+        shape: its shape.
+        dtype: NumPy dtype of the elements.
+        device: DLPack device type (`CPU`, `CUDA`) and number of the device.
+        owner: object that is kept alive as long as this tensor or a slice of it.
     """
 
     pointer: int
@@ -65,21 +66,21 @@ class DeviceTensor:
         return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
 
     def rows(self, start: int, stop: int) -> DeviceTensor:
-        """The rows `start` to `stop` of the first dimension, in the same memory."""
+        """Return the rows `start` to `stop` of the first dimension, in the same memory."""
         row = int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
         shape = (stop - start, *self.shape[1:])
         return DeviceTensor(self.pointer + start * row, shape, self.dtype, self.device, self.owner)
 
     @classmethod
     def from_capsule(cls, capsule: object) -> DeviceTensor:
-        """The tensor in a DLPack capsule, which must not be consumed by anything else.
+        """Return the tensor of a DLPack capsule; nothing else may consume the capsule.
 
         Raises:
-            InvalidInput: it is not contiguous or of a type that no network takes.
+            InvalidInput: the tensor is not contiguous, or its dtype is unknown to NumPy.
         """
         managed = ctypes.cast(_pointer_of(capsule, _NAME), ctypes.POINTER(_Managed)).contents.tensor
         shape = tuple(managed.shape[axis] for axis in range(managed.ndim))
-        kind, bits = _KINDS.get(managed.dtype.code), managed.dtype.bits
+        kind, bits = _DTYPE_KINDS.get(managed.dtype.code), managed.dtype.bits
         if kind is None or managed.dtype.lanes != 1:
             raise InvalidInput(f"A tensor of DLPack's type {managed.dtype.code} was given; convert it to float or int.")
         if managed.strides and not _contiguous(shape, [managed.strides[axis] for axis in range(managed.ndim)]):
@@ -92,19 +93,19 @@ class DeviceTensor:
         return self.device
 
     def __dlpack__(self, stream: object = None, **_: object) -> object:
-        """A capsule of this tensor. Its work must be done: `stream` is not waited for."""
-        keep = _Kept(self)
-        _KEPT[ctypes.addressof(keep.managed)] = keep
-        return _new_capsule(ctypes.addressof(keep.managed), _NAME, _DESTROY)
+        """Return a capsule of this tensor; its data must be complete, `stream` is ignored."""
+        exported = _ExportedTensor(self)
+        _EXPORTED[ctypes.addressof(exported.managed)] = exported
+        return _new_capsule(ctypes.addressof(exported.managed), _NAME, _DESTROY)
 
 
-class _Kept:
-    """What a capsule's consumer reads, kept until it says that it is done."""
+class _ExportedTensor:
+    """Memory that a capsule's consumer reads, kept until it calls the deleter."""
 
     def __init__(self, tensor: DeviceTensor) -> None:
         self.tensor = tensor
         self.shape = (ctypes.c_int64 * len(tensor.shape))(*tensor.shape)
-        code = next(code for code, kind in _KINDS.items() if kind == tensor.dtype.kind)
+        code = next(code for code, kind in _DTYPE_KINDS.items() if kind == tensor.dtype.kind)
         self.managed = _Managed()
         inner = self.managed.tensor
         inner.data, inner.device = tensor.pointer, _Device(*tensor.device)
@@ -113,7 +114,7 @@ class _Kept:
         self.managed.deleter = ctypes.cast(_DELETE, ctypes.c_void_p)
 
 
-_KEPT: dict[int, _Kept] = {}
+_EXPORTED: dict[int, _ExportedTensor] = {}
 
 
 def _contiguous(shape: tuple[int, ...], strides: list[int]) -> bool:
@@ -126,12 +127,15 @@ def _contiguous(shape: tuple[int, ...], strides: list[int]) -> bool:
 
 
 def _delete(address: int) -> None:
-    """The consumer is done."""
-    _KEPT.pop(address, None)
+    """Release an exported tensor: the deleter that the consumer calls."""
+    _EXPORTED.pop(address, None)
 
 
 def _destroy_capsule(capsule: int) -> None:
-    """The capsule goes; one that was never consumed still has its name. An address, for the object is dying already."""
+    """Release a capsule that was never consumed (it still has its name).
+
+    The capsule is passed as an address because the object is being destroyed.
+    """
     if _is_valid(capsule, _NAME):
         _delete(_pointer_at(capsule, _NAME))
 

@@ -6,26 +6,18 @@ Polygraphy's `OnnxrtRunner` does not set the number of threads, which decides th
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import Damaged, InvalidInput, Unavailable
 
-_DTYPES: dict[str, type[np.generic]] = {
-    "tensor(uint8)": np.uint8,
-    "tensor(int8)": np.int8,
-    "tensor(int32)": np.int32,
-    "tensor(int64)": np.int64,
-    "tensor(float16)": np.float16,
-    "tensor(float)": np.float32,
-    "tensor(double)": np.float64,
-    "tensor(bool)": np.bool_,
-}
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 @dataclass(frozen=True)
@@ -49,7 +41,50 @@ class TensorSpec:
         return f"{self.name} {self.dtype}[{dims}]"
 
 
-class OnnxRunner:
+class Runner(ABC):
+    """A network that runs, as a context manager.
+
+    Attributes:
+        path: the network's file.
+        inputs: its inputs.
+        outputs: its outputs.
+    """
+
+    path: Path
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    @abstractmethod
+    def run(self, feeds: Mapping[str, npt.NDArray[np.generic]]) -> dict[str, npt.NDArray[np.generic]]:
+        """Run the network once.
+
+        Args:
+            feeds: one array for each input, dtype and shape as in `inputs`; batch of 1 or more.
+
+        Returns:
+            One array for each output, by name.
+
+        Raises:
+            InvalidInput: an input is missing, unknown, or of another dtype or shape.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free the network; the runner cannot be used afterwards."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the file, hexadecimal; an index stores that of its embedder."""
+        return file_fingerprint(self.path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+class OnnxRunner(Runner):
     """ONNX Runtime session of one file on the CPU, as a context manager.
 
     `run` is thread-safe. For throughput, call it from several threads: on a CPU, one single-threaded run per core is
@@ -84,42 +119,19 @@ class OnnxRunner:
         self.outputs = tuple(_spec(node) for node in self._session.get_outputs())
 
     @property
-    def fingerprint(self) -> str:
-        """SHA-256 of the file, hexadecimal; an index stores that of its embedder."""
-        return file_fingerprint(self.path)
-
-    @property
     def metadata(self) -> dict[str, str]:
         """Custom metadata that the build wrote into the file."""
         return dict(self._session.get_modelmeta().custom_metadata_map)
 
     def run(self, feeds: Mapping[str, npt.NDArray[np.generic]]) -> dict[str, npt.NDArray[np.generic]]:
-        """Run the network once.
-
-        Args:
-            feeds: one array for each input, dtype and shape as in `inputs`; batch of 1 or more.
-
-        Returns:
-            One array for each output, by name.
-
-        Raises:
-            InvalidInput: an input is missing, unknown, or of another dtype or shape.
-        """
+        """Run the network once; see `Runner.run`."""
         check_feeds(self.path.name, self.inputs, feeds)
         names = [spec.name for spec in self.outputs]
         return dict(zip(names, self._session.run(names, dict(feeds)), strict=True))
 
     def close(self) -> None:
-        """Free the session; the runner cannot be used afterwards."""
+        """Free the session."""
         del self._session
-
-    def __enter__(self) -> OnnxRunner:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def open_session(model: str | bytes, threads: int = 1, *, optimise: bool = True) -> Any:
@@ -174,11 +186,16 @@ def file_fingerprint(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _spec(node: object) -> TensorSpec:
-    name, kind, shape = (getattr(node, key) for key in ("name", "type", "shape"))
-    if kind not in _DTYPES:
-        raise Damaged(f"Tensor {name} has the type {kind}, which Whatsit does not serve; export it as float or uint8.")
-    return TensorSpec(name, np.dtype(_DTYPES[kind]), tuple(d if isinstance(d, int) else None for d in shape))
+def _spec(node: Any) -> TensorSpec:
+    kind = node.type.removeprefix("tensor(").removesuffix(")")
+    try:
+        dtype = np.dtype({"float": "float32", "double": "float64"}.get(kind, kind))
+    except TypeError as error:
+        message = (
+            f"Tensor {node.name} has the type {node.type}, which Whatsit does not serve; export it as float or uint8."
+        )
+        raise Damaged(message) from error
+    return TensorSpec(node.name, dtype, tuple(d if isinstance(d, int) else None for d in node.shape))
 
 
 def _first_line(error: Exception) -> str:

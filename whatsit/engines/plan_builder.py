@@ -22,7 +22,7 @@ import onnx
 from whatsit_client.errors import Damaged, Unavailable, WhatsitError
 
 from whatsit.engines.build_recipe import ProfileBatches
-from whatsit.engines.provenance import file_hash
+from whatsit.engines.onnx_runner import file_fingerprint
 
 TARGETS: dict[str, tuple[str, str]] = {
     "tensorrt": ("tensorrt", "whatsit[compile,tensorrt]"),
@@ -61,8 +61,8 @@ class CompiledPlan:
     def facts(self) -> dict[str, str]:
         """Return the rows of the plan's card: sizes, hashes, library, seconds."""
         return {
-            "file": f"{self.path.name}, {self.path.stat().st_size / 1e6:.2f} MB, SHA-256 {file_hash(self.path)}",
-            "compiled from": f"{self.onnx.name}, SHA-256 {file_hash(self.onnx)}",
+            "file": f"{self.path.name}, {self.path.stat().st_size / 1e6:.2f} MB, SHA-256 {file_fingerprint(self.path)}",
+            "compiled from": f"{self.onnx.name}, SHA-256 {file_fingerprint(self.onnx)}",
             "library": self.library,
             "seconds": f"{self.seconds:.1f}",
             "layers before fusion": str(self.layers),

@@ -1,4 +1,7 @@
-"""The libraries that run a TensorRT plan: TensorRT, its lean runtime, and TensorRT for RTX cards."""
+"""Loads a plan with TensorRT, its lean runtime or TensorRT-RTX.
+
+Polygraphy's `EngineFromBytes` knows no lean runtime and selects one library per process.
+"""
 
 from __future__ import annotations
 
@@ -11,31 +14,31 @@ from typing import Any
 from whatsit_client.errors import Damaged, Unavailable
 
 RUNTIMES = ("tensorrt", "tensorrt_lean", "tensorrt_rtx")
-"""Tried in this order. One plan fits one of them; the wheels of their bindings add "_bindings" to the name."""
+"""Python packages, tried in this order; some wheels add "_bindings" to the name."""
 
 
 @dataclass
-class Loaded:
-    """A plan in the memory of the GPU.
+class LoadedPlan:
+    """A plan in GPU memory.
 
     Args:
         name: of `RUNTIMES`.
         module: its Python module.
         engine: the `ICudaEngine`.
-        alive: what must live as long as the engine.
+        keep_alive: objects that must live as long as the engine.
     """
 
     name: str
     module: ModuleType
     engine: Any
-    alive: list[Any] = field(default_factory=list)
+    keep_alive: list[Any] = field(default_factory=list)
 
 
 def installed_runtimes(names: tuple[str, ...] = RUNTIMES) -> dict[str, ModuleType]:
-    """Those of `names` that can be imported.
+    """Import the packages of `names` that are installed.
 
     Raises:
-        Unavailable: none of them.
+        Unavailable: none is installed.
     """
     found = {}
     for name in names:
@@ -55,33 +58,33 @@ def installed_runtimes(names: tuple[str, ...] = RUNTIMES) -> dict[str, ModuleTyp
     return found
 
 
-def load_plan(path: Path, runtimes: dict[str, ModuleType]) -> Loaded:
-    """Load a plan with the first of `runtimes` that takes it.
+def load_plan(path: Path, runtimes: dict[str, ModuleType]) -> LoadedPlan:
+    """Load a plan with the first of `runtimes` that can.
 
     Raises:
-        Damaged: none does; the sentence holds what the last of them said.
+        Damaged: none can; the message contains the error of the last one.
     """
-    plan, said = path.read_bytes(), ""
+    plan, reason = path.read_bytes(), ""
     for name, module in runtimes.items():
-        log = _listening(module)
+        log = _error_logger(module)
         runtime = module.Runtime(log)
         if hasattr(runtime, "engine_host_code_allowed"):
-            runtime.engine_host_code_allowed = True  # version-compatible plans carry their own lean runtime
+            runtime.engine_host_code_allowed = True  # version-compatible plans contain a lean runtime
         engine = runtime.deserialize_cuda_engine(plan) if plan else None
         if engine is not None:
-            return Loaded(name, module, engine, [log, runtime])
+            return LoadedPlan(name, module, engine, [log, runtime])
         version = getattr(module, "__version__", "of unknown version")
-        said = f"{name} {version}: {log.errors[0] if log.errors else 'no reason given'}"
+        reason = f"{name} {version}: {log.errors[0] if log.errors else 'no reason given'}"
     raise Damaged(
-        f"{path} cannot be loaded as a TensorRT engine ({said}); a plan runs with the library and the kind of GPU that "
-        "it was built for: build it here with `whatsit build … --target tensorrt`."
+        f"{path} cannot be loaded as a TensorRT engine ({reason}); a plan runs with the library and the kind of GPU "
+        "that it was built for: build it here with `whatsit build … --target tensorrt`."
     )
 
 
-def _listening(module: ModuleType) -> Any:
-    """A logger that keeps errors instead of printing them."""
+def _error_logger(module: ModuleType) -> Any:
+    """Return a logger that collects errors instead of printing them."""
 
-    class Listening(module.ILogger):  # type: ignore[misc, name-defined]  # the module is chosen at run time
+    class ErrorLogger(module.ILogger):  # type: ignore[misc, name-defined]  # the module is chosen at run time
         def __init__(self) -> None:
             module.ILogger.__init__(self)
             self.errors: list[str] = []
@@ -90,4 +93,4 @@ def _listening(module: ModuleType) -> Any:
             if severity in (module.ILogger.ERROR, module.ILogger.INTERNAL_ERROR):
                 self.errors.append(" ".join(text.split())[:200])
 
-    return Listening()
+    return ErrorLogger()

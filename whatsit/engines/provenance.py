@@ -12,6 +12,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from whatsit.engines.onnx_runner import file_fingerprint
+
 LIBRARIES = ("torch", "onnx", "onnxruntime", "numpy", "opencv-python-headless")
 """Packages whose version can change a built file."""
 
@@ -31,7 +33,7 @@ def collect_provenance(checkpoint: Path, recipe: BaseModel, pictures: str) -> Pr
         pictures: hash of the calibration pictures, see `pictures_hash`.
     """
     return {
-        "checkpoint": file_hash(checkpoint),
+        "checkpoint": file_fingerprint(checkpoint),
         "engine recipe": hashlib.sha256(json.dumps(recipe.model_dump(), sort_keys=True).encode()).hexdigest(),
         "calibration pictures": pictures,
         **{name: package_version(name) for name in LIBRARIES},
@@ -70,11 +72,6 @@ def differences(recorded: Mapping[str, str], now: Mapping[str, str]) -> list[str
         for name, value in now.items()
         if recorded.get(name) != value
     ]
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def package_version(name: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
-from whatsit.engines.provenance import file_hash
+from whatsit.engines.onnx_runner import file_fingerprint
 
 _PACKAGE_ROOT = Path(__file__).resolve().parents[1]
 
@@ -39,12 +39,12 @@ class StepCache:
         """Call `write`, which makes `path`, unless the same step has made the same file before."""
         key = hashlib.sha256(json.dumps({**made_from, "code": _code()}, sort_keys=True).encode()).hexdigest()
         done = self._done.get(path.name, {})
-        if done.get("key") == key and path.is_file() and done.get("file") == file_hash(path):
+        if done.get("key") == key and path.is_file() and done.get("file") == file_fingerprint(path):
             self.log(f"{path.name}: as it was")
             return path
         start = time.perf_counter()
         write()
-        self._done[path.name] = {"key": key, "file": file_hash(path)}
+        self._done[path.name] = {"key": key, "file": file_fingerprint(path)}
         self._file.write_text(json.dumps(self._done, indent=1), encoding="utf-8")
         self.log(f"{path.name}: made in {time.perf_counter() - start:.1f} s, {path.stat().st_size / 1e6:.2f} MB")
         return path
