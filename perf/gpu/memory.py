@@ -34,8 +34,8 @@ def run(check: Check) -> None:
     cuda.copy_to_host(back, second)
     cuda.synchronize()
     check.record("a recorded graph", "wrong elements", int((back[0] != array[1]).sum()))
-    cuda.forget(graph)
-    ours = DeviceTensor(first, array.shape, array.dtype, (cuda.kind, cuda.device))
+    cuda.destroy_graph(graph)
+    ours = DeviceTensor(first, array.shape, array.dtype, (cuda.dlpack_type, cuda.device))
     theirs = from_dlpack(ours.rows(2, 5))
     check.record("DLPack to torch", "wrong elements", int((theirs.cpu().numpy() != array[2:5]).sum()))
     del theirs

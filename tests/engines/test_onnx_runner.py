@@ -12,6 +12,8 @@ from whatsit.engines.onnx_runner import OnnxRunner
 
 onnx = pytest.importorskip("onnx")
 
+MODELS = Path(__file__).resolve().parents[2] / "model_repository"
+
 
 @pytest.fixture
 def doubler(tmp_path: Path) -> Path:
@@ -66,3 +68,25 @@ def test_damaged_file(doubler: Path, keep: int) -> None:
     doubler.write_bytes(doubler.read_bytes()[:keep])
     with pytest.raises(Damaged, match=r"model\.onnx cannot be loaded"):
         OnnxRunner(doubler)
+
+
+@pytest.mark.parametrize("network", ["embedder", "classifier"])
+def test_agrees_with_polygraphy(network: str) -> None:
+    """Polygraphy's runner and comparator, which share no code with ours, get the same outputs."""
+    pytest.importorskip("polygraphy", reason="the extra `compile` is not installed")
+    from polygraphy.backend.onnxrt import OnnxrtRunner, SessionFromOnnx
+    from polygraphy.comparator import Comparator, SimpleCompareFunc
+    from polygraphy.logger import G_LOGGER
+
+    path = MODELS / network / "1" / "model.onnx"
+    images = np.random.default_rng(0).integers(0, 256, (3, 3, 224, 224)).astype(np.uint8)
+    with OnnxRunner(path) as runner:
+        ours = runner.run({"images": images})
+    with G_LOGGER.verbosity(G_LOGGER.CRITICAL):
+        results = Comparator.run(
+            [OnnxrtRunner(SessionFromOnnx(str(path)), "polygraphy")], data_loader=[{"images": images}]
+        )
+        results.add([ours], "whatsit")
+        assert bool(Comparator.compare_accuracy(results, compare_func=SimpleCompareFunc(atol=1e-5)))
+        results.add([{name: array + 1 for name, array in ours.items()}], "wrong")
+        assert not bool(Comparator.compare_accuracy(results, compare_func=SimpleCompareFunc(atol=1e-5)))

@@ -41,10 +41,11 @@ def test_compiles_what_ships(name: str, tmp_path: Path) -> None:
         pytest.skip(f"{paths.tensorrt} is not built; run `whatsit build {name}`")
     paths = replace(paths, plan=tmp_path / "model.plan", work=tmp_path / "work")
     steps: list[tuple[str, int, int]] = []
-    compiled = compile_engine(paths, RTX, lambda *step: steps.append(step))
+    plan, plan_card = compile_engine(paths, RTX, lambda *step: steps.append(step))
     assert paths.plan.stat().st_size > 1e6
     assert steps
-    card = compiled.card.read_text(encoding="utf-8")
+    assert plan.path == paths.plan
+    card = plan_card.read_text(encoding="utf-8")
     for part in (file_fingerprint(paths.plan), file_fingerprint(paths.tensorrt), "1.7.1.116"):
         assert part in card
 

@@ -1,4 +1,4 @@
-"""`whatsit build embedder|detector|classifier`: from a checkpoint to the files that serve."""
+"""`whatsit build NAME`: from a checkpoint to the files that serve."""
 
 from __future__ import annotations
 
@@ -22,44 +22,44 @@ def _build(
     engine: Annotated[str, typer.Argument(help="embedder, detector, classifier, or the name of a recipe in build/.")],
     checkpoint: Annotated[
         Path | None,
-        typer.Option(help="best.pt of `whatsit train`: becomes build/checkpoints/ENGINE.safetensors first."),
+        typer.Option(help="best.pt of `whatsit train`; it is first converted to build/checkpoints/ENGINE.safetensors."),
     ] = None,
     recipe: Annotated[Path | None, typer.Option(help="Default: build/ENGINE.yaml.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="Default: model_repository/ENGINE/1/model.onnx, or model.plan for TensorRT.")
     ] = None,
     card: Annotated[Path | None, typer.Option(help="Model card; default: build/ENGINE.card.md.")] = None,
-    data: Annotated[Path, typer.Option(help="Folder that holds the calibration pictures.")] = Path("../shared/data"),
+    data: Annotated[Path, typer.Option(help="Folder with the calibration pictures.")] = Path("../shared/data"),
     target: Annotated[
-        str, typer.Option(help="onnxruntime: the ONNX files; tensorrt or tensorrt-rtx: compile a plan of them too.")
+        str, typer.Option(help="onnxruntime: the ONNX files; tensorrt or tensorrt-rtx: also compile a plan.")
     ] = "onnxruntime",
     check: Annotated[
-        bool, typer.Option("--check", help="Change nothing; exit 1 unless the bytes are those that the card records.")
+        bool, typer.Option("--check", help="Change nothing; exit 1 unless the bytes are those in the card.")
     ] = False,
     bisect: Annotated[
-        bool, typer.Option("--bisect", help="Where a tolerance is broken, find the layers that must stay in float.")
+        bool, typer.Option("--bisect", help="If a tolerance is missed, find the layers that must stay in float.")
     ] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Repeat steps that an earlier build has done.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Repeat the cached steps of earlier builds.")] = False,
     from_onnx: Annotated[
-        Path | None, typer.Option(help="Your own float network for the slot ENGINE, instead of a checkpoint.")
+        Path | None, typer.Option(help="Import your own float network as ENGINE, instead of a checkpoint.")
     ] = None,
     from_transformers: Annotated[
         str | None,
-        typer.Option(help="Embedder on a backbone of Hugging Face by name, such as facebook/dinov2-small."),
+        typer.Option(help="Import an embedder with a backbone of Hugging Face, such as facebook/dinov2-small."),
     ] = None,
     quantise: Annotated[
-        bool, typer.Option("--quantise", help="INT8 of your own network; else float and FP16.")
+        bool, typer.Option("--quantise", help="Quantise your own network to INT8; default: float and FP16.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Export a trained network, quantise it for CPU and GPU, compare both with float and put them in place.
+    """Export a trained network, quantise it for CPU and GPU, compare both with float, and install them.
 
-    With --target tensorrt the shipped ONNX file is compiled for this machine's GPU; that needs no data and no torch.
+    With --target tensorrt the installed ONNX file is compiled for this machine's GPU, without data or torch.
     """
     import json
     from dataclasses import replace
 
-    from whatsit_client.errors import InvalidInput
+    from whatsit_client.errors import InvalidInput, Unavailable
 
     from whatsit.engines.build_paths import BuildPaths
 
@@ -67,33 +67,43 @@ def _build(
         raise InvalidInput(f"There is no target {target!r}: choose {', '.join(TARGETS)}.")
     paths = BuildPaths.of(engine, data=data)
     paths = replace(paths, recipe=recipe or paths.recipe, card=card or paths.card)
+    if not paths.recipe.is_file() and recipe is None:
+        names = ", ".join(sorted(path.stem for path in paths.recipe.parent.glob("*.yaml") if _is_recipe(path)))
+        raise InvalidInput(
+            f"There is no recipe {paths.recipe}; choose {names}, or pass --recipe."
+            if names
+            else f"There is no recipe {paths.recipe}: run in the folder of a checkout, or pass --recipe."
+        )
     compiles = target != "onnxruntime"
     if out is not None and compiles:
         paths = replace(paths, plan=out)
     elif out is not None:
         paths = replace(paths, out=out, tensorrt=out.with_name("tensorrt.onnx"))
     result: dict[str, Any] = {}
-    if from_onnx or from_transformers:
-        result |= _given(paths, from_onnx, from_transformers, quantise)
-    elif not compiles or checkpoint or fresh or check or not paths.tensorrt.is_file():
-        result |= _networks(paths, checkpoint, check, bisect, fresh)
-    if compiles and not check:
-        result |= _plan(paths, target)
+    try:
+        if from_onnx or from_transformers:
+            result |= _import_network(paths, from_onnx, from_transformers, quantise)
+        elif not compiles or checkpoint or fresh or check or not paths.tensorrt.is_file():
+            result |= _build_networks(paths, checkpoint, check, bisect, fresh)
+        if compiles and not check:
+            result |= _compile_plan(paths, target)
+    except ModuleNotFoundError as error:
+        raise Unavailable(f"Building needs {error.name}: pip install 'whatsit[train]'.") from error
     if as_json:
         typer.echo(json.dumps(result, indent=1))
     else:
-        _print(result)
+        _print(result, check)
     if check and not result.get("identical"):
         raise typer.Exit(1)
 
 
-def _networks(paths: BuildPaths, trained: Path | None, check: bool, bisect: bool, fresh: bool) -> dict[str, Any]:
-    from whatsit_client.errors import Unavailable
+def _is_recipe(path: Path) -> bool:
+    """Return whether a YAML file has an `engine:` section."""
+    return any(line.startswith("engine:") for line in path.read_text(encoding="utf-8").splitlines())
 
-    try:
-        from whatsit.engines.build import build
-    except ModuleNotFoundError as error:
-        raise Unavailable(f"Building needs {error.name}: pip install 'whatsit[train]'.") from error
+
+def _build_networks(paths: BuildPaths, trained: Path | None, check: bool, bisect: bool, fresh: bool) -> dict[str, Any]:
+    from whatsit.engines.build import build
 
     built = build(paths, trained=trained, check=check, bisect=bisect, fresh=fresh)
     return {
@@ -106,30 +116,22 @@ def _networks(paths: BuildPaths, trained: Path | None, check: bool, bisect: bool
     }
 
 
-def _given(paths: BuildPaths, path: Path | None, name: str | None, quantise: bool) -> dict[str, Any]:
-    """Put a user's own network, or one by name, into a slot."""
-    from whatsit_client.errors import InvalidInput, Unavailable
+def _import_network(paths: BuildPaths, path: Path | None, name: str | None, quantise: bool) -> dict[str, Any]:
+    """Import a user's own network, or a pretrained one by name."""
+    from whatsit_client.errors import InvalidInput
 
-    try:
-        from whatsit.engines.import_onnx import import_onnx
-    except ModuleNotFoundError as error:
-        raise Unavailable(f"Building needs {error.name}: pip install 'whatsit[train]'.") from error
+    from whatsit.engines.import_onnx import import_onnx
 
     if name is not None:
         if path is not None or paths.engine != "embedder" or quantise:
             raise InvalidInput("--from-transformers makes an embedder alone, in float32 and FP16: leave the rest out.")
-        path = _pretrained(paths, name)
+        path = _export_pretrained(paths, name)
     assert path is not None
     parity = import_onnx(paths, path, quantise=quantise, origin=name or "")
-    return {
-        "model": str(paths.out),
-        "tensorrt": str(paths.tensorrt),
-        "card": str(paths.card),
-        "parity": parity,
-    }
+    return {"model": str(paths.out), "tensorrt": str(paths.tensorrt), "card": str(paths.card), "parity": parity}
 
 
-def _pretrained(paths: BuildPaths, name: str) -> Path:
+def _export_pretrained(paths: BuildPaths, name: str) -> Path:
     from whatsit.engines.build_recipe import read_build_recipe
     from whatsit.engines.calibration_pictures import read_batches, select_pictures
     from whatsit.engines.tensor_contract import CONTRACTS
@@ -142,7 +144,7 @@ def _pretrained(paths: BuildPaths, name: str) -> Path:
     return path
 
 
-def _plan(paths: BuildPaths, target: str) -> dict[str, Any]:
+def _compile_plan(paths: BuildPaths, target: str) -> dict[str, Any]:
     from rich.console import Console
     from rich.progress import Progress
 
@@ -151,16 +153,16 @@ def _plan(paths: BuildPaths, target: str) -> dict[str, Any]:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(f"Compiling for {target}", total=None)
 
-        def moved(phase: str, done: int, total: int) -> None:
+        def update(phase: str, done: int, total: int) -> None:
             progress.update(task, description=phase[:60], completed=done, total=total)
 
-        compiled = compile_engine(paths, target, moved)
-    return {"plan": str(compiled.plan.path), "plan card": str(compiled.card), **compiled.plan.facts()}
+        plan, card = compile_engine(paths, target, update)
+    return {"plan": str(plan.path), "plan card": str(card), **plan.facts()}
 
 
-def _print(result: dict[str, Any]) -> None:
+def _print(result: dict[str, Any], check: bool) -> None:
     for name in ("model", "tensorrt", "plan"):
-        if name in result and Path(result.get(name, "")).is_file():
+        if name in result and Path(result[name]).is_file():
             typer.echo(f"{result[name]}  {Path(result[name]).stat().st_size / 1e6:.2f} MB")
     for form, values in result.get("parity", {}).items():
         typer.echo(f"{form}, against float:")
@@ -169,6 +171,14 @@ def _print(result: dict[str, Any]) -> None:
     if "library" in result:
         typer.echo(f"Compiled by {result['library']} in {result['seconds']} s; card: {result['plan card']}.")
     if result.get("identical"):
-        typer.echo("The same bytes as the card recorded.")
-    for line in result.get("differences", []):
-        typer.echo(f"Not the bytes that the card recorded; {line}.")
+        typer.echo("The same bytes as in the card.")
+    elif result.get("identical") is False:
+        if check:
+            typer.echo(f"Not the bytes in the card {result['card']}; what differs:")
+        else:
+            files = " ".join(result[name] for name in ("model", "tensorrt", "card"))
+            typer.echo(f"The network in {result['model']} was replaced. To get the committed one back:")
+            typer.echo(f"  git checkout -- {files} build/checkpoints")
+            typer.echo("What differs from the previous build:")
+        for line in result["differences"]:
+            typer.echo(f"  {line}")

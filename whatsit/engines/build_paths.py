@@ -1,4 +1,4 @@
-"""Where a build reads and writes, by the name of its recipe."""
+"""Paths that a build reads and writes, by the name of its recipe."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class BuildPaths:
         engine: embedder, detector or classifier.
         recipe: YAML file with an `engine:` section.
         checkpoint: the committed checkpoint, `.safetensors`.
-        out: where the INT8 file for the CPU goes, `model.onnx`.
-        tensorrt: where the file that TensorRT compiles goes, `tensorrt.onnx`.
-        plan: where the compiled engine goes, `model.plan`.
+        out: the INT8 file for the CPU, `model.onnx`.
+        tensorrt: the file that TensorRT compiles, `tensorrt.onnx`.
+        plan: the compiled engine, `model.plan`.
         card: the model card.
-        data: the folder under which the recipe's calibration pictures lie.
-        work: float file, build log and other things that can be made again.
+        data: the folder with the recipe's calibration pictures.
+        work: folder of the float file, the build log and other intermediate files.
     """
 
     engine: str
@@ -36,10 +36,10 @@ class BuildPaths:
 
     @classmethod
     def of(cls, name: str, root: Path = Path(), data: Path = Path("../shared/data")) -> BuildPaths:
-        """The usual paths of a recipe `build/<name>.yaml`.
+        """Return the default paths of a recipe `build/<name>.yaml`.
 
         The name begins with the engine's: "detector-resnet50" is a detector. Only the engine's own recipe writes into
-        the model repository; a variant's files stay in the work folder until they are asked for elsewhere.
+        the model repository; the files of a variant stay in the work folder.
         """
         engine = name.partition("-")[0]
         work = root / "build" / "runs" / "engines" / name

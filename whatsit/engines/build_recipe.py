@@ -1,4 +1,4 @@
-"""What a recipe file may say about building an engine: the `engine:` and `card:` sections of `build/<engine>.yaml`."""
+"""The `engine:` and `card:` sections of the recipes `build/<name>.yaml`."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from whatsit_client.errors import InvalidInput
 
 
 class CardText(BaseModel):
-    """What only a person can say in the model card; hashes and figures are added by the build."""
+    """Hand-written parts of the model card; the build adds hashes and figures."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     summary: str = ""
-    origin: list[str] = Field(default=[], description="Starting weights and teachers, with their licences.")
-    data: list[str] = Field(default=[], description="Training data, with their licences; what was kept out.")
-    commands: list[str] = Field(default=[], description="What trains, builds and evaluates it again.")
+    origin: list[str] = Field(default=[], description="Initial weights and teachers, with their licences.")
+    data: list[str] = Field(default=[], description="Training data, with their licences; data that was excluded.")
+    commands: list[str] = Field(default=[], description="Commands that train, build and evaluate it again.")
     measured: list[str] = Field(default=[], description="Figures of the shipped file: data, split, command.")
-    limits: list[str] = Field(default=[], description="What it does not do well.")
+    limits: list[str] = Field(default=[], description="Known weaknesses.")
 
 
 class Calibration(BaseModel):
-    """Real pictures that set the ranges of the activations; others of the same folders check the result."""
+    """Pictures that set the ranges of activations; others of the same folders check the result."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     pictures: list[str] = Field(
         min_length=1, description="Glob patterns under the data folder; never a split that is reported on."
     )
-    count: int = Field(96, ge=8, description="Pictures that calibrate, spread evenly over each pattern's files.")
+    count: int = Field(96, ge=8, description="Calibration pictures, evenly spaced over each pattern's files.")
     leave_out_every: int = Field(
         0,
         ge=0,
-        description="Of each pattern's sorted files, every so-manieth is reported on and left out here; 0: none.",
+        description="Every n-th of each pattern's sorted files is held out of calibration, for evaluation; 0: none.",
     )
     mixed: bool = Field(
         default=True,
-        description="Pictures of all patterns in every batch, so that the first, by which biases are corrected, "
-        "show all kinds; false: one pattern after the other.",
+        description="Interleave the patterns, so that the first batches, by which biases are corrected, contain "
+        "pictures of all of them; false: one pattern after the other.",
     )
-    checks: int = Field(64, ge=8, description="Other pictures on which INT8 and float are compared.")
+    checks: int = Field(64, ge=8, description="Other pictures, on which INT8 and float are compared.")
 
 
 class ProfileBatches(BaseModel):
@@ -50,8 +50,8 @@ class ProfileBatches(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    min: int = Field(default=1, ge=1, description="Smallest batch that the plan takes.")
-    opt: int = Field(default=8, ge=1, description="Batch that it is tuned for: one of Triton's preferred_batch_size.")
+    min: int = Field(default=1, ge=1, description="Smallest batch of the plan.")
+    opt: int = Field(default=8, ge=1, description="Batch of the tuning: one of Triton's preferred_batch_size.")
     max: int = Field(default=32, ge=1, description="Largest batch: Triton's max_batch_size.")
 
     @model_validator(mode="after")
@@ -62,28 +62,28 @@ class ProfileBatches(BaseModel):
 
 
 class TensorRTRecipe(BaseModel):
-    """What concerns the file for TensorRT, and the plan, alone."""
+    """Options of the TensorRT file and of the plan."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    keep_float: list[str] = Field(default=[], description="More patterns of node names that stay in FP16 there.")
+    keep_float: list[str] = Field(default=[], description="More patterns of node names that stay in FP16 in this file.")
     float32: list[str] = Field(
         default=[],
-        description="Patterns of node names that stay in float32, as all does that follows the last layer.",
+        description="More patterns of node names that stay in float32, besides the nodes after the last layer.",
     )
     ranges: Literal["max", "percentile", "mse"] = Field(
-        default="max", description="How the range of activations is chosen; see whatsit.engines.activation_ranges."
+        default="max", description="Method for the ranges of activations; see whatsit.engines.activation_ranges."
     )
     batches: list[ProfileBatches] = Field(
         default=[ProfileBatches()], min_length=1, description="Optimisation profiles: min, opt and max of the batch."
     )
     version_compatible: bool = Field(
-        default=False, description="Later versions of TensorRT run the plan too; it grows by a lean runtime."
+        default=False, description="Later versions of TensorRT can run the plan, which then contains a lean runtime."
     )
 
 
 class EngineRecipe(BaseModel):
-    """The `engine:` section: how the trained network becomes the files that serve.
+    """The `engine:` section: how the files that serve are made from the trained network.
 
     One recipe gives two files: `model.onnx` for ONNX Runtime on the CPU, and `tensorrt.onnx`, which TensorRT compiles.
     """
@@ -93,21 +93,21 @@ class EngineRecipe(BaseModel):
     precision: Literal["int8", "fp16"] = Field(
         default="int8",
         description="int8: INT8 and float32 on the CPU, INT8 and FP16 on GPUs. fp16: float32 on the CPU, FP16 on GPUs; "
-        "for transformers, which lose too much in INT8.",
+        "for transformers, which lose too much accuracy in INT8.",
     )
     keep_float: list[str] = Field(
         default=[], description="Patterns (fnmatch) of node names that are not quantised, such as /network/head/*."
     )
     ranges: Literal["max", "average"] = Field(
         default="average",
-        description="Ranges of activations on the CPU: max, over all calibration pictures; average, the mean over the "
-        "batches of each batch's least and largest, which cuts rare values off and keeps finer steps for the others.",
+        description="Ranges of activations on the CPU: max, minimum and maximum over all pictures; average, "
+        "the mean of the batches' minima and maxima, which clips outliers and keeps finer steps for all other values.",
     )
     calibration: Calibration
     tolerances: dict[str, float] = Field(
         default={},
         description="Least value of each parity figure against float, e.g. embedding.cosine: 0.98, for both files; the "
-        "build fails below.",
+        "build fails below it.",
     )
     tensorrt: TensorRTRecipe = TensorRTRecipe()
 
@@ -125,7 +125,7 @@ def read_build_recipe(path: Path) -> BuildRecipe:
     """Read the `engine:` and `card:` sections of a recipe file.
 
     Raises:
-        InvalidInput: no such file, no YAML, or the first field that is missing or does not fit.
+        InvalidInput: no such file, no YAML, or a missing or invalid field.
     """
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))

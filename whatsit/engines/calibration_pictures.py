@@ -1,4 +1,4 @@
-"""The pictures that set the ranges of activations, and the other ones that check the result."""
+"""Selects the pictures for calibration and for the parity check."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _BATCH = 8
 
 @dataclass(frozen=True)
 class CalibrationPictures:
-    """Files chosen by a recipe.
+    """Files selected by a recipe.
 
     Args:
-        calibrating: set the ranges.
-        checking: others, on which INT8 and float are compared.
-        data: the folder under which all of them lie.
+        calibrating: pictures that set the ranges of activations.
+        checking: other pictures, on which INT8 and float are compared.
+        data: the folder that contains all of them.
     """
 
     calibrating: tuple[Path, ...]
@@ -41,7 +41,7 @@ class CalibrationPictures:
 
 
 def select_pictures(calibration: Calibration, data: Path) -> CalibrationPictures:
-    """Pick pictures spread evenly over the sorted files of each pattern.
+    """Select pictures evenly spaced over the sorted files of each pattern.
 
     Raises:
         InvalidInput: a pattern matches fewer than two files.
@@ -60,22 +60,22 @@ def select_pictures(calibration: Calibration, data: Path) -> CalibrationPictures
         picked = set(np.linspace(0, len(spread) - 1, min(checks, len(spread) // 2)).astype(int).tolist())
         calibrating.append([path for i, path in enumerate(spread) if i not in picked])
         checking.append([path for i, path in enumerate(spread) if i in picked])
-    order = _mixed if calibration.mixed else _listed
+    order = _interleave if calibration.mixed else _concatenate
     return CalibrationPictures(order(calibrating), order(checking), data)
 
 
-def _listed(groups: Sequence[Sequence[Path]]) -> tuple[Path, ...]:
+def _concatenate(groups: Sequence[Sequence[Path]]) -> tuple[Path, ...]:
     return tuple(itertools.chain.from_iterable(groups))
 
 
-def _mixed(groups: Sequence[Sequence[Path]]) -> tuple[Path, ...]:
-    """One after the other from each group: then the first batches show all kinds, and biases fit them all."""
+def _interleave(groups: Sequence[Sequence[Path]]) -> tuple[Path, ...]:
+    """Interleave the groups, so that the first batches contain pictures of all of them."""
     rows = itertools.zip_longest(*groups)
     return tuple(path for row in rows for path in row if path is not None)
 
 
 def read_batches(files: Sequence[Path], prepare: Callable[[Pixels], Pixels]) -> list[Pixels]:
-    """Network inputs, uint8 [up to 8,3,S,S] each.
+    """Read pictures as network inputs, uint8 [up to 8,3,S,S] each.
 
     Raises:
         Damaged: a picture cannot be decoded.

@@ -1,4 +1,4 @@
-"""Writes a torch network as an ONNX file that takes uint8 pixels and keeps a tensor contract."""
+"""Exports a torch network to ONNX and compares the two."""
 
 from __future__ import annotations
 
@@ -28,34 +28,34 @@ def export_onnx(
     seed: int = 0,
     batches: Sequence[int] = (1, 3),
 ) -> float:
-    """Export `module` and prove that ONNX Runtime computes the same.
+    """Export `module` and verify that ONNX Runtime computes the same.
 
-    The batch dimension is free and named "n". Nodes keep the names of the torch modules they come from
-    ("/backbone/blocks.3/conv/Conv"), so that `quantise_cpu` can address them by pattern.
+    The batch dimension is dynamic and named "n". Nodes keep the names of their torch modules
+    ("/backbone/blocks.3/conv/Conv"), by which the patterns of `keep_float` select them.
 
     Args:
-        module: takes uint8 [n,3,size,size] RGB, normalises inside and returns one tensor or a tuple of them.
-        path: where to write; its folder is made.
+        module: takes uint8 [n,3,size,size] RGB, normalises it and returns a tensor or a tuple of tensors.
+        path: the ONNX file; its folder is created.
         size: side of the square input in pixels.
         outputs: a name for each tensor that the module returns.
-        compared: names of the outputs to compare; None compares all. A top-k network answers noise with nearly equal
-            scores, of which a rounding error swaps the rows: there, compare the sorted scores alone.
+        compared: names of the outputs to compare; None compares all. A top-k network returns nearly equal scores for
+            noise, and a rounding error permutes the rows: compare only its sorted scores.
         tolerance: largest difference allowed between torch and ONNX Runtime, relative to the output's largest value.
-        seed: of the random pixels that are compared.
-        batches: sizes that are compared; empty compares nothing.
+        seed: of the random input.
+        batches: batch sizes to compare; empty compares nothing.
 
     Returns:
         The largest difference found, relative to the output's largest value.
 
     Raises:
-        WhatsitError: the exported network answers differently from torch, which is named with the output and figure.
+        WhatsitError: an output differs from torch; the message names it and the difference.
     """
     module = module.eval()
     generator = torch.Generator().manual_seed(seed)
     images = torch.randint(0, 256, (3, 3, size, size), dtype=torch.uint8, generator=generator)
     path.parent.mkdir(parents=True, exist_ok=True)
     with torch.inference_mode(), warnings.catch_warnings():
-        # The newer exporter (dynamo=True) writes opset 18 and cannot be brought down to 17, which older Tritons need.
+        # The newer exporter (dynamo=True) writes opset 18, which cannot be converted to 17, and older Tritons need 17.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module,
@@ -68,7 +68,7 @@ def export_onnx(
             dynamic_axes={name: {0: "n"} for name in ("images", *outputs)},
         )
     model = onnx.load(path)
-    # TorchScript stamps nothing of its own but its version; the file then depends on torch's version only in its nodes.
+    # Without the version of TorchScript, equal nodes give an equal file.
     model.producer_name, model.producer_version = "whatsit", ""
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)

@@ -1,48 +1,47 @@
-"""FP16 for TensorRT: the network in half precision, its last answers in single."""
+"""Converts a network to FP16 for TensorRT, with a float32 tail."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper, version_converter
 
+from whatsit.engines.node_selection import matches
+
 OPSET = 19
-"""The first opset whose Q/DQ takes FP16."""
+"""The first opset with FP16 Q/DQ."""
 
 _FLOAT_INPUTS = {"Resize": {1, 2}}
-"""Inputs that ONNX declares float32 whatever the rest is: the regions and scales of Resize."""
+"""Inputs that ONNX declares as float32 always: the regions and scales of Resize."""
 
 
 def to_fp16(model: onnx.ModelProto, float32: Sequence[str] = ()) -> onnx.ModelProto:
-    """Return a strongly typed copy: FP16 from the first cast of the pixels to the last layer with weights.
+    """Return a strongly typed copy in FP16, from the cast of the pixels to the last layer with weights.
 
-    What follows the last convolution or Gemm (the norm of an embedding, sigmoid, softmax, box decoding) stays in
-    float32: a box coordinate of 400 pixels would have steps of a quarter pixel in FP16. Q/DQ pairs keep their int8 and
-    get FP16 scales. Inputs and outputs keep their types.
+    Nodes after the last convolution or Gemm (the norm of an embedding, sigmoid, softmax, box decoding) stay in
+    float32: a box coordinate of 400 pixels has steps of a quarter pixel in FP16. Q/DQ pairs stay int8 and get FP16
+    scales. Inputs and outputs keep their types.
 
     Args:
         model: a float network, quantised or not, of opset 17 or later, with unique node names.
-        float32: patterns (fnmatch) of node names that stay in float32 too.
+        float32: patterns (fnmatch) of more node names that stay in float32.
     """
     half = version_converter.convert_version(model, OPSET)
     graph = half.graph
-    single = _tail(graph) | {
-        node.name for node in graph.node if any(fnmatchcase(node.name, pattern) for pattern in float32)
-    }
-    kinds = _Kinds(graph, single)
+    single = _tail(graph) | {node.name for node in graph.node if matches(node.name, float32)}
+    casts = _PrecisionCasts(graph, single)
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
-        nodes += kinds.converted(node)
+        nodes += casts.convert_node(node)
     for output in graph.output:
-        nodes += kinds.restored(output)
+        nodes += casts.restore_output(output)
     copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
     del graph.node[:]
     graph.node.extend(copies)
     used = {name for node in copies for name in node.input}
-    tensors = [onnx.TensorProto.FromString(t.SerializeToString()) for t in kinds.initializers() if t.name in used]
+    tensors = [onnx.TensorProto.FromString(t.SerializeToString()) for t in casts.initializers() if t.name in used]
     del graph.initializer[:]
     graph.initializer.extend(tensors)
     del graph.value_info[:]
@@ -52,7 +51,7 @@ def to_fp16(model: onnx.ModelProto, float32: Sequence[str] = ()) -> onnx.ModelPr
 
 
 def _tail(graph: onnx.GraphProto) -> set[str]:
-    """Names of the nodes after which no convolution and no Gemm follows."""
+    """Return the names of the nodes after the last convolution or Gemm."""
     needed: set[str] = set()
     tail = set()
     for node in reversed(graph.node):
@@ -63,8 +62,8 @@ def _tail(graph: onnx.GraphProto) -> set[str]:
     return tail
 
 
-class _Kinds:
-    """Which tensors are float at all, and in which precision each is at hand."""
+class _PrecisionCasts:
+    """Tracks the precision of each float tensor and inserts casts between precisions."""
 
     def __init__(self, graph: onnx.GraphProto, single: set[str]) -> None:
         self.graph = graph
@@ -74,12 +73,12 @@ class _Kinds:
         self.floating = {v.name for v in values if v.type.tensor_type.elem_type == TensorProto.FLOAT}
         self.tensors = {tensor.name: tensor for tensor in graph.initializer}
         self.floating |= {n for n, tensor in self.tensors.items() if tensor.data_type == TensorProto.FLOAT}
-        self.produced: dict[str, bool] = {}  # tensor -> is it float32 (True) or FP16 (False)
-        self.made: dict[str, TensorProto] = {}
+        self.is_single: dict[str, bool] = {}  # tensor -> is it float32 (True) or FP16 (False)
+        self.fp16_constants: dict[str, TensorProto] = {}
         self.cast: set[str] = set()
 
-    def converted(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
-        """The node in its precision, after the casts that its inputs need."""
+    def convert_node(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
+        """Return a node in its precision, after the casts of its inputs."""
         single = node.name in self.single
         before: list[onnx.NodeProto] = []
         for index, name in enumerate(node.input):
@@ -92,15 +91,15 @@ class _Kinds:
                 if node.op_type == "Cast" and attribute.name == "to" and attribute.i == TensorProto.FLOAT:
                     attribute.i = TensorProto.FLOAT16
                 elif attribute.name == "value" and attribute.t.data_type == TensorProto.FLOAT:
-                    attribute.t.CopyFrom(_half(attribute.t, attribute.t.name))
+                    attribute.t.CopyFrom(_fp16_constant(attribute.t, attribute.t.name))
         for name in node.output:
             if name in self.floating:
-                self.produced[name] = single
+                self.is_single[name] = single
         return [*before, node]
 
-    def restored(self, output: onnx.ValueInfoProto) -> list[onnx.NodeProto]:
-        """A cast where an output that was float32 came out in FP16."""
-        if self.produced.get(output.name, True):
+    def restore_output(self, output: onnx.ValueInfoProto) -> list[onnx.NodeProto]:
+        """Return the cast of an FP16 output to float32, [] if the output is float32."""
+        if self.is_single.get(output.name, True):
             return []
         inner = f"{output.name}/half"
         for node in self.graph.node:
@@ -111,18 +110,18 @@ class _Kinds:
         return [helper.make_node("Cast", [inner], [output.name], name=f"{output.name}/Cast", to=TensorProto.FLOAT)]
 
     def initializers(self) -> list[TensorProto]:
-        """All constants, each in the precisions in which it is read."""
-        return [*self.tensors.values(), *self.made.values()]
+        """Return all constants in each precision that a node reads."""
+        return [*self.tensors.values(), *self.fp16_constants.values()]
 
     def _read(self, name: str, single: bool) -> tuple[str, list[onnx.NodeProto]]:
-        """The name under which a tensor is read in a precision, and the cast that makes it so."""
+        """Return the name of a tensor in a precision, and the cast that makes it."""
         if name in self.tensors:
             if single:
                 return name, []
             copy = f"{name}/half"
-            self.made.setdefault(copy, _half(self.tensors[name], copy))
+            self.fp16_constants.setdefault(copy, _fp16_constant(self.tensors[name], copy))
             return copy, []
-        if self.produced.get(name, True) == single:
+        if self.is_single.get(name, True) == single:
             return name, []
         copy = f"{name}/{'single' if single else 'half'}"
         if copy in self.cast:
@@ -132,8 +131,8 @@ class _Kinds:
         return copy, [helper.make_node("Cast", [name], [copy], name=f"{copy}/Cast", to=to)]
 
 
-def _half(tensor: TensorProto, name: str) -> TensorProto:
-    """A constant in FP16; magnitudes above its range are held at its end, so that a Clip at 3e38 stays open."""
+def _fp16_constant(tensor: TensorProto, name: str) -> TensorProto:
+    """Return a constant in FP16, clipped to its range: a Clip at 3e38 stays unlimited."""
     values = numpy_helper.to_array(tensor).astype(np.float32)
     limit = float(np.finfo(np.float16).max)
     return numpy_helper.from_array(np.clip(values, -limit, limit).astype(np.float16), name)

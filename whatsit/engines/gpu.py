@@ -1,4 +1,4 @@
-"""Which NVIDIA GPUs this machine has, asked of the driver itself: no CUDA package is needed for that."""
+"""Lists the NVIDIA GPUs of this machine with the driver's library, without a CUDA package."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAP
 
 @dataclass(frozen=True)
 class Gpu:
-    """One card.
+    """One GPU.
 
     Args:
-        name: as the driver calls it, e.g. "NVIDIA H100 80GB HBM3".
+        name: the driver's name, e.g. "NVIDIA H100 80GB HBM3".
         capability: compute capability, e.g. (9, 0).
     """
 
@@ -25,10 +25,10 @@ class Gpu:
 
 
 def find_gpus() -> tuple[Gpu, ...]:
-    """The GPUs that this process may use, in the driver's order.
+    """Return the GPUs that this process may use, in the driver's order.
 
     Raises:
-        Unavailable: the driver is not installed, cannot be talked to, or shows no GPU.
+        Unavailable: the driver is missing, fails, or lists no GPU.
     """
     try:
         driver = ctypes.CDLL(_DRIVER)

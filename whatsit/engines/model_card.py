@@ -1,4 +1,4 @@
-"""The model card: what a network is, where it comes from and what was measured, with the hashes of its files."""
+"""Writes the model card of a network: files with hashes, origin, data, parity and provenance."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from whatsit.engines.onnx_runner import OnnxRunner, file_fingerprint
 
 @dataclass(frozen=True)
 class CardFacts:
-    """What the build knows.
+    """Facts of a build for the model card.
 
     Args:
         engine: e.g. "classifier".
-        files: files by what they are, e.g. {"INT8, CPU": path}; the first is the shipped one.
+        files: files by form, e.g. {"INT8, CPU": path}; the first is the shipped one.
         recipe: the `engine:` section.
-        training: the training recipe that the checkpoint carries.
-        metrics: the validation row of the checkpoint, if it carries one.
+        training: the training recipe in the checkpoint.
+        metrics: the validation metrics in the checkpoint; may be empty.
         parity: figures of `whatsit.engines.parity.figures`, of each form against float.
         provenance: versions and hashes that decide the bytes, see `whatsit.engines.provenance`.
     """
@@ -45,7 +45,7 @@ def write_card(path: Path, facts: CardFacts, text: CardText) -> None:
         f"| {kind} | {path.name} | {path.stat().st_size / 1e6:.2f} MB | `{file_fingerprint(path)}` |"
         for kind, path in facts.files.items()
     ]
-    parts += ["## Files", _table(("what", "file", "size", "SHA-256"), rows)]
+    parts += ["## Files", markdown_table(("what", "file", "size", "SHA-256"), rows)]
     for title, lines in (("Origin", text.origin), ("Data", text.data), ("Measured", text.measured)):
         parts += _list(title, lines)
     forms = list(facts.parity.values())
@@ -57,21 +57,22 @@ def write_card(path: Path, facts: CardFacts, text: CardText) -> None:
         f"Against the float file, on {facts.recipe.calibration.checks} pictures that did not calibrate. The form for "
         "TensorRT was computed by ONNX Runtime on a CPU, node by node."
     )
-    parts += ["## Parity", note, _table(("figure", *facts.parity, "least"), parity)]
+    parts += ["## Parity", note, markdown_table(("figure", *facts.parity, "least"), parity)]
     if facts.metrics:
         metrics = [f"| {name} | {value:.4g} |" for name, value in facts.metrics.items()]
-        parts += ["## Training's last validation (float)", _table(("figure", "value"), metrics)]
+        parts += ["## Training's last validation (float)", markdown_table(("figure", "value"), metrics)]
     parts += _list("Limits", text.limits)
     parts += ["## Again", "```\n" + "\n".join(text.commands) + "\n```"] if text.commands else []
     settings = ", ".join(f"{name} {value}" for name, value in facts.training.items())
     used = [f"| {name} | {value} |" for name, value in facts.provenance.items()]
     note = "With all of these the same, `whatsit build --check` makes the same bytes; else it names what differs."
-    parts += ["## Built with", note, _table(("what", "version or SHA-256"), used)]
+    parts += ["## Built with", note, markdown_table(("what", "version or SHA-256"), used)]
     parts += ["## Training recipe", f"{settings}."]
     path.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
 
 
-def _table(head: Sequence[str], rows: Sequence[str]) -> str:
+def markdown_table(head: Sequence[str], rows: Sequence[str]) -> str:
+    """Return a Markdown table."""
     return "\n".join([f"| {' | '.join(head)} |", "|" + " --- |" * len(head), *rows])
 
 

@@ -33,10 +33,10 @@ def select_nodes(graph: onnx.GraphProto, keep_float: Sequence[str]) -> list[onnx
     normalisation before the first layer and decoding after the last one stay in float.
     """
     for pattern in keep_float:
-        if not any(fnmatchcase(node.name, pattern) for node in graph.node):
+        if not any(matches(node.name, [pattern]) for node in graph.node):
             raise InvalidInput(f"keep_float pattern {pattern!r} matches no node of the network; see its node names.")
     constants = {tensor.name for tensor in graph.initializer}
-    free = [node for node in graph.node if not any(fnmatchcase(node.name, pattern) for pattern in keep_float)]
+    free = [node for node in graph.node if not matches(node.name, keep_float)]
     shapes = {tensor.name: tensor.dims for tensor in graph.initializer}
     weighted = [n for n in free if n.op_type in WITH_WEIGHTS and n.input[1] in shapes and not _is_stem(n, shapes)]
     after = _reach(graph.node, weighted)
@@ -53,6 +53,11 @@ def select_nodes(graph: onnx.GraphProto, keep_float: Sequence[str]) -> list[onnx
             taken.add(node.name)
             produced_by_taken.update(node.output)
     return [node for node in graph.node if node.name in taken]
+
+
+def matches(name: str, patterns: Sequence[str]) -> bool:
+    """Return whether a node's name matches one of some fnmatch patterns."""
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _silus(nodes: Sequence[onnx.NodeProto]) -> set[str]:

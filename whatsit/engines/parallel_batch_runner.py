@@ -1,4 +1,4 @@
-"""The rows of one batch side by side: a picture's crops wait for one another no longer than they must."""
+"""Runs the rows of a batch in parallel threads."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Arrays = Mapping[str, npt.NDArray[np.generic]]
 
 
 class ParallelBatchRunner:
-    """Runs parts of a batch in several threads of this process; the answers are those of one run, bit for bit.
+    """Splits a batch over several threads; the results are those of one run, bit for bit.
 
-    On a CPU a network takes as long for one batch as for its rows one by one, so nothing is lost where all cores are
-    busy; where some idle, the rows take them.
+    On a CPU one batch takes as long as its rows one by one, so splitting costs nothing if all cores are busy and uses
+    the idle cores otherwise.
 
     Args:
-        runner: of one thread, and safe to call from many.
-        threads: that may run at once; 0 for as many as this process may use cores.
+        runner: a thread-safe, single-threaded runner.
+        threads: maximum of parallel runs; 0 for the number of cores that this process may use.
     """
 
     def __init__(self, runner: OnnxRunner, threads: int) -> None:
@@ -31,17 +31,17 @@ class ParallelBatchRunner:
         self._pool = ThreadPoolExecutor(self._threads - 1, "rows") if self._threads > 1 else None
 
     def run(self, feeds: Arrays, most: int | None = None) -> dict[str, npt.NDArray[np.generic]]:
-        """As `OnnxRunner.run`, which says what it raises; in at most so many threads."""
+        """Run the network once, in at most `most` threads; see `Runner.run`."""
         parts = min(*(len(array) for array in feeds.values()), self._threads, most or self._threads)
         if self._pool is None or parts < 2:
             return self._runner.run(feeds)
         split = {name: np.array_split(array, parts) for name, array in feeds.items()}
         first, *others = [dict(zip(split, part, strict=True)) for part in zip(*split.values(), strict=True)]
-        waiting = [self._pool.submit(self._runner.run, part) for part in others]
-        answers = [self._runner.run(first), *(one.result() for one in waiting)]
+        futures = [self._pool.submit(self._runner.run, part) for part in others]
+        answers = [self._runner.run(first), *(future.result() for future in futures)]
         return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
 
     def close(self) -> None:
-        """End the threads; the runner is left open."""
+        """Stop the threads; the runner stays open."""
         if self._pool is not None:
             self._pool.shutdown()

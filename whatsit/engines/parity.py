@@ -1,4 +1,8 @@
-"""Does another form of a network answer like the float one: figures on real pictures."""
+"""Parity figures of two forms of a network on the same pictures.
+
+Polygraphy's `Comparator` compares outputs element by element; these figures match boxes by overlap and embeddings by
+their nearest neighbours, because rounding permutes detections and no element-wise tolerance says what that costs.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +19,18 @@ from whatsit.vision.boxes import iou
 Outputs = dict[str, npt.NDArray[np.generic]]
 
 _SEEN = 0.3
-"""Boxes of at least this score must be found again."""
+"""Least score of the reference boxes that are compared."""
 _NEIGHBOURS = 10
 
 
 def run_network(path: Path, batches: Sequence[npt.NDArray[np.uint8]], *, exact: bool = False) -> Outputs:
-    """Run a file on the CPU.
+    """Run an ONNX file on the CPU.
 
     Args:
         path: the ONNX file.
         batches: inputs, uint8 [b,3,H,W].
-        exact: compute node by node as the file says. ONNX Runtime's optimiser answers wrongly for files that mix FP16
-            and INT8 (cosine 0.7 to 0.9 on MobileNetV2), so those must be judged without it; slow.
+        exact: disable graph optimisations (slow): with them ONNX Runtime computes wrong results for files that mix FP16
+            and INT8 (cosine 0.7 to 0.9 on MobileNetV2).
 
     Returns:
         The outputs of all batches by name.
@@ -37,24 +41,24 @@ def run_network(path: Path, batches: Sequence[npt.NDArray[np.uint8]], *, exact: 
 
 
 def compare(reference: Path, candidate: Path, batches: Sequence[npt.NDArray[np.uint8]]) -> dict[str, float]:
-    """Run two files with the same contract on the same inputs; see `figures`."""
+    """Run two files with the same tensors on the same inputs; see `figures`."""
     return figures(run_network(reference, batches), run_network(candidate, batches))
 
 
 def figures(reference: Outputs, candidate: Outputs) -> dict[str, float]:
-    """How alike the answers of two networks are, on the same pictures.
+    """Return the similarity of the outputs of two networks on the same pictures.
 
     Args:
         reference: outputs by name, usually of the float network.
-        candidate: the same of another form of it.
+        candidate: outputs of another form of it.
 
     Returns:
-        1 is alike in all of them. For an embedder `embedding.cosine` (mean), `embedding.cosine_min`, and
-        `embedding.overlap_at_10`, the share of each picture's ten nearest neighbours among the others that stay when
-        both sides come from the candidate. For a classifier `<head>.agreement`, the share of pictures with the same
-        best class, and `<head>.overlap`, 1 - the mean total variation between the scores. For a detector
-        `boxes.found`, the share of the reference's boxes with score >= 0.3 for which the candidate has one of the same
-        label with IoU >= 0.7, `boxes.iou`, the mean IoU of those, and `scores.cosine`.
+        Figures of which 1 is equal. For an embedder `embedding.cosine` (mean), `embedding.cosine_min`, and
+        `embedding.overlap_at_10`, the share of each picture's ten nearest neighbours among the others that both sides
+        have in common. For a classifier `<head>.agreement`, the share of pictures with the same best class, and
+        `<head>.overlap`, 1 - the mean total variation between the scores. For a detector `boxes.found`, the share of
+        the reference's boxes with score >= 0.3 for which the candidate has one of the same label with IoU >= 0.7,
+        `boxes.iou`, the mean IoU of those, and `scores.cosine`.
     """
     if "boxes" in reference:
         return _boxes(reference, candidate)
@@ -73,10 +77,10 @@ def figures(reference: Outputs, candidate: Outputs) -> dict[str, float]:
 
 
 def missed_tolerances(parity: Mapping[str, float], tolerances: Mapping[str, float]) -> list[str]:
-    """Names of the figures that are below what a recipe wants, the worst miss first.
+    """Return the names of the figures below their tolerance, the largest miss first.
 
     Raises:
-        InvalidInput: a tolerance for a figure that this engine does not have.
+        InvalidInput: a tolerance for an unknown figure.
     """
     for name in tolerances:
         if name not in parity:
@@ -90,7 +94,7 @@ def neighbour_overlap(
     candidate: npt.NDArray[np.generic],
     galleries: tuple[npt.NDArray[np.generic], npt.NDArray[np.generic]] | None = None,
 ) -> float:
-    """Share of the ten nearest neighbours that two forms of an embedder have in common.
+    """Return the share of the ten nearest neighbours that two forms of an embedder share.
 
     Args:
         reference: [n, d] unit vectors of the queries by one form.

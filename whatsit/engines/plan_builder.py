@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -122,7 +121,11 @@ def build_plan(
                 (builder, network), config, save_timing_cache=str(timing_cache) if timing_cache else None
             )
         except TypeError as error:  # the binding's constructor of a builder returned nothing
-            raise _no_gpu(library, kind, _last_error(lines) or str(error)) from error
+            other = " TensorRT-RTX compiles without one: --target tensorrt-rtx." if kind == "tensorrt" else ""
+            reason = (_last_error(lines) or str(error))[:200]
+            raise Unavailable(
+                f"{library} does not start ({reason}); it needs an NVIDIA GPU and its driver.{other}"
+            ) from error
         except polygraphy_error as error:
             raise _refusal(loaders, trt, kind, source, _last_error(lines)) from error
         finally:
@@ -178,13 +181,10 @@ def _compiler_log() -> Iterator[list[str]]:
     from polygraphy.logger import G_LOGGER
 
     lines: list[str] = []
-
-    class Collector(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            lines.append(record.getMessage())
-
+    collector = logging.Handler()
+    collector.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]  # shorter than a class
     G_LOGGER.use_python_logging_system, G_LOGGER.colors = True, False
-    logger, collector = logging.getLogger("Polygraphy"), Collector()
+    logger = logging.getLogger("Polygraphy")
     logger.propagate = False
     logger.addHandler(collector)
     try:
@@ -213,28 +213,18 @@ def _progress_monitor(trt: ModuleType, progress: Progress) -> Any:
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
             self.steps: dict[str, int] = {}
-            self.lock = threading.Lock()
 
         def phase_start(self, name: str, parent: str | None, steps: int) -> None:
-            with self.lock:
-                self.steps[name] = steps
+            self.steps[name] = steps
 
         def step_complete(self, name: str, step: int) -> bool:
-            with self.lock:
-                total = self.steps.get(name, 0)
-            progress(name, step + 1, total)
+            progress(name, step + 1, self.steps.get(name, 0))
             return True
 
         def phase_finish(self, name: str) -> None:
-            with self.lock:
-                self.steps.pop(name, None)
+            self.steps.pop(name, None)
 
     return Monitor()
-
-
-def _no_gpu(library: str, kind: str, reason: str) -> Unavailable:
-    other = " TensorRT-RTX compiles without one: --target tensorrt-rtx." if kind == "tensorrt" else ""
-    return Unavailable(f"{library} does not start ({reason[:200]}); it needs an NVIDIA GPU and its driver.{other}")
 
 
 def _refusal(loaders: Any, trt: ModuleType, kind: str, source: Path, reason: str) -> WhatsitError:

@@ -1,41 +1,36 @@
-"""Compiles the shipped file of an engine to a plan, and says in a card what the plan was made from."""
+"""Compiles the shipped file of an engine to a plan with a card."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from whatsit.engines.build_paths import BuildPaths
 from whatsit.engines.build_recipe import read_build_recipe
+from whatsit.engines.model_card import markdown_table
 from whatsit.engines.plan_builder import CompiledPlan, build_plan
-
-
-@dataclass(frozen=True)
-class Compiled:
-    """A plan in its place, with its card."""
-
-    plan: CompiledPlan
-    card: Path
 
 
 def compile_engine(
     paths: BuildPaths, target: str, progress: Callable[[str, int, int], None] = lambda phase, done, total: None
-) -> Compiled:
-    """Compile `paths.tensorrt` by the recipe's `engine.tensorrt` section; needs neither torch nor pictures.
+) -> tuple[CompiledPlan, Path]:
+    """Compile `paths.tensorrt` with the recipe's `engine.tensorrt` section, without torch or pictures.
 
     Args:
-        paths: what to read and where to write.
+        paths: files to read and to write.
         target: "tensorrt" or "tensorrt-rtx".
         progress: see `build_plan`.
 
+    Returns:
+        The plan, and the path of its card.
+
     Raises:
-        InvalidInput: the recipe is not there or does not fit.
-        Unavailable: the library, its GPU, or the ONNX file is not there.
-        WhatsitError: an operator that the library lacks.
+        InvalidInput: the recipe is missing or invalid.
+        Unavailable: the library, its GPU or the ONNX file is missing.
+        WhatsitError: the library lacks an operator.
     """
     recipe = read_build_recipe(paths.recipe).engine.tensorrt
-    # TensorRT-RTX measures no kernels when it compiles: it does so on the user's card.
+    # TensorRT-RTX times no kernels when it compiles, only on the user's card.
     cache = paths.work / f"{target}.timing" if target == "tensorrt" else None
     plan = build_plan(
         paths.tensorrt,
@@ -48,8 +43,8 @@ def compile_engine(
     )
     card = paths.plan.with_name(f"{paths.plan.name}.card.md")
     profiles = "; ".join(f"{batch.min}, {batch.opt}, {batch.max}" for batch in recipe.batches)
-    facts = {"engine": paths.engine, **plan.facts(), "batches (least, best, most)": profiles}
+    facts = {"engine": paths.engine, **plan.facts(), "batches (min, opt, max)": profiles}
     facts["version compatible"] = "yes" if recipe.version_compatible else "no"
-    rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
-    card.write_text(f"# Plan of the {paths.engine}\n\n| what | value |\n| --- | --- |\n{rows}\n", encoding="utf-8")
-    return Compiled(plan, card)
+    table = markdown_table(("what", "value"), [f"| {name} | {value} |" for name, value in facts.items()])
+    card.write_text(f"# Plan of the {paths.engine}\n\n{table}\n", encoding="utf-8")
+    return plan, card

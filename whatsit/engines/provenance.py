@@ -1,4 +1,4 @@
-"""What a build was made from: recorded in the model card, and named when a later build gives other bytes."""
+"""Versions and hashes of a build's inputs, recorded in the model card."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Provenance = dict[str, str]
 
 
 def collect_provenance(checkpoint: Path, recipe: BaseModel, pictures: str) -> Provenance:
-    """Everything that decides the bytes of a built file.
+    """Return everything that decides the bytes of a built file.
 
     Args:
         checkpoint: the committed checkpoint.
@@ -42,7 +42,7 @@ def collect_provenance(checkpoint: Path, recipe: BaseModel, pictures: str) -> Pr
 
 
 def pictures_hash(files: Sequence[Path], root: Path) -> str:
-    """SHA-256 over names (relative to `root`) and contents of some pictures, in their order."""
+    """Return the SHA-256 over names (relative to `root`) and contents of pictures, in order."""
     digest = hashlib.sha256()
     for path in files:
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
@@ -50,9 +50,9 @@ def pictures_hash(files: Sequence[Path], root: Path) -> str:
 
 
 def read_card(card: Path) -> tuple[dict[str, str], Provenance]:
-    """What an older model card records: the SHA-256 of each file by what it is, and the provenance of them all.
+    """Return the SHA-256 of each file, by form, and the provenance in an existing model card.
 
-    A card that is missing, or of an older form, gives ({}, {}).
+    A missing card, or one of an older format, gives ({}, {}).
     """
     if not card.is_file():
         return {}, {}
@@ -66,7 +66,7 @@ def read_card(card: Path) -> tuple[dict[str, str], Provenance]:
 
 
 def differences(recorded: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """One line for each ingredient that is not what the card records, e.g. "torch: 2.13.0 in the card, 2.14.0 here"."""
+    """Return a line for each difference, e.g. "torch: 2.13.0 in the card, 2.14.0 here"."""
     return [
         f"{name}: {_short(recorded.get(name, 'not recorded'))} in the card, {_short(value)} here"
         for name, value in now.items()
@@ -75,7 +75,7 @@ def differences(recorded: Mapping[str, str], now: Mapping[str, str]) -> list[str
 
 
 def package_version(name: str) -> str:
-    """Version of an installed package without its local part, "-" where it is absent."""
+    """Return the version of a package without its local part, "-" if it is not installed."""
     try:
         return version(name).split("+")[0]
     except PackageNotFoundError:
@@ -87,7 +87,7 @@ def _short(value: str) -> str:
 
 
 def _processor() -> str:
-    """Machine and instruction sets: they decide which kernels run, and float sums differ in the last bits."""
+    """Return machine and instruction sets, which decide the kernels and so the last bits of sums."""
     info = Path("/proc/cpuinfo")
     flags = set(info.read_text().split()) if info.is_file() else set()
     return " ".join([platform.machine(), *(name for name in _INSTRUCTIONS if name in flags)])

@@ -1,10 +1,12 @@
-"""INT8 for TensorRT: symmetric, explicit, placed where TensorRT fuses it; what is not INT8 becomes FP16."""
+"""INT8 quantisation for TensorRT: explicit symmetric Q/DQ pairs where TensorRT fuses them.
+
+Polygraphy places no Q/DQ pairs: its calibrator belongs to TensorRT's removed implicit quantisation.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +15,7 @@ from onnx import helper, numpy_helper
 
 from whatsit.engines.activation_ranges import symmetric_ranges
 from whatsit.engines.bias_correction import correct_biases
-from whatsit.engines.node_selection import WITH_WEIGHTS, select_nodes
+from whatsit.engines.node_selection import WITH_WEIGHTS, is_transposed, matches, select_nodes
 
 UInt8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
@@ -23,28 +25,28 @@ _CORRECTION_BATCHES = 8
 
 @dataclass(frozen=True)
 class Placement:
-    """Where Q/DQ pairs go in a float network.
+    """Positions of Q/DQ pairs in a float network.
 
     Args:
-        layers: names of the nodes with weights that compute in int8, in the order of the graph.
-        edges: (node, index of its input) that get a pair of their own.
+        layers: names of the nodes with weights that compute in int8, in graph order.
+        edges: (node, index of its input) that get a pair.
     """
 
     layers: tuple[str, ...]
     edges: tuple[tuple[str, int], ...]
 
     def tensors(self, graph: onnx.GraphProto) -> list[str]:
-        """Names of the tensors on the edges, each once."""
+        """Return the names of the tensors on the edges, each once."""
         nodes = {node.name: node for node in graph.node}
         return list(dict.fromkeys(nodes[name].input[index] for name, index in self.edges))
 
 
 def place_pairs(graph: onnx.GraphProto, keep_float: Sequence[str]) -> Placement:
-    """Choose what computes in int8, as TensorRT's documentation asks for explicit quantisation.
+    """Select the layers in int8 by the rules of TensorRT's documentation of explicit quantisation.
 
-    The input of every quantised layer gets a pair; outputs get none. At an Add of two branches the convolution whose
-    output goes nowhere else stays as it is, so that TensorRT fuses convolution and Add into one kernel, and the other
-    branch gets the pair: that kernel then reads its residual in int8.
+    The input of every quantised layer gets a pair; outputs get none. At an Add of two branches, a convolution that
+    only the Add reads gets no pair, so that TensorRT fuses convolution and Add into one kernel; the other branch gets
+    the pair, so that this kernel reads its residual in int8.
 
     Args:
         graph: a float network whose nodes have unique names.
@@ -83,15 +85,15 @@ def quantise_tensorrt(
     correct: bool = True,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> onnx.ModelProto:
-    """Return the INT8 form of a float network, in float32 around the int8 layers (`to_fp16` makes that FP16).
+    """Return the INT8 form of a float network, in float32 between the int8 layers.
 
-    Activations are symmetric int8 per tensor, weights symmetric int8 per output channel, biases stay float (TensorRT
-    refuses quantised ones) and are corrected so that every channel keeps its mean.
+    `to_fp16` converts the float32 parts. Activations are symmetric int8 per tensor, weights symmetric int8 per output
+    channel; biases stay float (TensorRT refuses quantised ones) and are corrected so that every channel keeps its mean.
 
     Args:
-        model: the float network, prepared (`whatsit.engines.quantise_cpu.prepare_float`).
+        model: the float network from `prepare_float`.
         batches: real inputs, uint8 [b,3,H,W].
-        keep_float: patterns (fnmatch) of node names that stay as they are.
+        keep_float: patterns (fnmatch) of node names that stay in float.
         ranges: a method of `symmetric_ranges`.
         correct: correct the biases.
         progress: called with steps done and their total.
@@ -107,7 +109,7 @@ def quantise_tensorrt(
 
 
 def insert_pairs(model: onnx.ModelProto, placement: Placement, ranges: Mapping[str, float]) -> onnx.ModelProto:
-    """A copy of a float network with Q/DQ pairs on the edges of a placement and int8 weights in its layers."""
+    """Return a copy of a float network with the Q/DQ pairs and int8 weights of a placement."""
     quantised = onnx.ModelProto()
     quantised.CopyFrom(model)
     graph = quantised.graph
@@ -135,7 +137,7 @@ def insert_pairs(model: onnx.ModelProto, placement: Placement, ranges: Mapping[s
 
 
 def _activation_pair(graph: onnx.GraphProto, node: onnx.NodeProto, index: int, limit: float) -> list[onnx.NodeProto]:
-    """Q and DQ for one input of a node, which is rewired to read them."""
+    """Make the Q/DQ pair of one input of a node, and connect the node to it."""
     name = f"{node.name}/input_{index}"
     scale = _scales(np.array(limit / 127, np.float32))
     graph.initializer.append(numpy_helper.from_array(scale, f"{name}/scale"))
@@ -151,10 +153,9 @@ def _activation_pair(graph: onnx.GraphProto, node: onnx.NodeProto, index: int, l
 
 
 def _int8_weight(graph: onnx.GraphProto, node: onnx.NodeProto, tensor: onnx.TensorProto) -> onnx.NodeProto:
-    """DQ of a layer's weight, which is stored as int8 with one scale for each output channel."""
+    """Store a layer's weight as int8, one scale per output channel, and return its DQ."""
     weight = numpy_helper.to_array(tensor).astype(np.float32)
-    transposed = node.op_type == "Gemm" and any(a.name == "transB" and a.i for a in node.attribute)
-    axis = 0 if node.op_type == "Conv" or transposed else weight.ndim - 1
+    axis = 0 if node.op_type == "Conv" or is_transposed(node) else weight.ndim - 1
     others = tuple(i for i in range(weight.ndim) if i != axis)
     scale = _scales(np.abs(weight).max(axis=others) / 127)
     shape = [1] * weight.ndim
@@ -171,12 +172,7 @@ def _int8_weight(graph: onnx.GraphProto, node: onnx.NodeProto, tensor: onnx.Tens
 
 
 def _scales(values: FloatArray) -> FloatArray:
-    """Scales that float16 holds exactly: rounded up to it, so that the range is never cut."""
+    """Round scales up to float16 values, so that the range is never clipped."""
     half = np.asarray(values, np.float32).astype(np.float16)
     up = np.where(half.astype(np.float32) < values, np.nextafter(half, np.float16(np.inf)), half)
     return np.asarray(np.maximum(up, np.float16(2**-14)), np.float32)
-
-
-def matches(name: str, patterns: Sequence[str]) -> bool:
-    """True where a node's name fits one of some fnmatch patterns."""
-    return any(fnmatchcase(name, pattern) for pattern in patterns)

@@ -1,4 +1,4 @@
-"""The page that documents every field of the `engine:` and `card:` sections, made from the fields themselves."""
+"""Generates the reference page of the recipe sections `engine:` and `card:`."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pydantic_core import PydanticUndefined
 
 from whatsit.engines.build_recipe import BuildRecipe
 
-_HEAD = """# Recipes: what `engine:` and `card:` may say
+_HEAD = """# Recipes: the sections `engine:` and `card:`
 
 `whatsit build NAME` reads `build/NAME.yaml`. The `training:` section belongs to `whatsit train` (see the recipe classes
-in `whatsit/training`). This page is made by `python -m whatsit.engines.recipe_page`; a test keeps it as the code is.
+in `whatsit/training`). `python -m whatsit.engines.recipe_page` generates this page; a test compares it with the code.
 
-| field | default | what it says |
+| field | default | meaning |
 | --- | --- | --- |
 """
 
 
 def recipe_page() -> str:
-    """The page as Markdown."""
+    """Return the page as Markdown."""
     return _HEAD + "\n".join(_rows(BuildRecipe, "")) + "\n"
 
 
@@ -41,7 +41,7 @@ def _rows(model: type[BaseModel], prefix: str) -> list[str]:
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:
-    """The model that a field holds, alone or in a list."""
+    """Return the pydantic model of a field, alone or in a list."""
     for kind in (annotation, *get_args(annotation)):
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             return kind

@@ -1,4 +1,4 @@
-"""StepCache of a build that are done already: repeated only where something that they were made from has changed."""
+"""Caches the steps of a build by a key over their inputs and the code."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ _PACKAGE_ROOT = Path(__file__).resolve().parents[1]
 
 
 class StepCache:
-    """Remembers in a work folder which files are whole, and logs what was done.
+    """Cache of the files in a work folder, with a build log.
 
-    A step is known by a key over everything that it was made from. A build that was stopped, or failed late, goes on
-    where it was.
+    The key of a step covers all of its inputs. A stopped or failed build continues at the first missing step.
 
     Args:
-        work: the folder; `steps.json` and `build.log` are kept there.
-        fresh: forget what is done.
+        work: the folder; contains `steps.json` and `build.log`.
+        fresh: ignore earlier results.
     """
 
     def __init__(self, work: Path, fresh: bool = False) -> None:
@@ -32,15 +31,15 @@ class StepCache:
         if not fresh and self._file.is_file():
             try:
                 self._done = json.loads(self._file.read_text(encoding="utf-8"))
-            except ValueError:  # cut off while it was written: then every step is done again
+            except ValueError:  # truncated while it was written: repeat every step
                 self._done = {}
 
-    def build(self, path: Path, made_from: Mapping[str, str], write: Callable[[], object]) -> Path:
-        """Call `write`, which makes `path`, unless the same step has made the same file before."""
-        key = hashlib.sha256(json.dumps({**made_from, "code": _code()}, sort_keys=True).encode()).hexdigest()
+    def build(self, path: Path, inputs: Mapping[str, str], write: Callable[[], object]) -> Path:
+        """Call `write`, which makes `path`, unless the cache has the same file for the same inputs."""
+        key = hashlib.sha256(json.dumps({**inputs, "code": _code()}, sort_keys=True).encode()).hexdigest()
         done = self._done.get(path.name, {})
         if done.get("key") == key and path.is_file() and done.get("file") == file_fingerprint(path):
-            self.log(f"{path.name}: as it was")
+            self.log(f"{path.name}: cached")
             return path
         start = time.perf_counter()
         write()
@@ -50,16 +49,16 @@ class StepCache:
         return path
 
     def log(self, line: str) -> None:
-        """Add a line with the time to the build log."""
+        """Append a line with the time to the build log."""
         now = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
         with self._log.open("a", encoding="utf-8") as file:
             file.write(f"{now} {line}\n")
 
 
 def _code() -> str:
-    """SHA-256 of the code that builds: a changed quantiser makes its files again."""
+    """Return the SHA-256 of the build code: changing it invalidates cached steps."""
     digest = hashlib.sha256()
-    for room in ("engines", "models", "vision"):
-        for path in sorted((_PACKAGE_ROOT / room).glob("*.py")):
+    for package in ("engines", "models", "vision"):
+        for path in sorted((_PACKAGE_ROOT / package).glob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()

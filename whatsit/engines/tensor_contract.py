@@ -1,4 +1,4 @@
-"""What a network must take and give to serve in a slot, whoever made it."""
+"""The tensor contracts of the three networks, and their validation."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _CLOSE = 0.02
 
 @dataclass(frozen=True)
 class Contract:
-    """The tensors of a slot.
+    """Tensors of a network's slot.
 
     Args:
         size: side of the input `images`, uint8 [n,3,size,size] RGB.
         outputs: dtype and shape without the batch, by name.
-        prepare: RGB uint8 [H,W,3] -> network input uint8 [3,size,size], as the server does it.
-        check: says what is wrong with the values of outputs, or "".
+        prepare: RGB uint8 [H,W,3] -> network input uint8 [3,size,size], as in the server.
+        check: returns what is wrong with the values of outputs, or "".
     """
 
     size: int
@@ -39,12 +39,12 @@ class Contract:
 
 
 def check_contract(engine: str, path: Path) -> None:
-    """Run a network on a few drawn pictures and refuse it where its slot would.
+    """Run a network on a few random pictures and validate its tensors and values.
 
     Raises:
-        InvalidInput: an unknown slot, or what does not fit, in one sentence.
+        InvalidInput: an unknown slot, or a violation of the contract.
         Unavailable: there is no such file.
-        Damaged: it is no network that ONNX Runtime can load.
+        Damaged: ONNX Runtime cannot load the file.
     """
     if engine not in CONTRACTS:
         raise InvalidInput(f"There is no slot {engine!r}; choose one of {', '.join(CONTRACTS)}.")
@@ -56,7 +56,7 @@ def check_contract(engine: str, path: Path) -> None:
 
 
 def probe_images(size: int, count: int = 3) -> Pixels:
-    """Smooth random pictures, uint8 [count,3,size,size]."""
+    """Return smooth random pictures, uint8 [count,3,size,size]."""
     import cv2
 
     rng = np.random.default_rng(0)
@@ -94,7 +94,7 @@ def _values(contract: Contract, runner: OnnxRunner) -> str:
         alone = runner.run({"images": images[1:2]})
     except WhatsitError:
         raise
-    except Exception as error:  # ONNX Runtime's own kinds, raised while it runs
+    except Exception as error:  # ONNX Runtime's own types
         return f"it does not run on batches of 1 and 3 ({str(error).splitlines()[0][:160]})"
     for name, (_, shape) in contract.outputs.items():
         got = together[name].shape
@@ -179,4 +179,4 @@ CONTRACTS: dict[str, Contract] = {
         _classes,
     ),
 }
-"""The slots, as model_repository/*/config.pbtxt declares them."""
+"""The contracts by network, as model_repository/*/config.pbtxt declares them."""

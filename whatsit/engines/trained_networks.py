@@ -1,4 +1,4 @@
-"""The three networks as the build sees them: how a checkpoint is loaded and what the network takes."""
+"""Loads the three networks from checkpoints, ready for export."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class EngineNetwork:
     """A trained network ready for export.
 
     Args:
-        module: takes uint8 [n,3,size,size] and returns a tuple of the contract's outputs.
+        module: takes uint8 [n,3,size,size] and returns a tuple of outputs.
         size: side of the input in pixels.
         outputs: names of the outputs.
-        prepare: RGB uint8 [H,W,3] -> network input uint8 [3,size,size], as the server does it.
-        recipe: the training recipe that the checkpoint carries.
-        compared: outputs by which the export is checked against torch; None checks all.
-        metrics: the validation row of the checkpoint.
+        prepare: RGB uint8 [H,W,3] -> network input uint8 [3,size,size], as in the server.
+        recipe: the training recipe in the checkpoint.
+        compared: outputs by which the export is compared with torch; None compares all.
+        metrics: the validation metrics in the checkpoint.
     """
 
     module: nn.Module
@@ -58,16 +58,16 @@ def load_network(engine: str, checkpoint: Path) -> EngineNetwork:
     weights = {name: torch.from_numpy(array) for name, array in trained.weights.items()}
     try:
         return replace(ENGINES[engine](weights, trained.recipe), metrics=trained.metrics)
-    except Exception as error:  # torch raises many kinds for weights of another network; a missing key means the same
+    except Exception as error:  # torch raises many types for weights of another network
         raise Damaged(f"{checkpoint} is not a checkpoint of the {engine}; train it again or pass another.") from error
 
 
 def untrained_network(engine: str, recipe: Mapping[str, Any], seed: int = 0) -> EngineNetwork:
-    """The network of a training recipe with random weights: to measure builds before anything is trained.
+    """Return the network of a training recipe with random weights, to measure builds.
 
     Args:
         engine: a key of `ENGINES`.
-        recipe: the `training:` section; what it leaves out is as in training.
+        recipe: the `training:` section; defaults as in training.
         seed: of the weights.
     """
     if engine not in ENGINES:
@@ -77,7 +77,7 @@ def untrained_network(engine: str, recipe: Mapping[str, Any], seed: int = 0) -> 
 
 
 def read_trained(engine: str, path: Path) -> Checkpoint:
-    """Read either form of checkpoint; of `best.pt`, only what the network itself needs.
+    """Read a `best.pt` or a committed checkpoint, without training-only modules.
 
     Raises:
         InvalidInput: an unknown engine, or no such file.
@@ -95,12 +95,12 @@ def read_trained(engine: str, path: Path) -> Checkpoint:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         module, recipe, metrics = content["module"], content["recipe"], content.get("metrics", {})
-        # The embedder is trained with losses that hold weights of their own; what is shipped has this prefix.
+        # The embedder's losses have weights too; the shipped network has this prefix.
         kept = {name: value for name, value in module.items() if engine != "embedder" or name.startswith("network.")}
         arrays = {name: (v.float() if v.is_floating_point() else v).numpy() for name, v in kept.items()}
         figures = {name: float(value) for name, value in metrics.items() if isinstance(value, int | float)}
         return Checkpoint(engine, arrays, recipe, figures)
-    except Exception as error:  # torch raises many kinds for a file of another origin
+    except Exception as error:  # torch raises many types for a file of another origin
         raise Damaged(f"{path} is not a checkpoint of the {engine}; train it again or pass another.") from error
 
 
@@ -149,16 +149,18 @@ ENGINES: dict[str, Load] = {
 
 
 def write_pretrained(name: str, batches: Sequence[Pixels], path: Path) -> None:
-    """Write an embedder on a backbone of transformers as a float ONNX file; its head are the axes of some pictures.
+    """Write an embedder on a backbone of transformers as a float ONNX file.
+
+    Its head is initialised with the principal axes of the pictures' features.
 
     Args:
         name: see `whatsit.models.pretrained.PretrainedEmbedder`.
         batches: pictures, uint8 [b,3,224,224]; more than 128 in all.
-        path: where to write.
+        path: the ONNX file.
 
     Raises:
-        Unavailable: transformers is not installed, or the model can be neither found nor fetched.
-        InvalidInput: the model takes no pictures or is too small, or there are too few pictures.
+        Unavailable: transformers is not installed, or the model can neither be read nor downloaded.
+        InvalidInput: the model is no vision model or too small, or there are too few pictures.
     """
     from whatsit.engines.export import export_onnx
     from whatsit.models.pretrained import PretrainedEmbedder

@@ -1,4 +1,4 @@
-"""The file for TensorRT of a network that nobody has trained: to measure builds before there are weights."""
+"""Writes the TensorRT file of a network with random weights, to measure builds."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from whatsit.engines.trained_networks import untrained_network
 
 
 def write_untrained(recipe: Path, path: Path, seed: int = 0) -> Path:
-    """Write the file for TensorRT of a recipe's network with random weights, INT8 ranges from one random picture.
+    """Write the TensorRT file of a recipe's network with random weights and ranges.
 
-    It computes what the trained network would, layer by layer, and answers nonsense: for build seconds, plan sizes and
-    images a second.
+    Its layers are those of the trained network: for build times, plan sizes and images per second.
 
     Args:
         recipe: a YAML file of build/; its name begins with the engine's.
-        path: where to write; the float file stays beside it.
+        path: the file to write; the float file is kept beside it.
         seed: of weights and picture.
 
     Returns:

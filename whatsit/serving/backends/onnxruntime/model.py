@@ -1,8 +1,8 @@
-"""Python-based Triton backend `onnxruntime`: serves model.onnx where Triton lacks the native backend.
+"""Python-based Triton backend `onnxruntime`, for Tritons without the native one.
 
-It reads the same config.pbtxt as the native one (`intra_op_thread_count`, `instance_group`, `dynamic_batching`), so the
-model repository is the same on a laptop and in NVIDIA's container. One parameter is its own, and the native one ignores
-it: `row_threads`, in how many threads an instance runs the rows of a batch side by side (0: as many as cores).
+It serves model.onnx and reads the same config.pbtxt as the native backend (`intra_op_thread_count`, `instance_group`,
+`dynamic_batching`), so the model repository is the same on a laptop and in NVIDIA's container. The native backend
+ignores one parameter: `row_threads`, the number of threads over which an instance splits a batch (0: one per core).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class TritonPythonModel:
     """One instance of one network; all requests of a dynamic batch run as one."""
 
     def initialize(self, args: Mapping[str, str]) -> None:
-        """Load `<model>/<version>/model.onnx` and hold it against the config."""
+        """Load `<model>/<version>/model.onnx` and compare it with the config."""
         config = json.loads(args["model_config"])
         file = config.get("default_model_filename") or "model.onnx"
         parameters = {key: value["string_value"] for key, value in config.get("parameters", {}).items()}

@@ -1,7 +1,7 @@
-"""Python-based Triton backend `tensorrt`: serves model.plan where Triton lacks the native backend.
+"""Python-based Triton backend `tensorrt`, for Tritons without the native one.
 
-It reads the same config as the native one: `instance_group` (KIND_GPU), `dynamic_batching`, and `optimization { cuda {
-graphs } }`, for which it records a batch of 1, the preferred sizes and the largest, as the native one does.
+It serves model.plan and reads the same config as the native one: `instance_group` (KIND_GPU), `dynamic_batching`, and `optimization { cuda {
+graphs } }`, for which it captures a batch of 1, the preferred sizes and the largest, as the native one does.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class TritonPythonModel:
     """One instance of one network on one GPU; all requests of a dynamic batch run as one."""
 
     def initialize(self, args: Mapping[str, str]) -> None:
-        """Load `<model>/<version>/model.plan` and hold it against the config."""
+        """Load `<model>/<version>/model.plan` and compare it with the config."""
         config = json.loads(args["model_config"])
         path = Path(pb_utils.get_model_dir()) / (config.get("default_model_filename") or "model.plan")
         device = int(args["model_instance_device_id"]) if args["model_instance_kind"] == "GPU" else 0
@@ -60,7 +60,7 @@ class TritonPythonModel:
         self._runner.close()
 
     def _feeds(self, request: Any) -> dict[str, Any]:
-        """A request's tensors where they lie: NumPy's on the CPU, DLPack's on the GPU."""
+        """Return a request's tensors: NumPy arrays on the CPU, DLPack tensors on the GPU."""
         tensors = {name: pb_utils.get_input_tensor_by_name(request, name) for name in self._inputs}
         return {
             name: tensor.as_numpy() if tensor.is_cpu() else DeviceTensor.from_capsule(tensor.to_dlpack())
@@ -69,7 +69,7 @@ class TritonPythonModel:
 
 
 def _graphs(config: Mapping[str, Any]) -> set[int]:
-    """Batch sizes that are recorded as CUDA graphs."""
+    """Return the batch sizes that are captured as CUDA graphs."""
     if not config.get("optimization", {}).get("cuda", {}).get("graphs"):
         return set()
     preferred = config.get("dynamic_batching", {}).get("preferred_batch_size", [])
