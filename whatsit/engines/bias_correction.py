@@ -58,7 +58,7 @@ def correct_biases(
 
 
 class _StagedRun:
-    """Runs a network in stages over all batches and frees tensors that no later stage reads."""
+    """Runs a network in stages and frees tensors that no later stage reads."""
 
     def __init__(self, model: onnx.ModelProto, batches: Sequence[UInt8Array]) -> None:
         self.model = model
@@ -129,7 +129,7 @@ def _channel_means(arrays: Sequence[Array]) -> FloatArray:
 
 
 def _bias(graph: onnx.GraphProto, layer: onnx.NodeProto) -> tuple[onnx.TensorProto, onnx.TensorProto | None] | None:
-    """Return the bias of a layer and the scale of an int32 bias; None without a constant bias."""
+    """Return a layer's bias and the scale of an int32 bias; None without bias."""
     if len(layer.input) < 3:
         return None
     tensors = {tensor.name: tensor for tensor in graph.initializer}

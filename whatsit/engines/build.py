@@ -140,7 +140,7 @@ def _install(
 def _compare_with_card(
     card: Path, files: Mapping[str, Path], used: provenance.Provenance
 ) -> tuple[bool | None, tuple[str, ...]]:
-    """Return whether the bytes are those that the card records, and the differences if not."""
+    """Return whether the bytes are those in the card, and the differences if not."""
     shipped, recorded = provenance.read_card(card)
     if not shipped:
         return None, ()

@@ -1,4 +1,4 @@
-"""Steps from a float ONNX file to the files that serve: quantise, convert to FP16, compare."""
+"""Steps of a build: export, quantise, convert to FP16, compare."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class BuildPipeline:
     _task: TaskID | None = None
 
     def run(self) -> tuple[dict[str, Path], dict[str, dict[str, float]]]:
-        """Make both forms; return their files, and their parity figures against float, by form."""
+        """Make both forms and return their files and parity figures, by form."""
         cpu_form, gpu_form = FORMS[self.recipe.precision]
         files = {cpu_form: self.cpu_file(), gpu_form: self.gpu_file()}
         return files, self.compare(files)
@@ -99,7 +99,7 @@ class BuildPipeline:
         return self.cache.build(path, {**self.provenance, "keep": repr(kept)}, write)
 
     def compare(self, files: Mapping[str, Path]) -> dict[str, dict[str, float]]:
-        """Return the parity figures of each form against the float file, on the checking pictures."""
+        """Return the parity figures of each form against float."""
         self._show("Comparing with float")
         reference = parity.run_network(self.float_file(), self.batches[1])
         return {
@@ -108,7 +108,7 @@ class BuildPipeline:
         }
 
     def find_float_layers(self, form: str) -> tuple[str, ...] | None:
-        """Return the fewest layers with which a form passes in float; None if there are none."""
+        """Return the fewest layers that must stay in float; None if none suffice."""
         self._show("Finding the layers")
         make = self.gpu_file if _for_tensorrt(form) else self.cpu_file
 

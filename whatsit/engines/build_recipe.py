@@ -24,7 +24,7 @@ class CardText(BaseModel):
 
 
 class Calibration(BaseModel):
-    """Pictures that set the ranges of activations; others of the same folders check the result."""
+    """Pictures that calibrate; others of the same folders check the result."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -83,7 +83,7 @@ class TensorRTRecipe(BaseModel):
 
 
 class EngineRecipe(BaseModel):
-    """The `engine:` section: how the files that serve are made from the trained network.
+    """The `engine:` section: how a trained network becomes the served files.
 
     One recipe gives two files: `model.onnx` for ONNX Runtime on the CPU, and `tensorrt.onnx`, which TensorRT compiles.
     """

@@ -69,7 +69,7 @@ def _concatenate(groups: Sequence[Sequence[Path]]) -> tuple[Path, ...]:
 
 
 def _interleave(groups: Sequence[Sequence[Path]]) -> tuple[Path, ...]:
-    """Interleave the groups, so that the first batches contain pictures of all of them."""
+    """Interleave the groups, so that the first batches contain all of them."""
     rows = itertools.zip_longest(*groups)
     return tuple(path for row in rows for path in row if path is not None)
 

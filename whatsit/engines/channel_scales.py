@@ -35,7 +35,7 @@ def channel_scales(weight: FloatArray) -> FloatArray:
 
 
 def _largest_neighbours(rows: FloatArray) -> FloatArray:
-    """Return the largest |a + b| of each row over pairs (0, 1), (2, 3), … of equal sign."""
+    """Return the largest |a + b| per row over pairs (0, 1), (2, 3), … of equal sign."""
     if rows.shape[1] % 2:
         rows = np.pad(rows, ((0, 0), (0, 1)))
     first, second = rows[:, 0::2], rows[:, 1::2]

@@ -1,4 +1,4 @@
-"""Reads and writes committed checkpoints: float16 weights, training recipe and metrics in one file."""
+"""Reads and writes committed checkpoints: weights, recipe and metrics."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Checkpoint:
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write weights as float16, and recipe and metrics as metadata, to one safetensors file.
+    """Write float16 weights, with recipe and metrics as metadata, as safetensors.
 
     Only arrays of two or more dimensions become float16: biases and batch-norm statistics are small, and their ranges
     exceed float16. The same content gives the same bytes: one metadata key contains sorted JSON, because the library

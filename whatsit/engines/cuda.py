@@ -60,7 +60,7 @@ class Cuda:
         self._do("cudaMemcpyAsync", pointer, array.ctypes.data, array.nbytes, kind, self._stream)
 
     def copy_to_host(self, array: npt.NDArray[np.generic], pointer: int) -> None:
-        """Start copying from the GPU into a contiguous array; complete after `synchronize`."""
+        """Start copying from the GPU to a contiguous array; done after `synchronize`."""
         kind = self._runtime.cudaMemcpyKind.cudaMemcpyDeviceToHost
         self._do("cudaMemcpyAsync", array.ctypes.data, pointer, array.nbytes, kind, self._stream)
 

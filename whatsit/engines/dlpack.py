@@ -1,6 +1,6 @@
-"""Exchanges tensors in GPU memory by DLPack, without a copy (https://dmlc.github.io/dlpack/latest/).
+"""Exchanges tensors in GPU memory by DLPack, without a copy.
 
-It uses ctypes because the server loads neither torch nor CuPy, NumPy exchanges only CPU memory, and Polygraphy's
+See https://dmlc.github.io/dlpack/latest/. It uses ctypes because the server loads neither torch nor CuPy, NumPy exchanges only CPU memory, and Polygraphy's
 `DeviceView` has no DLPack.
 """
 

@@ -18,7 +18,7 @@ _FLOAT_INPUTS = {"Resize": {1, 2}}
 
 
 def to_fp16(model: onnx.ModelProto, float32: Sequence[str] = ()) -> onnx.ModelProto:
-    """Return a strongly typed copy in FP16, from the cast of the pixels to the last layer with weights.
+    """Return a strongly typed copy in FP16 with a float32 tail.
 
     Nodes after the last convolution or Gemm (the norm of an embedding, sigmoid, softmax, box decoding) stay in
     float32: a box coordinate of 400 pixels has steps of a quarter pixel in FP16. Q/DQ pairs stay int8 and get FP16

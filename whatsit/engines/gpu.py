@@ -1,4 +1,4 @@
-"""Lists the NVIDIA GPUs of this machine with the driver's library, without a CUDA package."""
+"""Lists the NVIDIA GPUs of this machine, with the driver's library alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Imports a user's own ONNX network: checked, optionally quantised, installed with a model card."""
+"""Imports a user's own ONNX network: checks, quantises and installs it."""
 
 from __future__ import annotations
 

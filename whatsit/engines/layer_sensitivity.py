@@ -1,4 +1,4 @@
-"""Per-layer sensitivity to quantisation, and the fewest layers that must stay in float.
+"""Sensitivity of layers to quantisation, and those that must stay in float.
 
 Polygraphy's `debug precision` sets the precision of layers in a weakly typed TensorRT network and runs it on a GPU;
 here the Q/DQ pairs of the ONNX file decide the precision, and ONNX Runtime measures it on the CPU.

@@ -1,4 +1,4 @@
-"""Writes the model card of a network: files with hashes, origin, data, parity and provenance."""
+"""Writes the model card: files with hashes, origin, data, parity, provenance."""
 
 from __future__ import annotations
 

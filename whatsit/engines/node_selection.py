@@ -17,7 +17,7 @@ _BETWEEN = {"Add", "Concat", "MaxPool", "Resize"}
 
 
 def prepare_float(source: Path) -> onnx.ModelProto:
-    """Fold constants and batch norms of a float network and give its nodes unique names."""
+    """Fold constants and batch norms of a float network; name its nodes uniquely."""
     with tempfile.TemporaryDirectory(prefix="whatsit-") as folder:
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
@@ -27,10 +27,10 @@ def prepare_float(source: Path) -> onnx.ModelProto:
 
 
 def select_nodes(graph: onnx.GraphProto, keep_float: Sequence[str]) -> list[onnx.NodeProto]:
-    """Return the nodes to quantise: layers with weights outside `keep_float`, and nodes between them.
+    """Return the nodes to quantise: layers with weights, and nodes between them.
 
-    An activation follows its layer. Adds, concatenations and the like are selected only between quantised layers, so
-    normalisation before the first layer and decoding after the last one stay in float.
+    Layers in `keep_float` stay in float. An activation follows its layer. Adds, concatenations and the like are
+    selected only between quantised layers, so normalisation and decoding stay in float.
     """
     for pattern in keep_float:
         if not any(matches(node.name, [pattern]) for node in graph.node):
@@ -71,7 +71,7 @@ def _silus(nodes: Sequence[onnx.NodeProto]) -> set[str]:
 
 
 def _reach(nodes: Iterable[onnx.NodeProto], seeds: Sequence[onnx.NodeProto], backwards: bool = False) -> set[str]:
-    """Return the names of the nodes that depend on a seed; backwards: on which a seed depends."""
+    """Return the names of the nodes that follow (backwards: precede) a seed."""
     start = {node.name for node in seeds}
     tensors: set[str] = set()
     names: set[str] = set()

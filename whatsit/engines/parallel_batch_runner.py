@@ -15,7 +15,7 @@ Arrays = Mapping[str, npt.NDArray[np.generic]]
 
 
 class ParallelBatchRunner:
-    """Splits a batch over several threads; the results are those of one run, bit for bit.
+    """Splits a batch over several threads; the results are equal bit for bit.
 
     On a CPU one batch takes as long as its rows one by one, so splitting costs nothing if all cores are busy and uses
     the idle cores otherwise.

@@ -94,7 +94,7 @@ def neighbour_overlap(
     candidate: npt.NDArray[np.generic],
     galleries: tuple[npt.NDArray[np.generic], npt.NDArray[np.generic]] | None = None,
 ) -> float:
-    """Return the share of the ten nearest neighbours that two forms of an embedder share.
+    """Return the share of common ten nearest neighbours of two embedders.
 
     Args:
         reference: [n, d] unit vectors of the queries by one form.

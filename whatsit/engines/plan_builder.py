@@ -1,4 +1,4 @@
-"""Compiles an ONNX file to a plan for TensorRT or TensorRT-RTX, with Polygraphy's loaders.
+"""Compiles an ONNX file to a plan of TensorRT or TensorRT-RTX, with Polygraphy.
 
 Polygraphy selects one library per process by an environment variable, draws its own progress bar and raises one error
 for every failure; the choice of the package, the progress callback and the error messages are therefore here.
@@ -158,7 +158,7 @@ def compiler(kind: str) -> ModuleType:
 
 
 def _polygraphy(kind: str, trt: ModuleType) -> tuple[Any, type[Exception]]:
-    """Import Polygraphy's loaders for a target, and its exception; the first target of a process stays."""
+    """Import Polygraphy's loaders for a target, and its exception."""
     name, extra = TARGETS[kind]
     try:
         from polygraphy import config
@@ -177,7 +177,7 @@ def _polygraphy(kind: str, trt: ModuleType) -> tuple[Any, type[Exception]]:
 
 @contextmanager
 def _compiler_log() -> Iterator[list[str]]:
-    """Collect warnings and errors of Polygraphy and the compiler instead of printing them."""
+    """Collect warnings and errors of the compiler instead of printing them."""
     from polygraphy.logger import G_LOGGER
 
     lines: list[str] = []
@@ -228,7 +228,7 @@ def _progress_monitor(trt: ModuleType, progress: Progress) -> Any:
 
 
 def _refusal(loaders: Any, trt: ModuleType, kind: str, source: Path, reason: str) -> WhatsitError:
-    """Return the error for a network that was refused: a missing operator, or the compiler's message."""
+    """Return the error for a network that the compiler refused."""
     library = f"{trt.__name__} {trt.__version__}"
     try:
         operators = {node.op_type for node in onnx.load(source, load_external_data=False).graph.node}

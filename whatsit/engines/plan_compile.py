@@ -14,7 +14,7 @@ from whatsit.engines.plan_builder import CompiledPlan, build_plan
 def compile_engine(
     paths: BuildPaths, target: str, progress: Callable[[str, int, int], None] = lambda phase, done, total: None
 ) -> tuple[CompiledPlan, Path]:
-    """Compile `paths.tensorrt` with the recipe's `engine.tensorrt` section, without torch or pictures.
+    """Compile `paths.tensorrt` by its recipe, without torch or pictures.
 
     Args:
         paths: files to read and to write.

@@ -44,10 +44,11 @@ class PlanProfile:
 
 
 class PlanRunner(Runner):
-    """One TensorRT plan on one GPU, as a context manager; thread-safe, one run at a time.
+    """One TensorRT plan on one GPU, as a context manager.
 
-    Buffers for the largest batch are allocated once, so that every run uses the same addresses and a captured CUDA
-    graph stays valid. Batches above the plan's largest are split, batches below its smallest are padded.
+    Thread-safe; one run at a time. Buffers for the largest batch are allocated once, so that every run uses the same
+    addresses and a captured CUDA graph stays valid. Batches above the plan's largest are split, batches below its
+    smallest are padded.
 
     Args:
         path: the plan.
@@ -161,7 +162,7 @@ class PlanRunner(Runner):
         self._cuda.close()
 
     def _run(self, parts: Sequence[Mapping[str, Tensor]]) -> dict[str, DeviceTensor]:
-        """Copy the parts one after another into the input buffers, run, and return the outputs."""
+        """Copy the parts into the input buffers, run, and return the outputs."""
         self._cuda.set_device()
         count, keep = 0, []
         for spec in self.inputs:

@@ -42,7 +42,7 @@ def collect_provenance(checkpoint: Path, recipe: BaseModel, pictures: str) -> Pr
 
 
 def pictures_hash(files: Sequence[Path], root: Path) -> str:
-    """Return the SHA-256 over names (relative to `root`) and contents of pictures, in order."""
+    """Return the SHA-256 over the relative names and the contents of pictures."""
     digest = hashlib.sha256()
     for path in files:
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
@@ -50,7 +50,7 @@ def pictures_hash(files: Sequence[Path], root: Path) -> str:
 
 
 def read_card(card: Path) -> tuple[dict[str, str], Provenance]:
-    """Return the SHA-256 of each file, by form, and the provenance in an existing model card.
+    """Return the SHA-256 of each file, by form, and the provenance in a model card.
 
     A missing card, or one of an older format, gives ({}, {}).
     """
@@ -66,7 +66,7 @@ def read_card(card: Path) -> tuple[dict[str, str], Provenance]:
 
 
 def differences(recorded: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Return a line for each difference, e.g. "torch: 2.13.0 in the card, 2.14.0 here"."""
+    """Return lines such as "torch: 2.13.0 in the card, 2.14.0 here"."""
     return [
         f"{name}: {_short(recorded.get(name, 'not recorded'))} in the card, {_short(value)} here"
         for name, value in now.items()
@@ -75,7 +75,7 @@ def differences(recorded: Mapping[str, str], now: Mapping[str, str]) -> list[str
 
 
 def package_version(name: str) -> str:
-    """Return the version of a package without its local part, "-" if it is not installed."""
+    """Return a package's version without local part, "-" if it is not installed."""
     try:
         return version(name).split("+")[0]
     except PackageNotFoundError:
@@ -87,7 +87,7 @@ def _short(value: str) -> str:
 
 
 def _processor() -> str:
-    """Return machine and instruction sets, which decide the kernels and so the last bits of sums."""
+    """Return machine and instruction sets, which decide the last bits of sums."""
     info = Path("/proc/cpuinfo")
     flags = set(info.read_text().split()) if info.is_file() else set()
     return " ".join([platform.machine(), *(name for name in _INSTRUCTIONS if name in flags)])

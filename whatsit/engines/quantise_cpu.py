@@ -1,4 +1,4 @@
-"""INT8 quantisation for ONNX Runtime on the CPU, the same results with and without VNNI."""
+"""INT8 quantisation for ONNX Runtime on CPUs with and without VNNI."""
 
 from __future__ import annotations
 

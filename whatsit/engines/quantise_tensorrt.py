@@ -1,4 +1,4 @@
-"""INT8 quantisation for TensorRT: explicit symmetric Q/DQ pairs where TensorRT fuses them.
+"""INT8 quantisation for TensorRT: symmetric Q/DQ pairs where it fuses them.
 
 Polygraphy places no Q/DQ pairs: its calibrator belongs to TensorRT's removed implicit quantisation.
 """
@@ -42,7 +42,7 @@ class Placement:
 
 
 def place_pairs(graph: onnx.GraphProto, keep_float: Sequence[str]) -> Placement:
-    """Select the layers in int8 by the rules of TensorRT's documentation of explicit quantisation.
+    """Select the layers in int8 by TensorRT's rules of explicit quantisation.
 
     The input of every quantised layer gets a pair; outputs get none. At an Add of two branches, a convolution that
     only the Add reads gets no pair, so that TensorRT fuses convolution and Add into one kernel; the other branch gets
@@ -109,7 +109,7 @@ def quantise_tensorrt(
 
 
 def insert_pairs(model: onnx.ModelProto, placement: Placement, ranges: Mapping[str, float]) -> onnx.ModelProto:
-    """Return a copy of a float network with the Q/DQ pairs and int8 weights of a placement."""
+    """Return a copy with the Q/DQ pairs and int8 weights of a placement."""
     quantised = onnx.ModelProto()
     quantised.CopyFrom(model)
     graph = quantised.graph

@@ -35,7 +35,7 @@ class StepCache:
                 self._done = {}
 
     def build(self, path: Path, inputs: Mapping[str, str], write: Callable[[], object]) -> Path:
-        """Call `write`, which makes `path`, unless the cache has the same file for the same inputs."""
+        """Call `write`, which makes `path`, unless the file is cached for these inputs."""
         key = hashlib.sha256(json.dumps({**inputs, "code": _code()}, sort_keys=True).encode()).hexdigest()
         done = self._done.get(path.name, {})
         if done.get("key") == key and path.is_file() and done.get("file") == file_fingerprint(path):

@@ -1,7 +1,7 @@
 """Python-based Triton backend `tensorrt`, for Tritons without the native one.
 
-It serves model.plan and reads the same config as the native one: `instance_group` (KIND_GPU), `dynamic_batching`, and `optimization { cuda {
-graphs } }`, for which it captures a batch of 1, the preferred sizes and the largest, as the native one does.
+It serves model.plan and reads the same config as the native one: `instance_group` (KIND_GPU), `dynamic_batching`, and
+`optimization { cuda { graphs } }`, for which it captures a batch of 1, the preferred sizes and the largest.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from whatsit.engines.plan_runner import PlanRunner
 
 
 class TritonPythonModel:
-    """One instance of one network on one GPU; all requests of a dynamic batch run as one."""
+    """One instance of a network on one GPU; a dynamic batch runs as one."""
 
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load `<model>/<version>/model.plan` and compare it with the config."""
