@@ -1,7 +1,7 @@
 """Exchanges tensors in GPU memory by DLPack, without a copy.
 
-See https://dmlc.github.io/dlpack/latest/. It uses ctypes because the server loads neither torch nor CuPy, NumPy exchanges only CPU memory, and Polygraphy's
-`DeviceView` has no DLPack.
+See https://dmlc.github.io/dlpack/latest/. It uses ctypes because the server loads neither torch nor CuPy, NumPy
+exchanges only CPU memory, and Polygraphy's `DeviceView` has no DLPack.
 """
 
 from __future__ import annotations
