@@ -40,7 +40,7 @@ load: $(VENV)/.perf ## Put ten minutes of mixed load on a server with Locust (PH
 	$(BIN)/python -m perf.load.locust_run $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 clean: ## Remove the environment, the demo and what tools left behind
-	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis perf/identify/tools
+	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis perf/tools
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

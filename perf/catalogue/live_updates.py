@@ -26,7 +26,7 @@ from whatsit_client.errors import WhatsitError
 from perf.catalogue.change_stream import SHARES, Stream, Vector
 from perf.catalogue.change_writers import AGAIN, Seen, Writers
 from perf.catalogue.query_load import Answer, Queries, percentiles, saturation
-from perf.common.server_fixture import copied, pictures, served, stage_demo
+from perf.common.server_fixture import catalogue_copy, prepare_demo, read_pictures, running_server
 from perf.common.setting import RESULTS, Setting
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.publish import publish
@@ -54,7 +54,7 @@ def visible(
     """Probe after each change until it shows, with queries beside and a new index every ten seconds."""
     console = Console()
     source, sent = _material(console, catalogue, photos)
-    with copied(source) as folder, served(folder, console) as server:
+    with catalogue_copy(source) as folder, running_server(folder, console) as server:
         stream = Stream(_embedded(server.grpc_url, sent), seed=1)
         rate_now = queries or saturation(server.grpc_url, sent) / 2
         begin = time.monotonic()
@@ -90,7 +90,7 @@ def cost(
     rows: list[list[object]] = []
     pooled: dict[float, list[float]] = {0.0: [], rate: []}
     ratios = []
-    with copied(source) as folder, served(folder, console) as server:
+    with catalogue_copy(source) as folder, running_server(folder, console) as server:
         stream = Stream(_embedded(server.grpc_url, sent), seed=1)
         rate_now = queries or saturation(server.grpc_url, sent) / 2
         for repeat in range(repeats):
@@ -131,17 +131,17 @@ def kills(
     source, sent = _material(console, catalogue, photos)
     rows: list[list[object]] = []
     dice = random.Random(7)
-    with copied(source) as folder:
-        with served(folder, console) as server:
+    with catalogue_copy(source) as folder:
+        with running_server(folder, console) as server:
             embedded = _embedded(server.grpc_url, sent)
         streams: list[Stream] = []
         for kill in range(count):
-            with served(folder, console) as server:
+            with running_server(folder, console) as server:
                 streams.append(Stream(embedded, seed=100 + kill))
                 with Writers(server.grpc_url, streams[-1], rate, probing=False) as writers:
                     time.sleep(dice.uniform(0.5, 4.0))
                     os.killpg(server.pid or 0, signal.SIGKILL)
-            with served(folder, console) as server, Client(server.grpc_url) as client:
+            with running_server(folder, console) as server, Client(server.grpc_url) as client:
                 lost = [id for stream in streams for id in _lost(client, stream)]
                 healthy = client.identify(sent[0]).regions != ()
             done = sum(seen.acknowledged is not None for seen in writers.seen)
@@ -152,8 +152,8 @@ def kills(
 
 
 def _material(console: Console, catalogue: Path | None, photos: Path | None) -> tuple[Path, list[bytes]]:
-    demo = stage_demo(console) if catalogue is None or photos is None else None
-    return catalogue or demo / "catalogue", pictures(photos or demo / "scenes")  # type: ignore[operator]  # demo is made
+    demo = prepare_demo(console) if catalogue is None or photos is None else None
+    return catalogue or demo / "catalogue", read_pictures(photos or demo / "scenes")  # type: ignore[operator]  # demo is made
 
 
 def _embedded(url: str, sent: list[bytes]) -> list[tuple[bytes, Vector]]:

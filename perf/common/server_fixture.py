@@ -1,4 +1,4 @@
-"""A server of our own on a copy of a catalogue: what is changed under load is nobody's."""
+"""The demo's data, and a server of our own on a copy of a catalogue."""
 
 from __future__ import annotations
 
@@ -14,46 +14,66 @@ from whatsit_client.errors import InvalidInput
 from perf.common.setting import DEMO
 from whatsit.server.launcher import Ports, Server
 
-PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 MOST_PICTURES = 64
+_ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
 _PRODUCTS, _SCENES = 300, 12  # as `whatsit demo` has them
 
 
-def stage_demo(console: Console) -> Path:
-    """The folder of the demo with its catalogue, shop and scenes; what is there already is kept."""
+def prepare_demo(console: Console, demo: Path = DEMO) -> Path:
+    """Return the folder of the demo with its catalogue, shop and scenes; what is there already is kept."""
     from whatsit.catalogue.ingest.add import index_source
     from whatsit.demo.demo_data import prepare_shop
 
     with console.status("Preparing the demo's shop and catalogue …"):
-        stage = prepare_shop(DEMO, _PRODUCTS, _SCENES)
-        index_source(stage.catalogue, stage.source)
-    return DEMO
+        data = prepare_shop(demo, _PRODUCTS, _SCENES)
+        index_source(data.catalogue, data.source)
+    return demo
 
 
-def pictures(folder: Path, most: int = MOST_PICTURES) -> list[bytes]:
-    """At most so many pictures of a folder, spread evenly over its names.
+def picture_files(folder: Path, most: int = MOST_PICTURES) -> list[Path]:
+    """Return at most `most` pictures of a folder, spread evenly over its names.
 
     Raises:
         InvalidInput: there are none.
     """
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _ENDINGS)
     if not found:
         raise InvalidInput(f"There are no pictures in {folder}: give a folder with JPEG, PNG or WebP files.")
     step = max(1.0, len(found) / most)
-    return [found[int(place * step)].read_bytes() for place in range(min(len(found), most))]
+    return [found[int(place * step)] for place in range(min(len(found), most))]
+
+
+def read_pictures(folder: Path, most: int = MOST_PICTURES) -> list[bytes]:
+    """Return the bytes of `picture_files`."""
+    return [path.read_bytes() for path in picture_files(folder, most)]
+
+
+def positive_numbers(text: str) -> tuple[int, ...]:
+    """Return the numbers of a comma list.
+
+    Raises:
+        InvalidInput: it is none, or a number is below 1.
+    """
+    try:
+        found = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        found = ()
+    if not found or min(found) < 1:
+        raise InvalidInput(f"'{text}' is no comma list of numbers above 0: write 1,4,16.")
+    return found
 
 
 @contextlib.contextmanager
-def copied(catalogue: Path) -> Iterator[Path]:
-    """A copy of a catalogue in a temporary folder."""
+def catalogue_copy(catalogue: Path) -> Iterator[Path]:
+    """Copy a catalogue into a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="whatsit-load-") as folder:
         yield Path(shutil.copytree(catalogue, Path(folder, "catalogue")))
 
 
 @contextlib.contextmanager
-def served(catalogue: Path, console: Console) -> Iterator[Server]:
-    """A server on this catalogue, on free ports of the loopback address; stopped at the end, whatever happens."""
-    server = Server(catalogue, ports=Ports(0, 0, 0))
+def running_server(catalogue: Path, console: Console, config_name: str | None = None) -> Iterator[Server]:
+    """Serve a catalogue on free ports of the loopback address; stopped at the end, whatever happens."""
+    server = Server(catalogue, ports=Ports(0, 0, 0), config_name=config_name)
     try:
         with console.status("Starting Triton …"):
             server.start()

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from whatsit_client.errors import InvalidInput, WhatsitError
 
+from perf.common.server_fixture import picture_files, positive_numbers, prepare_demo
 from perf.common.setting import DEMO, RESULTS, Setting
 from perf.identify.benchmark_charts import draw
 from perf.identify.benchmark_report import Row, write
@@ -27,9 +28,6 @@ from perf.identify.stage_times import Ledger, ledger, read_statistics
 from perf.identify.variants import TITLES, Variant, started
 from whatsit.server.launcher import Server
 
-PICTURES = {".jpg", ".jpeg", ".png"}
-MOST_PICTURES = 64
-DEMO_PRODUCTS, DEMO_SCENES = 300, 12  # as `whatsit demo` has them
 START_SECONDS, POINT_SECONDS = 60.0, 0.4  # until all are ready; around each point
 FIRST_SECONDS = 3.0  # of every variant, not counted: memory that is used for the first time costs more
 WARM_SHARE = 0.2
@@ -49,14 +47,10 @@ def main(
     """Measure, interleaved; write tables and charts; print the table."""
     console = Console()
     names = _names(variants)
-    numbers = _numbers(callers)
+    numbers = list(positive_numbers(callers))
     if photos is None or catalogue is None:
-        _stage(demo, console)
-    found = sorted(path for path in (photos or demo / "scenes").rglob("*") if path.suffix.lower() in PICTURES)
-    if not found:
-        raise InvalidInput(f"There are no JPEG or PNG pictures in {photos}: give a folder that has some.")
-    step = max(1, len(found) / MOST_PICTURES)
-    chosen = [found[int(place * step)] for place in range(min(len(found), MOST_PICTURES))]
+        prepare_demo(console, demo)
+    chosen = picture_files(photos or demo / "scenes")
     points = len(names) * len(numbers) * repeats
     seconds = max(0.3, (60 * minutes - START_SECONDS - FIRST_SECONDS * len(names)) / points - POINT_SECONDS)
     begin = time.monotonic()
@@ -133,26 +127,6 @@ def _names(text: str) -> list[str]:
     if unknown or not names:
         raise InvalidInput(f"'{text}' names no variants: give a comma list of {', '.join(TITLES)}.")
     return names
-
-
-def _numbers(text: str) -> list[int]:
-    try:
-        numbers = [int(part) for part in text.split(",")]
-    except ValueError:
-        numbers = []
-    if not numbers or min(numbers) < 1:
-        raise InvalidInput(f"'{text}' is no comma list of callers: write 1,4,16.")
-    return numbers
-
-
-def _stage(demo: Path, console: Console) -> None:
-    """The shop, scenes and catalogue of `whatsit demo`; what is there already is kept."""
-    from whatsit.catalogue.ingest.add import index_source
-    from whatsit.demo.demo_data import prepare_shop
-
-    with console.status("Preparing the demo's shop and catalogue …"):
-        stage = prepare_shop(demo, DEMO_PRODUCTS, DEMO_SCENES)
-        index_source(stage.catalogue, stage.source)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Loads ensembles and models with NVIDIA's perf_analyzer and real pictures: rate, latency, and each model's share.
+"""Load ensembles and models with NVIDIA's perf_analyzer and real pictures: rate, latency, and each model's share.
 
 python -m perf.identify.perf_analyzer  # profile identify, a server of its own
-python -m perf.identify.perf_analyzer --profile identify-poisson,embedder  # see perf/profiles
+python -m perf.identify.perf_analyzer --profile identify-poisson,embedder  # see perf/identify/profiles
 python -m perf.identify.perf_analyzer --profile all --seconds 4  # everything
 python -m perf.identify.perf_analyzer --photos DIR --concurrency 1,4,16  # other pictures and loads
 python -m perf.identify.perf_analyzer --url localhost:8001  # a server that runs already
@@ -9,40 +9,90 @@ python -m perf.identify.perf_analyzer --url localhost:8001  # a server that runs
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
+import yaml
+from pydantic import BaseModel, Field, PositiveInt, model_validator
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import track
 from rich.table import Table
 from whatsit_client.errors import InvalidInput, WhatsitError
 
-from perf.common.setting import DEMO, RESULTS, Setting
-from perf.identify.perf_analyzer_input import Inputs, pictures_of
-from perf.identify.perf_analyzer_profile import Profile, read_profiles
-from perf.identify.perf_analyzer_report import Load
-from perf.identify.perf_analyzer_run import Run
-from perf.identify.perf_analyzer_tool import PerfAnalyzer, find_perf_analyzer
+from perf.common.server_fixture import picture_files, positive_numbers, prepare_demo, running_server
+from perf.common.setting import DEMO, RESULTS, ROOT, Setting
+from perf.identify.perf_analyzer_input import Inputs
+from perf.identify.perf_analyzer_run import Load, Run
+from perf.identify.perf_analyzer_tool import find_perf_analyzer
+from whatsit.engines.repository import default_root
+from whatsit.engines.runtime_target import config_name
 
-DEMO_PRODUCTS, DEMO_SCENES = 300, 12  # as `whatsit demo` has them
+PROFILES = ROOT / "perf" / "identify" / "profiles"
 WARM_UP = 16  # requests before each measurement, not counted
 FEWEST = 20  # requests of a measurement, however slow they are
-WIDTH = 110  # columns of the tables where there is no terminal
 SATURATING = 8  # callers whose rate the shares of arrivals at random refer to
+COLUMNS = (
+    "profile", "loaded", "load", "batch", "shared_memory", "pictures", "items_per_s", "p50_ms", "p90_ms", "p95_ms",
+    "p99_ms", "delayed_percent", "model", "inferences", "executions", "queue_ms", "compute_ms",
+)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Measured:
-    """One measurement of a profile."""
+class Profile(BaseModel, frozen=True, extra="forbid"):
+    """One way to load one model or ensemble: a YAML file of `perf/identify/profiles`.
 
-    profile: Profile
-    load: Load
+    Args:
+        name: of the file.
+        about: what it shows, one sentence.
+        model: a model or an ensemble.
+        concurrency: requests in flight, one measurement each.
+        poisson: shares of the rate that eight callers reach, for arrivals at random; one measurement each.
+        batch: items of one request, for models with a batch.
+        shared_memory: inputs and outputs go through shared memory of the machine.
+    """
+
+    name: str
+    about: str
+    model: str
+    concurrency: tuple[PositiveInt, ...] = ()
+    poisson: tuple[Annotated[float, Field(gt=0, le=1)], ...] = ()
+    batch: PositiveInt = 1
+    shared_memory: bool = False
+
+    @model_validator(mode="after")
+    def _has_a_load(self) -> Profile:
+        if not (self.concurrency or self.poisson):
+            raise ValueError("it has no load: give it concurrency or poisson")
+        return self
+
+    @classmethod
+    def read(cls, path: Path) -> Profile:
+        """Read a profile's file.
+
+        Raises:
+            InvalidInput: it is none.
+        """
+        try:
+            return cls(name=path.stem, **yaml.safe_load(path.read_text(encoding="utf-8")))
+        except (OSError, TypeError, ValueError, yaml.YAMLError) as error:
+            raise InvalidInput(f"{path} is no profile ({error}): see those beside it.") from None
+
+
+def read_profiles(names: str) -> list[Profile]:
+    """Return the profiles of a comma list of names, or of "all".
+
+    Raises:
+        InvalidInput: there is no such profile.
+    """
+    there = {path.stem: path for path in sorted(PROFILES.glob("*.yaml"))}
+    wanted = list(there) if names == "all" else [name.strip() for name in names.split(",")]
+    if unknown := [name for name in wanted if name not in there]:
+        raise InvalidInput(f"There is no profile '{unknown[0]}'; there are {', '.join(there)}.")
+    return [Profile.read(there[name]) for name in wanted]
 
 
 def main(
@@ -52,7 +102,7 @@ def main(
         Path | None, typer.Option(help="Catalogue of the started server; the demo's by default.")
     ] = None,
     target: Annotated[str, typer.Option(help="Of the started server: onnxruntime, tensorrt, or auto.")] = "onnxruntime",
-    profile: Annotated[str, typer.Option(help="Profiles of perf/profiles, a comma list, or 'all'.")] = "identify",
+    profile: Annotated[str, typer.Option(help="Names of profiles, a comma list, or 'all'.")] = "identify",
     concurrency: Annotated[
         str | None, typer.Option(help="Requests in flight, a comma list, instead of the profiles' own load.")
     ] = None,
@@ -62,132 +112,70 @@ def main(
     out: Annotated[Path, typer.Option(help="CSV file for the figures.")] = RESULTS / "perf_analyzer.csv",
 ) -> None:
     """Load ensembles and models with perf_analyzer and print their tables."""
-    console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
+    console = Console() if sys.stdout.isatty() else Console(width=110)
     profiles = read_profiles(profile)
     if concurrency is not None:
-        profiles = [replace(one, concurrency=numbers(concurrency), poisson=()) for one in profiles]
+        load = {"concurrency": positive_numbers(concurrency), "poisson": ()}
+        profiles = [one.model_copy(update=load) for one in profiles]
     tool = find_perf_analyzer()
-    demo = DEMO
     if (photos is None) or (url is None and catalogue is None):
-        _stage(demo, console)
-    pictures = pictures_of(photos or demo / "scenes")
-    with (
-        _server(url, catalogue or demo / "catalogue", target, console) as address,
-        tempfile.TemporaryDirectory() as folder,
-    ):
-        measured = _measure(profiles, tool, Inputs(address, pictures, Path(folder)), address, seconds, requests, limit)
-    for one in profiles:
-        loads = [each.load for each in measured if each.profile == one]
-        console.print(f"\n[bold]{one.name}[/]: {one.about}", _table(one, loads), sep="\n", soft_wrap=True)
-    _write_results(out, Setting.of_this_machine(f"perf_analyzer {tool.version()}"), len(pictures), measured)
+        prepare_demo(console)
+    pictures = picture_files(photos or DEMO / "scenes")
+    rows: list[list[object]] = []
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        if url is None:
+            config = config_name(target, default_root() / "model_repository")
+            url = stack.enter_context(running_server(catalogue or DEMO / "catalogue", console, config)).grpc_url
+        address = url.removeprefix("grpc://")
+        inputs = Inputs(address, pictures, folder)
+        for one in profiles:
+            run = Run(tool, one.model, address, inputs.of(one.model), one.batch, one.shared_memory, limit)
+            count = len(one.concurrency) + len(one.poisson)
+            loads = list(track(_loads(one, run, seconds, requests), one.name, count, console=Console(stderr=True)))
+            console.print(f"\n[bold]{one.name}[/]: {one.about}", _table(one, loads), sep="\n", soft_wrap=True)
+            rows += _rows(one, loads, len(pictures))
+    Setting.of_this_machine(f"perf_analyzer {tool.version()}").write(out, COLUMNS, rows)
     console.print(f"{len(pictures)} pictures; figures in {out}")
 
 
-def numbers(text: str) -> tuple[int, ...]:
-    """The concurrencies of a comma list.
+def _loads(profile: Profile, run: Run, seconds: float, most: int) -> Iterator[Load]:
+    """Measure each load of a profile; a warm-up's rate says how many requests fill the time."""
 
-    Raises:
-        InvalidInput: it is none.
-    """
-    try:
-        found = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        found = ()
-    if not found or min(found) < 1:
-        raise InvalidInput(f"'{text}' is no comma list of concurrencies: write 1,4,16.")
-    return found
+    def count(rate: float, time: float = seconds) -> int:
+        return min(most, max(FEWEST, round(rate / profile.batch * time)))
 
-
-def _measure(
-    profiles: list[Profile], tool: PerfAnalyzer, inputs: Inputs, address: str, seconds: float, most: int, limit: float
-) -> list[Measured]:
-    """Every load of every profile: warmed up first, whose rate says how many requests fill the time."""
-    measured = []
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
-        task = progress.add_task("", total=sum(len(one.concurrency) + len(one.poisson) for one in profiles))
-        for one in profiles:
-            run = Run(tool, one.model, address, inputs.of(one.model), one.batch, one.shared_memory, limit)
-            for number in one.concurrency:
-                progress.update(task, description=f"{one.name}, {number} in flight")
-                warm = run.callers(number, max(WARM_UP, number))
-                count = _count(warm.rate / one.batch, seconds, most)
-                measured.append(Measured(one, run.callers(number, count)))
-                progress.advance(task)
-            if one.poisson:
-                warm = run.callers(SATURATING, WARM_UP)
-                full = run.callers(SATURATING, _count(warm.rate, seconds / 2, most))
-            for share in one.poisson:
-                progress.update(task, description=f"{one.name}, {share:.0%} of {full.rate:.0f}/s")
-                rate = share * full.rate
-                measured.append(Measured(one, run.arrivals(rate, _count(rate, seconds, most))))
-                progress.advance(task)
-    return measured
+    for number in profile.concurrency:
+        yield run.callers(number, count(run.callers(number, max(WARM_UP, number)).rate))
+    if profile.poisson:
+        full = run.callers(SATURATING, count(run.callers(SATURATING, WARM_UP).rate, seconds / 2)).rate
+        for share in profile.poisson:
+            yield run.arrivals(share * full, count(share * full))
 
 
-def _count(rate: float, seconds: float, most: int) -> int:
-    return min(most, max(FEWEST, round(rate * seconds)))
-
-
-def _stage(demo: Path, console: Console) -> None:
-    """The shop, scenes and catalogue of `whatsit demo`; what is there already is kept."""
-    from whatsit.catalogue.ingest.add import index_source
-    from whatsit.demo.demo_data import prepare_shop
-
-    with console.status("Preparing the demo's shop and catalogue …"):
-        stage = prepare_shop(demo, DEMO_PRODUCTS, DEMO_SCENES)
-        index_source(stage.catalogue, stage.source)
-
-
-@contextlib.contextmanager
-def _server(url: str | None, catalogue: Path, target: str, console: Console) -> Iterator[str]:
-    """The given address, or that of a server of our own on free ports of the loopback address."""
-    if url is not None:
-        yield url.removeprefix("grpc://")
-        return
-    from whatsit.engines.repository import default_root
-    from whatsit.engines.runtime_target import config_name
-    from whatsit.server.launcher import Ports, Server
-
-    config = config_name(target, default_root() / "model_repository")
-    server = Server(catalogue, ports=Ports(0, 0, 0), config_name=config)
-    with console.status("Starting Triton …"):
-        server.start()
-    with server:
-        yield server.grpc_url
-
-
-def _table(profile: Profile, loads: list[Load]) -> Table:
-    """A line a measurement, and below it one for each composing model."""
+def _table(profile: Profile, loads: Sequence[Load]) -> Table:
+    """Return a line for each measurement, and below it one for each composing model."""
     table = Table()
     for name in ("Load", "Model", "per s", "p50", "p90", "p99 ms", "Executions", "Queue ms", "Compute ms"):
         table.add_column(name, justify="left" if name in ("Load", "Model") else "right", no_wrap=True)
     for load in loads:
-        times = [f"{load.percentiles.get(percent, 0):.1f}" for percent in (50, 90, 99)]
-        whole = load.models[0]
-        head = [load.offered, profile.model, f"{load.rate:.1f}", *times]
-        table.add_row(*head, str(whole.executions), f"{whole.queue:.2f}", f"{whole.compute:.2f}", style="bold")
-        for part in load.models[1:]:
-            times = ["", "", "", ""]
-            table.add_row("", part.name, *times, str(part.executions), f"{part.queue:.2f}", f"{part.compute:.2f}")
+        head = [load.offered, profile.model, f"{load.rate:.1f}", *(f"{load.ms[one]:.1f}" for one in (50, 90, 99))]
+        for part in load.models:
+            own = part.name == profile.model
+            times = [str(part.executions), f"{part.queue_ms:.2f}", f"{part.compute_ms:.2f}"]
+            table.add_row(*(head if own else ["", part.name, "", "", "", ""]), *times, style="bold" if own else None)
         table.add_section()
     return table
 
 
-def _write_results(path: Path, setting: Setting, pictures: int, measured: list[Measured]) -> None:
-    """One line per measurement and model; the loaded model's or ensemble's own line comes first."""
-    columns = ["profile", "loaded", "load", "batch", "shared_memory", "pictures", "items_per_s", "p50_ms", "p90_ms"]
-    columns += ["p95_ms", "p99_ms", "delayed_percent", "model", "inferences", "executions", "queue_ms", "compute_ms"]
-    rows = []
-    for one in measured:
-        profile, load = one.profile, one.load
-        figures = [f"{load.percentiles.get(percent, 0):.2f}" for percent in (50, 90, 95, 99)]
+def _rows(profile: Profile, loads: Sequence[Load], pictures: int) -> Iterator[list[object]]:
+    """Return a line for each measurement and model; the loaded model's own line comes first."""
+    for load in loads:
         begin = [profile.name, profile.model, load.offered, profile.batch, int(profile.shared_memory), pictures]
+        figures = [f"{load.rate:.2f}", *(f"{one:.2f}" for one in load.ms.values()), f"{load.delayed:.1f}"]
         for part in load.models:
-            times = [f"{part.queue:.3f}", f"{part.compute:.3f}"]
-            counts = [part.name or profile.model, part.inferences, part.executions]
-            rows.append([*begin, f"{load.rate:.2f}", *figures, f"{load.delayed:.1f}", *counts, *times])
-    setting.write(path, columns, rows)
+            times = [f"{part.queue_ms:.3f}", f"{part.compute_ms:.3f}"]
+            yield [*begin, *figures, part.name, part.inferences, part.executions, *times]
 
 
 if __name__ == "__main__":

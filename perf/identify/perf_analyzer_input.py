@@ -1,4 +1,4 @@
-"""What perf_analyzer sends: pictures to the ensembles, and to each model what the ensemble would hand it for them."""
+"""Inputs for perf_analyzer: pictures for the ensembles, and for each model the tensors that it gets for them."""
 
 from __future__ import annotations
 
@@ -10,27 +10,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import tritonclient.grpc as triton
+from tritonclient.utils import np_to_triton_dtype
 from whatsit_client.errors import InvalidInput
 
-PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
-MOST_PICTURES = 64
 MOST_WALKED = 8  # pictures whose tensors are kept: a few MB each
 
 Tensors = Mapping[str, npt.NDArray[Any]]
 Rows = list[dict[str, Any]]
-
-
-def pictures_of(folder: Path) -> list[Path]:
-    """At most `MOST_PICTURES` of a folder, spread evenly over its names.
-
-    Raises:
-        InvalidInput: there are none.
-    """
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
-    if not found:
-        raise InvalidInput(f"There are no pictures in {folder}: give a folder with JPEG, PNG or WebP files.")
-    step = max(1, len(found) / MOST_PICTURES)
-    return [found[int(place * step)] for place in range(min(len(found), MOST_PICTURES))]
 
 
 class Inputs:
@@ -70,9 +57,7 @@ class Inputs:
         return self._walked[model]
 
     def _walk(self) -> dict[str, Rows]:
-        """Do the ensemble's work step by step, and keep what each step was given."""
-        import tritonclient.grpc as triton
-
+        """Call the ensemble's steps one after the other and keep the inputs of each."""
         rows: dict[str, Rows] = {}
         with triton.InferenceServerClient(self._address) as client:
             steps = client.get_model_config(self._ensemble).config.ensemble_scheduling.step
@@ -104,9 +89,6 @@ def _row(tensors: Tensors) -> dict[str, Any]:
 
 
 def _tensor(name: str, value: npt.NDArray[Any]) -> Any:
-    import tritonclient.grpc as triton
-    from tritonclient.utils import np_to_triton_dtype
-
     tensor = triton.InferInput(name, list(value.shape), np_to_triton_dtype(value.dtype))
     tensor.set_data_from_numpy(value)
     return tensor

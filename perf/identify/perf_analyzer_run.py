@@ -1,19 +1,67 @@
-"""Runs perf_analyzer once: a model, a load, an end."""
+"""Run perf_analyzer once and read its CSV report; Triton's statistics say what each model took.
+
+`--profile-export-file` is no way to read a run of 2.51: it keeps every tensor of every request, as text, and its text
+is not UTF-8 where an output holds bytes.
+"""
 
 from __future__ import annotations
 
+import csv
+import re
 import subprocess
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import tritonclient.grpc as triton
 from whatsit_client.errors import Unavailable, WhatsitError
 
-from perf.identify.perf_analyzer_report import Load, read_load
 from perf.identify.perf_analyzer_tool import PerfAnalyzer
+from whatsit.tuning.model_costs import Counters, read_counters
+from whatsit.tuning.search_space import PIPELINE
 
 SHARED_MEMORY = Path("/dev/shm")
 _OUTPUT_BYTES = 8 * 1024 * 1024  # of one output in shared memory; decoded pixels are the largest
 _THREADS = 16
+
+
+@dataclass(frozen=True)
+class ModelTimes:
+    """Triton's statistics of one model during one measurement; times in milliseconds per request.
+
+    Args:
+        name: of the model.
+        inferences: how many items.
+        executions: in how many executions, fewer than `inferences` where requests were batched together.
+        queue_ms: waiting.
+        compute_ms: input, inference and output together.
+    """
+
+    name: str
+    inferences: int
+    executions: int
+    queue_ms: float
+    compute_ms: float
+
+
+@dataclass(frozen=True)
+class Load:
+    """One measurement.
+
+    Args:
+        offered: the load: "4 in flight" or "12.5/s at random".
+        rate: items per second: of requests in flight, their number over the mean latency; else as it was counted.
+        ms: 50, 90, 95, 99 -> that percentile of the latency.
+        models: the loaded model, then those that it is composed of in the pipeline's order.
+        delayed: percent of the requests that perf_analyzer sent later than it meant to.
+    """
+
+    offered: str
+    rate: float
+    ms: Mapping[int, float]
+    models: tuple[ModelTimes, ...]
+    delayed: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -39,57 +87,81 @@ class Run:
     limit: float = 300.0
 
     def callers(self, number: int, requests: int) -> Load:
-        """So many requests in flight until so many are answered."""
+        """Keep so many requests in flight until so many are answered."""
         load = ["--concurrency-range", str(number), "--request-count", str(max(requests, number))]
         return self._measure(load, f"at concurrency {number}")
 
     def arrivals(self, rate: float, requests: int) -> Load:
-        """Requests at random moments, so many a second in the mean, whether or not those before are answered."""
+        """Send requests at random moments, so many a second in the mean, whatever the answers do."""
         load = ["--request-rate-range", f"{rate:.2f}", "--request-distribution", "poisson", "--async"]
         load += ["--max-threads", str(_THREADS), "--request-count", str(requests)]
         return self._measure(load, f"at {rate:.1f} requests a second")
 
     def _measure(self, load: list[str], when: str) -> Load:
         command = [str(self.tool.binary), "-m", self.model, "-i", "grpc", "-u", self.address, *load]
-        command += ["--input-data", str(self.data)]
-        if self.batch > 1:
-            command += ["-b", str(self.batch)]
+        command += ["--input-data", str(self.data), "-b", str(self.batch)]
         if self.shared_memory:
             command += ["--shared-memory", "system", "--output-shared-memory-size", str(_OUTPUT_BYTES)]
-        before = _regions()
-        try:
-            done = subprocess.run(
-                command, env=self.tool.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                timeout=self.limit, check=False,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            raise Unavailable(
-                f"perf_analyzer was not done after {self.limit:.0f} s {when}: give fewer --requests or more --limit."
-            ) from None
-        finally:
-            if self.shared_memory:
-                self._tidy(before)
-        found = read_load(done.stdout) if done.returncode == 0 else None
-        if found is None:
-            lines = [line.strip() for line in done.stdout.splitlines() if line.strip()] or ["it said nothing"]
-            telling = next((line for line in lines if "error" in line.lower() or "fail" in line.lower()), lines[-1])
-            raise WhatsitError(f"perf_analyzer measured nothing of {self.model} {when}: {telling}")
-        return found
+        regions, before = set(SHARED_MEMORY.glob("*")), read_counters(self.address)
+        with tempfile.TemporaryDirectory() as folder:
+            report = Path(folder, "report.csv")
+            try:
+                done = subprocess.run(
+                    [*command, "--verbose-csv", "-f", str(report)], env=self.tool.environment, stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT, text=True, timeout=self.limit, check=False,
+                )  # fmt: skip
+            except subprocess.TimeoutExpired:
+                raise Unavailable(
+                    f"perf_analyzer was not done after {self.limit:.0f} s {when}: give fewer --requests or more "
+                    "--limit."
+                ) from None
+            finally:
+                if self.shared_memory:
+                    self._remove_regions(regions)
+            if done.returncode or not report.is_file():
+                lines = [line.strip() for line in done.stdout.splitlines() if line.strip()] or ["it said nothing"]
+                telling = next((line for line in lines if "error" in line.lower() or "fail" in line.lower()), lines[-1])
+                raise WhatsitError(f"perf_analyzer measured nothing of {self.model} {when}: {telling}")
+            late = re.search(r"([\d.]+)% of the requests were delayed", done.stdout)
+            models = model_times(self.model, before, read_counters(self.address))
+            return read_load(report, self.batch, models, float(late[1]) if late else 0.0)
 
-    def _tidy(self, before: frozenset[str]) -> None:
-        """perf_analyzer 2.51 leaves its regions behind, registered and in /dev/shm, named after the model's tensors."""
-        import tritonclient.grpc as triton
-
+    def _remove_regions(self, before: set[Path]) -> None:
+        """Remove the regions that perf_analyzer 2.51 leaves registered and in /dev/shm, named after tensors."""
         with triton.InferenceServerClient(self.address) as client:
-            ours = client.get_system_shared_memory_status().regions
-            keys = {region.key.lstrip("/") for region in ours.values()}
             client.unregister_system_shared_memory()
             metadata = client.get_model_metadata(self.model)
         names = {tensor.name for tensor in [*metadata.inputs, *metadata.outputs]}
-        for region in _regions() - before:
-            if region in keys or region in names or region.rsplit("_", 2)[0] in names:
-                (SHARED_MEMORY / region).unlink(missing_ok=True)
+        for region in set(SHARED_MEMORY.glob("*")) - before:
+            if region.name in names or region.name.rsplit("_", 2)[0] in names:
+                region.unlink(missing_ok=True)
 
 
-def _regions() -> frozenset[str]:
-    return frozenset(path.name for path in SHARED_MEMORY.iterdir()) if SHARED_MEMORY.is_dir() else frozenset()
+def read_load(report: Path, batch: int, models: tuple[ModelTimes, ...], delayed: float = 0.0) -> Load:
+    """Read the CSV report of one measurement.
+
+    With a count of requests perf_analyzer rounds the time up to seconds; where callers wait for each answer, the rate
+    comes from the mean latency.
+    """
+    with report.open(newline="", encoding="utf-8") as file:
+        row = next(csv.DictReader(file))
+    ms = {percent: int(row[f"p{percent} latency"]) / 1000 for percent in (50, 90, 95, 99)}
+    if (callers := row.get("Concurrency")) is not None:
+        rate = batch * int(callers) * 1e6 / int(row["Avg latency"])
+        return Load(f"{callers} in flight", rate, ms, models, delayed)
+    offered = f"{float(row['Request Rate']):g}/s at random"
+    return Load(offered, float(row["Inferences/Second"]), ms, models, delayed)
+
+
+def model_times(model: str, before: Mapping[str, Counters], after: Mapping[str, Counters]) -> tuple[ModelTimes, ...]:
+    """Return the times of every model that worked between two readings: the loaded one, then the pipeline's."""
+    order = (model, *(name for name in PIPELINE if name != model))
+    zero = Counters(0, 0, 0, 0, 0)
+    found = []
+    for name in (name for name in order if name in after):
+        was, now = before.get(name, zero), after[name]
+        if now.calls > was.calls:
+            cost = now.since(was)
+            counts = now.items - was.items, now.executions - was.executions
+            found.append(ModelTimes(name, *counts, cost.queue_ms, cost.compute_ms))
+    return tuple(found)

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from whatsit_client.errors import Unavailable
 
-TOOLS = Path(__file__).resolve().parent / "tools"
+from perf.common.setting import ROOT
+
+TOOLS = ROOT / "perf" / "tools"
 
 _NEW = "perf-analyzer==2.60.0"
 _NEW_GLIBC = (2, 38)

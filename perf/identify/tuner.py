@@ -19,6 +19,7 @@ import typer
 from rich.console import Console
 from whatsit_client.errors import WhatsitError
 
+from perf.common.server_fixture import prepare_demo
 from perf.common.setting import DEMO, RESULTS, Setting
 from whatsit.cli.tune_report import print_outcome, trial_line
 from whatsit.engines.repository import default_root
@@ -46,17 +47,16 @@ def main(
     console = Console(highlight=False)
     if fresh:
         shutil.rmtree(report, ignore_errors=True)
-    demo = DEMO
     if catalogue is None or photos is None:
-        _stage(demo)
-    pictures = read_pictures(photos or demo / "scenes", 24)
+        prepare_demo(console)
+    pictures = read_pictures(photos or DEMO / "scenes", 24)
     goal = Goal(slo_p99_ms)
     task = Task(default_root(), None, goal, pictures, 60 * minutes, "worst", None, report / "repository", report)
     tuner = None
     try:
         with (
             console.status("Preparing …") as status,
-            TrialServers(task.root, None, catalogue or demo / "catalogue", pictures) as pool,
+            TrialServers(task.root, None, catalogue or DEMO / "catalogue", pictures) as pool,
         ):
             tuner = Tuner(task, pool)
             outcome = tuner.run(
@@ -83,15 +83,6 @@ def _rows(outcome: Outcome, slo: float) -> Iterator[list[object]]:
                 one.name, slo, number + 1, one.measurement.concurrency, f"{block.rate:.2f}", f"{block.p99_ms:.1f}",
                 f"{one.measurement.p99_ms:.1f}", f"{block.cpu_ms:.1f}", int(one.met), *ratio, values,
             ]  # fmt: skip
-
-
-def _stage(demo: Path) -> None:
-    """The shop, scenes and catalogue of `whatsit demo`; what is there already is kept."""
-    from whatsit.catalogue.ingest.add import index_source
-    from whatsit.demo.demo_data import prepare_shop
-
-    stage = prepare_shop(demo, 300, 12)
-    index_source(stage.catalogue, stage.source)
 
 
 if __name__ == "__main__":

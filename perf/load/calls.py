@@ -14,12 +14,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from whatsit_client import catalogue_calls as changes
+from whatsit_client.errors import InvalidInput
+
+from perf.common.server_fixture import read_pictures
 
 # Of the calls that look and do not change.
 LOOKS = {"identify": 0.60, "identify boxes": 0.15, "identify where": 0.15, "embed": 0.10}
 WHERE = json.dumps({"price": {"$lt": 1000}})
 _IDS = 200
-_ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,9 @@ def _size(picture: bytes) -> tuple[int, int]:
         return width, height
 
 
-def read_pictures(folder: Path, most: int = 64) -> list[bytes]:
-    """At most so many pictures of a folder, spread evenly over its names."""
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _ENDINGS)
-    if not found:
-        raise SystemExit(f"There are no pictures in {folder}: give --photos DIR, or run `whatsit demo` once.")
-    step = max(1.0, len(found) / most)
-    return [found[int(place * step)].read_bytes() for place in range(min(len(found), most))]
+def open_calls(options: Any) -> Calls:
+    """Return the calls for Locust's options; ends Locust where there are no pictures."""
+    try:
+        return Calls(read_pictures(Path(options.photos)), options.changes)
+    except InvalidInput as error:
+        raise SystemExit(f"{error} `whatsit demo` makes some.") from None

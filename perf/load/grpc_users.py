@@ -7,7 +7,6 @@ to be run with a `--stop-timeout` in which open calls can end.
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any, ClassVar
 
 import grpc.experimental.gevent
@@ -15,7 +14,7 @@ import tritonclient.grpc as triton
 from locust import User, task
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from perf.load.calls import Call, Calls, read_pictures
+from perf.load.calls import Call, Calls, open_calls
 from perf.load.outcomes import TooMany
 from perf.load.pacing import poisson
 
@@ -37,7 +36,7 @@ class Grpc(User):  # type: ignore[misc]  # Locust is not typed
         """Open what all users share; begin at a moment of one's own."""
         options = self.environment.parsed_options
         if Grpc.calls is None:
-            Grpc.calls = Calls(read_pictures(Path(options.photos)), options.changes)
+            Grpc.calls = open_calls(options)
             Grpc.channel = triton.InferenceServerClient(options.grpc_url)
         time.sleep(self.wait_time())  # gevent's
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from locust import FastHttpUser, task
 from tritonclient.utils import np_to_triton_dtype, serialize_byte_tensor
 
-from perf.load.calls import Call, Calls, read_pictures
+from perf.load.calls import Call, Calls, open_calls
 from perf.load.outcomes import TooMany
 from perf.load.pacing import poisson
 
@@ -33,7 +32,7 @@ class HttpUser(FastHttpUser):  # type: ignore[misc]  # Locust is not typed
         """Read the pictures, once for all users; begin at a moment of one's own."""
         options = self.environment.parsed_options
         if HttpUser.calls is None:
-            HttpUser.calls = Calls(read_pictures(Path(options.photos)), options.changes)
+            HttpUser.calls = open_calls(options)
         time.sleep(self.wait_time())  # gevent's
 
     def post(self, call: Call, header: bytes, body: bytes) -> None:

@@ -21,7 +21,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from whatsit_client.errors import WhatsitError
 
 from perf.common.processes import Usage, usages
-from perf.common.server_fixture import copied, served, stage_demo
+from perf.common.server_fixture import catalogue_copy, prepare_demo, running_server
 from perf.common.setting import RESULTS, Setting
 from perf.load.load_profile import SPIKE
 from perf.load.load_report import COLUMNS, RECOVERED, phases, recovery, table
@@ -55,8 +55,8 @@ def main(
 ) -> None:
     """Find what saturates the server, put the load on it, and write what came of it."""
     console = Console()
-    demo = stage_demo(console) if photos is None or catalogue is None else Path()
-    with copied(catalogue or demo / "catalogue") as folder, served(folder, console) as server:
+    demo = prepare_demo(console) if photos is None or catalogue is None else Path()
+    with catalogue_copy(catalogue or demo / "catalogue") as folder, running_server(folder, console) as server:
         target = Target(server.http_url, server.grpc_url, photos or demo / "scenes")
         with console.status(f"{_CALLERS} callers for {saturate:.0f} s …"):
             most = _rate(run_locust(target, "closed", _CALLERS, saturate), saturate)
