@@ -61,15 +61,22 @@ class AsyncClient:
         top_k: int | None = None,
         boxes: Sequence[Sequence[float]] | None = None,
         where: Mapping[str, Any] | str | None = None,
-        min_rank: float | None = None,
+        min_score: float | None = None,
         rerank: Sequence[str] | str | None = None,
         text: str | None = None,
         gate: bool | None = None,
         timeout: float | None = None,
+        min_rank: float | None = None,
     ) -> Identification:
         """Say what is in a picture and which items of the catalogue it is; see `Client.identify`."""
         options = parameters(
-            top_k=top_k, boxes=boxes, where=where, min_rank=min_rank, rerank=rerank, text=text, gate=gate
+            top_k=top_k,
+            boxes=boxes,
+            where=where,
+            min_score=min_rank if min_score is None else min_score,
+            rerank=rerank,
+            text=text,
+            gate=gate,
         )
         return await self._look("identify", image, options, tensors.read_identification, timeout)
 

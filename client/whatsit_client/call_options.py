@@ -19,7 +19,7 @@ def parameters(
     top_k: int | None = None,
     boxes: Sequence[Sequence[float]] | None = None,
     where: Mapping[str, Any] | str | None = None,
-    min_rank: float | None = None,
+    min_score: float | None = None,
     rerank: Sequence[str] | str | None = None,
     text: str | None = None,
     gate: bool | None = None,
@@ -33,7 +33,7 @@ def parameters(
         top_k: matches per region, 1..100.
         boxes: the caller's own boxes x1,y1,x2,y2 in pixels of the upright picture, instead of the detector's.
         where: filter on item fields, a JSON object or its text.
-        min_rank: matches below are dropped, 0..2.
+        min_score: matches below are dropped, 0..2.
         rerank: names of the ranking stages to add.
         text: words of the title, brand or size.
         gate: False searches even where the picture shows none of the catalogue's kind.
@@ -50,8 +50,8 @@ def parameters(
             given["boxes"] = json.dumps([[float(v) for v in box] for box in boxes])
         if where is not None:
             given["where"] = where if isinstance(where, str) else json.dumps(where)
-        if min_rank is not None:
-            given["min_rank"] = str(float(min_rank))
+        if min_score is not None:
+            given["min_score"] = str(float(min_score))
         if rerank is not None:
             given["rerank"] = rerank if isinstance(rerank, str) else ",".join(rerank)
         if text is not None:

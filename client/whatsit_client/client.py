@@ -63,11 +63,12 @@ class Client:
         top_k: int | None = None,
         boxes: Sequence[Sequence[float]] | None = None,
         where: Mapping[str, Any] | str | None = None,
-        min_rank: float | None = None,
+        min_score: float | None = None,
         rerank: Sequence[str] | str | None = None,
         text: str | None = None,
         gate: bool | None = None,
         timeout: float | None = None,
+        min_rank: float | None = None,
     ) -> Identification:
         """Say what is in a picture and which items of the catalogue it is.
 
@@ -76,11 +77,12 @@ class Client:
             top_k: matches per region, 1..100 (the server's default is 10).
             boxes: your own boxes x1,y1,x2,y2 in pixels of the upright picture, instead of the detector's.
             where: filter on item fields, e.g. {"brand": "Arla"}.
-            min_rank: matches below are dropped, 0..2.
+            min_score: matches below are dropped, 0..2.
             rerank: ranking stages to add.
             text: words of its title, brand or size that are known; items with them move up.
             gate: False searches even where the picture shows none of the catalogue's kind.
             timeout: seconds for this call.
+            min_rank: deprecated name of `min_score`.
 
         Raises:
             InvalidInput: the picture or an option is wrong; the sentence is the server's.
@@ -88,7 +90,13 @@ class Client:
             Unavailable: no server, or not this one.
         """
         options = parameters(
-            top_k=top_k, boxes=boxes, where=where, min_rank=min_rank, rerank=rerank, text=text, gate=gate
+            top_k=top_k,
+            boxes=boxes,
+            where=where,
+            min_score=min_rank if min_score is None else min_score,
+            rerank=rerank,
+            text=text,
+            gate=gate,
         )
         return self._look("identify", image, options, tensors.read_identification, timeout)
 

@@ -43,21 +43,24 @@ def read_identification(tensors: Tensors) -> Identification:
     """Read the outputs of `identify`.
 
     Args:
-        tensors: BOXES f32 [N,4], BOX_SCORES f32 [N], BOX_LABELS bytes [N], ITEM_IDS bytes [N,K], ITEM_RANKS
-            f32 [N,K], ITEM_RECORDS bytes [N,K], INTENT bytes [1], INTENT_SCORES f32 [3], SOURCE_SCORES f32 [3],
-            TOPIC_SCORES f32 [9], TAG_SCORES f32 [42], ANSWER bytes [1]. An empty id is padding.
+        tensors: BOXES f32 [N,4], BOX_SCORES f32 [N], BOX_LABELS bytes [N], ITEM_IDS bytes [N,K], ITEM_SCORES
+            f32 [N,K] (servers up to 0.1: ITEM_RANKS), ITEM_RECORDS bytes [N,K], INTENT bytes [1], INTENT_SCORES
+            f32 [3], SOURCE_SCORES f32 [3], TOPIC_SCORES f32 [9], TAG_SCORES f32 [42], ANSWER bytes [1].
+            An empty id is padding.
 
     Raises:
         InvalidInput: a tensor is missing or does not fit the others.
     """
-    rows = zip(tensors["ITEM_IDS"], tensors["ITEM_RANKS"], tensors["ITEM_RECORDS"], strict=True)
+    old = "ITEM_SCORES" not in tensors and "ITEM_RANKS" in tensors
+    scores = tensors["ITEM_RANKS" if old else "ITEM_SCORES"]
+    rows = zip(tensors["ITEM_IDS"], scores, tensors["ITEM_RECORDS"], strict=True)
     matches = [
         tuple(
-            _match(json.loads(record), float(rank))
-            for item_id, rank, record in zip(ids, ranks, records, strict=True)
+            _match(json.loads(record), float(score))
+            for item_id, score, record in zip(ids, row, records, strict=True)
             if item_id
         )
-        for ids, ranks, records in rows
+        for ids, row, records in rows
     ]
     return Identification(
         regions=_regions(tensors, matches),
@@ -99,9 +102,9 @@ def read_detection(tensors: Tensors) -> tuple[Region, ...]:
     return _regions(tensors)
 
 
-def _match(record: dict[str, Any], rank: float) -> Match:
+def _match(record: dict[str, Any], score: float) -> Match:
     evidence = record.pop("match", None) or {}
-    return Match(Item.from_record(record), rank, evidence.get("inliers"), evidence.get("confidence"))
+    return Match(Item.from_record(record), score, evidence.get("inliers"), evidence.get("confidence"))
 
 
 def _regions(tensors: Tensors, matches: list[tuple[Match, ...]] | None = None) -> tuple[Region, ...]:

@@ -9,12 +9,12 @@ _TITLE_WIDTH = 44
 
 def table(result: Identification, matches: int = 3) -> str:
     """Write the answer, what the picture is of, and the best `matches` of each region, one line each."""
-    rows = [("region", "box", "rank", "item", "title")]
+    rows = [("region", "box", "score", "item", "title")]
     for index, region in enumerate(result.regions):
         place = f"{index} {region.label} {region.score:.2f}"
         box = " ".join(f"{value:.0f}" for value in region.box)
         for match in region.matches[:matches]:
-            rows.append((place, box, f"{match.rank:.3f}", match.item.id, _title(match)))
+            rows.append((place, box, f"{match.score:.3f}", match.item.id, _title(match)))
             place = box = ""
         if not region.matches:
             rows.append((place, box, "-", "", "no match"))

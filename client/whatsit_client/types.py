@@ -77,19 +77,24 @@ class Match:
 
     Args:
         item: the item.
-        rank: 2 - L2 distance of the two unit vectors, 0..2; higher is more alike.
+        score: 2 - L2 distance of the two unit vectors, 0..2; higher is more alike.
         inliers: points of print that it has in common with the region; None where the stage `geometry` did not run.
         confidence: probability that it is this item, 0..1; None where the stage `learned` did not run.
     """
 
     item: Item
-    rank: float
+    score: float
     inliers: int | None = None
     confidence: float | None = None
 
     def __post_init__(self) -> None:
-        if not -_TOLERANCE <= self.rank <= 2.0 + _TOLERANCE:
-            raise InvalidInput(f"The rank of item '{self.item.id}' is {self.rank}; ranks lie within 0..2.")
+        if not -_TOLERANCE <= self.score <= 2.0 + _TOLERANCE:
+            raise InvalidInput(f"The score of item '{self.item.id}' is {self.score}; scores lie within 0..2.")
+
+    @property
+    def rank(self) -> float:
+        """Deprecated name of `score`."""
+        return self.score
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,12 @@ class Region:
         """Build a region from one of `to_record`."""
         x1, y1, x2, y2 = (float(v) for v in record["box"])
         found = tuple(
-            Match(Item.from_record(match["item"]), float(match["rank"]), match.get("inliers"), match.get("confidence"))
+            Match(
+                Item.from_record(match["item"]),
+                float(match["score"] if "score" in match else match["rank"]),  # JSON of 0.1 has no score
+                match.get("inliers"),
+                match.get("confidence"),
+            )
             for match in record["matches"]
         )
         return cls((x1, y1, x2, y2), float(record["score"]), str(record["label"]), found)
@@ -129,7 +139,8 @@ class Region:
         matches = [
             {
                 "item": match.item.to_record(),
-                "rank": match.rank,
+                "score": match.score,
+                "rank": match.score,  # deprecated
                 **({} if match.inliers is None else {"inliers": match.inliers}),
                 **({} if match.confidence is None else {"confidence": match.confidence}),
             }

@@ -29,7 +29,7 @@ from whatsit.serving.request_options import Options
 
 Floats = npt.NDArray[np.float32]
 PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
-NOISE = 0.05  # per coordinate: the copies of a photo have a rank of about 1.5 to it
+NOISE = 0.05  # per coordinate: the copies of a photo have a score of about 1.5 to it
 CATEGORIES, BRANDS = 20, 200
 BATCH = 20_000
 SEED = 11

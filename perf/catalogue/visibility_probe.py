@@ -40,7 +40,7 @@ class Probe:
         for name, array in inputs.items():
             tensors.append(triton.InferInput(name, list(array.shape), types.get(name, "FP32")))
             tensors[-1].set_data_from_numpy(array)
-        options = {"top_k": 20, "rerank": "none", "min_rank": "1.9"}
+        options = {"top_k": 20, "rerank": "none", "min_score": "1.9"}
         records = self._client.infer("retrieval", tensors, parameters=options).as_numpy("ITEM_RECORDS")
         found = {item["id"]: item["title"] for item in map(json.loads, filter(None, records.ravel()))}
         return change.id not in found if change.kind == "delete" else found.get(change.id) == change.title

@@ -125,10 +125,10 @@ def test_synthetic_photos_make_a_file_that_says_how(folder: Path) -> None:
         0,
     )
     assert found.false_accepts <= 0.25
-    assert found.answer_rank == seen.threshold(0.25)
+    assert found.answer_score == seen.threshold(0.25)
     assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
     again, _, _ = calibrate(folder, 0.25)
-    assert again.answer_rank == found.answer_rank
+    assert again.answer_score == found.answer_score
 
 
 def test_real_photos_show_the_item_that_their_folder_names(folder: Path, tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_the_command_says_what_it_found(folder: Path, tmp_path: Path) -> None:
     arguments = ["calibrate", str(folder), "--false-positives", "0.5", "--curve", str(tmp_path / "curve.csv")]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    assert "needs a match of rank" in result.stdout
+    assert "needs a score of" in result.stdout
     assert "4 synthetic photos" in result.stdout
     assert "rough threshold" in result.stderr
     assert (tmp_path / "curve.csv").is_file()

@@ -149,7 +149,7 @@ def reply() -> Tensors:
         "BOX_SCORES": np.array([1, 0.75], np.float32),
         "BOX_LABELS": np.array([b"image", b"object"], object),
         "ITEM_IDS": np.array([[b"", b""], [b"sku0", b"sku1"]], object),
-        "ITEM_RANKS": np.array([[0, 0], [1.5, 1.25]], np.float32),
+        "ITEM_SCORES": np.array([[0, 0], [1.5, 1.25]], np.float32),
         "ITEM_RECORDS": np.array([[b"", b""], [json.dumps(record).encode() for record in records]], object),
         "INTENT": np.array([b"goods"], object),
         "INTENT_SCORES": np.array([0.125, 0.75, 0.125], np.float32),

@@ -61,16 +61,16 @@ def test_options_travel_as_request_parameters(call: Call, fake: Any, photo: byte
         top_k=5,
         boxes=[(1, 2, 3.5, 4)],
         where={"brand": "Ärla"},
-        min_rank=1.25,
-        rerank=["rank", "surprise"],
+        min_score=1.25,
+        rerank=["score", "surprise"],
         gate=False,
     )
     sent = fake.parameters[0]
     assert sent["top_k"] == 5
     assert sent["boxes"] == "[[1.0, 2.0, 3.5, 4.0]]"
     assert sent["where"] in ('{"brand": "Ärla"}', '{"brand": "\\u00c4rla"}')
-    assert float(sent["min_rank"]) == 1.25
-    assert sent["rerank"] == "rank,surprise"
+    assert float(sent["min_score"]) == 1.25
+    assert sent["rerank"] == "score,surprise"
     assert sent["gate"] == "off"
 
 
@@ -191,8 +191,8 @@ def test_a_client_goes_on_after_a_late_answer(fake: Any, photo: bytes) -> None:
 
 
 def test_a_reply_that_breaks_the_contract_blames_the_server(call: Call, fake: Any, photo: bytes) -> None:
-    del fake.reply["ITEM_RANKS"]
-    with pytest.raises(Unavailable, match=r"is no Whatsit server of this version .*ITEM_RANKS"):
+    del fake.reply["ITEM_SCORES"]
+    with pytest.raises(Unavailable, match=r"is no Whatsit server of this version .*ITEM_SCORES"):
         call("identify", fake.url, photo)
     assert fake.calls == 1
 

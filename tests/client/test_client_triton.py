@@ -64,7 +64,7 @@ def test_all_options_at_once(call: Call, product: Path) -> None:
     box = (10.0, 12.0, 90.0, 80.5)
     brand = call("identify", product, gate=False).regions[0].matches[0].item.brand
     result = call(
-        "identify", product, top_k=4, boxes=[box], where={"brand": brand}, min_rank=0.1, rerank="none", gate=False
+        "identify", product, top_k=4, boxes=[box], where={"brand": brand}, min_score=0.1, rerank="none", gate=False
     )
     assert [region.box for region in result.regions[1:]] == [box]
     found = [match for region in result.regions for match in region.matches]
@@ -86,8 +86,8 @@ def test_bad_input_is_the_servers_sentence(call: Call, product: Path) -> None:
         call("identify", product, top_k=0)
     with pytest.raises(InvalidInput, match="boxes"):
         call("identify", product, boxes=[(float("nan"), 0, 1, 1)])
-    with pytest.raises(InvalidInput, match="min_rank"):
-        call("identify", product, min_rank=float("nan"))
+    with pytest.raises(InvalidInput, match="min_score"):
+        call("identify", product, min_score=float("nan"))
     with pytest.raises(InvalidInput, match="top_k"):
         call("identify", product, top_k=10**30)
 

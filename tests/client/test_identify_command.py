@@ -44,17 +44,22 @@ def test_it_prints_regions_and_matches(monkeypatch: Any, capsys: Any, fake: Any,
 
 def test_options_reach_the_server(monkeypatch: Any, fake: Any, path: Path) -> None:
     options = ["--box", "1,2,3,4", "--box", "5,6,7,8.5", "--top-k", 3, "--where", '{"brand": "x"}']
-    assert run(monkeypatch, path, "--url", fake.url, *options, "--min-rank", 1.2, "--rerank", "none", "--no-gate") == 0
+    assert run(monkeypatch, path, "--url", fake.url, *options, "--min-score", 1.2, "--rerank", "none", "--no-gate") == 0
     assert fake.parameters == [
         {
             "boxes": "[[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.5]]",
             "top_k": 3,
             "where": '{"brand": "x"}',
-            "min_rank": "1.2",
+            "min_score": "1.2",
             "rerank": "none",
             "gate": "off",
         }
     ]
+
+
+def test_min_rank_is_the_deprecated_name_of_min_score(monkeypatch: Any, fake: Any, path: Path) -> None:
+    assert run(monkeypatch, path, "--url", fake.url, "--min-rank", 1.2) == 0
+    assert fake.parameters == [{"min_score": "1.2"}]
 
 
 def test_json_is_one_object_a_line(monkeypatch: Any, capsys: Any, fake: Any, path: Path, reply: Any) -> None:

@@ -57,18 +57,18 @@ def as_tensors(result: Identification) -> dict[str, Any]:
     width = max(len(region.matches) for region in result.regions)
     shape = (len(result.regions), width)
     ids, records = np.full(shape, b"", object), np.full(shape, b"", object)
-    ranks = np.zeros(shape, np.float32)
+    scores = np.zeros(shape, np.float32)
     for row, region in enumerate(result.regions):
         for column, match in enumerate(region.matches):
             ids[row, column] = match.item.id.encode()
             records[row, column] = json.dumps(match.item.to_record()).encode()
-            ranks[row, column] = match.rank
+            scores[row, column] = match.score
     return {
         "BOXES": np.array([region.box for region in result.regions], np.float32),
         "BOX_SCORES": np.array([region.score for region in result.regions], np.float32),
         "BOX_LABELS": np.array([region.label.encode() for region in result.regions], object),
         "ITEM_IDS": ids,
-        "ITEM_RANKS": ranks,
+        "ITEM_SCORES": scores,
         "ITEM_RECORDS": records,
         "INTENT": np.array([result.intent.encode()], object),
         "INTENT_SCORES": np.array(list(result.intent_scores.values()), np.float32),
@@ -100,7 +100,7 @@ def test_every_identification_prints(result: Identification) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["BOXES", "BOX_SCORES", "BOX_LABELS", "ITEM_IDS", "ITEM_RANKS", "ITEM_RECORDS", "INTENT", "TAG_SCORES", "ANSWER"],
+    ["BOXES", "BOX_SCORES", "BOX_LABELS", "ITEM_IDS", "ITEM_SCORES", "ITEM_RECORDS", "INTENT", "TAG_SCORES", "ANSWER"],
 )
 def test_a_missing_tensor_is_named(reply: dict[str, Any], name: str) -> None:
     del reply[name]
@@ -119,7 +119,7 @@ def test_a_missing_tensor_is_named(reply: dict[str, Any], name: str) -> None:
         ("BOX_SCORES", np.zeros(3, np.float32)),
         ("BOX_LABELS", np.array([b"image", b"\xff"], object)),
         ("ITEM_IDS", np.full((2, 1), b"x", object)),
-        ("ITEM_RANKS", np.full((2, 2), 3, np.float32)),
+        ("ITEM_SCORES", np.full((2, 2), 3, np.float32)),
         ("ITEM_RECORDS", np.full((2, 2), b"{", object)),
         ("ITEM_RECORDS", np.full((2, 2), b"[]", object)),
         ("ITEM_RECORDS", np.full((2, 2), b"{}", object)),
@@ -161,9 +161,28 @@ def test_embeddings_and_regions_belong_together(reply: dict[str, Any]) -> None:
         read_embedding({**reply, "EMBEDDINGS": np.eye(3, 128, dtype=np.float32)})
 
 
-def test_the_table_names_boxes_ranks_and_titles(reply: dict[str, Any]) -> None:
+def test_the_table_names_boxes_scores_and_titles(reply: dict[str, Any]) -> None:
     text = read_identification(reply).table(matches=1)
     assert "Tea 0 (confidence 80%)" in text
     assert "1 object 0.75  10 20 60 70  1.500  sku0  Tea 0" in text
     assert "sku1" not in text
     assert "no match" in text
+
+
+@settings(deadline=None, max_examples=20)
+@given(identifications())
+def test_the_deprecated_rank_is_the_score(result: Identification) -> None:
+    for region in result.regions:
+        assert [match.rank for match in region.matches] == [match.score for match in region.matches]
+    data = json.loads(result.to_json())
+    for match in (match for region in data["regions"] for match in region["matches"]):
+        assert match["rank"] == match.pop("score")
+    assert Identification.from_json(json.dumps(data)) == result
+
+
+@settings(deadline=None, max_examples=20)
+@given(identifications())
+def test_tensors_of_a_server_without_item_scores_are_read(result: Identification) -> None:
+    tensors = as_tensors(result)
+    tensors["ITEM_RANKS"] = tensors.pop("ITEM_SCORES")
+    assert read_identification(tensors) == result

@@ -33,8 +33,8 @@ class Gallery:
 
     def matches(self) -> Matches:
         """All items, in the order of the rows."""
-        ranks = (2.0 - np.linalg.norm(self.rows - self.query, axis=1)).astype(np.float32)
-        return Matches(np.arange(len(self.rows)), ranks, ("",) * len(self.rows), around=self)
+        scores = (2.0 - np.linalg.norm(self.rows - self.query, axis=1)).astype(np.float32)
+        return Matches(np.arange(len(self.rows)), scores, ("",) * len(self.rows), around=self)
 
 
 def random_gallery(seed: int, items: int, dimension: int = 8) -> Gallery:

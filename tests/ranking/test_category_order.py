@@ -42,7 +42,7 @@ def test_the_rule_derived_again(categories: list[str]) -> None:
     sums = [weights[names == name].sum() for name in dict.fromkeys(ordered.categories)]
     assert all(a >= b - 1e-12 for a, b in itertools.pairwise(sums))
     for name in set(categories):
-        inside = ordered.ranks[[c == name for c in ordered.categories]]
+        inside = ordered.scores[[c == name for c in ordered.categories]]
         assert (np.diff(inside) <= 0).all()
         # Each category stands in one piece.
         places = [i for i, c in enumerate(ordered.categories) if c == name]

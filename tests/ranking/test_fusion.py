@@ -8,8 +8,8 @@ from whatsit.ranking.fusion import fuse
 from whatsit.ranking.matches import Matches
 
 
-def matches(numbers: list[int], ranks: list[float]) -> Matches:
-    return Matches(np.array(numbers, dtype=np.int64), np.array(ranks, dtype=np.float32), ("",) * len(numbers))
+def matches(numbers: list[int], scores: list[float]) -> Matches:
+    return Matches(np.array(numbers, dtype=np.int64), np.array(scores, dtype=np.float32), ("",) * len(numbers))
 
 
 def test_the_sum_of_reciprocal_positions_orders() -> None:
@@ -18,9 +18,9 @@ def test_the_sum_of_reciprocal_positions_orders() -> None:
     found = fuse(visual, named, np.array([12, 99, 20]))
     sums = {10: 1 / 61, 11: 1 / 62, 12: 1 / 63 + 1 / 61, 13: 1 / 64, 20: 1 / 63}
     assert found.numbers.tolist() == sorted(sums, key=lambda n: -sums[n]) == [12, 10, 11, 20, 13]
-    ranks = dict(zip([10, 11, 12, 13, 20], [1.5, 1.4, 1.3, 1.2, 1.0], strict=True))
-    np.testing.assert_allclose(found.ranks, [ranks[n] for n in found.numbers.tolist()])
-    np.testing.assert_allclose(found.scores, [1.5, 1.4, 1.3, 1.2, 1.0])
+    scores = dict(zip([10, 11, 12, 13, 20], [1.5, 1.4, 1.3, 1.2, 1.0], strict=True))
+    np.testing.assert_allclose(found.scores, [scores[n] for n in found.numbers.tolist()])
+    np.testing.assert_allclose(found.rerank_scores, [1.5, 1.4, 1.3, 1.2, 1.0])
 
 
 def test_words_that_name_nothing_change_nothing() -> None:

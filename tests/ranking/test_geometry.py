@@ -86,8 +86,8 @@ class Shelf:
         return [PAGES[number]]
 
 
-def matches(numbers: list[int], ranks: list[float], around: Shelf | None = None) -> Matches:
-    return Matches(np.array(numbers), np.array(ranks, dtype=np.float32), ("",) * len(numbers), around=around)  # type: ignore[arg-type]  # a test needs only what geometry asks
+def matches(numbers: list[int], scores: list[float], around: Shelf | None = None) -> Matches:
+    return Matches(np.array(numbers), np.array(scores, dtype=np.float32), ("",) * len(numbers), around=around)  # type: ignore[arg-type]  # a test needs only what geometry asks
 
 
 def test_inliers_raise_the_score_and_are_kept_as_evidence() -> None:
@@ -99,8 +99,8 @@ def test_inliers_raise_the_score_and_are_kept_as_evidence() -> None:
     counts = {number: inliers(seen, PAGES[number]) for number in range(3)}
     counts = {number: count if count >= FEWEST else 0 for number, count in counts.items()}
     assert dict(zip(found.numbers.tolist(), found.inliers.tolist(), strict=True)) == counts
-    for number, rank, score in zip(found.numbers, found.ranks, found.scores, strict=True):
-        assert score == pytest.approx(rank + 0.005 * min(counts[number], 100), abs=1e-5)
+    for number, score, reranked in zip(found.numbers, found.scores, found.rerank_scores, strict=True):
+        assert reranked == pytest.approx(score + 0.005 * min(counts[number], 100), abs=1e-5)
 
 
 def test_print_lets_in_what_the_vector_missed() -> None:
@@ -108,7 +108,7 @@ def test_print_lets_in_what_the_vector_missed() -> None:
     shelf = Shelf(seen, matches([5, 4, 1], [0.2, 0.3, 0.4]))
     found = Geometry()(matches([0, 1], [1.1, 1.0], shelf))
     assert set(found.numbers.tolist()) == {0, 1, 4}
-    assert found.ranks[found.numbers.tolist().index(4)] == np.float32(0.3)
+    assert found.scores[found.numbers.tolist().index(4)] == np.float32(0.3)
 
 
 def test_it_is_off_without_texture_and_stops_in_time() -> None:

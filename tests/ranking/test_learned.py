@@ -16,7 +16,7 @@ def named(gallery: Any) -> Matches:
     """The gallery's twelve matches in three categories, one without any, with some inliers."""
     matches = gallery.matches()
     categories = tuple(("a", "b", "")[i % 3] for i in range(len(matches)))
-    return Matches(matches.numbers, matches.ranks, categories, around=gallery, inliers=np.arange(len(matches)) * 3)
+    return Matches(matches.numbers, matches.scores, categories, around=gallery, inliers=np.arange(len(matches)) * 3)
 
 
 def column(matches: Matches, name: str) -> np.ndarray:
@@ -25,19 +25,19 @@ def column(matches: Matches, name: str) -> np.ndarray:
 
 def test_each_feature_is_what_its_name_says(gallery: Any) -> None:
     matches = named(gallery)
-    ranks, inliers = matches.ranks.astype(float), np.asarray(matches.inliers, dtype=float)
+    scores, inliers = matches.scores.astype(float), np.asarray(matches.inliers, dtype=float)
     n = len(matches)
-    np.testing.assert_allclose(column(matches, "rank"), ranks, atol=1e-6)
-    np.testing.assert_allclose(column(matches, "below_best"), ranks - ranks.max(), atol=1e-6)
-    ten = np.sort(ranks)[::-1][:10]
-    np.testing.assert_allclose(column(matches, "above_mean"), ranks - ten.mean(), atol=1e-6)
+    np.testing.assert_allclose(column(matches, "rank"), scores, atol=1e-6)
+    np.testing.assert_allclose(column(matches, "below_best"), scores - scores.max(), atol=1e-6)
+    ten = np.sort(scores)[::-1][:10]
+    np.testing.assert_allclose(column(matches, "above_mean"), scores - ten.mean(), atol=1e-6)
     np.testing.assert_allclose(column(matches, "log_inliers"), np.log(1 + inliers), atol=1e-6)
     for i in range(n):
         others = [j for j in range(n) if j != i]
-        assert column(matches, "ahead_of_best_other")[i] == pytest.approx(ranks[i] - ranks[others].max(), abs=1e-6)
+        assert column(matches, "ahead_of_best_other")[i] == pytest.approx(scores[i] - scores[others].max(), abs=1e-6)
         ahead = np.log1p(inliers[i]) - np.log1p(inliers[others]).max()
         assert column(matches, "log_inliers_ahead_of_best_other")[i] == pytest.approx(ahead, abs=1e-6)
-        votes = np.exp((ranks - ranks.max()) / 0.1)
+        votes = np.exp((scores - scores.max()) / 0.1)
         own = [matches.categories[j] == matches.categories[i] for j in range(n)]
         share = votes[own].sum() / votes.sum() if matches.categories[i] else 0.0
         assert column(matches, "category_share")[i] == pytest.approx(share, abs=1e-5)
@@ -47,7 +47,7 @@ def test_each_feature_is_what_its_name_says(gallery: Any) -> None:
 
 def test_the_reciprocal_margin_says_who_has_closer_company(gallery: Any) -> None:
     matches = named(gallery)
-    closest = np.argsort(-matches.ranks, kind="stable")[:10]
+    closest = np.argsort(-matches.scores, kind="stable")[:10]
     for i in range(len(matches)):
         expected = 0.0
         if i in closest:
@@ -60,7 +60,7 @@ def test_the_reciprocal_margin_says_who_has_closer_company(gallery: Any) -> None
 def test_a_lone_match_has_features_too(gallery: Any) -> None:
     lone = named(gallery).first(1)
     assert np.isfinite(features(lone)).all()
-    assert column(lone, "ahead_of_best_other")[0] == pytest.approx(lone.ranks[0])
+    assert column(lone, "ahead_of_best_other")[0] == pytest.approx(lone.scores[0])
     assert Learned(lambda known: known[:, 0])(lone.first(0)).confidences is None
 
 
@@ -70,8 +70,8 @@ def test_probabilities_order_and_ranks_stay(gallery: Any) -> None:
     assert found.confidences is not None
     assert found.numbers.tolist() == matches.numbers[np.argsort(-np.asarray(matches.inliers))].tolist()
     np.testing.assert_allclose(found.confidences[0], np.log(1 + 33) / 4, atol=1e-6)
-    by_number = dict(zip(matches.numbers.tolist(), matches.ranks.tolist(), strict=True))
-    assert [by_number[number] for number in found.numbers.tolist()] == found.ranks.tolist()
+    by_number = dict(zip(matches.numbers.tolist(), matches.scores.tolist(), strict=True))
+    assert [by_number[number] for number in found.numbers.tolist()] == found.scores.tolist()
 
 
 def test_without_a_trained_ranker_the_stage_is_refused() -> None:
@@ -81,22 +81,22 @@ def test_without_a_trained_ranker_the_stage_is_refused() -> None:
 
 def learned_matches(confidences: list[float]) -> Matches:
     k = len(confidences)
-    ranks = np.linspace(1.0, 0.95, k, dtype=np.float32)
-    return Matches(np.arange(k), ranks, ("tea",) * k, confidences=np.array(confidences, dtype=np.float32))
+    scores = np.linspace(1.0, 0.95, k, dtype=np.float32)
+    return Matches(np.arange(k), scores, ("tea",) * k, confidences=np.array(confidences, dtype=np.float32))
 
 
 RECORDS = {i: {"id": f"{i}", "title": f"t{i}", "brand": f"b{i}", "image": ""} for i in range(3)}
 
 
 def test_the_answer_goes_by_the_probability_where_there_is_one() -> None:
-    # A rank of 1.0 is below the threshold of 1.3; a probability of 0.9 answers all the same, and 0.4 does not.
-    said = answer([learned_matches([0.9, 0.2, 0.1])], RECORDS, min_rank=1.3, min_confidence=0.5)
+    # A score of 1.0 is below the threshold of 1.3; a probability of 0.9 answers all the same, and 0.4 does not.
+    said = answer([learned_matches([0.9, 0.2, 0.1])], RECORDS, min_score=1.3, min_confidence=0.5)
     assert (said.found, said.ids, said.confidence) == (True, ("0",), pytest.approx(0.9))
-    assert not answer([learned_matches([0.4, 0.2, 0.1])], RECORDS, min_rank=0.9, min_confidence=0.5).found
-    assert not answer([learned_matches([0.6])], RECORDS, min_rank=0.9, min_confidence=0.7).found
+    assert not answer([learned_matches([0.4, 0.2, 0.1])], RECORDS, min_score=0.9, min_confidence=0.5).found
+    assert not answer([learned_matches([0.6])], RECORDS, min_score=0.9, min_confidence=0.7).found
 
 
 def test_the_most_probable_region_answers() -> None:
     regions = [learned_matches([0.6, 0.1]), learned_matches([0.3, 0.95])]
-    said = answer(regions, RECORDS, min_rank=1.08, areas=[1.0, 1.0])
+    said = answer(regions, RECORDS, min_score=1.08, areas=[1.0, 1.0])
     assert (said.region, said.ids) == (1, ("1",))

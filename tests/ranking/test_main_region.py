@@ -7,20 +7,20 @@ import math
 import numpy as np
 
 from whatsit.ranking.answer import answer
-from whatsit.ranking.main_region import WEIGHT, subject_rank
+from whatsit.ranking.main_region import WEIGHT, main_region_score
 from whatsit.ranking.matches import Matches
 
 
-def one(number: int, rank: float) -> Matches:
-    return Matches(np.array([number], np.int64), np.array([rank], np.float32), ("",))
+def one(number: int, score: float) -> Matches:
+    return Matches(np.array([number], np.int64), np.array([score], np.float32), ("",))
 
 
 RECORDS = {n: {"id": f"item-{n}", "title": "", "brand": "", "category": "", "image": ""} for n in (1, 2)}
 
 
 def test_the_formula() -> None:
-    for rank, area in ((1.5, 1.0), (1.5, 0.25), (0.9, 0.0)):
-        assert math.isclose(float(subject_rank(rank, area)), rank - WEIGHT * (1 - area**0.5), abs_tol=1e-6)
+    for score, area in ((1.5, 1.0), (1.5, 0.25), (0.9, 0.0)):
+        assert math.isclose(float(main_region_score(score, area)), score - WEIGHT * (1 - area**0.5), abs_tol=1e-6)
 
 
 def test_a_corner_needs_a_clearly_better_match_to_speak_for_the_picture() -> None:

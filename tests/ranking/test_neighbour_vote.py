@@ -14,21 +14,21 @@ from whatsit.ranking import Matches
 from whatsit.ranking.neighbour_vote import NeighbourVote
 
 
-def matches_of(ranks: list[float], categories: list[str]) -> Matches:
-    return Matches(np.arange(len(ranks)), np.array(ranks, dtype=np.float32), tuple(categories))
+def matches_of(scores: list[float], categories: list[str]) -> Matches:
+    return Matches(np.arange(len(scores)), np.array(scores, dtype=np.float32), tuple(categories))
 
 
-def by_hand(ranks: list[float], categories: list[str], neighbours: int, scale: float) -> list[float]:
-    voters = sorted(range(len(ranks)), key=lambda i: -ranks[i])[:neighbours]
+def by_hand(scores: list[float], categories: list[str], neighbours: int, scale: float) -> list[float]:
+    voters = sorted(range(len(scores)), key=lambda i: -scores[i])[:neighbours]
     total, votes = 0.0, {}
     for i in voters:
-        vote = math.exp((ranks[i] - max(ranks)) / scale)
+        vote = math.exp((scores[i] - max(scores)) / scale)
         name = categories[i] or f"item {i}"
         votes[name] = votes.get(name, 0.0) + vote
         total += vote
     return [
-        rank + scale * votes.get(category or f"item {i}", 0.0) / total
-        for i, (rank, category) in enumerate(zip(ranks, categories, strict=True))
+        score + scale * votes.get(category or f"item {i}", 0.0) / total
+        for i, (score, category) in enumerate(zip(scores, categories, strict=True))
     ]
 
 
@@ -42,13 +42,13 @@ GRID = st.integers(0, 256).map(lambda step: step / 128)
     st.sampled_from([0.05, 0.1, 0.5]),
 )
 def test_the_rule_derived_again(rows: list[tuple[float, str]], neighbours: int, scale: float) -> None:
-    ranks, categories = [rank for rank, _ in rows], [category for _, category in rows]
-    voted = NeighbourVote(neighbours, scale)(matches_of(ranks, categories))
-    expected = by_hand(ranks, categories, neighbours, scale)
-    np.testing.assert_allclose(voted.scores, [expected[i] for i in voted.numbers], atol=1e-5)
-    assert (np.diff(voted.scores) <= 0).all()
-    assert sorted(voted.numbers.tolist()) == list(range(len(ranks)))
-    np.testing.assert_array_equal(voted.ranks, np.array(ranks, dtype=np.float32)[voted.numbers])
+    scores, categories = [score for score, _ in rows], [category for _, category in rows]
+    voted = NeighbourVote(neighbours, scale)(matches_of(scores, categories))
+    expected = by_hand(scores, categories, neighbours, scale)
+    np.testing.assert_allclose(voted.rerank_scores, [expected[i] for i in voted.numbers], atol=1e-5)
+    assert (np.diff(voted.rerank_scores) <= 0).all()
+    assert sorted(voted.numbers.tolist()) == list(range(len(scores)))
+    np.testing.assert_array_equal(voted.scores, np.array(scores, dtype=np.float32)[voted.numbers])
 
 
 def test_a_category_that_fills_the_list_passes_a_lone_better_match() -> None:
@@ -62,9 +62,9 @@ def test_a_clearly_better_match_stays_first() -> None:
 
 
 def test_only_the_first_twenty_vote() -> None:
-    ranks = [1.5] * 20 + [1.49] * 40
-    voted = NeighbourVote()(matches_of(ranks, ["a"] * 20 + ["b"] * 40))
-    np.testing.assert_allclose(voted.scores, [1.6] * 20 + [1.49] * 40, atol=1e-6)
+    scores = [1.5] * 20 + [1.49] * 40
+    voted = NeighbourVote()(matches_of(scores, ["a"] * 20 + ["b"] * 40))
+    np.testing.assert_allclose(voted.rerank_scores, [1.6] * 20 + [1.49] * 40, atol=1e-6)
 
 
 def test_without_categories_the_order_of_rank_stays() -> None:

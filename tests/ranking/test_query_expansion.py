@@ -1,4 +1,4 @@
-"""`query_expansion`: alpha-weighted, renormalised, searched again; ranks stay the query's."""
+"""`query_expansion`: alpha-weighted, renormalised, searched again; scores stay the query's."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def test_the_expanded_query_derived_by_a_loop(gallery: Any, neighbours: int, alp
     found = QueryExpansion(neighbours, alpha)(gallery.matches())
     distances = np.array([np.linalg.norm(row - expanded) for row in gallery.rows])
     assert found.numbers.tolist() == np.argsort(distances).tolist()
-    np.testing.assert_allclose(found.scores, 2.0 - np.sort(distances), atol=1e-5)
+    np.testing.assert_allclose(found.rerank_scores, 2.0 - np.sort(distances), atol=1e-5)
 
 
 def test_ranks_stay_those_of_the_query(gallery: Any) -> None:
     before = gallery.matches()
     found = QueryExpansion()(before)
-    np.testing.assert_array_equal(found.ranks, before.ranks[found.numbers])
-    assert found.scores.max() > found.ranks.max()
+    np.testing.assert_array_equal(found.scores, before.scores[found.numbers])
+    assert found.rerank_scores.max() > found.scores.max()
 
 
 def test_a_second_picture_of_the_same_thing_leads_to_a_third(make_gallery: Any) -> None:
@@ -42,8 +42,8 @@ def test_a_second_picture_of_the_same_thing_leads_to_a_third(make_gallery: Any) 
 
     rows = np.array([at(25), at(50), at(75), at(-70)], dtype=np.float32)
     gallery = make_gallery(np.array(at(0), dtype=np.float32), rows)
-    ranks = gallery.matches().ranks
-    assert ranks[3] > ranks[2]
+    scores = gallery.matches().scores
+    assert scores[3] > scores[2]
     found = QueryExpansion(neighbours=2)(gallery.matches())
     assert found.numbers.tolist().index(2) < found.numbers.tolist().index(3)
 

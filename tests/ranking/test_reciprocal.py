@@ -50,16 +50,16 @@ def by_hand(query: Any, rows: Any, k1: int, k2: int, weight: float) -> list[floa
 def test_the_paper_derived_with_sets_and_loops(gallery: Any, k1: int, k2: int, weight: float) -> None:
     expected = by_hand(gallery.query, gallery.rows, k1, k2, weight)
     found = Reciprocal(k1, k2, weight)(gallery.matches())
-    np.testing.assert_allclose(found.scores, [expected[i] for i in found.numbers], atol=1e-5)
-    assert (np.diff(found.scores) <= 0).all()
+    np.testing.assert_allclose(found.rerank_scores, [expected[i] for i in found.numbers], atol=1e-5)
+    assert (np.diff(found.rerank_scores) <= 0).all()
     assert sorted(found.numbers.tolist()) == list(range(12))
 
 
 def test_with_the_plain_distance_alone_the_order_is_that_of_rank(gallery: Any) -> None:
     matches = gallery.matches()
     found = Reciprocal(weight=1.0)(matches)
-    assert found.numbers.tolist() == np.argsort(-matches.ranks).tolist()
-    np.testing.assert_array_equal(found.ranks, matches.ranks[found.numbers])
+    assert found.numbers.tolist() == np.argsort(-matches.scores).tolist()
+    np.testing.assert_array_equal(found.scores, matches.scores[found.numbers])
 
 
 def test_a_neighbour_of_a_crowd_elsewhere_falls_behind_one_whose_neighbour_the_query_is(make_gallery: Any) -> None:
@@ -69,14 +69,14 @@ def test_a_neighbour_of_a_crowd_elsewhere_falls_behind_one_whose_neighbour_the_q
     # Item 0 is nearer to the query, but has its own crowd (3..7) closer; items 1 and 2 have the query and each other.
     degrees = [20, -22, -24, 21, 22, 23, 24, 25]
     gallery = make_gallery(np.array(at(0), dtype=np.float32), np.array([at(d) for d in degrees], dtype=np.float32))
-    assert int(gallery.matches().ranks.argmax()) == 0
+    assert int(gallery.matches().scores.argmax()) == 0
     assert Reciprocal(k1=3, k2=1, weight=0.3)(gallery.matches()).numbers.tolist()[:2] == [1, 2]
 
 
 def test_equal_vectors_are_no_division_by_zero(make_gallery: Any) -> None:
     same = np.array([1.0, 0.0], dtype=np.float32)
     found = Reciprocal()(make_gallery(same, np.stack([same, same, same])).matches())
-    assert np.isfinite(found.scores).all()
+    assert np.isfinite(found.rerank_scores).all()
     assert found.numbers.tolist() == [0, 1, 2]
 
 

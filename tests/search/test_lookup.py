@@ -15,7 +15,7 @@ from whatsit.catalogue import Filter, Layout, Store
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.publish import publish
 from whatsit.index import Generation, open_generation
-from whatsit.ranking import MIN_RANK
+from whatsit.ranking import MIN_SCORE
 from whatsit.ranking.stages import STAGES
 from whatsit.search.calibrated_threshold import Calibration
 from whatsit.search.lookup import Lookup
@@ -62,7 +62,7 @@ def test_a_second_search_has_ranks_of_the_query_and_scores_of_the_vector(folder:
     with Store(Layout(folder).store) as store:
         allowed = store.select(Filter.parse('{"category": "even"}'))
         store.delete(["item 4"])
-        lookup = Lookup(open_generation(Layout(folder).index), store, 10, allowed, min_rank=0.5)
+        lookup = Lookup(open_generation(Layout(folder).index), store, 10, allowed, min_score=0.5)
         (first,) = lookup.matches(lookup.regions(query[None]))
         again = first.surroundings.search(other)
 
@@ -74,8 +74,8 @@ def test_a_second_search_has_ranks_of_the_query_and_scores_of_the_vector(folder:
         nearest = sorted(near, key=lambda i: -near[i][1])[:10]
         expected = [i for i in nearest if near[i][0] >= 0.5 and i != 4]
         assert again.numbers.tolist() == expected
-        np.testing.assert_allclose(again.ranks, [near[i][0] for i in expected], atol=1e-3)
-        np.testing.assert_allclose(again.scores, [near[i][1] for i in expected], atol=1e-3)
+        np.testing.assert_allclose(again.scores, [near[i][0] for i in expected], atol=1e-3)
+        np.testing.assert_allclose(again.rerank_scores, [near[i][1] for i in expected], atol=1e-3)
         assert again.categories == ("even",) * len(expected)
         assert set(expected) <= set(lookup.records)
         np.testing.assert_array_equal(
@@ -86,11 +86,11 @@ def test_a_second_search_has_ranks_of_the_query_and_scores_of_the_vector(folder:
 
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage not in ("geometry", "learned")])
 def test_every_stage_can_be_asked_for(folder: Path, stage: str) -> None:
-    found = Retriever(folder, "e")(unit(np.random.default_rng(2), 3), AREAS[:3], Options(rerank=stage, min_rank=0.3))
+    found = Retriever(folder, "e")(unit(np.random.default_rng(2), 3), AREAS[:3], Options(rerank=stage, min_score=0.3))
     assert len(found.regions) == 3
     for matches in found.regions:
         assert len(matches)
-        assert matches.ranks.min() >= 0.3
+        assert matches.scores.min() >= 0.3
         assert set(matches.numbers.tolist()) <= set(found.records)
 
 
@@ -102,8 +102,8 @@ def test_without_such_a_stage_no_vector_is_read(
     assert len(Retriever(folder, "e")(unit(np.random.default_rng(2), 1), AREAS[:1], Options(rerank=rerank)).regions[0])
 
 
-def needed_rank(folder: Path, retriever: Retriever, min_rank: float | None = None) -> float:
-    """The rank that an answer needs, found by asking with vectors at known distances from an item of its own."""
+def needed_score(folder: Path, retriever: Retriever, min_score: float | None = None) -> float:
+    """The score that an answer needs, found by asking with vectors at known distances from an item of its own."""
     generation = open_generation(Layout(folder).index)
     own = generation.nearest_vectors(unit(np.random.default_rng(4), 1)[0], np.array([7]))[0]
     with Store(Layout(folder).store) as store:
@@ -113,43 +113,50 @@ def needed_rank(folder: Path, retriever: Retriever, min_rank: float | None = Non
     for step in np.linspace(0.0, 1.0, 400):
         query = (1 - step) * own - step * away
         query = (query / np.linalg.norm(query)).astype(np.float32)
-        said = retriever(query[None], AREAS[:1], Options(min_rank=min_rank))
+        said = retriever(query[None], AREAS[:1], Options(min_score=min_score))
         if said.answer.found:
-            found.append(float(said.regions[0].ranks.max()))
+            found.append(float(said.regions[0].scores.max()))
     return min(found)
 
 
 def test_a_calibration_of_this_embedder_counts_for_answers_from_the_next_call(folder: Path) -> None:
-    retriever = Retriever(folder, "e", min_rank=0.5)
-    assert needed_rank(folder, retriever) == pytest.approx(MIN_RANK, abs=0.02)
+    retriever = Retriever(folder, "e", min_score=0.5)
+    assert needed_score(folder, retriever) == pytest.approx(MIN_SCORE, abs=0.02)
     KNOWN.write(Layout(folder).calibration)
-    assert needed_rank(folder, retriever) == pytest.approx(1.3, abs=0.02)
+    assert needed_score(folder, retriever) == pytest.approx(1.3, abs=0.02)
     dataclasses.replace(KNOWN, fingerprint="another").write(Layout(folder).calibration)
-    assert needed_rank(folder, retriever) == pytest.approx(MIN_RANK, abs=0.02)
+    assert needed_score(folder, retriever) == pytest.approx(MIN_SCORE, abs=0.02)
+
+
+def test_a_calibration_file_with_the_former_name_of_the_threshold_is_read(tmp_path: Path) -> None:
+    fields = dataclasses.asdict(KNOWN)
+    fields["answer_rank"] = fields.pop("answer_score")
+    (tmp_path / "calibration.json").write_text(json.dumps(fields))
+    assert Calibration.read(tmp_path / "calibration.json") == KNOWN
 
 
 def test_a_caller_who_names_a_threshold_gets_it(folder: Path) -> None:
     KNOWN.write(Layout(folder).calibration)
-    assert needed_rank(folder, Retriever(folder, "e"), min_rank=1.2) == pytest.approx(1.2, abs=0.02)
+    assert needed_score(folder, Retriever(folder, "e"), min_score=1.2) == pytest.approx(1.2, abs=0.02)
 
 
 def test_matches_are_shown_down_to_the_servers_threshold_with_any_calibration(folder: Path) -> None:
     KNOWN.write(Layout(folder).calibration)
     queries = unit(np.random.default_rng(3), 20)
-    found = Retriever(folder, "e", min_rank=0.5)(queries, AREAS, Options(top_k=40, rerank="none"))
-    assert 0.5 <= min(float(matches.ranks.min()) for matches in found.regions if len(matches)) < 0.55
+    found = Retriever(folder, "e", min_score=0.5)(queries, AREAS, Options(top_k=40, rerank="none"))
+    assert 0.5 <= min(float(matches.scores.min()) for matches in found.regions if len(matches)) < 0.55
 
 
 def test_a_calibration_damaged_while_serving_leaves_the_old_one(folder: Path) -> None:
     KNOWN.write(Layout(folder).calibration)
-    retriever = Retriever(folder, "e", min_rank=0.5)
+    retriever = Retriever(folder, "e", min_score=0.5)
     Layout(folder).calibration.write_text("{")
-    assert needed_rank(folder, retriever) == pytest.approx(1.3, abs=0.02)
+    assert needed_score(folder, retriever) == pytest.approx(1.3, abs=0.02)
     with pytest.raises(Damaged, match="whatsit calibrate"):
         Retriever(folder, "e")
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", json.dumps({**dataclasses.asdict(KNOWN), "answer_rank": 3}), "\xff"])
+@pytest.mark.parametrize("text", ["[]", "{}", json.dumps({**dataclasses.asdict(KNOWN), "answer_score": 3}), "\xff"])
 def test_no_damaged_calibration_is_used(tmp_path: Path, text: str) -> None:
     (tmp_path / "c.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(Damaged, match="whatsit calibrate"):

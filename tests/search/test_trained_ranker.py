@@ -90,7 +90,7 @@ def test_probabilities_come_with_the_matches_and_calibration_says_which_are_answ
     data = sorted((shop / "images").glob("*.jpg"))[9].read_bytes()
     with Pipeline() as pipeline:
         vector = pipeline.describe(data, Options(gate=False)).embeddings[:1]
-        retriever = Retriever(trained, pipeline.fingerprint, min_rank=0.9)
+        retriever = Retriever(trained, pipeline.fingerprint, min_score=0.9)
     found = retriever(vector, ONE, Options(rerank="learned"))
     confidences = found.regions[0].confidences
     assert confidences is not None
@@ -106,7 +106,7 @@ def test_probabilities_come_with_the_matches_and_calibration_says_which_are_answ
 
 def test_a_servers_own_stages_may_hold_a_trained_ranker(trained: Path) -> None:
     with Pipeline() as pipeline:
-        retriever = Retriever(trained, pipeline.fingerprint, min_rank=0.0, stages="learned")
+        retriever = Retriever(trained, pipeline.fingerprint, min_score=0.0, stages="learned")
     vector = np.eye(128, dtype=np.float32)[:1]
     assert retriever(vector, ONE, Options()).regions[0].confidences is not None
     assert retriever(vector, ONE, Options(rerank="none")).regions[0].confidences is None
@@ -116,7 +116,7 @@ def test_by_default_the_stage_waits_for_a_ranker(catalogue: Path) -> None:
     with Pipeline() as pipeline:
         retriever = Retriever(catalogue, pipeline.fingerprint, stages="surprise,learned")
     vector = np.eye(128, dtype=np.float32)[:1]
-    assert retriever(vector, ONE, Options(min_rank=0.0)).regions[0].confidences is None
+    assert retriever(vector, ONE, Options(min_score=0.0)).regions[0].confidences is None
     with pytest.raises(InvalidInput, match="train ranker"):
         retriever(vector, ONE, Options(rerank="learned"))
 

@@ -79,10 +79,10 @@ def test_as_many_boxes_as_are_allowed(ask: Ask, product: Path) -> None:
         {"top_k": "9" * 5000},
         {"top_k": 2.5},
         {"top_k": True},
-        {"min_rank": -0.1},
-        {"min_rank": 2.1},
-        {"min_rank": "high"},
-        {"min_rank": "nan"},
+        {"min_score": -0.1},
+        {"min_score": 2.1},
+        {"min_score": "high"},
+        {"min_score": "nan"},
         {"rerank": "magic"},
         {"rerank": "rank,,magic"},
         {"rerank": 3},
@@ -109,7 +109,7 @@ def test_as_many_boxes_as_are_allowed(ask: Ask, product: Path) -> None:
 def test_options(ask: Ask, product: Path, options: dict[str, Any]) -> None:
     name = next(iter(options))
     refused(
-        ask(product.read_bytes(), **options), name if name in {"top_k", "min_rank", "rerank", "text", "gate"} else ""
+        ask(product.read_bytes(), **options), name if name in {"top_k", "min_score", "rerank", "text", "gate"} else ""
     )
 
 
@@ -121,8 +121,8 @@ def test_a_bad_option_is_refused_by_every_ensemble(ask: Ask, product: Path) -> N
 
 def test_options_may_come_as_text_or_number(ask: Ask, product: Path) -> None:
     data = product.read_bytes()
-    for top_k, min_rank in ((2, 0.5), ("2", "0.5")):
-        reply = ask(data, top_k=top_k, min_rank=min_rank, gate="off")
+    for top_k, min_score in ((2, 0.5), ("2", "0.5")):
+        reply = ask(data, top_k=top_k, min_score=min_score, gate="off")
         assert reply.status == "ok", reply
         assert len(reply.tensors["ITEM_IDS"]) * 4 == len(reply.tensors["BOXES"]) * 2
 

@@ -39,7 +39,7 @@ def unit(seed: int, rows: int = 1) -> list[list[float]]:
 
 
 def found(folder: Path, changing: ServedCatalogue, vector: list[float], **options: Any) -> list[str]:
-    retriever = Retriever(folder, changing._fingerprint, min_rank=0.0, stages="none")
+    retriever = Retriever(folder, changing._fingerprint, min_score=0.0, stages="none")
     retrieved = retriever(np.array([vector], dtype=np.float32), np.ones(1, np.float32), Options(**options))
     return [retrieved.records[int(number)]["id"] for number in retrieved.regions[0].numbers]
 

@@ -52,7 +52,7 @@ def test_a_catalogue_picture_is_found_as_itself(client: Client, shop: Path) -> N
     for picture in sorted((shop / "images").glob("*.jpg"))[:8]:
         best = client.identify(picture, gate=False).regions[0].matches[0]
         assert best.item.id == picture.stem
-        assert best.rank > 1.95
+        assert best.score > 1.95
 
 
 def test_one_call_is_one_inference_request(server: Server, client: Client, scenes: list[Path]) -> None:
@@ -63,7 +63,17 @@ def test_one_call_is_one_inference_request(server: Server, client: Client, scene
 
 
 def test_outputs_have_the_names_types_and_shapes_of_the_contract(server: Server, scenes: list[Path]) -> None:
-    names = ["BOXES", "BOX_SCORES", "BOX_LABELS", "ITEM_IDS", "ITEM_RANKS", "ITEM_RECORDS", "INTENT", "INTENT_SCORES"]
+    names = [
+        "BOXES",
+        "BOX_SCORES",
+        "BOX_LABELS",
+        "ITEM_IDS",
+        "ITEM_SCORES",
+        "ITEM_RANKS",
+        "ITEM_RECORDS",
+        "INTENT",
+        "INTENT_SCORES",
+    ]
     names += ["SOURCE_SCORES", "TOPIC_SCORES", "TAG_SCORES", "ANSWER"]
     reply = infer(server, "identify", scenes[0].read_bytes(), names)
     n = len(reply["BOXES"])
@@ -72,6 +82,7 @@ def test_outputs_have_the_names_types_and_shapes_of_the_contract(server: Server,
         "BOX_SCORES": ("f", (n,)),
         "BOX_LABELS": ("O", (n,)),
         "ITEM_IDS": ("O", (n, 10)),
+        "ITEM_SCORES": ("f", (n, 10)),
         "ITEM_RANKS": ("f", (n, 10)),
         "ITEM_RECORDS": ("O", (n, 10)),
         "INTENT": ("O", (1,)),
@@ -83,7 +94,8 @@ def test_outputs_have_the_names_types_and_shapes_of_the_contract(server: Server,
     }
     assert reply["BOX_LABELS"][0] == b"image"
     padding = reply["ITEM_IDS"] == b""
-    assert (reply["ITEM_RANKS"][padding] == 0).all()
+    assert (reply["ITEM_SCORES"][padding] == 0).all()
+    np.testing.assert_array_equal(reply["ITEM_RANKS"], reply["ITEM_SCORES"])
     assert (reply["ITEM_RECORDS"][padding] == b"").all()
     assert "found" in json.loads(reply["ANSWER"][0])
 
@@ -122,28 +134,28 @@ def test_own_boxes_replace_the_detectors(client: Client, shop: Path) -> None:
     assert [region.box for region in found.regions[1:]] == own
 
 
-def test_top_k_and_min_rank(client: Client, scenes: list[Path]) -> None:
-    found = client.identify(scenes[0], top_k=3, min_rank=0.0, gate=False)
+def test_top_k_and_min_score(client: Client, scenes: list[Path]) -> None:
+    found = client.identify(scenes[0], top_k=3, min_score=0.0, gate=False)
     assert all(len(region.matches) <= 3 for region in found.regions)
     assert any(region.matches for region in found.regions)
-    strict = client.identify(scenes[0], min_rank=2.0, gate=False)
+    strict = client.identify(scenes[0], min_score=2.0, gate=False)
     assert not any(region.matches for region in strict.regions)
     assert not strict.answer.found
 
 
 def test_ranks_fall_without_reranking(client: Client, scenes: list[Path]) -> None:
-    for region in client.identify(scenes[0], rerank="none", min_rank=0.0, gate=False).regions:
-        ranks = [match.rank for match in region.matches]
+    for region in client.identify(scenes[0], rerank="none", min_score=0.0, gate=False).regions:
+        ranks = [match.score for match in region.matches]
         assert len(ranks) == 10
         assert ranks == sorted(ranks, reverse=True)
 
 
 def test_where_searches_only_what_it_holds_for(client: Client, scenes: list[Path]) -> None:
-    every = client.identify(scenes[0], min_rank=0.0, rerank="none", gate=False).regions[0].matches
+    every = client.identify(scenes[0], min_score=0.0, rerank="none", gate=False).regions[0].matches
     brand = every[-1].item.brand
-    found = client.identify(scenes[0], min_rank=0.0, rerank="none", gate=False, where={"brand": brand})
+    found = client.identify(scenes[0], min_score=0.0, rerank="none", gate=False, where={"brand": brand})
     assert {match.item.brand for region in found.regions for match in region.matches} == {brand}
-    nothing = client.identify(scenes[0], min_rank=0.0, gate=False, where={"brand": "no such brand"})
+    nothing = client.identify(scenes[0], min_score=0.0, gate=False, where={"brand": "no such brand"})
     assert not any(region.matches for region in nothing.regions)
 
 
@@ -176,7 +188,7 @@ def test_an_option_object_is_what_the_wire_carries(client: Client, scenes: list[
 
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "learned"])
 def test_every_ranking_stage_can_be_asked_for(client: Client, scenes: list[Path], stage: str) -> None:
-    found = client.identify(scenes[0], rerank=stage, min_rank=0.0, gate=False)
+    found = client.identify(scenes[0], rerank=stage, min_score=0.0, gate=False)
     assert all(region.matches for region in found.regions)
 
 
@@ -195,7 +207,7 @@ def test_a_stage_that_the_catalogue_is_not_prepared_for_is_refused(client: Clien
 
 
 def test_words_join_the_picture(client: Client, scenes: list[Path]) -> None:
-    alone = client.identify(scenes[0], min_rank=0.0, top_k=30, gate=False, rerank="none").regions[0].matches
+    alone = client.identify(scenes[0], min_score=0.0, top_k=30, gate=False, rerank="none").regions[0].matches
     wanted = alone[20].item
-    found = client.identify(scenes[0], min_rank=0.0, gate=False, rerank="none", text=wanted.title).regions[0].matches
+    found = client.identify(scenes[0], min_score=0.0, gate=False, rerank="none", text=wanted.title).regions[0].matches
     assert wanted.id in [match.item.id for match in found[:3]]

@@ -54,7 +54,7 @@ def test_every_change_shows_at_the_very_next_call(client: Client, scenes: list[P
         assert client.upsert(Item("live", "A live scene", price=2.0), scenes[0]) == "added"
         best = client.identify(scenes[0], gate=False, rerank="none").regions[0].matches[0]
         assert (best.item.id, best.item.title) == ("live", "A live scene")
-        assert best.rank > 1.95
+        assert best.score > 1.95
         assert client.upsert({"id": "live", "title": f"Round {round_}"}) == "updated"
         assert (
             client.identify(scenes[0], gate=False, rerank="none").regions[0].matches[0].item.title == f"Round {round_}"
@@ -62,7 +62,7 @@ def test_every_change_shows_at_the_very_next_call(client: Client, scenes: list[P
         assert ids(client.identify(scenes[0], gate=False, where={"title": f"Round {round_}"})) == ["live"]
         assert client.get("live").title == f"Round {round_}"
         assert client.delete("live") == ()
-        found = client.identify(scenes[0], gate=False, min_rank=0, rerank="none", top_k=100)
+        found = client.identify(scenes[0], gate=False, min_score=0, rerank="none", top_k=100)
         assert "live" not in ids(found)
         assert len(ids(found)) == 40
         assert client.delete("live") == ("live",)
@@ -85,7 +85,7 @@ def test_a_change_from_outside_shows_too(own_server: Server, client: Client, sce
         store.put([(ItemFields("outside"), [picture], fingerprint)])
         assert ids(client.identify(scenes[2], gate=False, rerank="none"))[0] == "outside"
         store.delete(["outside"])
-        assert "outside" not in ids(client.identify(scenes[2], gate=False, min_rank=0, rerank="none", top_k=100))
+        assert "outside" not in ids(client.identify(scenes[2], gate=False, min_score=0, rerank="none", top_k=100))
 
 
 def test_bad_changes_are_the_callers_fault_and_change_nothing(client: Client, scenes: list[Path]) -> None:
@@ -130,7 +130,7 @@ def test_changes_and_new_indexes_under_load_fail_no_request_and_return_nothing_d
         try:
             while not stop.is_set():
                 before = set(gone)
-                found = ids(client.identify(scenes[0], gate=False, min_rank=0, rerank="none", top_k=100))
+                found = ids(client.identify(scenes[0], gate=False, min_score=0, rerank="none", top_k=100))
                 if before & set(found) or len(found) < 40:
                     failures.append(before & set(found))
         except WhatsitError as error:

@@ -69,7 +69,7 @@ def test_identify_and_changes_on_milvus_are_as_on_files(server: Server, moved: P
         for scene in scenes:
             expected, found = (
                 [
-                    [(match.item.id, round(match.rank, 3)) for match in region.matches]
+                    [(match.item.id, round(match.score, 3)) for match in region.matches]
                     for region in one.identify(scene, gate=False, rerank="none").regions
                 ]
                 for one in (embedded, client)

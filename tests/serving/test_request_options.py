@@ -17,9 +17,16 @@ def test_defaults() -> None:
 
 
 def test_numbers_come_as_numbers_or_text() -> None:
-    for top_k, min_rank in ((3, 1.5), ("3", "1.5"), (3.0, 1.5)):
-        options = Options.from_parameters({"top_k": top_k, "min_rank": min_rank})
-        assert (options.top_k, options.min_rank) == (3, 1.5)
+    for top_k, min_score in ((3, 1.5), ("3", "1.5"), (3.0, 1.5)):
+        options = Options.from_parameters({"top_k": top_k, "min_score": min_score})
+        assert (options.top_k, options.min_score) == (3, 1.5)
+
+
+def test_min_rank_is_the_deprecated_name_of_min_score() -> None:
+    assert Options.from_parameters({"min_rank": "1.5"}) == Options(min_score=1.5)
+    assert Options.from_parameters({"min_rank": 1.5, "min_score": 1.2}) == Options(min_score=1.2)
+    with pytest.raises(InvalidInput, match="min_score must be"):
+        Options.from_parameters({"min_rank": 3})
 
 
 def test_boxes_where_rerank_and_gate() -> None:
@@ -49,10 +56,10 @@ def test_tritons_own_parameters_are_passed_over() -> None:
         ("top_k", float("nan")),
         ("top_k", float("inf")),
         ("top_k", None),
-        ("min_rank", -0.1),
-        ("min_rank", 2.1),
-        ("min_rank", "nan"),
-        ("min_rank", "high"),
+        ("min_score", -0.1),
+        ("min_score", 2.1),
+        ("min_score", "nan"),
+        ("min_score", "high"),
         ("boxes", "[]"),
         ("boxes", "[[1,2,3]]"),
         ("boxes", "[[1,2,3,4,5]]"),

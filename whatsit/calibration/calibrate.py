@@ -62,7 +62,7 @@ class Calibrator:
     """Looks photos up in a published catalogue, as the server would, and sees what it would take them for.
 
     A photo counts twice: with its own item and that item's near-identical duplicates taken out it is a photo of
-    something absent, and as it is one of something present. The rank of a photo is the best of all its regions; the
+    something absent, and as it is one of something present. The score of a photo is the best of all its regions; the
     gate stays open, so what it would have closed out counts as well. Synthetic photos give about the threshold of real
     ones, but not their coverage: a real photo shows another specimen, from another side, and resembles its item less.
 
@@ -211,7 +211,7 @@ class Calibrator:
             fingerprint=self._pipeline.fingerprint,
             generation=self.generation.name,
             items=self.generation.manifest.items,
-            answer_rank=point.min_rank,
+            answer_score=point.min_score,
             false_positives=false_positives,
             false_accepts=point.false_accepts,
             coverage=point.coverage,

@@ -1,4 +1,4 @@
-"""`whatsit calibrate`: from which rank on a match counts, measured on the catalogue itself."""
+"""`whatsit calibrate`: from which score on a match counts, measured on the catalogue itself."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def calibrate(
     model_repository: Annotated[Path | None, typer.Option(help="Networks instead of Whatsit's own.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
-    """Set the rank that an answer needs, so that things a catalogue does not hold are seldom taken for its items.
+    """Set the score that an answer needs, so that things a catalogue does not hold are seldom taken for its items.
 
     Photographs items of the catalogue as a phone might, looks each photo up with its own item taken out, and picks the
     lowest threshold that accepts no more of these than asked for. Servers on this catalogue use it from the next call.
@@ -65,11 +65,11 @@ def calibrate(
         workers = workers or len(os.sched_getaffinity(0))
         found, seen, unread = measure(folder, false_positives, photos, limit, workers, model_repository, step)
     if curve is not None:
-        write_curve(seen.curve(), seen.at(found.answer_rank), curve)
+        write_curve(seen.curve(), seen.at(found.answer_score), curve)
     if as_json:
-        typer.echo(json.dumps({**asdict(found), "unread": unread}, indent=1))
+        typer.echo(json.dumps({**asdict(found), "answer_rank": found.answer_score, "unread": unread}, indent=1))
         return
-    typer.echo(f"An answer from {folder} now needs a match of rank {found.answer_rank:.4f}, unless min_rank is given.")
+    typer.echo(f"An answer from {folder} now needs a score of {found.answer_score:.4f}, unless min_score is given.")
     typer.echo(
         f"{found.absent} {'synthetic ' if photos is None else ''}photos of things that it does not hold: "
         f"{found.false_accepts:.1%} are still taken for an item (target {false_positives:.1%})."

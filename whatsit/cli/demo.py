@@ -145,7 +145,7 @@ def _table(results: Sequence[Result]) -> Table:
     from rich.text import Text
 
     table = Table("Picture", "It shows", "", "Best match", title="What stands there, and what the server says")
-    table.add_column("Rank", justify="right")
+    table.add_column("Score", justify="right")
     table.add_column("ms", justify="right")
     for result in results:
         first = True
@@ -157,7 +157,7 @@ def _table(results: Sequence[Result]) -> Table:
                 Text(item.title),
                 _verdict(result.found, item),
                 Text(told, style="dim"),
-                f"{best.rank:.2f}" if best else "",
+                f"{best.score:.2f}" if best else "",
                 f"{result.milliseconds:.0f}" if first else "",
             )
             first = False

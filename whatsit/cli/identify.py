@@ -30,7 +30,8 @@ def identify(
     ] = None,
     top_k: Annotated[int | None, typer.Option(help="Matches per region, 1..100; the server's default is 10.")] = None,
     where: Annotated[str | None, typer.Option(help='JSON filter on item fields, e.g. \'{"brand": "Arla"}\'.')] = None,
-    min_rank: Annotated[float | None, typer.Option(help="Drop matches that rank lower, 0..2.")] = None,
+    min_score: Annotated[float | None, typer.Option(help="Drop matches with a lower score, 0..2.")] = None,
+    min_rank: Annotated[float | None, typer.Option(hidden=True, help="Deprecated name of --min-score.")] = None,
     rerank: Annotated[str | None, typer.Option(help="Comma list of ranking stages, or none.")] = None,
     text: Annotated[
         str | None, typer.Option(help="Words of its title, brand or size that you know: items with them move up.")
@@ -69,7 +70,7 @@ def identify(
                     top_k=top_k,
                     boxes=boxes,
                     where=where,
-                    min_rank=min_rank,
+                    min_score=min_rank if min_score is None else min_score,
                     rerank=rerank,
                     text=text,
                     gate=None if gate else False,
@@ -131,8 +132,8 @@ def _table(result: Identification, photo: str) -> Table:
         caption_justify="left",
     )
     priced = any(match.item.price is not None for region in result.regions for match in region.matches)
-    for name in ("Region", "Box", "Rank"):
-        table.add_column(name, justify="right" if name == "Rank" else "left", no_wrap=True)
+    for name in ("Region", "Box", "Score"):
+        table.add_column(name, justify="right" if name == "Score" else "left", no_wrap=True)
     table.add_column("Item", overflow="fold", ratio=1)  # an id is to be copied: folded, never cut
     table.add_column("Title", ratio=2)
     if priced:
@@ -144,7 +145,7 @@ def _table(result: Identification, photo: str) -> Table:
             item = match.item
             title = Text(described(item.title, item.brand))
             price = ["" if item.price is None else f"{item.price:.2f}"] if priced else []
-            table.add_row(place, box, f"{match.rank:.3f}", Text(item.id), title, *price)
+            table.add_row(place, box, f"{match.score:.3f}", Text(item.id), title, *price)
             place = box = Text()
         if not region.matches:
             table.add_row(place, box, "-", "", Text("no match", style="dim"))

@@ -2,7 +2,7 @@
 
 from whatsit.ranking.answer import answer
 from whatsit.ranking.matches import Matches, Surroundings
-from whatsit.ranking.score import MIN_RANK, match
+from whatsit.ranking.score import MIN_SCORE, match
 from whatsit.ranking.stages import DEFAULT_STAGES, compose
 
-__all__ = ["DEFAULT_STAGES", "MIN_RANK", "Matches", "Surroundings", "answer", "compose", "match"]
+__all__ = ["DEFAULT_STAGES", "MIN_SCORE", "Matches", "Surroundings", "answer", "compose", "match"]

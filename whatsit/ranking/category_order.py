@@ -11,11 +11,11 @@ from whatsit.ranking.matches import Matches
 def category_order(matches: Matches) -> Matches:
     """Order the categories by the sum of 1/position of their items, and the items of a category by score.
 
-    Position 1 is the best score, which is the rank where no stage before changed it. Of two categories with equal sums
+    Position 1 is the best score as earlier stages left it. Of two categories with equal sums
     the one with the better first item leads. An item without a category is a category of its own, so a catalogue
     without categories stays in the order of score.
     """
-    by_score = sorted(range(len(matches)), key=lambda i: -matches.scores[i])
+    by_score = sorted(range(len(matches)), key=lambda i: -matches.rerank_scores[i])
     members: dict[Hashable, list[int]] = defaultdict(list)
     scores: dict[Hashable, float] = defaultdict(float)
     for position, i in enumerate(by_score, start=1):

@@ -18,7 +18,7 @@ def fuse(matches: Matches, found: Matches, order: Numbers) -> Matches:
 
     Args:
         matches: in the order that the stages left.
-        found: the items of the other order with their ranks, in any order; those that `matches` lacks join it.
+        found: the items of the other order with their scores, in any order; those that `matches` lacks join it.
         order: int64, item numbers, best first.
     """
     joined = join(matches, found)
@@ -31,4 +31,4 @@ def fuse(matches: Matches, found: Matches, order: Numbers) -> Matches:
         if number in places:
             fused[i] += 1.0 / (SMOOTHING + places[number])
     by_fused = joined.take(np.argsort(-fused, kind="stable"))
-    return by_fused.rescore(-np.sort(-joined.scores.astype(np.float64)))
+    return by_fused.rescore(-np.sort(-joined.rerank_scores.astype(np.float64)))

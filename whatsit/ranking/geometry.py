@@ -32,7 +32,7 @@ class Geometry:
     Each candidate's pictures that share most words with the region are compared with it (see `inliers`). With i
     inliers, below `FEWEST` taken for none, score becomes score + weight * min(i, `MOST`): the look of the whole is
     still heard, for the variants of a line share most of their print. An item of the second shortlist that is no match
-    by its vector becomes one where it has `PROOF` inliers, whatever its rank.
+    by its vector becomes one where it has `PROOF` inliers, whatever its score.
 
     Without local features on either side nothing happens. After `seconds` of work what is left stays unverified.
 
@@ -64,7 +64,9 @@ class Geometry:
         deadline = time.thread_time() + self.seconds
         by_words = around.by_words(self.candidates)
         joined = join(matches, by_words)
-        best = joined.numbers[np.argsort(-joined.scores[: len(matches)], kind="stable")[: self.candidates]].tolist()
+        best = joined.numbers[
+            np.argsort(-joined.rerank_scores[: len(matches)], kind="stable")[: self.candidates]
+        ].tolist()
         second = by_words.numbers.tolist()
         turns = [number for pair in _in_turn(best, second) for number in pair]
         counts = dict.fromkeys(joined.numbers.tolist(), 0)
@@ -78,7 +80,7 @@ class Geometry:
         kept = np.flatnonzero((np.arange(len(joined)) < len(matches)) | (found >= PROOF))
         verified = joined.with_inliers(found).take(kept)
         bonus = self.weight * np.minimum(found[kept], MOST)
-        return verified.rescore(verified.scores.astype(np.float64) + bonus)
+        return verified.rescore(verified.rerank_scores.astype(np.float64) + bonus)
 
 
 def _in_turn(first: list[int], second: list[int]) -> list[list[int]]:

@@ -12,7 +12,7 @@ from whatsit.ranking.matches import Floats, Matches
 from whatsit.ranking.neighbour_vote import NEIGHBOURS, SCALE
 
 FEATURES = (
-    "rank",
+    "rank",  # the score; trained rankers on disk name it so
     "ahead_of_best_other",
     "below_best",
     "above_mean",
@@ -24,34 +24,34 @@ FEATURES = (
     "region_area",
     "region_score",
 )
-# What a lone match is ahead of: nothing, which is rank 0.
+# What a lone match is ahead of: nothing, which is score 0.
 _NOTHING = 0.0
 _CLOSEST = 10
 
 Doubles = npt.NDArray[np.float64]
-Score = Callable[[Floats], Floats]
+Scorer = Callable[[Floats], Floats]
 
 
 def features(matches: Matches) -> Floats:
     """What is known of each match, f32 [K,11], in the order of `FEATURES`.
 
-    ahead_of_best_other and below_best compare an item's rank with the best of the others and of all; above_mean with
+    ahead_of_best_other and below_best compare an item's score with the best of the others and of all; above_mean with
     the mean of the first ten. category_share is what `NeighbourVote` gives the item's category. reciprocal_margin is
     how much nearer the item's vector is to the query than to any of the first ten other matches: negative where the
     item has closer company of its own. Inliers are 0 where `geometry` did not run before.
     """
     around = matches.surroundings
-    ranks = matches.ranks.astype(np.float64)
+    scores = matches.scores.astype(np.float64)
     inliers = np.zeros(len(matches)) if matches.inliers is None else matches.inliers.astype(np.float64)
     logs = np.log1p(inliers)
-    closest = np.argsort(-ranks, kind="stable")[:_CLOSEST]
+    closest = np.argsort(-scores, kind="stable")[:_CLOSEST]
     columns = (
-        ranks,
-        ranks - _best_other(ranks),
-        ranks - ranks.max(initial=0.0),
-        ranks - (ranks[closest].mean() if len(closest) else 0.0),
-        _category_shares(matches, ranks),
-        _reciprocal_margins(matches, ranks, closest),
+        scores,
+        scores - _best_other(scores),
+        scores - scores.max(initial=0.0),
+        scores - (scores[closest].mean() if len(closest) else 0.0),
+        _category_shares(matches, scores),
+        _reciprocal_margins(matches, scores, closest),
         logs,
         logs - _best_other(logs),
         np.full(len(matches), float(len(around.features) > 0)),
@@ -69,7 +69,7 @@ class Learned:
         score: f32 [K,11] as `features` gives them -> probabilities f32 [K].
     """
 
-    score: Score
+    score: Scorer
 
     def __call__(self, matches: Matches) -> Matches:
         """Run the stage."""
@@ -88,10 +88,10 @@ def _best_other(values: Doubles) -> Doubles:
     return best
 
 
-def _category_shares(matches: Matches, ranks: Doubles) -> Doubles:
+def _category_shares(matches: Matches, scores: Doubles) -> Doubles:
     """The share of the neighbours' votes that each match's category has; 0 without a category."""
-    voters = np.argsort(-ranks, kind="stable")[:NEIGHBOURS]
-    votes = np.exp((ranks[voters] - ranks.max(initial=0.0)) / SCALE)
+    voters = np.argsort(-scores, kind="stable")[:NEIGHBOURS]
+    votes = np.exp((scores[voters] - scores.max(initial=0.0)) / SCALE)
     categories = np.array(matches.categories, dtype=object)
     shares = [
         float(votes[categories[voters] == category].sum() / votes.sum()) if category else 0.0
@@ -100,12 +100,12 @@ def _category_shares(matches: Matches, ranks: Doubles) -> Doubles:
     return np.array(shares, dtype=np.float64)
 
 
-def _reciprocal_margins(matches: Matches, ranks: Doubles, closest: npt.NDArray[np.intp]) -> Doubles:
+def _reciprocal_margins(matches: Matches, scores: Doubles, closest: npt.NDArray[np.intp]) -> Doubles:
     """Of each of the closest matches, its distance to the nearest other of them less that to the query; else 0."""
     margins = np.zeros(len(matches))
     if len(closest) > 1:
         vectors = matches.surroundings.vectors(matches.numbers[closest]).astype(np.float64)
         gaps = np.sqrt(np.maximum(2.0 - 2.0 * vectors @ vectors.T, 0.0))
         np.fill_diagonal(gaps, np.inf)
-        margins[closest] = gaps.min(axis=1) - (2.0 - ranks[closest])
+        margins[closest] = gaps.min(axis=1) - (2.0 - scores[closest])
     return margins

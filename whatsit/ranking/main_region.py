@@ -10,13 +10,13 @@ import numpy.typing as npt
 WEIGHT = 0.4
 
 
-def subject_rank(
-    rank: float | npt.NDArray[np.float32], area: float | npt.NDArray[np.float32]
+def main_region_score(
+    score: float | npt.NDArray[np.float32], area: float | npt.NDArray[np.float32]
 ) -> float | npt.NDArray[np.float32]:
-    """rank - WEIGHT * (1 - sqrt(area)): what a region's match says about the whole picture.
+    """score - WEIGHT * (1 - sqrt(area)): what a region's match says about the whole picture.
 
     Args:
-        rank: 0..2.
+        score: 0..2.
         area: the region's share of the picture's area, 0..1.
     """
-    return rank - WEIGHT * (1.0 - np.sqrt(area))
+    return score - WEIGHT * (1.0 - np.sqrt(area))

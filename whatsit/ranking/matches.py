@@ -30,8 +30,8 @@ class Surroundings(Protocol):
         """A second search, with another vector f32 [D] of unit length, under the same filter and threshold.
 
         Returns:
-            As many items as the first search asked for, less those whose rank is below the threshold. `ranks` are
-            those of the query, `scores` are 2 - distance to `vector`, best score first.
+            As many items as the first search asked for, less those whose score is below the threshold. `scores` are
+            those of the query, `rerank_scores` are 2 - distance to `vector`, best score first.
         """
 
     @property
@@ -49,7 +49,7 @@ class Surroundings(Protocol):
     def by_words(self, k: int) -> Matches:
         """At most k items whose pictures share most visual words with the region, under the same filter, best first.
 
-        Their ranks may lie below the threshold. None where the catalogue has no visual words.
+        Their scores may lie below the threshold. None where the catalogue has no visual words.
         """
 
     def pictures(self, number: int, most: int) -> list[LocalFeatures]:
@@ -62,10 +62,10 @@ class Matches:
 
     Args:
         numbers: int64 [K], item numbers, each at most once.
-        ranks: f32 [K], 2 - distance, 0..2: how alike the pictures are. No stage changes it.
+        scores: f32 [K], 2 - distance, 0..2: how alike the pictures are. No stage changes it.
         categories: K names, "" where an item has none.
-        rescored: f32 [K], what a stage put in the ranks' place to order by; None while that is the ranks.
-        around: vectors and index for stages that need more than ranks; None where there are none.
+        rescored: f32 [K], what a stage orders by instead of the scores; None while no stage has.
+        around: vectors and index for stages that need more than scores; None where there are none.
         inliers: int64 [K], what `geometry` found in common with each item's pictures; None where it did not look.
         confidences: f32 [K], 0..1, what `learned` makes of each item; None where it was not asked.
 
@@ -74,7 +74,7 @@ class Matches:
     """
 
     numbers: Numbers
-    ranks: Floats
+    scores: Floats
     categories: tuple[str, ...]
     rescored: Floats | None = None
     around: Surroundings | None = None
@@ -83,19 +83,19 @@ class Matches:
 
     def __post_init__(self) -> None:
         shape = (len(self.categories),)
-        if self.numbers.shape != shape or self.ranks.shape != shape or self.scores.shape != shape:
+        if self.numbers.shape != shape or self.scores.shape != shape or self.rerank_scores.shape != shape:
             raise InvalidInput(
-                f"Matches need as many numbers {self.numbers.shape} as ranks {self.ranks.shape}, "
-                f"scores {self.scores.shape} and categories ({len(self.categories)})."
+                f"Matches need as many numbers {self.numbers.shape} as scores {self.scores.shape}, "
+                f"rerank scores {self.rerank_scores.shape} and categories ({len(self.categories)})."
             )
 
     def __len__(self) -> int:
         return len(self.categories)
 
     @property
-    def scores(self) -> Floats:
-        """What the stages so far make of each item, f32 [K], higher is better, on about the scale of ranks."""
-        return self.ranks if self.rescored is None else self.rescored
+    def rerank_scores(self) -> Floats:
+        """Return the scores to order by, f32 [K]: those of the last stage that rescored, else `scores`."""
+        return self.scores if self.rescored is None else self.rescored
 
     @property
     def surroundings(self) -> Surroundings:
@@ -114,7 +114,7 @@ class Matches:
         rescored = None if self.rescored is None else self.rescored[chosen]
         return Matches(
             self.numbers[chosen],
-            self.ranks[chosen],
+            self.scores[chosen],
             tuple(self.categories[i] for i in chosen),
             rescored,
             self.around,
@@ -150,9 +150,9 @@ def join(matches: Matches, more: Matches) -> Matches:
         inliers = np.concatenate([matches.inliers, np.zeros(len(new), dtype=np.int64)])
     return Matches(
         np.concatenate([matches.numbers, new.numbers]),
-        np.concatenate([matches.ranks, new.ranks]),
-        (*matches.categories, *new.categories),
         np.concatenate([matches.scores, new.scores]),
+        (*matches.categories, *new.categories),
+        np.concatenate([matches.rerank_scores, new.rerank_scores]),
         matches.around,
         inliers,
     )

@@ -50,7 +50,7 @@ class NeighbourVote:
         """Run the stage."""
         if not len(matches):
             return matches
-        scores = matches.scores.astype(np.float64)
+        scores = matches.rerank_scores.astype(np.float64)
         voters = np.argsort(-scores, kind="stable")[: self.neighbours]
         votes = np.exp((scores[voters] - scores.max()) / self.scale)
         shares: dict[Hashable, float] = defaultdict(float)

@@ -20,9 +20,9 @@ class QueryExpansion:
     """Alpha-weighted query expansion (Radenovic et al. 2018, Fine-tuning CNN image retrieval with no human annotation).
 
     With x_1..x_n the vectors of the best n matches, q' = q + sum of max(q . x_i, 0)^alpha x_i, brought to unit length,
-    searches the whole index again. Scores are 2 - distance to q'; ranks, and with them the threshold and the
-    confidence, stay those of q, since q' is nearer to everything that it was made of. What earlier stages dropped or
-    rescored is forgotten, so name this stage first.
+    searches the whole index again. `rerank_scores` are 2 - distance to q'; `scores`, and with them the threshold and
+    the confidence, stay those of q, since q' is nearer to everything that it was made of. What earlier stages dropped
+    or rescored is forgotten, so name this stage first.
 
     It helps where an item has several pictures, of which the query resembles one; where each item has a single
     picture, the query is pulled towards look-alikes.
@@ -49,7 +49,7 @@ class QueryExpansion:
         if not len(matches):
             return matches
         around = matches.surroundings
-        best = matches.numbers[np.argsort(-matches.scores, kind="stable")[: self.neighbours]]
+        best = matches.numbers[np.argsort(-matches.rerank_scores, kind="stable")[: self.neighbours]]
         vectors = around.vectors(best)
         weights = np.maximum(vectors @ around.query, 0.0) ** self.alpha
         expanded = around.query + weights @ vectors

@@ -1,4 +1,4 @@
-"""`rank`: a distance becomes a rank, and what is too far away is no match."""
+"""`score`: a distance becomes a score, and what is too far away is no match."""
 
 from __future__ import annotations
 
@@ -11,50 +11,50 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.ranking.matches import Matches, Surroundings
 
-MIN_RANK = 1.08
+MIN_SCORE = 1.08
 
 
 @dataclass(frozen=True)
-class Rank:
-    """Drop what is below `min_rank` and order the rest by rank, best first; equal ranks keep their order.
+class Score:
+    """Drop what is below `min_score` and order the rest by score, best first; equal scores keep their order.
 
     Args:
-        min_rank: 0..2.
+        min_score: 0..2.
 
     Raises:
         InvalidInput: it is outside 0..2.
     """
 
-    min_rank: float = MIN_RANK
+    min_score: float = MIN_SCORE
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.min_rank <= 2.0:
-            raise InvalidInput(f"min_rank lies within 0..2, not {self.min_rank}.")
+        if not 0.0 <= self.min_score <= 2.0:
+            raise InvalidInput(f"min_score lies within 0..2, not {self.min_score}.")
 
     def __call__(self, matches: Matches) -> Matches:
         """Run the stage."""
-        order = np.argsort(-matches.ranks, kind="stable")
-        # The float32 nearest to the threshold, so that a rank of exactly 1.08 stays.
-        return matches.take(order[matches.ranks[order] >= np.float32(self.min_rank)])
+        order = np.argsort(-matches.scores, kind="stable")
+        # The float32 nearest to the threshold, so that a score of exactly 1.08 stays.
+        return matches.take(order[matches.scores[order] >= np.float32(self.min_score)])
 
 
 def match(
     distances: npt.NDArray[np.float32],
     numbers: npt.NDArray[np.int64],
     categories: Sequence[str],
-    min_rank: float = MIN_RANK,
+    min_score: float = MIN_SCORE,
     around: Surroundings | None = None,
 ) -> Matches:
-    """Turn one row of a search into matches: rank = 2 - distance.
+    """Turn one row of a search into matches: score = 2 - distance.
 
     Args:
         distances: f32 [K], L2 between unit vectors, 0..2.
         numbers: int64 [K], item numbers, -1 where the row is padded.
         categories: K names, "" where an item has none (or the row is padded).
-        min_rank: what is below is dropped.
+        min_score: what is below is dropped.
         around: for stages that need vectors.
     """
     numbers = np.asarray(numbers, dtype=np.int64)
     real = np.flatnonzero(numbers >= 0)
-    ranks = np.clip(2.0 - np.asarray(distances, dtype=np.float32)[real], 0.0, 2.0).astype(np.float32)
-    return Rank(min_rank)(Matches(numbers[real], ranks, tuple(categories[i] for i in real), around=around))
+    scores = np.clip(2.0 - np.asarray(distances, dtype=np.float32)[real], 0.0, 2.0).astype(np.float32)
+    return Score(min_score)(Matches(numbers[real], scores, tuple(categories[i] for i in real), around=around))

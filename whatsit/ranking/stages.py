@@ -8,15 +8,15 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.ranking.category_order import category_order
 from whatsit.ranking.geometry import Geometry
-from whatsit.ranking.learned import Learned, Score
+from whatsit.ranking.learned import Learned, Scorer
 from whatsit.ranking.matches import Matches, Stage
 from whatsit.ranking.neighbour_vote import NeighbourVote
 from whatsit.ranking.query_expansion import QueryExpansion
 from whatsit.ranking.reciprocal import Reciprocal
-from whatsit.ranking.score import MIN_RANK, Rank
+from whatsit.ranking.score import MIN_SCORE, Score
 from whatsit.ranking.surprise import Surprise
 
-# Rank alone. On grocery train photos no stage beat it: 98 of 100 found with and without `learned`; of 300, `surprise`
+# Score alone. On grocery train photos no stage beat it: 98 of 100 found with and without `learned`; of 300, `surprise`
 # and `category_order` found as many alone, fewer together. `geometry` decides between prints and more than doubles a
 # call's work. `learned` is as good as the photos that it was trained on: on those that the embedder knows, or on
 # synthetic ones, it learns thresholds that real photos do not keep.
@@ -31,10 +31,11 @@ _STAGES: dict[str, Callable[[], Stage]] = {
     "geometry": Geometry,
 }
 STAGES = (*_STAGES, "learned")
+_FIRST = ("score", "rank")  # one stage; "rank" is its name up to 0.1 and accepted until 0.4
 
 
 def stage_names(rerank: str) -> tuple[str, ...]:
-    """The stages that a value of `rerank` names, in its order; `rank`, which always comes first, is not among them.
+    """The stages that a value of `rerank` names, in its order; `score`, which always comes first, is not among them.
 
     Raises:
         InvalidInput: a name is unknown or given twice.
@@ -43,26 +44,26 @@ def stage_names(rerank: str) -> tuple[str, ...]:
     if names == ["none"]:
         return ()
     for name in names:
-        if name != "rank" and name not in STAGES:
-            known = ", ".join(["rank", *STAGES])
+        if name not in (*_FIRST, *STAGES):
+            known = ", ".join(["score", *STAGES])
             raise InvalidInput(f"rerank names the unknown stage '{name[:40]}'; give a comma list of {known}, or none.")
         if names.count(name) > 1:
             raise InvalidInput(f"rerank names the stage '{name}' twice.")
-    return tuple(name for name in names if name != "rank")
+    return tuple(name for name in names if name not in _FIRST)
 
 
-def compose(rerank: str = "none", min_rank: float = MIN_RANK, learned: Score | None = None) -> Stage:
-    """One stage that runs `rank` and then the named ones, in the order given.
+def compose(rerank: str = "none", min_score: float = MIN_SCORE, learned: Scorer | None = None) -> Stage:
+    """One stage that runs `score` and then the named ones, in the order given.
 
     Args:
-        rerank: comma list of stages, "none" for `rank` alone. `rank` may be named; it always comes first.
-        min_rank: for `rank`, 0..2.
+        rerank: comma list of stages, "none" for `score` alone. `score` may be named; it always comes first.
+        min_score: for `score`, 0..2.
         learned: the trained ranker behind `learned`.
 
     Raises:
-        InvalidInput: a name is unknown or given twice, `min_rank` is outside 0..2, or there is no trained ranker.
+        InvalidInput: a name is unknown or given twice, `min_score` is outside 0..2, or there is no trained ranker.
     """
-    stages: list[Stage] = [Rank(min_rank)]
+    stages: list[Stage] = [Score(min_score)]
     for name in stage_names(rerank):
         if name != "learned":
             stages.append(_STAGES[name]())

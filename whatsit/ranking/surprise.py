@@ -44,6 +44,6 @@ class Surprise:
         total = sum(counts.values())
         # The margin is for rounding: an even split must not be above its own threshold.
         threshold = max(self.threshold, math.log(len(counts))) + 1e-9
-        best = matches.categories[int(matches.scores.argmax())]
+        best = matches.categories[int(matches.rerank_scores.argmax())]
         kept = {c for c, count in counts.items() if -math.log(count / total) <= threshold} | {best, ""}
         return matches.take([i for i, category in enumerate(matches.categories) if category in kept])

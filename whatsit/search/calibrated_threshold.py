@@ -23,7 +23,7 @@ class Calibration:
         fingerprint: of the embedder that the threshold is for.
         generation: the index that it was measured on.
         items: in that index.
-        answer_rank: the threshold, 0..2: an answer needs a match of this rank.
+        answer_score: the threshold, 0..2: an answer needs a match of this score.
         false_positives: the target, share of photos of absent items that may be accepted, 0..1.
         false_accepts: the share that was.
         coverage: share of photos of present items whose item passes the threshold; None where there was no such photo.
@@ -40,7 +40,7 @@ class Calibration:
     fingerprint: str
     generation: str
     items: int
-    answer_rank: float
+    answer_score: float
     false_positives: float
     false_accepts: float
     coverage: float | None
@@ -73,19 +73,21 @@ class Calibration:
             raise Damaged(f"{path} cannot be read ({error}); {REPAIR}.") from error
         names = {f.name for f in fields(cls)}
         if isinstance(known, dict):
-            known.setdefault("answer_confidence", None)  # files of before there was a ranker
+            known.setdefault("answer_confidence", None)  # absent in files older than the trained ranker
+            if "answer_rank" in known:  # the name up to version 0.1
+                known.setdefault("answer_score", known.pop("answer_rank"))
         if not isinstance(known, dict) or known.get("format") != FORMAT or set(known) != names:
             raise Damaged(f"{path} is no calibration of format {FORMAT}; {REPAIR}.")
-        rank = known["answer_rank"]
-        if isinstance(rank, bool) or not isinstance(rank, (int, float)) or not 0.0 <= rank <= 2.0:
-            raise Damaged(f"{path} has the answer_rank {str(rank)[:20]} outside 0..2; {REPAIR}.")
+        score = known["answer_score"]
+        if isinstance(score, bool) or not isinstance(score, (int, float)) or not 0.0 <= score <= 2.0:
+            raise Damaged(f"{path} has the answer_score {str(score)[:20]} outside 0..2; {REPAIR}.")
         confidence = known["answer_confidence"]
         if confidence is not None and not (isinstance(confidence, (int, float)) and 0.0 <= confidence <= 1.0):
             raise Damaged(f"{path} has the answer_confidence {str(confidence)[:20]} outside 0..1; {REPAIR}.")
         return cls(**known)
 
 
-class CalibratedRank:
+class CalibratedThreshold:
     """Follows a calibration file: a new one counts from the next call.
 
     Args:
@@ -102,9 +104,9 @@ class CalibratedRank:
         self._calibration = Calibration.read(path)
 
     def __call__(self) -> float | None:
-        """The calibrated `answer_rank`, None without one; a file that became damaged leaves the old one in use."""
+        """The calibrated `answer_score`, None without one; a file that became damaged leaves the old one in use."""
         known = self._known()
-        return None if known is None else known.answer_rank
+        return None if known is None else known.answer_score
 
     def confidence(self) -> float:
         """The calibrated `answer_confidence`, the default without one."""

@@ -49,7 +49,7 @@ class Lookup:
         store: the records; an item that is deleted there is not found.
         neighbours: items per search.
         allowed: numbers of the items that may be found; None for all.
-        min_rank: items below are not found.
+        min_score: items below are not found.
         facts: of each region, in order; those beyond are taken for whole pictures without local features.
     """
 
@@ -59,10 +59,10 @@ class Lookup:
         store: Reads,
         neighbours: int,
         allowed: Numbers | None,
-        min_rank: float,
+        min_score: float,
         facts: Sequence[Facts] = (),
     ) -> None:
-        self.index, self.min_rank, self.allowed = index, min_rank, allowed
+        self.index, self.min_score, self.allowed = index, min_score, allowed
         self._facts = facts
         self._store, self._neighbours, self._allowed = store, neighbours, allowed
         self._records: dict[int, Mapping[str, Any]] = {}
@@ -81,12 +81,12 @@ class Lookup:
         """The items near each region, best first, with their surroundings."""
         queries = np.stack([region.query for region in regions])
         return [
-            match(distances, numbers, self._categories(numbers), self.min_rank, region)
+            match(distances, numbers, self._categories(numbers), self.min_score, region)
             for region, distances, numbers in zip(regions, *self.search(queries), strict=True)
         ]
 
     def known(self, region: Region, numbers: Numbers) -> Matches:
-        """These items, int64 [K] each at most once, as matches of a region in this order, whatever their ranks.
+        """These items, int64 [K] each at most once, as matches of a region in this order, whatever their scores.
 
         Items that are not in the index or were deleted are left out.
         """
@@ -94,8 +94,8 @@ class Lookup:
         there = np.array([number in self._records for number in numbers.tolist()], dtype=bool)
         numbers = numbers[there & self.index.held(numbers)] if len(numbers) else numbers
         gaps = np.linalg.norm(self.index.nearest_vectors(region.query, numbers) - region.query, axis=1)
-        ranks = np.clip(2.0 - gaps, 0.0, 2.0).astype(np.float32)
-        return Matches(numbers, ranks, self._categories(numbers), around=region)
+        scores = np.clip(2.0 - gaps, 0.0, 2.0).astype(np.float32)
+        return Matches(numbers, scores, self._categories(numbers), around=region)
 
     def _read(self, numbers: Numbers) -> None:
         """Read the records of items that were not found before."""
@@ -113,9 +113,9 @@ class Lookup:
         )
 
     def fused(self, region: Region, matches: Matches, named: Numbers) -> Matches:
-        """Matches joined with the items that a caller's words name, int64 best first, if their ranks are enough."""
+        """Matches joined with the items that a caller's words name, int64 best first, if their scores are enough."""
         found = self.known(region, named)
-        return fuse(matches, found.take(np.flatnonzero(found.ranks >= np.float32(self.min_rank))), named)
+        return fuse(matches, found.take(np.flatnonzero(found.scores >= np.float32(self.min_score))), named)
 
     def _categories(self, numbers: Numbers) -> tuple[str, ...]:
         return tuple(self._records[number]["category"] or "" for number in numbers.tolist())
@@ -124,10 +124,10 @@ class Lookup:
         """What `Surroundings.search` promises, for this region."""
         (distances,), (numbers,) = self.search(vector[None])
         gaps = np.linalg.norm(self.index.nearest_vectors(region.query, numbers) - region.query, axis=1)
-        ranks = np.clip(2.0 - gaps, 0.0, 2.0).astype(np.float32)
-        scores = np.clip(2.0 - distances, 0.0, 2.0).astype(np.float32)
-        found = Matches(numbers, ranks, self._categories(numbers), scores, region)
-        return found.take(np.flatnonzero(ranks >= np.float32(self.min_rank)))
+        scores = np.clip(2.0 - gaps, 0.0, 2.0).astype(np.float32)
+        rescored = np.clip(2.0 - distances, 0.0, 2.0).astype(np.float32)
+        found = Matches(numbers, scores, self._categories(numbers), rescored, region)
+        return found.take(np.flatnonzero(scores >= np.float32(self.min_score)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,8 +20,8 @@ from whatsit.serving.steps.regions import area_shares, local_rows, read_local_ro
 from whatsit.serving.steps.retrieval import NEIGHBOURS, Retriever
 
 # Of the server, see model_repository/retrieval/config.pbtxt.
-MIN_RANK = 0.9
-MAX_SCORE = 2.0  # inliers may add to a rank beyond the scale of ranks
+MIN_SCORE = 0.9
+MAX_SCORE = 2.0  # inliers may add to a score beyond the scale of scores
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,15 +45,15 @@ class Spotter:
     Args:
         folder: the catalogue's.
         pipeline: the networks.
-        min_rank: matches below are dropped; the server's default unless given.
+        min_score: matches below are dropped; the server's default unless given.
 
     Raises:
         WhatsitError: nothing is published, or it is damaged or made by another embedder.
     """
 
-    def __init__(self, folder: Path, pipeline: Pipeline, min_rank: float = MIN_RANK) -> None:
+    def __init__(self, folder: Path, pipeline: Pipeline, min_score: float = MIN_SCORE) -> None:
         self._pipeline = pipeline
-        self.retriever = Retriever(folder, pipeline.fingerprint, min_rank=min_rank)
+        self.retriever = Retriever(folder, pipeline.fingerprint, min_score=min_score)
 
     @property
     def is_trained(self) -> bool:
@@ -106,7 +106,7 @@ def best_values(regions: Sequence[Matches]) -> Mapping[int, float]:
     """Item number -> the highest probability, or else score (at most 2), that it has in any region."""
     found: dict[int, float] = {}
     for matches in regions:
-        values: npt.NDArray[np.float32] = matches.scores if matches.confidences is None else matches.confidences
+        values: npt.NDArray[np.float32] = matches.rerank_scores if matches.confidences is None else matches.confidences
         for number, value in zip(matches.numbers.tolist(), values.tolist(), strict=True):
             found[number] = max(min(value, MAX_SCORE), found.get(number, 0.0))
     return found

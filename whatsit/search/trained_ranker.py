@@ -8,7 +8,7 @@ import numpy as np
 from whatsit_client.errors import Damaged, WhatsitError
 
 from whatsit.engines.onnx_runner import OnnxRunner
-from whatsit.ranking.learned import FEATURES, Score
+from whatsit.ranking.learned import FEATURES, Scorer
 from whatsit.ranking.matches import Floats
 
 # In the file's metadata: a ranker that was trained on other features must not be asked.
@@ -21,7 +21,7 @@ class TrainedRanker:
 
     Args:
         path: the file, which need not be there.
-        fingerprint: of the embedder in use; a ranker trained with another one does not count, for ranks mean something
+        fingerprint: of the embedder in use; a ranker trained with another one does not count, for scores mean something
             else then.
 
     Raises:
@@ -31,9 +31,9 @@ class TrainedRanker:
     def __init__(self, path: Path, fingerprint: str) -> None:
         self._path, self._fingerprint = path, fingerprint
         self._seen = self._stamp()
-        self._score: Score | None = None if self._seen is None else self._load()
+        self._score: Scorer | None = None if self._seen is None else self._load()
 
-    def __call__(self) -> Score | None:
+    def __call__(self) -> Scorer | None:
         """Features -> probabilities; None without a file. A file that became damaged leaves the old one in use."""
         stamp = self._stamp()
         if stamp != self._seen:
@@ -51,7 +51,7 @@ class TrainedRanker:
             return None
         return status.st_mtime_ns, status.st_ino
 
-    def _load(self) -> Score | None:
+    def _load(self) -> Scorer | None:
         runner = OnnxRunner(self._path)
         if runner.metadata.get(FEATURES_KEY) != ",".join(FEATURES):
             raise Damaged(

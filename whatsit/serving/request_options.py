@@ -18,7 +18,7 @@ from whatsit.ranking.stages import stage_names
 MAX_TOP_K = 100
 MAX_BOXES = 31  # with the whole picture as region 0 they fill the embedder's largest batch
 
-NAMES = ("top_k", "boxes", "where", "min_rank", "rerank", "text", "gate")
+NAMES = ("top_k", "boxes", "where", "min_score", "rerank", "text", "gate")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Options:
         top_k: matches per region, 1..100.
         boxes: the caller's own regions instead of the detector's, pixels of the upright picture; None to detect.
         where: only items that it holds for are searched; None for all.
-        min_rank: matches below it are dropped, 0..2; None for the server's default.
+        min_score: matches below it are dropped, 0..2; None for the server's default.
         rerank: comma list of ranking stages or "none"; None for the server's default.
         text: words of the title, brand or size that the caller knows; "" for none.
         gate: False searches even where the picture seems to show nothing of the catalogue's kind.
@@ -38,7 +38,7 @@ class Options:
     top_k: int = 10
     boxes: tuple[Box, ...] | None = None
     where: Filter | None = None
-    min_rank: float | None = None
+    min_score: float | None = None
     rerank: str | None = None
     text: str = ""
     gate: bool = True
@@ -51,13 +51,15 @@ class Options:
             InvalidInput: an unknown name or a value out of its range.
         """
         given = {name: value for name, value in parameters.items() if not name.startswith("triton_")}
+        if "min_rank" in given:  # deprecated
+            given.setdefault("min_score", given.pop("min_rank"))
         if unknown := sorted(set(given) - set(NAMES)):
             raise InvalidInput(f"There is no option '{unknown[0]}'; the options are {', '.join(NAMES)}.")
         readers: dict[str, Callable[[Any], Any]] = {
             "top_k": _top_k,
             "boxes": _boxes,
             "where": Filter.parse,
-            "min_rank": _min_rank,
+            "min_score": _min_score,
             "rerank": _rerank,
             "text": _text,
             "gate": _gate,
@@ -121,13 +123,13 @@ def _boxes(value: Any) -> tuple[Box, ...]:
     return tuple(boxes)  # type: ignore[arg-type]  # each was just found to have four sides
 
 
-def _min_rank(value: Any) -> float:
+def _min_score(value: Any) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):
         number = math.nan
     if isinstance(value, bool) or not 0.0 <= number <= 2.0:
-        raise InvalidInput(f"min_rank must be a number within 0..2, not {_short(value)}.")
+        raise InvalidInput(f"min_score must be a number within 0..2, not {_short(value)}.")
     return number
 
 

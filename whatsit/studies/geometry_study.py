@@ -143,7 +143,7 @@ class GeometryStudy:
 
     def _measure(self, data: str, catalogue: Path, photos: Sequence[_Photo]) -> GeometryRow:
         with Pipeline() as pipeline:
-            calibrator, spotter = Calibrator(catalogue, pipeline), Spotter(catalogue, pipeline, min_rank=0.0)
+            calibrator, spotter = Calibrator(catalogue, pipeline), Spotter(catalogue, pipeline, min_score=0.0)
             words = calibrator.generation.words
             assert words is not None  # these catalogues are published with geometry
             numbers = calibrator.numbers()

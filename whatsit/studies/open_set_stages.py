@@ -115,7 +115,7 @@ def summary(one: StageCurve) -> Summary:
         best.coverage or 0.0,
         best.right or 0.0,
     )
-    return Summary(one.stages, picked.min_rank, *shares)
+    return Summary(one.stages, picked.min_score, *shares)
 
 
 def _present_only(sightings: Sequence[Sighting]) -> list[Sighting]:
@@ -183,6 +183,6 @@ def write_curves(curves: Sequence[StageCurve], file: Path) -> None:
                 for name, points in (("calibrated", [one.calibrated]), ("target", [one.at_target]), ("", one.curve)):
                     for point in points:
                         shares = (point.false_accepts, point.coverage or 0.0, point.right or 0.0)
-                        rows.writerow((one.stages, name, *(round(v, 4) for v in (point.min_rank, *shares))))
+                        rows.writerow((one.stages, name, *(round(v, 4) for v in (point.min_score, *shares))))
     except OSError as error:
         raise Unavailable(f"{file} cannot be written ({error}).") from error

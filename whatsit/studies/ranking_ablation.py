@@ -33,7 +33,7 @@ class Ablation:
 
     Args:
         work: where the catalogues are kept, so that a second run is quick.
-        min_rank: threshold of matches and answers.
+        min_score: threshold of matches and answers.
         choices: values of `rerank`.
         advanced: called with what is being done, how much of it is, and how much there is to do.
     """
@@ -41,11 +41,11 @@ class Ablation:
     def __init__(
         self,
         work: Path,
-        min_rank: float = 0.9,
+        min_score: float = 0.9,
         choices: Sequence[str] = CHOICES,
         advanced: Advanced = lambda what, done, total: None,
     ) -> None:
-        self._work, self._min_rank, self._choices, self._advanced = work, min_rank, choices, advanced
+        self._work, self._min_score, self._choices, self._advanced = work, min_score, choices, advanced
 
     def grocery(self, store: GroceryStore, with_train: bool) -> list[Row]:
         """Val photos, whole, to 81 items with their shop image, or also their train photos; then packages apart."""
@@ -109,7 +109,7 @@ class Ablation:
 
         def find(look: Look, stages: str) -> Listed:
             found = retriever(
-                look.vector[None], np.ones(1, np.float32), Options(rerank=stages, min_rank=self._min_rank)
+                look.vector[None], np.ones(1, np.float32), Options(rerank=stages, min_score=self._min_score)
             )
             matches = found.regions[0]
             ids = tuple(str(found.records[number]["id"]) for number in matches.numbers.tolist())

@@ -15,7 +15,7 @@ _SHOWN = (960, 1600)  # the photo's longer side, in pixels
 
 
 def draw(result: Identification, image: ImageLike, matches: int = 3) -> Image.Image:
-    """Draw the regions on the photo and, beside it, the best matches of each with title, rank and picture.
+    """Draw the regions on the photo and, beside it, the best matches of each with title, score and picture.
 
     The photo is shown with its longer side between 960 and 1600 pixels, and the text grows with it. A match's picture
     is shown where the item's `image` is a readable file.

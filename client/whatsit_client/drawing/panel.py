@@ -137,20 +137,20 @@ def _draw_match(canvas: Image.Image, place: tuple[int, int], match: Match, colou
     _draw_thumbnail(canvas, (left, top), side, match.item, style)
 
     text_left = left + side + round(0.7 * unit)
-    rank_width = round(3.2 * unit)
+    score_width = round(3.2 * unit)
     text_right = left + style.column_width - round(2.0 * unit)
-    width = text_right - text_left - rank_width - round(0.4 * unit)
+    width = text_right - text_left - score_width - round(0.4 * unit)
     title = match.item.title or match.item.id
     style.write(pen, (text_left, top + round(0.2 * unit)), title, 1.0, INK, width)
     style.write(pen, (text_left, top + round(1.65 * unit)), _details(match.item), 0.8, MUTED, width)
 
-    rank_left = text_right - rank_width
-    style.write(pen, (text_right, top + round(0.2 * unit)), f"{match.rank:.2f}", 1.0, INK, anchor="ra")
+    score_left = text_right - score_width
+    style.write(pen, (text_right, top + round(0.2 * unit)), f"{match.score:.2f}", 1.0, INK, anchor="ra")
     bar_top, thick = top + round(1.9 * unit), max(3, round(unit / 3))
-    pen.rounded_rectangle((rank_left, bar_top, text_right, bar_top + thick), thick // 2, fill=FAINT)
-    filled = round(rank_width * min(max(match.rank / 2, 0.0), 1.0))
+    pen.rounded_rectangle((score_left, bar_top, text_right, bar_top + thick), thick // 2, fill=FAINT)
+    filled = round(score_width * min(max(match.score / 2, 0.0), 1.0))
     if filled > thick:
-        pen.rounded_rectangle((rank_left, bar_top, rank_left + filled, bar_top + thick), thick // 2, fill=colour)
+        pen.rounded_rectangle((score_left, bar_top, score_left + filled, bar_top + thick), thick // 2, fill=colour)
 
 
 def _details(item: Item) -> str:

@@ -33,7 +33,7 @@ from whatsit.serving.request_options import Options
 from whatsit.serving.steps.decode import view
 from whatsit.serving.steps.regions import crops, find_regions, is_gated, read_labels
 
-WORKERS, NEIGHBOURS, TOP_K, MIN_RANK, ANSWER_RANK = 4, 30, 10, 0.9, 1.08
+WORKERS, NEIGHBOURS, TOP_K, MIN_SCORE, ANSWER_SCORE = 4, 30, 10, 0.9, 1.08
 NETWORKS = default_root() / "model_repository"
 
 
@@ -74,9 +74,9 @@ class Service:
         cut = crops(picture.pixels, picture.width, regions, whole=picture.classifier)
         (embeddings,) = self._embedder.run(["embedding"], {"images": cut})
         squared, rows = self._index.search(embeddings, NEIGHBOURS)
-        ranks = 2.0 - np.sqrt(np.maximum(squared, 0.0))
-        matches = [self._matches(*row) for row in zip(ranks, rows, strict=True)]
-        votes = Counter(match["id"] for found in matches for match in found[:1] if match["rank"] >= ANSWER_RANK)
+        scores = 2.0 - np.sqrt(np.maximum(squared, 0.0))
+        matches = [self._matches(*row) for row in zip(scores, rows, strict=True)]
+        votes = Counter(match["id"] for found in matches for match in found[:1] if match["score"] >= ANSWER_SCORE)
         facts = {
             "boxes": regions.boxes.tolist(), "box_scores": regions.scores.tolist(), "box_labels": regions.labels,
             "intent_scores": intent[0].tolist(), "source_scores": source[0].tolist(),
@@ -86,12 +86,12 @@ class Service:
         }  # fmt: skip
         return json.dumps(facts, ensure_ascii=False).encode()
 
-    def _matches(self, ranks: Any, rows: Any) -> list[dict[str, Any]]:
+    def _matches(self, scores: Any, rows: Any) -> list[dict[str, Any]]:
         best: dict[int, float] = {}
-        for rank, row in zip(ranks.tolist(), rows.tolist(), strict=True):
-            if row >= 0 and rank >= MIN_RANK:
-                best.setdefault(int(self._items[row]), rank)
-        return [{**self._records[item], "rank": rank} for item, rank in list(best.items())[:TOP_K]]
+        for score, row in zip(scores.tolist(), rows.tolist(), strict=True):
+            if row >= 0 and score >= MIN_SCORE:
+                best.setdefault(int(self._items[row]), score)
+        return [{**self._records[item], "score": score} for item, score in list(best.items())[:TOP_K]]
 
 
 def app(service: Service, tuned: bool) -> FastAPI:

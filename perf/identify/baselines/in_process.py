@@ -22,7 +22,7 @@ from whatsit.serving.triton_step import limit_threads
 
 WORKERS = 4
 # As model_repository/retrieval/config.pbtxt has them.
-MIN_RANK, ANSWER_RANK = 0.9, 1.08
+MIN_SCORE, ANSWER_SCORE = 0.9, 1.08
 
 
 class InProcess:
@@ -30,7 +30,7 @@ class InProcess:
 
     def __init__(self, catalogue: Path) -> None:
         self._pipeline = Pipeline()
-        self._retriever = Retriever(catalogue, self._pipeline.fingerprint, MIN_RANK, ANSWER_RANK)
+        self._retriever = Retriever(catalogue, self._pipeline.fingerprint, MIN_SCORE, ANSWER_SCORE)
 
     def __call__(self, picture: bytes) -> object:
         """The tensors that the ensemble would answer with."""

@@ -14,20 +14,20 @@ from whatsit_client.errors import InvalidInput, Unavailable
 from whatsit.evaluation.metrics.open_set import OpenSet, Sighting
 from whatsit.evaluation.reports.open_set_curve import write_curve
 from whatsit.ranking import Matches
-from whatsit.ranking.score import Rank
+from whatsit.ranking.score import Score
 
-RANKS = st.floats(0.0, 1.984375, width=32)
+SCORES = st.floats(0.0, 1.984375, width=32)
 
 
-def accepted(others: list[float], min_rank: float) -> int:
-    """How many the stage `rank` lets pass."""
+def accepted(others: list[float], min_score: float) -> int:
+    """How many the stage `score` lets pass."""
     count = len(others)
-    return len(Rank(min_rank)(Matches(np.arange(count), np.array(others, dtype=np.float32), ("",) * count)))
+    return len(Score(min_score)(Matches(np.arange(count), np.array(others, dtype=np.float32), ("",) * count)))
 
 
-@given(st.lists(RANKS, min_size=1, max_size=60), st.floats(0.0, 1.0))
+@given(st.lists(SCORES, min_size=1, max_size=60), st.floats(0.0, 1.0))
 def test_the_threshold_keeps_the_target_and_is_the_lowest_that_does(others: list[float], target: float) -> None:
-    open_set = OpenSet([Sighting(rank) for rank in others])
+    open_set = OpenSet([Sighting(score) for score in others])
     picked = open_set.threshold(target)
     assert accepted(others, picked) <= target * len(others) + 1e-6
     assert open_set.at(picked).false_accepts == pytest.approx(accepted(others, picked) / len(others))
@@ -52,10 +52,10 @@ def test_without_photos_of_present_items_coverage_is_not_known() -> None:
     assert (point.false_accepts, point.coverage, point.right) == (0.5, None, None)
 
 
-@given(st.lists(st.tuples(RANKS, st.none() | RANKS), min_size=1, max_size=30))
+@given(st.lists(st.tuples(SCORES, st.none() | SCORES), min_size=1, max_size=30))
 def test_a_higher_threshold_never_accepts_more(rows: list[tuple[float, float | None]]) -> None:
     curve = OpenSet([Sighting(*row) for row in rows]).curve()
-    assert [point.min_rank for point in (curve[0], curve[-1])] == [0.0, 2.0]
+    assert [point.min_score for point in (curve[0], curve[-1])] == [0.0, 2.0]
     assert (np.diff([point.false_accepts for point in curve]) <= 0).all()
     assert (np.diff([point.coverage or 0.0 for point in curve]) <= 0).all()
     assert all((point.right or 0.0) <= (point.coverage or 0.0) for point in curve)
@@ -81,7 +81,7 @@ def test_the_curve_as_a_table_and_as_a_picture(tmp_path: Path) -> None:
     with (tmp_path / "curve.csv").open(newline="") as table:
         rows = list(csv.DictReader(table))
     assert len(rows) == 201
-    assert rows[110] == {"min_rank": "1.1", "false_accepts": "0.5", "coverage": "1.0", "right": "1.0"}
+    assert rows[110] == {"min_score": "1.1", "false_accepts": "0.5", "coverage": "1.0", "right": "1.0"}
     pytest.importorskip("matplotlib", reason="only the training extra draws")
     write_curve(open_set.curve(), open_set.at(1.1), tmp_path / "curve.png")
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")

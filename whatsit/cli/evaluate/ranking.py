@@ -83,8 +83,15 @@ def stages(
     train: Annotated[bool, typer.Option(help="Measure on the train photos as catalogue too (2,640 photos).")] = True,
     seed: Annotated[int, typer.Option(min=0, max=999, help="Which drawn shop; training uses 1000 and up.")] = 2,
     scenes: Annotated[int, typer.Option(min=1, help="Scenes of the drawn shop.")] = 100,
-    min_rank: Annotated[
-        float, typer.Option(min=0, max=2, help="Threshold of matches and answers; the server drops matches below 0.9.")
+    min_score: Annotated[
+        float,
+        typer.Option(
+            "--min-score",
+            "--min-rank",
+            min=0,
+            max=2,
+            help="Threshold of matches and answers; the server drops matches below 0.9.",
+        ),
     ] = 0.9,
     choices: Rerank = None,
     json_: AsJson = False,
@@ -94,7 +101,7 @@ def stages(
     from whatsit.studies.ranking_ablation import CHOICES, Ablation
 
     with _progress(json_) as bar:
-        ablation = Ablation(work, min_rank, choices or CHOICES, _told(bar))
+        ablation = Ablation(work, min_score, choices or CHOICES, _told(bar))
         grocery = GroceryStore(data / "grocery_store")
         rows = [row for part in ([False, True] if train else [False]) for row in ablation.grocery(grocery, part)]
         rows += ablation.shop(seed, scenes=scenes)

@@ -19,9 +19,9 @@ class Sighting:
     """What one photo resembles.
 
     Args:
-        other: best rank among all items but the one it shows (and that one's duplicates); 0 where there is none.
-        own: rank of the item that it shows; None where the catalogue does not hold it.
-        rival: best rank among the others with its own item there, where that differs from `other`: stages that
+        other: best score among all items but the one it shows (and that one's duplicates); 0 where there is none.
+        own: score of the item that it shows; None where the catalogue does not hold it.
+        rival: best score among the others with its own item there, where that differs from `other`: stages that
             compare matches with each other see another list then.
     """
 
@@ -34,7 +34,7 @@ class Sighting:
 class Point:
     """One threshold on the curve; shares 0..1, None where no photo shows an item of the catalogue."""
 
-    min_rank: float
+    min_score: float
     false_accepts: float
     coverage: float | None
     right: float | None
@@ -61,7 +61,7 @@ class OpenSet:
         )
 
     def threshold(self, false_positives: float) -> float:
-        """The lowest `min_rank`, to four decimals, that accepts at most this share of the photos of absent items.
+        """The lowest `min_score`, to four decimals, that accepts at most this share of the photos of absent items.
 
         Raises:
             InvalidInput: the share is outside 0..1, or even the highest threshold accepts more.
@@ -72,7 +72,7 @@ class OpenSet:
         accepted = math.floor(false_positives * len(falling) + 1e-9)
         if accepted >= len(falling):
             return 0.0
-        # Just above the best rank that must be refused; `Rank` compares in float32, as is done here.
+        # Just above the best score that must be refused; `Score` compares in float32, as is done here.
         step = max(0, math.floor(float(falling[accepted]) * _STEPS))
         while np.float32(step / _STEPS) <= falling[accepted]:
             step += 1
@@ -83,13 +83,13 @@ class OpenSet:
             )
         return step / _STEPS
 
-    def at(self, min_rank: float) -> Point:
+    def at(self, min_score: float) -> Point:
         """False accepts, coverage (the item passes) and right answers (it passes and nothing else is above it)."""
-        limit = np.float32(min_rank)
+        limit = np.float32(min_score)
         passed = self.own >= limit
         shares = (None, None) if not len(passed) else (float(passed.mean()), float((passed & self._first).mean()))
-        return Point(min_rank, float((self.others >= limit).mean()), *shares)
+        return Point(min_score, float((self.others >= limit).mean()), *shares)
 
     def curve(self, points: int = 201) -> list[Point]:
         """Evenly spaced thresholds 0..2."""
-        return [self.at(round(float(rank), 4)) for rank in np.linspace(0.0, 2.0, points)]
+        return [self.at(round(float(score), 4)) for score in np.linspace(0.0, 2.0, points)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from whatsit_client.types import Identification, Region
 
-from whatsit.ranking.main_region import subject_rank
+from whatsit.ranking.main_region import main_region_score
 
 MODES = ("whole image only", "with detector")
 
@@ -76,14 +76,14 @@ def run_queries(queries: Iterable[Query], identify: Callable[[bytes], Identifica
 
 
 def best_items(regions: Sequence[Region]) -> list[str]:
-    """The items of all regions, best first, each once with its best rank as the server's answer weighs regions."""
+    """The items of all regions, best first, each once with its best score as the server's answer weighs regions."""
     whole = _area(regions[0])
-    ranks: dict[str, float] = {}
+    scores: dict[str, float] = {}
     for region in regions:
         for match in region.matches:
-            rank = float(subject_rank(match.rank, _area(region) / whole))
-            ranks[match.item.id] = max(rank, ranks.get(match.item.id, rank))
-    return sorted(ranks, key=lambda item: -ranks[item])
+            score = float(main_region_score(match.score, _area(region) / whole))
+            scores[match.item.id] = max(score, scores.get(match.item.id, score))
+    return sorted(scores, key=lambda item: -scores[item])
 
 
 def _area(region: Region) -> float:

@@ -38,8 +38,8 @@ def write_curve(points: Sequence[Point], picked: Point, file: Path) -> None:
         if file.suffix == ".csv":
             with file.open("w", newline="", encoding="utf-8") as table:
                 rows = csv.writer(table)
-                rows.writerow(("min_rank", "false_accepts", "coverage", "right"))
-                rows.writerows((p.min_rank, p.false_accepts, p.coverage, p.right) for p in points)
+                rows.writerow(("min_score", "false_accepts", "coverage", "right"))
+                rows.writerows((p.min_score, p.false_accepts, p.coverage, p.right) for p in points)
         else:
             _draw(points, picked, file)
     except OSError as error:
@@ -60,7 +60,7 @@ def _draw(points: Sequence[Point], picked: Point, file: Path) -> None:
         if share is not None:
             axes.plot(accepts, shares, label=name)
             axes.plot([picked.false_accepts], [share], "ko")
-    axes.axvline(picked.false_accepts, color="grey", linewidth=0.8, label=f"min_rank {picked.min_rank:.4f}")
+    axes.axvline(picked.false_accepts, color="grey", linewidth=0.8, label=f"min_score {picked.min_score:.4f}")
     axes.set(xlabel="photos of absent items accepted", ylabel="photos of present items", xlim=(0, 1), ylim=(0, 1))
     axes.legend(loc="lower right")
     figure.savefig(file, dpi=120)

@@ -24,11 +24,11 @@ from whatsit.index.gpu_shard import on_gpu
 from whatsit.index.searcher import Searcher
 from whatsit.index.shard import Numbers
 from whatsit.ranking.answer import answer
-from whatsit.ranking.learned import Score
+from whatsit.ranking.learned import Scorer
 from whatsit.ranking.matches import Matches
-from whatsit.ranking.score import MIN_RANK
+from whatsit.ranking.score import MIN_SCORE
 from whatsit.ranking.stages import DEFAULT_STAGES, compose, stage_names
-from whatsit.search.calibrated_threshold import CalibratedRank, Calibration
+from whatsit.search.calibrated_threshold import CalibratedThreshold, Calibration
 from whatsit.search.lookup import Facts, Lookup
 from whatsit.search.records import RecentRecords, Record
 from whatsit.search.trained_ranker import TrainedRanker
@@ -96,8 +96,8 @@ class Retriever:
     Args:
         folder: the catalogue's folder.
         fingerprint: of the embedder whose vectors will be looked up.
-        min_rank: default of the option.
-        answer_rank: an answer needs a match of this rank, unless the caller sets `min_rank` or the catalogue has a
+        min_score: default of the option.
+        answer_score: an answer needs a match of this score, unless the caller sets `min_score` or the catalogue has a
             calibration for this embedder (see `whatsit calibrate`).
         stages: default of the option `rerank`.
         gpu: search large shards on a GPU where the installed FAISS has one.
@@ -111,16 +111,16 @@ class Retriever:
         self,
         folder: Path,
         fingerprint: str,
-        min_rank: float = MIN_RANK,
-        answer_rank: float = MIN_RANK,
+        min_score: float = MIN_SCORE,
+        answer_score: float = MIN_SCORE,
         stages: str = DEFAULT_STAGES,
         gpu: bool = False,
         touch: int | None = None,
     ) -> None:
         layout = Layout(folder)
         self._fingerprint = fingerprint
-        self._min_rank, self._answer_rank, self._stages = min_rank, answer_rank, stages
-        self._calibrated = CalibratedRank(layout.calibration, fingerprint)
+        self._min_score, self._answer_score, self._stages = min_score, answer_score, stages
+        self._calibrated = CalibratedThreshold(layout.calibration, fingerprint)
         self._ranker = TrainedRanker(layout.ranker, fingerprint)
         self._store = open_items(folder, read_only=True)
 
@@ -157,10 +157,10 @@ class Retriever:
             allowed = selected if allowed is None else np.intersect1d(selected, allowed)
         facts = [*facts, *[Facts()] * (len(embeddings) - len(facts))]
         facts = [replace(known, area=float(area)) for known, area in zip(facts, areas, strict=True)]
-        min_rank = self._min_rank if options.min_rank is None else options.min_rank
+        min_score = self._min_score if options.min_score is None else options.min_score
         ranker = self._ranker()
-        stages = compose(self._chosen(options, index, ranker is not None), min_rank, ranker)
-        lookup = Lookup(index, self._records, max(options.top_k, NEIGHBOURS), allowed, min_rank, facts)
+        stages = compose(self._chosen(options, index, ranker is not None), min_score, ranker)
+        lookup = Lookup(index, self._records, max(options.top_k, NEIGHBOURS), allowed, min_score, facts)
         seen = lookup.regions(embeddings)
         with measures.STAGE_SECONDS.timed("search"):
             near = lookup.matches(seen)
@@ -169,7 +169,7 @@ class Retriever:
         if options.text:
             named = self._store.text.search(options.text, NAMED, allowed)
             regions = [lookup.fused(region, matches, named) for region, matches in zip(seen, regions, strict=True)]
-        verdict = answer(regions, lookup.records, self._needed_rank(options), areas, self._calibrated.confidence())
+        verdict = answer(regions, lookup.records, self._needed_score(options), areas, self._calibrated.confidence())
         return Retrieved(tuple(matches.first(options.top_k) for matches in regions), lookup.records, verdict)
 
     def catalogue_vectors(self) -> tuple[npt.NDArray[np.float32], Numbers]:
@@ -186,7 +186,7 @@ class Retriever:
         return self._ranker() is not None
 
     @property
-    def ranker(self) -> Score:
+    def ranker(self) -> Scorer:
         """The catalogue's trained ranker.
 
         Raises:
@@ -211,12 +211,12 @@ class Retriever:
             names = tuple(name for name in names if name != "learned")
         return ",".join(names) or "none"
 
-    def _needed_rank(self, options: Options) -> float:
-        """The rank that an answer needs: the caller's, else the catalogue's, else the server's."""
-        if options.min_rank is not None:
-            return options.min_rank
+    def _needed_score(self, options: Options) -> float:
+        """The score that an answer needs: the caller's, else the catalogue's, else the server's."""
+        if options.min_score is not None:
+            return options.min_score
         calibrated = self._calibrated()
-        return self._answer_rank if calibrated is None else calibrated
+        return self._answer_score if calibrated is None else calibrated
 
 
 def touched_shards(text: str) -> int | None:
@@ -235,9 +235,12 @@ def touched_shards(text: str) -> int | None:
 
 
 class Retrieve:
-    """EMBEDDINGS, AREAS, SCORES, LOCAL, GATED -> ITEM_IDS, ITEM_RANKS, ITEM_RECORDS, ANSWER.
+    """EMBEDDINGS, AREAS, SCORES, LOCAL, GATED -> ITEM_IDS, ITEM_SCORES, ITEM_RANKS, ITEM_RECORDS, ANSWER.
 
-    Model parameters: `embedder` (its file, relative to the model folder), `min_rank`, `answer_rank`, `stages`, and
+    ITEM_RANKS is the deprecated name of ITEM_SCORES.
+
+
+    Model parameters: `embedder` (its file, relative to the model folder), `min_score`, `answer_score`, `stages`, and
     `gpu` ("auto": FAISS on a GPU where there is one), and `shards` (how many of the index's shards a query goes to: a
     number, "all", or "auto" for what the index says).
     The environment variable WHATSIT_CATALOGUE names the catalogue's folder.
@@ -248,8 +251,8 @@ class Retrieve:
         self._retriever = Retriever(
             served_catalogue(),
             embedder_fingerprint(embedder),
-            float(parameters.get("min_rank", MIN_RANK)),
-            float(parameters.get("answer_rank", MIN_RANK)),
+            float(_renamed(parameters, "min_score", "min_rank")),
+            float(_renamed(parameters, "answer_score", "answer_rank")),
             parameters.get("stages", DEFAULT_STAGES),
             parameters.get("gpu") == "auto",
             touched_shards(parameters.get("shards", "auto")),
@@ -269,24 +272,35 @@ class Retrieve:
         return as_tensors(retrieved, options.top_k)
 
 
+def _renamed(parameters: Mapping[str, str], name: str, deprecated: str) -> str | float:
+    """Return a model parameter that a configuration may still give under its deprecated name."""
+    return parameters.get(name, parameters.get(deprecated, MIN_SCORE))
+
+
 def as_tensors(retrieved: Retrieved, width: int) -> dict[str, npt.NDArray[Any]]:
-    """The step's outputs; rows with fewer than `width` matches end in "" and rank 0."""
-    ranks = np.zeros((len(retrieved.regions), width), dtype=np.float32)
-    ids = np.full(ranks.shape, b"", dtype=object)
-    texts = np.full(ranks.shape, b"", dtype=object)
+    """The step's outputs; rows with fewer than `width` matches end in "" and score 0."""
+    scores = np.zeros((len(retrieved.regions), width), dtype=np.float32)
+    ids = np.full(scores.shape, b"", dtype=object)
+    texts = np.full(scores.shape, b"", dtype=object)
     for row, matches in enumerate(retrieved.regions):
-        ranks[row, : len(matches)] = matches.ranks
+        scores[row, : len(matches)] = matches.scores
         for column, number in enumerate(matches.numbers):
             record, more = retrieved.records[int(number)], evidence(matches, column)
             ids[row, column] = str(record["id"]).encode()
             told = record if not more and isinstance(record, Record) else Record({**record, **more})
             texts[row, column] = told.encoded
     verdict = json.dumps(retrieved.answer.to_record(), ensure_ascii=False)
-    return {"ITEM_IDS": ids, "ITEM_RANKS": ranks, "ITEM_RECORDS": texts, "ANSWER": text_tensor([verdict])}
+    return {
+        "ITEM_IDS": ids,
+        "ITEM_SCORES": scores,
+        "ITEM_RANKS": scores,
+        "ITEM_RECORDS": texts,
+        "ANSWER": text_tensor([verdict]),
+    }
 
 
 def evidence(matches: Matches, position: int) -> dict[str, Any]:
-    """What the stages found out about a match beyond its rank, e.g. {"match": {"inliers": 34, "confidence": 0.9}}."""
+    """What the stages found out about a match beyond its score, e.g. {"match": {"inliers": 34, "confidence": 0.9}}."""
     known: dict[str, Any] = {}
     if matches.inliers is not None:
         known["inliers"] = int(matches.inliers[position])
