@@ -68,7 +68,9 @@ class _PrecisionCasts:
     def __init__(self, graph: onnx.GraphProto, single: set[str]) -> None:
         self.graph = graph
         self.single = single
-        inferred = onnx.shape_inference.infer_shapes(helper.make_model(graph, opset_imports=[_opset()]))
+        inferred = onnx.shape_inference.infer_shapes(
+            helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
+        )
         values = [*inferred.graph.value_info, *inferred.graph.output, *inferred.graph.input]
         self.floating = {v.name for v in values if v.type.tensor_type.elem_type == TensorProto.FLOAT}
         self.tensors = {tensor.name: tensor for tensor in graph.initializer}
@@ -136,7 +138,3 @@ def _fp16_constant(tensor: TensorProto, name: str) -> TensorProto:
     values = numpy_helper.to_array(tensor).astype(np.float32)
     limit = float(np.finfo(np.float16).max)
     return numpy_helper.from_array(np.clip(values, -limit, limit).astype(np.float16), name)
-
-
-def _opset() -> onnx.OperatorSetIdProto:
-    return helper.make_opsetid("", OPSET)

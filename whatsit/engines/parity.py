@@ -40,11 +40,6 @@ def run_network(path: Path, batches: Sequence[npt.NDArray[np.uint8]], *, exact: 
     return {name: np.concatenate([run[name] for run in runs]) for name in runs[0]}
 
 
-def compare(reference: Path, candidate: Path, batches: Sequence[npt.NDArray[np.uint8]]) -> dict[str, float]:
-    """Run two files with the same tensors on the same inputs; see `figures`."""
-    return figures(run_network(reference, batches), run_network(candidate, batches))
-
-
 def figures(reference: Outputs, candidate: Outputs) -> dict[str, float]:
     """Return the similarity of the outputs of two networks on the same pictures.
 

@@ -1,7 +1,7 @@
 """Runs a TensorRT plan on a GPU, without torch.
 
-Polygraphy's `TrtRunner` is for tests, says its documentation: it neither joins inputs that lie on the GPU, nor leaves
-outputs there, nor replays CUDA graphs, nor chooses the profile by the batch; the server needs all of these.
+Polygraphy's `TrtRunner` ("not designed for production deployment") neither joins inputs on the GPU, nor leaves outputs
+there, nor replays CUDA graphs, nor selects the profile by the batch; the server needs all of these.
 """
 
 from __future__ import annotations
@@ -211,8 +211,8 @@ class PlanRunner(Runner):
             raise WhatsitError(f"{self._plan.name} could not run {self.path.name}: build it again on this machine.")
 
     def _capturable(self, context: Any) -> bool:
-        asked = getattr(context, "is_stream_capturable", None)  # TensorRT-RTX alone
-        return asked is None or bool(asked(self._cuda.stream))
+        capturable = getattr(context, "is_stream_capturable", None)  # only TensorRT-RTX has it
+        return capturable is None or bool(capturable(self._cuda.stream))
 
     def _context(self, profile: PlanProfile) -> Any:
         """Return the profile's execution context, with the addresses of all tensors set."""

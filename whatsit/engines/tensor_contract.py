@@ -12,6 +12,7 @@ from whatsit_client.errors import InvalidInput, WhatsitError
 from whatsit_client.taxonomy import INTENTS, SOURCES, TAGS, TOPICS
 
 from whatsit.engines.onnx_runner import OnnxRunner
+from whatsit.models.product_labels import PRODUCTS
 from whatsit.vision.crop import crop_resize
 from whatsit.vision.letterbox import letterbox
 
@@ -122,7 +123,7 @@ def _embeddings(outputs: dict[str, Array]) -> str:
 
 
 def _detections(outputs: dict[str, Array]) -> str:
-    size, names = 416, _product_count()
+    size, names = 416, len(PRODUCTS)
     boxes, scores = outputs["boxes"].astype(np.float32), outputs["scores"].astype(np.float32)
     if scores.min() < 0 or scores.max() > 1:
         reach = f"{scores.min():.3g} to {scores.max():.3g}"
@@ -149,18 +150,8 @@ def _classes(outputs: dict[str, Array]) -> str:
     return ""
 
 
-def _product_count() -> int:
-    from whatsit.models.product_labels import PRODUCTS
-
-    return len(PRODUCTS)
-
-
-def _crop(pixels: Pixels) -> Pixels:
-    return crop_resize(pixels, None, 224)
-
-
 CONTRACTS: dict[str, Contract] = {
-    "embedder": Contract(224, {"embedding": ("float32", (128,))}, _crop, _embeddings),
+    "embedder": Contract(224, {"embedding": ("float32", (128,))}, crop_resize, _embeddings),
     "detector": Contract(
         416,
         {"boxes": ("float32", (100, 4)), "scores": ("float32", (100,)), "labels": ("int32", (100,))},
@@ -175,7 +166,7 @@ CONTRACTS: dict[str, Contract] = {
             "topic": ("float32", (len(TOPICS),)),
             "tag": ("float32", (len(TAGS),)),
         },
-        _crop,
+        crop_resize,
         _classes,
     ),
 }

@@ -109,7 +109,7 @@ def _embedder(weights: Mapping[str, Tensor] | None, recipe: Mapping[str, Any]) -
 
     network = Embedder.from_recipe(recipe)
     if weights is not None:
-        network.load_state_dict(_part(weights, "network."))
+        network.load_state_dict({name.removeprefix("network."): value for name, value in weights.items()})
     export = EmbedderForExport(network)
     return EngineNetwork(export, export.input_size, export.output_names, crop_resize, recipe)
 
@@ -133,10 +133,6 @@ def _detector(weights: Mapping[str, Tensor] | None, recipe: Mapping[str, Any]) -
     export = for_export(network.eval(), size)
     outputs = ("boxes", "scores", "labels")
     return EngineNetwork(export, size, outputs, lambda pixels: letterbox(pixels, size)[0], recipe, ("scores",))
-
-
-def _part(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
 
 
 Load = Callable[[Mapping[str, Tensor] | None, Mapping[str, Any]], EngineNetwork]
