@@ -21,7 +21,7 @@ _AFTER = {
 }  # fmt: skip
 # The work of bytes, scheduling and answers, and the load generator's on the same machine: nobody waits for an instance.
 OUTSIDE, ANY = "server and caller", 1000
-# Two lines of the ledger that are no stages.
+# Two lines of the benchmark that are no stages.
 BETWEEN, OUTSIDE_STAGES = "the ensemble's scheduler", "HTTP, bytes in and out, the caller"
 
 
@@ -68,7 +68,7 @@ class Inputs:
     """All of them.
 
     Args:
-        source: when, with which commit and on what the ledger was measured.
+        source: when, with which commit and on what the benchmark was run.
         machine: it, with the contention that its CPU time per image shows.
         stations: the stages, and what is outside of them.
         points: measured.
@@ -90,21 +90,21 @@ class Inputs:
         return next(point for point in self.points if point.callers == callers)
 
 
-def read_inputs(results: Path, model_repository: Path, ledger: str = "ledger") -> Inputs:
-    """Read the ledger and the search's share.
+def read_inputs(results: Path, model_repository: Path, name: str = "identify") -> Inputs:
+    """Read the benchmark and the search's share.
 
     Args:
         results: folder of the CSV files.
-        model_repository: whose instances the ledger was measured with.
-        ledger: name of the ledger's files.
+        model_repository: whose instances the benchmark was run with.
+        name: of the benchmark's files.
 
     Raises:
-        Unavailable: there is no ledger of the ensemble.
+        Unavailable: there is no benchmark of the ensemble.
     """
-    rows = [row for row in _read(results / f"{ledger}.csv") if row["variant"] == "ensemble"]
-    stages = [row for row in _read(results / f"{ledger}_stages.csv") if row["variant"] == "ensemble"]
+    rows = [row for row in _read(results / f"{name}.csv") if row["variant"] == "ensemble"]
+    stages = [row for row in _read(results / f"{name}_stages.csv") if row["variant"] == "ensemble"]
     if not rows or not stages:
-        raise Unavailable(f"{results} has no {ledger}.csv of the ensemble: run `make bench` first.")
+        raise Unavailable(f"{results} has no {name}.csv of the ensemble: run `make bench` first.")
     points = tuple(_point(callers, rows) for callers in sorted({int(row["callers"]) for row in rows}))
     alone, full = points[0], points[-1]
     cores = int(rows[0]["cores"])

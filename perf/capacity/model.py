@@ -128,7 +128,7 @@ def estimate(
         found: from `curves`.
         rate: images per second.
         items: in the catalogue.
-        image_ms: from `core_ms`, with the search of the ledger's small catalogue in it.
+        image_ms: from `core_ms`, with the search of the benchmark's small catalogue in it.
     """
     small = min((one.retrieval_ms for one in inputs.search), default=0.0)
     return min(

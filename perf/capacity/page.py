@@ -36,12 +36,11 @@ def page(inputs: Inputs, plan: Plan) -> str:
 
 def _intro(inputs: Inputs) -> list[str]:
     lines = _paragraph(
-        "How many cores and machines Whatsit takes, computed from measured figures. Written by",
-        "`python -m perf.capacity.plan`; every number here is measured, simulated from measured ones, or a stated",
-        "assumption.",
-        "It speaks of CPUs only: nothing was measured on another processor.",
+        "How many cores and machines Whatsit takes, computed from measured figures. Written by `python -m "
+        "perf.capacity.plan`; every number here is measured, simulated from measured ones, or a stated "
+        "assumption. It speaks of CPUs only: nothing was measured on another processor."
     )
-    lines += ["", f"- Stages: `perf/results/ledger.csv` and `ledger_stages.csv`; {inputs.source}."]
+    lines += ["", f"- Stages: `perf/results/identify.csv` and `identify_stages.csv`; {inputs.source}."]
     if inputs.search_source:
         lines.append(f"- Search: `perf/results/retrieval_share.csv`; {inputs.search_source}.")
     return lines
@@ -63,12 +62,12 @@ def _stages(inputs: Inputs) -> list[str]:
         f"| together | {total:.1f} | | |",
         "",
         *_paragraph(
-            f"With every further busy core all of them are {inputs.machine.contention:.1%} slower (shared caches and",
-            f"memory), which is what CPU time per image at {inputs.points[-1].callers} callers says against that at",
-            f"{inputs.points[0].callers}. A core of a full machine then spends {core_ms(inputs):.0f} ms on an",
-            "image, and",
-            f"the measured machine of {inputs.machine.cores} cores saturates at {saturated(inputs):.1f} images/s.",
-            "A stage that spreads a picture over idle cores costs what CPU time per image says beyond the clocks.",
+            f"With every further busy core all of them are {inputs.machine.contention:.1%} slower (shared caches and "
+            f"memory), which is what CPU time per image at {inputs.points[-1].callers} callers says against that at "
+            f"{inputs.points[0].callers}. A core of a full machine then spends {core_ms(inputs):.0f} ms on an image, "
+            f"and the measured machine of {inputs.machine.cores} cores saturates at {saturated(inputs):.1f} "
+            "images/s. A stage that spreads a picture over idle cores costs what CPU time per image says beyond the "
+            "clocks."
         ),
     ]
 
@@ -78,10 +77,10 @@ def _check(inputs: Inputs) -> list[str]:
         "## The model against the measured points",
         "",
         *_paragraph(
-            "`perf.capacity.queue_simulation` sends 2,000 pictures through the stages above: first come first served,",
-            "instances as in the configs, cores shared by all that is busy, no batching, work that varies by 30 % from",
-            f"picture to picture. Stage times come from {inputs.points[0].callers} caller and contention from CPU time",
-            "alone, so that no measured images/s or latency was fitted.",
+            "`perf.capacity.queue_simulation` sends 2,000 pictures through the stages above: first come first "
+            "served, instances as in the configs, cores shared by all that is busy, no batching, work that varies "
+            f"by 30 % from picture to picture. Stage times come from {inputs.points[0].callers} caller and "
+            "contention from CPU time alone, so that no measured images/s or latency was fitted."
         ),
         "",
         "| callers | images/s measured | simulated | error | p50 ms measured | simulated | error |",
@@ -100,9 +99,9 @@ def _check(inputs: Inputs) -> list[str]:
         *lines,
         "",
         *_paragraph(
-            f"Mean error without sign: {_mean(rates):.0%} of images/s (at most {max(map(abs, rates)):.0%}),",
-            f"{_mean(times):.0%} of p50 (at most {max(map(abs, times)):.0%}). Every figure below may be off by as",
-            "much.",
+            f"Mean error without sign: {_mean(rates):.0%} of images/s (at most {max(map(abs, rates)):.0%}), "
+            f"{_mean(times):.0%} of p50 (at most {max(map(abs, times)):.0%}). Every figure below may be off by as "
+            "much."
         ),
     ]
 
@@ -129,13 +128,12 @@ def _demand(inputs: Inputs, plan: Plan) -> list[str]:
         "## Machines and money",
         "",
         *_paragraph(
-            f"A machine has {plan.cores} cores and {plan.gib:g} GiB and costs ${plan.price:.2f} an hour: set",
-            "yours with",
-            "`--machine-cores`, `--machine-gib` and `--machine-hour`. The default is the c5.2xlarge of an example in",
-            f"[AWS's documentation]({PRICE_SOURCE}): $0.34 on demand, $0.18 to $0.19 spot, so $0.02 to $0.04 for a",
-            "core-hour. Its cores are taken to be as fast as the measured ones, which only a run of `make bench` there",
-            f"can tell. A server without its index takes {plan.server_gib:g} GiB (`--server-gib`; the 18 processes",
-            "of the CPU default took 1.0 GiB together under load, shared pages counted once).",
+            f"A machine has {plan.cores} cores and {plan.gib:g} GiB and costs ${plan.price:.2f} an hour: set yours "
+            "with `--machine-cores`, `--machine-gib` and `--machine-hour`. The default is the c5.2xlarge of an "
+            f"example in [AWS's documentation]({PRICE_SOURCE}): $0.34 on demand, $0.18 to $0.19 spot, so $0.02 to "
+            "$0.04 for a core-hour. Its cores are taken to be as fast as the measured ones, which only a run of "
+            f"`make bench` there can tell. A server without its index takes {plan.server_gib:g} GiB (`--server-gib`; "
+            "the 18 processes of the CPU default took 1.0 GiB together under load, shared pages counted once)."
         ),
         "",
     ]
@@ -152,14 +150,12 @@ def _demand(inputs: Inputs, plan: Plan) -> list[str]:
         *lines,
         "",
         *_paragraph(
-            f"\\* extrapolated: the search was measured up to {_largest(found):,} items. Where one machine's",
-            "memory holds",
-            "the index, each serving machine has a copy (a generation of files, memory-mapped). Where it does",
-            "not, shards",
-            "of it stand on machines of their own, each asked for every image, with as many copies as the rate takes:",
-            "that is a cluster of Milvus (`--store milvus://…`) behind the same interface, whose own overhead was not",
-            "measured and is not counted. The index is, of the kinds measured, the one that needs fewest machines. Not",
-            "counted: a spare machine for failures, load balancers, disks, traffic.",
+            f"\\* extrapolated: the search was measured up to {_largest(found):,} items. Where one machine's memory "
+            "holds the index, each serving machine has a copy (a generation of files, memory-mapped). Where it does "
+            "not, shards of it stand on machines of their own, each asked for every image, with as many copies as "
+            "the rate takes: that is a cluster of Milvus (`--store milvus://…`) behind the same interface, whose "
+            "own overhead was not measured and is not counted. The index is, of the kinds measured, the one that "
+            "needs fewest machines. Not counted: a spare machine for failures, load balancers, disks, traffic."
         ),
     ]
 
@@ -181,9 +177,8 @@ def _memory(inputs: Inputs, plan: Plan) -> list[str]:
         "## Items: memory and time",
         "",
         *_paragraph(
-            f"Vectors of {DIMENSION} numbers. An index may take {FULL_MEMORY:.0%} of a machine's memory. Bytes",
-            "are those",
-            "of the files on disk where measured, else of the formula in `whatsit/index/index_kind.py`.",
+            f"Vectors of {DIMENSION} numbers. An index may take {FULL_MEMORY:.0%} of a machine's memory. Bytes are "
+            "those of the files on disk where measured, else of the formula in `whatsit/index/index_kind.py`."
         ),
         "",
         "| index | bytes per item | " + " | ".join(names) + " |",
@@ -204,11 +199,10 @@ def _memory(inputs: Inputs, plan: Plan) -> list[str]:
         lines += [
             "",
             *_paragraph(
-                f"The search of an image looks {inputs.regions:.1f} regions up (photos of the measurement, gate off).",
-                "Times of flat and ivfpq grow with the items, those of a graph with their logarithm, both from the two",
-                f"largest sizes measured; \\* is extrapolated. Records take {largest.store_bytes:,.0f} bytes an item",
-                "on",
-                "disk (SQLite, with the vectors).",
+                f"The search of an image looks {inputs.regions:.1f} regions up (photos of the measurement, gate off). "
+                "Times of flat and ivfpq grow with the items, those of a graph with their logarithm, both from the two "
+                f"largest sizes measured; \\* is extrapolated. Records take {largest.store_bytes:,.0f} bytes an item "
+                "on disk (SQLite, with the vectors)."
             ),
         ]
     return lines
@@ -219,17 +213,16 @@ def _limits() -> list[str]:
         "## What this leaves out",
         "",
         *_paragraph(
-            "Filters (their cost is in `retrieval_share.csv`), ranking stages beyond the default, live changes,",
-            "network",
-            "traffic and its latency between machines, recall that falls as items come closer together, and the",
-            "difference between the reader's pictures and the measured ones: an image with half the regions costs the",
-            "embedder and the search half.",
+            "Filters (their cost is in `retrieval_share.csv`), ranking stages beyond the default, live changes, "
+            "network traffic and its latency between machines, recall that falls as items come closer together, and "
+            "the difference between the reader's pictures and the measured ones: an image with half the regions "
+            "costs the embedder and the search half."
         ),
     ]
 
 
-def _paragraph(*sentences: str) -> list[str]:
-    return textwrap.wrap(" ".join(sentences), 116, break_long_words=False, break_on_hyphens=False)
+def _paragraph(text: str) -> list[str]:
+    return textwrap.wrap(text, 116, break_long_words=False, break_on_hyphens=False)
 
 
 def _largest(found: Sequence[Curve]) -> int:

@@ -1,4 +1,4 @@
-"""Capacity on paper: writes perf/capacity.md from the measured ledger and the measured searches, by simulation.
+"""Capacity on paper: writes perf/capacity.md from the benchmark and the measured searches, by simulation.
 
 python -m perf.capacity.plan  # after `make bench` and perf.index.retrieval_share; 1 minute
 python -m perf.capacity.plan --machine-cores 16 --machine-gib 64 --machine-hour 0.80
@@ -22,7 +22,7 @@ from perf.common.setting import RESULTS, ROOT
 
 def main(
     results: Annotated[Path, typer.Option(help="Folder of the CSV files.")] = RESULTS,
-    ledger: Annotated[str, typer.Option(help="Name of the ledger's files there.")] = "ledger",
+    name: Annotated[str, typer.Option(help="Name of the benchmark's files there.")] = "identify",
     machine_cores: Annotated[int, typer.Option(min=1, help="Cores of a machine that is bought.")] = 8,
     machine_gib: Annotated[float, typer.Option(help="Its memory.")] = 16.0,
     machine_hour: Annotated[float, typer.Option(help="Its price an hour, dollars.")] = 0.34,
@@ -32,7 +32,7 @@ def main(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; say whether the page is up to date.")] = False,
 ) -> None:
     """Write the page, or hold it against the figures."""
-    inputs = read_inputs(results, ROOT / "model_repository", ledger)
+    inputs = read_inputs(results, ROOT / "model_repository", name)
     text = page(inputs, Plan(machine_cores, machine_gib, machine_hour, utilisation, server_gib))
     if not check:
         out.write_text(text, encoding="utf-8")

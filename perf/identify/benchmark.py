@@ -24,7 +24,7 @@ from perf.common.setting import DEMO, RESULTS, Setting
 from perf.identify.benchmark_charts import draw
 from perf.identify.benchmark_report import Row, write
 from perf.identify.load_generator import Point
-from perf.identify.stage_times import Ledger, ledger, read_statistics
+from perf.identify.stage_times import LatencyBreakdown, latency_breakdown, read_statistics
 from perf.identify.variants import TITLES, Variant, started
 from whatsit.server.launcher import Server
 
@@ -42,7 +42,7 @@ def main(
     minutes: Annotated[float, typer.Option(min=0.05, help="That all may take; shared out among the points.")] = 20.0,
     root: Annotated[Path | None, typer.Option(help="Folder of model_repository/ and ensembles/.")] = None,
     demo: Annotated[Path, typer.Option(help="Folder of the demo; made where it is missing.")] = DEMO,
-    out: Annotated[Path, typer.Option(help="Files OUT.csv, OUT_stages.csv, OUT.md, OUT*.png.")] = RESULTS / "ledger",
+    out: Annotated[Path, typer.Option(help="Files OUT.csv, OUT_stages.csv, OUT.md, OUT*.png.")] = RESULTS / "identify",
 ) -> None:
     """Measure, interleaved; write tables and charts; print the table."""
     console = Console()
@@ -62,20 +62,20 @@ def main(
                 f"{len(chosen)} pictures, {points} points of {seconds:.1f} s; "
                 f"ready after {time.monotonic() - begin:.0f} s"
             )
-            rows, ledgers = _rounds(*ready, numbers, repeats, Path(folder), seconds, console)
-    setting = Setting.of_this_machine(f"ledger, {len(chosen)} pictures, {repeats} rounds of {seconds:.1f} s a point")
-    console.print(write(out, setting, rows, ledgers), markup=False, soft_wrap=True)
-    for path in draw(out, rows, ledgers):
+            rows, breakdowns = _rounds(*ready, numbers, repeats, Path(folder), seconds, console)
+    setting = Setting.of_this_machine(f"benchmark, {len(chosen)} pictures, {repeats} rounds of {seconds:.1f} s a point")
+    console.print(write(out, setting, rows, breakdowns), markup=False, soft_wrap=True)
+    for path in draw(out, rows, breakdowns):
         console.print(f"Wrote {path}", soft_wrap=True)
 
 
 def _rounds(
     variants: dict[str, Variant], servers: dict[str, Server], numbers: list[int], repeats: int, folder: Path,
     seconds: float, console: Console,
-) -> tuple[list[Row], list[Ledger]]:  # fmt: skip
+) -> tuple[list[Row], list[LatencyBreakdown]]:  # fmt: skip
     """Everything once, then everything again: what drifts, drifts for all. Ctrl-C ends early with whole rounds."""
     points: dict[tuple[str, int], list[Point]] = defaultdict(list)
-    ledgers: dict[tuple[str, int], list[Ledger]] = defaultdict(list)
+    breakdowns: dict[tuple[str, int], list[LatencyBreakdown]] = defaultdict(list)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     warm, counted = seconds * WARM_SHARE, seconds * (1 - WARM_SHARE)
     with Progress(*columns, console=console) as bar:
@@ -98,7 +98,9 @@ def _rounds(
                     points[name, number].append(point)
                     if server:
                         after = read_statistics(server.http_url)
-                        ledgers[name, number].append(ledger(before, after, point.mean_of_all, number, name))
+                        breakdowns[name, number].append(
+                            latency_breakdown(before, after, point.mean_of_all, number, name)
+                        )
                     bar.advance(task)
         except (KeyboardInterrupt, WhatsitError) as error:
             if not points:
@@ -110,7 +112,7 @@ def _rounds(
         for number in numbers
         if points[name, number]
     ]
-    middle = [sorted(found, key=lambda one: one.latency)[len(found) // 2] for _, found in sorted(ledgers.items())]
+    middle = [sorted(found, key=lambda one: one.latency)[len(found) // 2] for _, found in sorted(breakdowns.items())]
     return rows, middle
 
 
@@ -133,4 +135,4 @@ if __name__ == "__main__":
     try:
         typer.run(main)
     except WhatsitError as error:
-        sys.exit(f"ledger: {error}")
+        sys.exit(f"benchmark: {error}")

@@ -1,4 +1,4 @@
-"""The ledger as pictures: where a request's time goes, and latency against throughput."""
+"""Charts: stages of a request, and latency against throughput."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from perf.identify.benchmark_report import BETWEEN, OUTSIDE, Row
-from perf.identify.stage_times import Ledger
+from perf.identify.stage_times import LatencyBreakdown
 
 COLOURS = {"queue": "#c9c9c9", "copy_in": "#f4a261", "compute": "#2a6f97", "copy_out": "#e76f51"}
 NAMES = {"queue": "queue", "copy_in": "copy in", "compute": "compute", "copy_out": "copy out"}
@@ -16,24 +16,26 @@ LINES = {
 }  # fmt: skip
 
 
-def draw(out: Path, rows: Sequence[Row], ledgers: Sequence[Ledger]) -> list[Path]:
+def draw(out: Path, rows: Sequence[Row], breakdowns: Sequence[LatencyBreakdown]) -> list[Path]:
     """Write `OUT_stages.png` and `OUT.png`; the paths of what was written."""
     import matplotlib
 
     matplotlib.use("Agg")
     written = []
-    if chained := [one for one in ledgers if one.variant == "ensemble"]:
+    if chained := [one for one in breakdowns if one.variant == "ensemble"]:
         written.append(_bars(out.with_name(f"{out.name}_stages.png"), chained))
     if rows:
         written.append(_curves(out.with_suffix(".png"), rows))
     return written
 
 
-def _bars(path: Path, ledgers: Sequence[Ledger]) -> Path:
+def _bars(path: Path, breakdowns: Sequence[LatencyBreakdown]) -> Path:
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, len(ledgers), figsize=(1.2 + 3.6 * len(ledgers), 4.2), squeeze=False, sharey=True)
-    for axis, one in zip(axes[0], ledgers, strict=True):
+    figure, axes = pyplot.subplots(
+        1, len(breakdowns), figsize=(1.2 + 3.6 * len(breakdowns), 4.2), squeeze=False, sharey=True
+    )
+    for axis, one in zip(axes[0], breakdowns, strict=True):
         for place, stage in enumerate(one.stages):
             left = 0.0
             for part, colour in COLOURS.items():

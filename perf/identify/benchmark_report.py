@@ -1,4 +1,4 @@
-"""The ledger as CSV files and as a Markdown table."""
+"""The figures as CSV files and as a Markdown table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from perf.common.setting import Setting
 from perf.identify.load_generator import Point
-from perf.identify.stage_times import Ledger
+from perf.identify.stage_times import LatencyBreakdown
 from perf.identify.variants import TITLES
 
 OUTSIDE = "HTTP, bytes in and out, the caller"
@@ -59,14 +59,14 @@ def over_ceiling(rows: Sequence[Row], row: Row, figure: Callable[[Row], list[flo
     return [] if ceiling is None else [a / b for a, b in zip(figure(row), figure(ceiling), strict=False) if b]
 
 
-def write(out: Path, setting: Setting, rows: Sequence[Row], ledgers: Sequence[Ledger]) -> str:
+def write(out: Path, setting: Setting, rows: Sequence[Row], breakdowns: Sequence[LatencyBreakdown]) -> str:
     """Write `OUT.csv`, `OUT_stages.csv` and `OUT.md`; the text of the last.
 
     Args:
         out: path without an ending.
         setting: of the measurement.
         rows: variants.
-        ledgers: of the ensemble, plain and fused, one for each number of callers.
+        breakdowns: of the ensemble, plain and fused, one for each number of callers.
     """
     columns = [
         "variant",
@@ -91,8 +91,8 @@ def write(out: Path, setting: Setting, rows: Sequence[Row], ledgers: Sequence[Le
         "requests_per_execution",
         "beside",
     ]
-    setting.write(out.with_name(f"{out.name}_stages.csv"), parts, _parts(ledgers))
-    text = "\n".join([*_head(setting), *_compared(rows), "", *(line for one in ledgers for line in _ledger(one))])
+    setting.write(out.with_name(f"{out.name}_stages.csv"), parts, _parts(breakdowns))
+    text = "\n".join([*_head(setting), *_compared(rows), "", *(line for one in breakdowns for line in _breakdown(one))])
     out.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
     return text
 
@@ -110,9 +110,9 @@ def _points(rows: Sequence[Row]) -> list[list[object]]:
     ]  # fmt: skip
 
 
-def _parts(ledgers: Sequence[Ledger]) -> list[list[object]]:
+def _parts(breakdowns: Sequence[LatencyBreakdown]) -> list[list[object]]:
     rows: list[list[object]] = []
-    for one in ledgers:
+    for one in breakdowns:
         for stage in one.stages:
             times = (stage.queue, stage.copy_in, stage.compute, stage.copy_out)
             rows.append(
@@ -160,7 +160,7 @@ def _compared(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _ledger(one: Ledger) -> list[str]:
+def _breakdown(one: LatencyBreakdown) -> list[str]:
     name, callers = "fused ensemble" if one.variant == "fused" else "ensemble", f"{one.callers} callers"
     lines = [
         f"## The {name} at {callers.rstrip('s') if one.callers == 1 else callers}: {one.latency:.1f} ms on average",

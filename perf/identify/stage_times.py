@@ -50,7 +50,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Ledger:
+class LatencyBreakdown:
     """What a caller waited for, on average, in milliseconds.
 
     Args:
@@ -88,7 +88,9 @@ class Ledger:
         return self.steps / self.latency
 
 
-def ledger(before: Statistics, after: Statistics, latency: float, callers: int, variant: str = "ensemble") -> Ledger:
+def latency_breakdown(
+    before: Statistics, after: Statistics, latency: float, callers: int, variant: str = "ensemble"
+) -> LatencyBreakdown:
     """What happened between two readings of the statistics.
 
     Args:
@@ -106,7 +108,7 @@ def ledger(before: Statistics, after: Statistics, latency: float, callers: int, 
         first, second = stages["detector"], stages["classifier"]
         quicker = second if second.total <= first.total else first
         stages[quicker.name] = replace(quicker, beside=True)
-    return Ledger(callers, latency, inside, tuple(stages.values()), variant)
+    return LatencyBreakdown(callers, latency, inside, tuple(stages.values()), variant)
 
 
 def _stage(before: Statistics, after: Statistics, name: str) -> Stage:

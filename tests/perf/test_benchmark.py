@@ -1,4 +1,4 @@
-"""The ledger: its sums, its load generator against a real Triton, its files."""
+"""The benchmark: its sums, its load generator against a real Triton, its files."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ TIMES = {
 }
 
 
-def test_what_a_caller_waited_for_is_all_in_the_ledger(parts: dict[str, ModuleType]) -> None:
+def test_what_a_caller_waited_for_is_all_in_the_breakdown(parts: dict[str, ModuleType]) -> None:
     before, after = reading(100, TIMES, 39.0), reading(300, TIMES, 39.0)
-    found = parts["stages"].ledger(before, after, latency=40.0, callers=1)
+    found = parts["stages"].latency_breakdown(before, after, latency=40.0, callers=1)
     in_line = sum(sum(times) for step, times in TIMES.items() if step != "classifier")  # it runs beside the detector
     assert [stage.name for stage in found.stages if stage.beside] == ["classifier"]
     assert found.steps == pytest.approx(in_line, abs=0.01)
@@ -72,7 +72,7 @@ def test_what_a_caller_waited_for_is_all_in_the_ledger(parts: dict[str, ModuleTy
 
 def test_the_slower_of_two_side_by_side_counts(parts: dict[str, ModuleType]) -> None:
     slow = TIMES | {"classifier": (0.0, 0.0, 30.0, 0.0)}
-    found = parts["stages"].ledger({}, reading(10, slow, 60.0), latency=61.0, callers=4)
+    found = parts["stages"].latency_breakdown({}, reading(10, slow, 60.0), latency=61.0, callers=4)
     assert [stage.name for stage in found.stages if stage.beside] == ["detector"]
 
 
@@ -84,16 +84,16 @@ def test_tables_and_charts(parts: dict[str, ModuleType], tmp_path: Path) -> None
     rows = [report.Row("ensemble", 4, ours), report.Row("ceiling", 4, best)]
     assert report.over_ceiling(rows, rows[0], report.Row.rates) == [0.5, 0.5]
     assert report.spread([3.0, 1.0, 2.0]) == "2.0 [1.0, 3.0]"
-    ledgers = [parts["stages"].ledger({}, reading(10, TIMES, 39.0), latency=40.0, callers=4)]
-    out = tmp_path / "results" / "ledger"
-    text = report.write(out, setting.Setting.of_this_machine("ledger"), rows, ledgers)
+    breakdowns = [parts["stages"].latency_breakdown({}, reading(10, TIMES, 39.0), latency=40.0, callers=4)]
+    out = tmp_path / "results" / "identify"
+    text = report.write(out, setting.Setting.of_this_machine("benchmark"), rows, breakdowns)
     assert "| 47.0 [44.0, 50.0] | 0.50 [0.50, 0.50] |" in text
     with out.with_suffix(".csv").open() as file:
         assert [row["images_per_s"] for row in csv.DictReader(file)] == ["50.00", "44.00", "100.00", "88.00"]
-    with (out.parent / "ledger_stages.csv").open() as file:
+    with (out.parent / "identify_stages.csv").open() as file:
         found = [float(row["compute_ms"]) for row in csv.DictReader(file) if row["stage"] == "measured latency"]
     assert found == [40.0]
-    assert [path.stat().st_size > 5_000 for path in parts["charts"].draw(out, rows, ledgers)] == [True, True]
+    assert [path.stat().st_size > 5_000 for path in parts["charts"].draw(out, rows, breakdowns)] == [True, True]
 
 
 def test_a_moment_without_replies_is_measured_once_more(parts: dict[str, ModuleType], tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_real_server_is_loaded(parts: dict[str, ModuleType], server: Server, s
     assert 1 <= len(point.latencies) <= point.replies
     assert point.rate == pytest.approx(len(point.latencies) / SECONDS)
     if kind == "post":
-        found = parts["stages"].ledger(before, after, point.mean_of_all, 2)
+        found = parts["stages"].latency_breakdown(before, after, point.mean_of_all, 2)
         assert all(stage.compute > 0 for stage in found.stages)
         assert found.inside <= found.latency
 

@@ -79,7 +79,7 @@ def models(folder: Path, row_threads: int) -> Path:
     return folder
 
 
-def ledger(folder: Path, cpu_ms: float) -> None:
+def benchmark(folder: Path, cpu_ms: float) -> None:
     head = {"date": "d", "commit": "c", "processor": "p", "cores": 4, "versions": "v"}
     times = {"queue_ms": 9, "copy_in_ms": 1, "compute_ms": 10, "copy_out_ms": 1}
     rows = [
@@ -91,14 +91,14 @@ def ledger(folder: Path, cpu_ms: float) -> None:
     stages = [{**head, "callers": 1, "stage": stage, **times} for stage in STAGES]
     between = {**times, "queue_ms": "", "copy_in_ms": "", "copy_out_ms": "", "compute_ms": 4}
     stages.append({**head, "callers": 1, "stage": "the ensemble's scheduler", **between})
-    _write(folder / "ledger.csv", rows)
-    _write(folder / "ledger_stages.csv", stages)
+    _write(folder / "identify.csv", rows)
+    _write(folder / "identify_stages.csv", stages)
 
 
-def test_the_ledgers_columns_are_read(tmp_path: Path) -> None:
+def test_the_benchmarks_columns_are_read(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="make bench"):
         read_inputs(tmp_path, tmp_path)
-    ledger(tmp_path, 80)
+    benchmark(tmp_path, 80)
     inputs = read_inputs(tmp_path, models(tmp_path / "models", 1))
     assert inputs.point(1).rate == 12
     assert {station.name: station.work_ms for station in inputs.stations[1:]} == dict.fromkeys(STAGES, 12)
@@ -108,7 +108,7 @@ def test_the_ledgers_columns_are_read(tmp_path: Path) -> None:
 
 def test_a_stage_that_takes_idle_cores_costs_more_than_its_clock_says(tmp_path: Path) -> None:
     """Of 100 ms of CPU time the clocks account for 72 and waits outside of them for 4: 24 are the embedder's others."""
-    ledger(tmp_path, 100)
+    benchmark(tmp_path, 100)
     inputs = read_inputs(tmp_path, models(tmp_path / "models", 0))
     embedder = next(station for station in inputs.stations if station.name == "embedder")
     assert embedder.work_ms == pytest.approx(12 + 24)
