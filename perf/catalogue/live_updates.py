@@ -25,12 +25,13 @@ from whatsit_client.errors import WhatsitError
 
 from perf.catalogue.change_stream import SHARES, Stream, Vector
 from perf.catalogue.change_writers import AGAIN, Seen, Writers
-from perf.catalogue.query_load import Answer, Queries, percentiles, saturation
+from perf.catalogue.query_load import Answer, Queries, percentiles
 from perf.common.server_fixture import catalogue_copy, prepare_demo, read_pictures, running_server
 from perf.common.setting import RESULTS, Setting
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.publish import publish
 from whatsit.catalogue.store.store import Store
+from whatsit.tuning.closed_loop import Load
 
 _SWAP_EVERY = 10.0
 
@@ -56,7 +57,7 @@ def visible(
     source, sent = _material(console, catalogue, photos)
     with catalogue_copy(source) as folder, running_server(folder, console) as server:
         stream = Stream(_embedded(server.grpc_url, sent), seed=1)
-        rate_now = queries or saturation(server.grpc_url, sent) / 2
+        rate_now = queries or _saturation(server.grpc_url, sent) / 2
         begin = time.monotonic()
         with Queries(server.grpc_url, sent, rate_now) as asked, Writers(server.grpc_url, stream, rate) as writers:
             swaps = _swap(folder, begin + seconds, console)
@@ -92,7 +93,7 @@ def cost(
     ratios = []
     with catalogue_copy(source) as folder, running_server(folder, console) as server:
         stream = Stream(_embedded(server.grpc_url, sent), seed=1)
-        rate_now = queries or saturation(server.grpc_url, sent) / 2
+        rate_now = queries or _saturation(server.grpc_url, sent) / 2
         for repeat in range(repeats):
             tail = {}
             for changes in (0.0, rate) if repeat % 2 == 0 else (rate, 0.0):
@@ -160,6 +161,15 @@ def _embedded(url: str, sent: list[bytes]) -> list[tuple[bytes, Vector]]:
     """Each picture with the vector under which the catalogue would keep it."""
     with Client(url) as client:
         return [(picture, np.asarray(client.embed(picture, gate=False).vectors[0], np.float32)) for picture in sent]
+
+
+def _saturation(url: str, sent: list[bytes]) -> float:
+    """Return the calls of `identify` that eight callers get answered per second."""
+    load = Load(url, sent)
+    try:
+        return load.run(sys.maxsize, 8, seconds=10.0).rate
+    finally:
+        load.close()
 
 
 def _swap(folder: Path, end: float, console: Console) -> int:

@@ -1,4 +1,7 @@
-"""`identify` at a fixed rate over gRPC, whatever the answers take: what callers far away do."""
+"""Calls of `identify` at a fixed rate over gRPC whose answers name the items, beside changes of the catalogue.
+
+Locust keeps no answers, so the open loop of `live_updates` is one of its own.
+"""
 
 from __future__ import annotations
 
@@ -82,28 +85,8 @@ class Queries:
         self._client.async_infer("identify", [tensor], done, parameters={"gate": "off", "top_k": 30, "rerank": "none"})
 
 
-def saturation(url: str, pictures: Sequence[bytes], callers: int = 8, seconds: float = 10.0) -> float:
-    """Calls of `identify` that so many callers get answered per second, each sending the next at the answer."""
-    inputs, counts, ends = [_tensor(picture) for picture in pictures], [0] * callers, time.monotonic() + seconds
-    client = triton.InferenceServerClient(url)
-
-    def call(caller: int) -> None:
-        while time.monotonic() < ends:
-            client.infer("identify", [inputs[(caller + counts[caller]) % len(inputs)]])
-            counts[caller] += 1
-
-    begin = time.monotonic()
-    threads = [threading.Thread(target=call, args=(caller,), daemon=True) for caller in range(callers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    client.close()
-    return sum(counts) / (time.monotonic() - begin)
-
-
 def percentiles(values: Sequence[float], which: Sequence[float] = (50, 95, 99, 100)) -> Mapping[float, float]:
-    """Percent -> value; NaN where there are none."""
+    """Return each percentile; NaN where there are no values."""
     found = np.percentile(values, which) if len(values) else [float("nan")] * len(which)
     return dict(zip(which, map(float, found), strict=True))
 
