@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from whatsit_client.errors import Damaged, InvalidInput, WhatsitError
 torch = pytest.importorskip("torch")
 
 from whatsit.engines import build as module  # noqa: E402
+from whatsit.engines import build_pipeline  # noqa: E402
 from whatsit.engines import trained_networks as networks  # noqa: E402
 from whatsit.engines.build import BuildResult, build  # noqa: E402
 from whatsit.engines.build_paths import BuildPaths  # noqa: E402
@@ -125,6 +127,20 @@ def test_a_broken_tolerance_leaves_the_old_file(place: Path) -> None:
         run(place, least="1.1", checkpoint="other.pt")
     assert file_fingerprint(place / "model" / "model.onnx") == before
     assert file_fingerprint(place / "small.safetensors") == committed
+
+
+def test_bisect_names_the_layers_or_says_that_none_suffice(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(WhatsitError, match="the recipe wants 1.1; no choice of layers is enough"):
+        build(paths(place, least="1.1"), trained=place / "best.pt", bisect=True)
+
+    def found(model: object, calibrating: object, checking: object, patterns: list[str], passes: Any) -> tuple[str]:
+        assert patterns == ["/head/*"]
+        assert not passes(())
+        return ("/conv/Conv",)
+
+    monkeypatch.setattr(build_pipeline, "find_float_layers", found)
+    with pytest.raises(WhatsitError, match="it passes with these in keep_float: /conv/Conv"):
+        build(paths(place, least="1.1"), trained=place / "best.pt", bisect=True)
 
 
 def test_fp16_stays_float_on_the_cpu(place: Path) -> None:

@@ -42,17 +42,16 @@ def find_float_layers(
     """
     sensitivity = layer_sensitivity(model, calibrating, checking, keep_float)
     order = sorted(sensitivity, key=lambda name: -sensitivity[name])
-    low, high, found = 1, max(1, len(order) // 2), None
-    if not passes(tuple(order[:high])):
+    low, high = 1, len(order) // 2
+    if not high or not passes(tuple(order[:high])):
         return None
-    found = high
     while low < high:
         middle = (low + high) // 2
         if passes(tuple(order[:middle])):
-            high = found = middle
+            high = middle
         else:
             low = middle + 1
-    return tuple(order[:found])
+    return tuple(order[:high])
 
 
 def layer_sensitivity(
