@@ -18,15 +18,12 @@ import numpy.typing as npt
 from whatsit.catalogue import Store
 from whatsit.catalogue.ingest import ingest
 from whatsit.catalogue.ingest.picture_analysis import Step, checked_steps
-from whatsit.catalogue.ingest.picture_analyzer import ItemLook
+from whatsit.catalogue.ingest.picture_analyzer import PictureAnalyzer
 from whatsit.catalogue.ingest.prepare import Settings
 from whatsit.catalogue.item import ItemFields
 from whatsit.catalogue.sources import Row
-from whatsit.pipeline.describe import Pipeline
-from whatsit.serving.steps.decode import DETECTOR_SIDE, MAX_SIDE
-from whatsit.vision.crop import crop_resize
-from whatsit.vision.decode import decode_image
-from whatsit.vision.letterbox import letterbox
+from whatsit.pipeline.decoded_picture import decode_picture
+from whatsit.pipeline.networks import Networks
 
 RATE_COLUMNS = ["steps", "what", "repeat", "pictures", "seconds", "pictures_per_second", "cpu_ms_per_picture"]
 _ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
@@ -57,14 +54,14 @@ def rates(
     paths = _photos(folders, limit)
     rows = [Row(ItemFields(f"{number:06d}"), (path,), str(path)) for number, path in enumerate(paths)]
     inputs = _inputs(paths)
-    with Pipeline() as pipeline, ItemLook() as look:
+    with Networks() as loaded, PictureAnalyzer() as look:
         for repeat in range(1, repeats + 1):
             for setting in settings:
                 steps = checked_steps([name for name in setting.split(",") if name != "none"])
                 networks = _networks(steps)
                 some = rows[:detect_limit] if "detect" in steps else rows
                 with _clocks() as bare:
-                    _bare(pipeline, networks, inputs, len(some), workers)
+                    _bare(loaded, networks, inputs, len(some), workers)
                 yield _row(" + ".join(networks), "networks alone", repeat, len(some), bare)
                 shutil.rmtree(work / "catalogue", ignore_errors=True)
                 with _clocks() as whole:
@@ -127,26 +124,28 @@ def _networks(steps: frozenset[Step]) -> list[str]:
 def _inputs(paths: Sequence[Path]) -> Inputs:
     found: Inputs = {"embedder": [], "detector": []}
     for path in paths[:: max(1, len(paths) // _TENSORS)]:
-        pixels = decode_image(path.read_bytes(), max_side=MAX_SIDE).pixels
-        found["embedder"].append(crop_resize(pixels)[None])
-        found["detector"].append(letterbox(pixels, DETECTOR_SIDE)[0][None])
+        picture = decode_picture(path.read_bytes())
+        found["embedder"].append(picture.whole_crop[None])
+        found["detector"].append(picture.detector_image[None])
     return found | {"classifier": found["embedder"]}
 
 
-def _bare(pipeline: Pipeline, networks: Sequence[str], inputs: Inputs, count: int, workers: int) -> None:
+def _bare(loaded: Networks, networks: Sequence[str], inputs: Inputs, count: int, workers: int) -> None:
     """`workers` threads run the networks on so many inputs, one at a time, as ingestion does."""
 
     def run(number: int) -> None:
         for network in networks:
             tensors = inputs[network]
-            pipeline.run(network, tensors[number % len(tensors)])
+            loaded.run(network, tensors[number % len(tensors)])
 
     with ThreadPoolExecutor(workers) as pool:
         for _ in pool.map(run, range(count), chunksize=1):
             pass
 
 
-def _ingestion(look: ItemLook, rows: Sequence[Row], steps: frozenset[Step], workers: int, catalogue: Path) -> None:
+def _ingestion(
+    look: PictureAnalyzer, rows: Sequence[Row], steps: frozenset[Step], workers: int, catalogue: Path
+) -> None:
     with Store(catalogue / "catalogue.sqlite") as store:
         report = ingest(store, rows, look, look.fingerprint, workers=workers, settings=Settings(steps))
     assert report.kept == len(rows), report.skipped[:3]

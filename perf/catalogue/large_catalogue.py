@@ -25,7 +25,6 @@ from whatsit.catalogue.store.store import Store
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import default_root, network_file
 from whatsit.index.generation_writer import write_generation
-from whatsit.serving.request_options import Options
 
 Floats = npt.NDArray[np.float32]
 PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
@@ -88,17 +87,17 @@ def _centres(folder: Path, photos: Path, fingerprint: str, told: Callable[[str],
     """Embeddings of the photos, f32 [N,128], computed once."""
     file = folder / f"centres-{fingerprint}.npy"
     if not file.is_file():
-        from whatsit.pipeline.describe import Pipeline
-        from whatsit.serving.steps.decode import view
-        from whatsit.vision.regions import Regions
+        from whatsit.pipeline.decoded_picture import decode_picture
+        from whatsit.pipeline.networks import Networks
+        from whatsit.pipeline.picture_description import embed_regions
 
         paths = pictures_of(photos, 2000)
         told(f"embedding {len(paths)} photos")
         rows = []
-        with Pipeline() as pipeline:
+        with Networks() as networks:
             for path in paths:
-                picture = view(path.read_bytes(), Options())
-                rows.append(pipeline.embed(picture, Regions.whole(picture.width, picture.height))[0])
+                picture = decode_picture(path.read_bytes())
+                rows.append(embed_regions(picture, picture.whole, networks.embedder)[0])
         np.save(file, np.stack(rows))
     return np.asarray(np.load(file), dtype=np.float32)
 

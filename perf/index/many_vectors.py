@@ -17,7 +17,9 @@ import numpy.typing as npt
 
 from whatsit.evaluation.datasets.clothing import Clothing
 from whatsit.evaluation.datasets.grocery import GroceryStore
-from whatsit.pipeline.describe import Pipeline
+from whatsit.pipeline.decoded_picture import decode_picture
+from whatsit.pipeline.networks import Networks
+from whatsit.pipeline.picture_description import embed_regions
 
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
@@ -77,18 +79,20 @@ def photos(data: Path, work: Path, split: str) -> Photos:
         else:
             paths = [*grocery.queries("val"), *clothing.queries()]
             labels = [*grocery.truth("val"), *(81 + label for label in clothing.truth())]
-        with Pipeline() as pipeline:
-            vectors = [_embedded(pipeline, path, at, len(paths)) for at, path in enumerate(paths)]
+        with Networks() as networks:
+            vectors = [_embedded(networks, path, at, len(paths)) for at, path in enumerate(paths)]
         work.mkdir(parents=True, exist_ok=True)
         np.savez(file, vectors=np.stack(vectors), labels=np.array(labels, dtype=np.int64))
     kept = np.load(file)
     return Photos(kept["vectors"], kept["labels"])
 
 
-def _embedded(pipeline: Pipeline, path: Path, at: int, total: int) -> Floats:
+def _embedded(networks: Networks, path: Path, at: int, total: int) -> Floats:
     if at % 500 == 0:
         print(f"embedding {at} of {total} photos", flush=True)
-    return pipeline.embed_item(path.read_bytes())[0][1]
+    picture = decode_picture(path.read_bytes())
+    vector: Floats = embed_regions(picture, picture.whole, networks.embedder)[0]
+    return vector
 
 
 def catalogue(known: Photos, count: int, queries: int, work: Path, seed: int = 0) -> Catalogue:

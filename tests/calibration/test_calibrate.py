@@ -18,6 +18,7 @@ from whatsit.catalogue import Layout, Store
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.publish import publish
 from whatsit.cli.app import app
+from whatsit.pipeline.region_selection import RegionOptions
 from whatsit.rendering.shop import save_jpeg
 from whatsit.search.calibrated_threshold import Calibration
 from whatsit.vision.decode import decode_image
@@ -50,15 +51,17 @@ class Colours:
 
     def __exit__(self, *_: object) -> None: ...
 
-    def describe(self, data: bytes, options: Any) -> Described:
-        assert options.gate is False
-        away = np.array([-0.577, -0.577, -0.577], dtype=np.float32)
-        return Described(np.stack([colour_of(data), away]))
+
+def describe(data: bytes, options: RegionOptions, networks: Colours) -> Described:
+    assert options.gate is False
+    away = np.array([-0.577, -0.577, -0.577], dtype=np.float32)
+    return Described(np.stack([colour_of(data), away]))
 
 
 @pytest.fixture(autouse=True)
 def colours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "Pipeline", Colours)
+    monkeypatch.setattr(room, "Networks", Colours)
+    monkeypatch.setattr(room, "describe", describe)
 
 
 def solid(colour: tuple[int, int, int]) -> npt.NDArray[np.uint8]:

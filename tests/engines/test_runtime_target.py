@@ -94,12 +94,12 @@ def test_the_command_explains_itself_in_one_sentence(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("card")
 def test_ingestion_takes_the_engines_where_it_is_told_to(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from whatsit.engines.repository import default_root
-    from whatsit.pipeline import describe as module
+    from whatsit.pipeline import networks as module
 
     shutil.copytree(default_root() / "model_repository", repository, dirs_exist_ok=True)
     opened: list[Path] = []
     monkeypatch.setattr(module, "open_runner", lambda path: opened.append(path) or nullcontext())
-    on_gpu, on_cpu = module.Pipeline(repository, "tensorrt"), module.Pipeline(repository)
+    on_gpu, on_cpu = module.Networks(repository, "tensorrt"), module.Networks(repository)
     assert [path.name for path in opened] == ["model.plan"] * 3 + ["model.onnx"] * 3
     assert on_gpu.fingerprint == on_cpu.fingerprint, (
         "an index serves both: the parity gate holds engines to the network"

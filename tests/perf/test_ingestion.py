@@ -27,7 +27,7 @@ def test_ray_and_threads_give_the_same_catalogue(shop: Path, tmp_path: Path) -> 
     from whatsit.catalogue import Store
     from whatsit.catalogue.ingest import ingest
     from whatsit.catalogue.ingest.picture_analysis import checked_steps
-    from whatsit.catalogue.ingest.picture_analyzer import ItemLook
+    from whatsit.catalogue.ingest.picture_analyzer import PictureAnalyzer
     from whatsit.catalogue.ingest.prepare import Settings
     from whatsit.catalogue.ingest.ray_executor import OnRay
     from whatsit.catalogue.sources import open_source
@@ -38,8 +38,8 @@ def test_ray_and_threads_give_the_same_catalogue(shop: Path, tmp_path: Path) -> 
     source.write_text("\n".join([*lines, twin, "gone," * (len(lines[0].split(",")) - 1) + "gone.jpg"]) + "\n")
     settings = Settings(checked_steps(["hash", "detect", "categorise"]))
     reports = []
-    with ItemLook() as look:
-        for name, engine in {"threads": None, "ray": OnRay(ItemLook, 2, memory=80 << 20)}.items():
+    with PictureAnalyzer() as look:
+        for name, engine in {"threads": None, "ray": OnRay(PictureAnalyzer, 2, memory=80 << 20)}.items():
             with Store(tmp_path / name / "catalogue.sqlite") as store:
                 rows = open_source(source)
                 reports.append(

@@ -19,7 +19,8 @@ from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store.store import Store
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import default_root
-from whatsit.pipeline.describe import Pipeline
+from whatsit.pipeline.networks import Networks
+from whatsit.pipeline.picture_description import describe
 from whatsit.ranking.learned import FEATURES
 from whatsit.search.calibrated_threshold import Calibration
 from whatsit.search.offline_identifier import Spotter, best_values
@@ -88,9 +89,9 @@ def test_a_click_on_an_item_that_is_gone_counts_no_more(folder: Path, trained: P
 
 def test_probabilities_come_with_the_matches_and_calibration_says_which_are_answers(trained: Path, shop: Path) -> None:
     data = sorted((shop / "images").glob("*.jpg"))[9].read_bytes()
-    with Pipeline() as pipeline:
-        vector = pipeline.describe(data, Options(gate=False)).embeddings[:1]
-        retriever = Retriever(trained, pipeline.fingerprint, min_score=0.9)
+    with Networks() as networks:
+        vector = describe(data, Options(gate=False), networks).embeddings[:1]
+        retriever = Retriever(trained, networks.fingerprint, min_score=0.9)
     found = retriever(vector, ONE, Options(rerank="learned"))
     confidences = found.regions[0].confidences
     assert confidences is not None
@@ -105,16 +106,16 @@ def test_probabilities_come_with_the_matches_and_calibration_says_which_are_answ
 
 
 def test_a_servers_own_stages_may_hold_a_trained_ranker(trained: Path) -> None:
-    with Pipeline() as pipeline:
-        retriever = Retriever(trained, pipeline.fingerprint, min_score=0.0, stages="learned")
+    with Networks() as networks:
+        retriever = Retriever(trained, networks.fingerprint, min_score=0.0, stages="learned")
     vector = np.eye(128, dtype=np.float32)[:1]
     assert retriever(vector, ONE, Options()).regions[0].confidences is not None
     assert retriever(vector, ONE, Options(rerank="none")).regions[0].confidences is None
 
 
 def test_by_default_the_stage_waits_for_a_ranker(catalogue: Path) -> None:
-    with Pipeline() as pipeline:
-        retriever = Retriever(catalogue, pipeline.fingerprint, stages="surprise,learned")
+    with Networks() as networks:
+        retriever = Retriever(catalogue, networks.fingerprint, stages="surprise,learned")
     vector = np.eye(128, dtype=np.float32)[:1]
     assert retriever(vector, ONE, Options(min_score=0.0)).regions[0].confidences is None
     with pytest.raises(InvalidInput, match="train ranker"):
@@ -145,8 +146,8 @@ def test_a_ranker_is_followed_and_a_foreign_one_refused(
 
 def test_a_spotter_sees_what_the_stage_in_the_server_would(trained: Path, shop: Path) -> None:
     data = sorted((shop / "images").glob("*.jpg"))[20].read_bytes()
-    with Pipeline() as pipeline:
-        spotter = Spotter(trained, pipeline)
+    with Networks() as networks:
+        spotter = Spotter(trained, networks)
         looked = spotter.look(data, box=(10.0, 10.0, 300.0, 300.0))
         assert len(looked.facts) == 2
         asked = spotter.matches(looked, "geometry,learned")

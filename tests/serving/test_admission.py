@@ -1,24 +1,23 @@
-"""Pictures under way are counted over processes, and the first step waits for its turn."""
+"""Pictures in flight are counted over processes, and the first step waits for its turn."""
 
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
 from whatsit.serving import admission
-from whatsit.serving.admission import Admission, UnderWay
+from whatsit.serving.admission import Admission, InFlight
 
 
 def test_counts_of_many_processes_add_up(tmp_path: Path) -> None:
     file = tmp_path / "counts"
-    first, last = UnderWay("decode_0_0", file), UnderWay("retrieval_0_0", file)
+    first, last = InFlight("decode_0_0", file), InFlight("retrieval_0_0", file)
     first.begin(3)
     last.end()
     assert (first.count(), last.count()) == (2, 2)
-    assert UnderWay("decode_0_0", file).count() == 0  # started again: what it had counted is no more
+    assert InFlight("decode_0_0", file).count() == 0  # started again: what it had counted is no more
     last.end(7)  # calls of a single step from outside
     assert first.count() == 0
     first.begin()
@@ -27,7 +26,7 @@ def test_counts_of_many_processes_add_up(tmp_path: Path) -> None:
 
 def test_the_first_step_waits_for_its_turn(tmp_path: Path) -> None:
     file = tmp_path / "counts"
-    first, last = UnderWay("decode_0_0", file), UnderWay("retrieval_0_0", file)
+    first, last = InFlight("decode_0_0", file), InFlight("retrieval_0_0", file)
     first.begin(2)
     first.wait(3)
     waiting = threading.Thread(target=first.wait, args=(2,))
@@ -40,10 +39,10 @@ def test_the_first_step_waits_for_its_turn(tmp_path: Path) -> None:
 
 
 def test_who_waits_is_woken_when_a_picture_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admission, "_LOOK_AGAIN", 1e6)
+    monkeypatch.setattr(admission, "_POLL_INTERVAL", 1e6)
     file = tmp_path / "counts"
-    first, last = UnderWay("decode_0_0", file), UnderWay("retrieval_0_0", file)
-    for _ in range(70_000):  # more than the bell holds, while nobody waits
+    first, last = InFlight("decode_0_0", file), InFlight("retrieval_0_0", file)
+    for _ in range(70_000):  # more than the FIFO holds, while nobody waits
         last.end()
     first.begin(70_002)
     waiting = threading.Thread(target=first.wait, args=(2,), daemon=True)
@@ -55,39 +54,52 @@ def test_who_waits_is_woken_when_a_picture_ends(tmp_path: Path, monkeypatch: pyt
     assert not waiting.is_alive()
 
 
+class Clock:
+    """Stands in for `time` and `select`: whoever waits on the FIFO is told that so many seconds passed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.polls = 0
+        monkeypatch.setattr(admission.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(admission.select, "select", self._select)
+
+    def _select(self, read: list[int], write: list[int], failed: list[int], seconds: float) -> tuple[list[int], ...]:
+        self.polls += 1
+        self.now += seconds
+        return [], [], []
+
+
 def test_pictures_that_never_end_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = UnderWay("decode_0_0", tmp_path / "counts")
+    first, clock = InFlight("decode_0_0", tmp_path / "counts"), Clock(monkeypatch)
     first.begin(5)
-    begin = time.monotonic()
-    monkeypatch.setattr(admission, "_LOST", 0.05)
     first.wait(5)
-    assert time.monotonic() - begin < 2
+    assert clock.now >= admission._LOST_AFTER
     assert first.count() == 0
 
 
 def test_calls_of_the_first_step_alone_wait_only_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, last = UnderWay("decode_0_0", tmp_path / "counts"), UnderWay("retrieval_0_0", tmp_path / "counts")
-    monkeypatch.setattr(admission, "_LOST", 0.2)
+    first, last = InFlight("decode_0_0", tmp_path / "counts"), InFlight("retrieval_0_0", tmp_path / "counts")
+    clock = Clock(monkeypatch)
     last.end()
-    waits = []
+    polls = []
     for _ in range(3):
         first.begin(6)
-        begin = time.monotonic()
+        before = clock.polls
         first.wait(5)
-        waits.append(time.monotonic() - begin)
-    assert waits[0] >= 0.2
-    assert max(waits[1:]) < 0.1
+        polls.append(clock.polls - before)
+    assert polls[0] > 0
+    assert polls[1:] == [0, 0]
     first.begin(6)
     last.end()  # pictures of an ensemble again: now there is something to wait for
-    begin = time.monotonic()
+    before = clock.polls
     first.wait(5)
-    assert time.monotonic() - begin >= 0.2
+    assert clock.polls > before
 
 
 def test_each_call_ends_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admission, "_FOLDER", tmp_path)
-    steps = {name: Admission(name, name, 0.0) for name in ("decode", "regions", "retrieval")}
-    counting = steps["decode"]._under_way
+    steps = {name: Admission(name, name) for name in ("decode", "regions", "retrieval")}
+    counting = steps["decode"]._in_flight
     assert counting is not None
     outputs = {"identify": {"GATED", "CROPS"}, "embed": {"CROPS", "BOXES"}, "detect": {"BOXES"}}
     for ensemble, wanted in outputs.items():

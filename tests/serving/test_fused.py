@@ -17,7 +17,7 @@ from tests.triton_calls import ask_grpc, ask_http, check_who_waits_too_long
 from whatsit.cli.app import app
 from whatsit.engines.parallel_batch_runner import ParallelBatchRunner
 from whatsit.server.launcher import Ports, Server
-from whatsit.serving.admission import Count
+from whatsit.serving.admission import SharedCounter
 from whatsit.serving.metrics.scrape import MetricsPage
 
 OPTIONS = (
@@ -103,13 +103,15 @@ def test_what_the_fused_step_cannot_serve_is_refused(options: tuple[str, str], t
 
 
 def test_a_count_is_the_sum_over_processes(tmp_path: Path) -> None:
-    first, second = (Count("things", process, tmp_path / "count") for process in ("a", "b"))
+    first, second = (SharedCounter("things", process, tmp_path / "count") for process in ("a", "b"))
     first.add(2)
     second.add(1)
     assert first.total() == second.total() == 3
     first.add(-1)
     assert second.total() == 2
-    assert Count("things", "a", tmp_path / "count").total() == 1  # a process that is started again holds nothing
+    assert (
+        SharedCounter("things", "a", tmp_path / "count").total() == 1
+    )  # a process that is started again holds nothing
 
 
 def test_rows_take_no_more_threads_than_they_may() -> None:

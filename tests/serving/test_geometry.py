@@ -13,11 +13,14 @@ from whatsit.catalogue import Layout, Store
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.publish import publish
 from whatsit.engines.repository import default_root
+from whatsit.pipeline.decoded_picture import DecodedPicture
+from whatsit.pipeline.region_selection import LOCAL_REGIONS, local_features
 from whatsit.rendering.photo import photograph
 from whatsit.rendering.printed_labels import LINES, draw_label
 from whatsit.search.lookup import Facts
+from whatsit.serving.local_rows import NO_LOCAL_ROWS, pack_local_rows, unpack_local_rows
 from whatsit.serving.request_options import Options
-from whatsit.serving.steps.regions import LOCAL_REGIONS, NO_LOCAL_ROWS, FindRegions, local_rows, read_local_rows
+from whatsit.serving.steps.regions import FindRegions
 from whatsit.serving.steps.retrieval import Retriever, as_tensors
 from whatsit.vision.local_features import extract
 from whatsit.vision.regions import Regions
@@ -77,13 +80,13 @@ def test_features_travel_by_region() -> None:
     height, width = pixels.shape[:2]
     boxes = np.array([[10, 20, 200, 240], [40, 200, 280, 380], [0, 0, 90, 90], [5, 5, 80, 80]], dtype=np.float32)
     regions = Regions.whole(2 * width, 2 * height).plus(2 * boxes, np.ones(4, np.float32), ["x"] * 4)
-    rows = local_rows(pixels, 2 * width, regions)
+    rows = pack_local_rows(local_features(DecodedPicture(pixels, 2 * width, 2 * height), regions))
     assert rows.shape[1] == 133
-    read = read_local_rows(rows, len(regions))
+    read = unpack_local_rows(rows, len(regions))
     np.testing.assert_array_equal(read[0].rows, extract(pixels).rows)
     np.testing.assert_array_equal(read[1].rows, extract(pixels[20:240, 10:200]).rows)
     assert [len(one) > 0 for one in read[LOCAL_REGIONS:]] == [False] * (len(regions) - LOCAL_REGIONS)
-    assert all(len(one) == 0 for one in read_local_rows(NO_LOCAL_ROWS, 2))
+    assert all(len(one) == 0 for one in unpack_local_rows(NO_LOCAL_ROWS, 2))
 
 
 @pytest.mark.parametrize(("rerank", "taken"), [(None, False), ("none", False), ("surprise,geometry", True)])

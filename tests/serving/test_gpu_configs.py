@@ -43,7 +43,7 @@ def test_a_gpu_config_has_the_cpus_tensors(path: str) -> None:
     gpu = read(path)
     assert tensors(gpu) == tensors(cpu)
     assert [tensor.name for tensor in gpu.output] == [tensor.name for tensor in cpu.output]
-    of_cpus = {"intra_op_thread_count", "row_threads", "under_way_per_core"}
+    of_cpus = {"intra_op_thread_count", "row_threads", "max_in_flight_per_core"}
     kept = {key: value.string_value for key, value in cpu.parameters.items() if key not in of_cpus}
     assert kept.items() <= {key: value.string_value for key, value in gpu.parameters.items()}.items()
 

@@ -14,7 +14,9 @@ import pytest
 from whatsit_client import Client
 from whatsit_client.errors import InvalidInput
 
-from whatsit.pipeline.describe import Pipeline
+from whatsit.pipeline.networks import Networks
+from whatsit.pipeline.picture_description import describe
+from whatsit.pipeline.region_selection import RegionOptions
 from whatsit.ranking.stages import STAGES
 from whatsit.server.launcher import Server
 from whatsit.serving.metrics.scrape import request_successes
@@ -107,10 +109,10 @@ def test_a_part_of_the_outputs_can_be_asked_for(server: Server, scenes: list[Pat
 
 def test_the_server_computes_what_the_library_computes(server: Server, scenes: list[Path]) -> None:
     """Ingestion embeds in one process and the server in many: the same picture must give the same vectors."""
-    with Pipeline() as pipeline:
+    with Networks() as networks:
         for scene in scenes:
             data = scene.read_bytes()
-            here = pipeline.describe(data)
+            here = describe(data, RegionOptions(), networks)
             there = infer(server, "embed", data, ["BOXES", "EMBEDDINGS", "INTENT_SCORES"])
             assert np.allclose(there["BOXES"], here.regions.boxes, atol=1e-3)
             assert np.allclose(there["EMBEDDINGS"], here.embeddings, atol=1e-5)

@@ -7,7 +7,8 @@ import json
 import pytest
 from whatsit_client.errors import InvalidInput
 
-from whatsit.serving.request_options import MAX_BOXES, Options, check_boxes
+from whatsit.pipeline.region_selection import check_boxes
+from whatsit.serving.request_options import MAX_BOXES, Options
 
 
 def test_defaults() -> None:

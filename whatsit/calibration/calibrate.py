@@ -19,12 +19,13 @@ from whatsit.catalogue.store.store import Store
 from whatsit.evaluation.metrics.open_set import OpenSet, Sighting
 from whatsit.index.generation import open_generation
 from whatsit.index.shard import Numbers
-from whatsit.pipeline.describe import Pipeline
+from whatsit.pipeline.networks import Networks
+from whatsit.pipeline.picture_description import describe
+from whatsit.pipeline.region_selection import RegionOptions
 from whatsit.rendering.photo import photograph
 from whatsit.rendering.shop import encode_jpeg
 from whatsit.search.calibrated_threshold import Calibration
 from whatsit.search.offline_identifier import Spotter
-from whatsit.serving.request_options import Options
 from whatsit.vision.decode import decode_image
 
 # Items whose pictures are this much alike are one thing twice: finding the other one is no false accept.
@@ -68,7 +69,7 @@ class Calibrator:
 
     Args:
         folder: the catalogue's.
-        pipeline: the networks.
+        networks: the networks.
 
     Raises:
         Unavailable: nothing is published there.
@@ -76,15 +77,15 @@ class Calibrator:
         InvalidInput: another embedder made the index, or it is empty.
     """
 
-    def __init__(self, folder: Path, pipeline: Pipeline) -> None:
-        self.layout, self._pipeline = Layout(folder), pipeline
-        self.fingerprint = pipeline.fingerprint
+    def __init__(self, folder: Path, networks: Networks) -> None:
+        self.layout, self._networks = Layout(folder), networks
+        self.fingerprint = networks.fingerprint
         if not self.layout.store.is_file():
             raise Unavailable(
                 f"There is no catalogue in {folder}: make one with `whatsit catalogue add {folder} SOURCE`."
             )
         self._store = open_items(folder, read_only=True)
-        self.generation = open_generation(self.layout.index, pipeline.fingerprint)
+        self.generation = open_generation(self.layout.index, networks.fingerprint)
         if self.generation.manifest.items < 2:
             raise InvalidInput(f"The index of {folder} holds fewer than two items: there is nothing to tell apart.")
         self._indexed: Numbers = np.unique(np.concatenate([shard.items for shard in self.generation.shards]))
@@ -174,7 +175,7 @@ class Calibrator:
 
     def _see(self, photo: Photo) -> Sighting | None:
         try:
-            embeddings = self._pipeline.describe(self.picture(photo), Options(gate=False)).embeddings
+            embeddings = describe(self.picture(photo), RegionOptions(gate=False), self._networks).embeddings
         except (InvalidInput, OSError):
             return None
         own = [] if photo.item is None else [photo.item]
@@ -190,7 +191,7 @@ class Calibrator:
 
     def _duplicates(self, photo: Photo) -> Numbers:
         """Numbers of the items whose pictures are nearly the same as one of this item's."""
-        pictures = self._store.pictures(photo.id, self._pipeline.fingerprint) if photo.id else ()
+        pictures = self._store.pictures(photo.id, self._networks.fingerprint) if photo.id else ()
         vectors = [vector.values for picture in pictures for vector in picture.vectors]
         if not vectors:
             return np.empty(0, dtype=np.int64)
@@ -208,7 +209,7 @@ class Calibrator:
         """
         point = open_set.at(open_set.threshold(false_positives))
         return Calibration(
-            fingerprint=self._pipeline.fingerprint,
+            fingerprint=self._networks.fingerprint,
             generation=self.generation.name,
             items=self.generation.manifest.items,
             answer_score=point.min_score,
@@ -269,8 +270,8 @@ def calibrate(
         Unavailable: nothing is published, a network is missing, or the file cannot be written.
         Damaged: index, store or network cannot be read.
     """
-    with Pipeline(model_repository) as pipeline:
-        calibrator = Calibrator(catalogue, pipeline)
+    with Networks(model_repository) as networks:
+        calibrator = Calibrator(catalogue, networks)
         chosen = calibrator.synthetic(limit) if photos is None else calibrator.real(photos)
         chosen = chosen[:: -(-len(chosen) // limit)] if chosen else []
         seen = []
@@ -285,7 +286,7 @@ def calibrate(
             )
         open_set = OpenSet(readable)
         probabilities = None
-        spotter = Spotter(catalogue, pipeline)
+        spotter = Spotter(catalogue, networks)
         if spotter.is_trained:
             judged = []
             for done, judgement in enumerate(calibrator.see_probabilities(chosen, spotter, workers), start=1):

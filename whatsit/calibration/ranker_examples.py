@@ -13,7 +13,7 @@ from whatsit_client.errors import InvalidInput
 from whatsit.calibration.calibrate import Calibrator, Photo
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store.store import Store
-from whatsit.pipeline.describe import Pipeline
+from whatsit.pipeline.networks import Networks
 from whatsit.ranking.learned import FEATURES, features
 from whatsit.ranking.matches import Floats, Matches
 from whatsit.search.offline_identifier import Looked, Spotter
@@ -63,8 +63,8 @@ def examples(
     Raises:
         InvalidInput: there is no photo of a known item.
     """
-    with Pipeline(model_repository) as pipeline:
-        calibrator = Calibrator(catalogue, pipeline)
+    with Networks(model_repository) as networks:
+        calibrator = Calibrator(catalogue, networks)
         layout = Layout(catalogue)
         with Store(layout.store, read_only=True) as store:
             clicked = [
@@ -76,7 +76,7 @@ def examples(
         known = [*clicked, *known[:: -(-len(known) // limit) if known else 1]]
         if not known:
             raise InvalidInput(f"No photo in {photos} shows a known item: name its sub-folders after item ids.")
-        return collect(calibrator, Spotter(catalogue, pipeline), known, progress)
+        return collect(calibrator, Spotter(catalogue, networks), known, progress)
 
 
 def collect(

@@ -11,13 +11,15 @@ import numpy.typing as npt
 from whatsit_client.types import Box
 
 from whatsit.index.shard import Numbers
-from whatsit.pipeline.describe import Pipeline
+from whatsit.pipeline.networks import Networks
+from whatsit.pipeline.picture_description import describe
+from whatsit.pipeline.region_selection import RegionOptions, area_shares, local_features
 from whatsit.ranking.learned import Learned
 from whatsit.ranking.matches import Floats, Matches
 from whatsit.search.lookup import Facts
 from whatsit.serving.request_options import Options
-from whatsit.serving.steps.regions import area_shares, local_rows, read_local_rows
 from whatsit.serving.steps.retrieval import NEIGHBOURS, Retriever
+from whatsit.vision.local_features import LocalFeatures
 
 # Of the server, see model_repository/retrieval/config.pbtxt.
 MIN_SCORE = 0.9
@@ -44,16 +46,16 @@ class Spotter:
 
     Args:
         folder: the catalogue's.
-        pipeline: the networks.
+        networks: the networks.
         min_score: matches below are dropped; the server's default unless given.
 
     Raises:
         WhatsitError: nothing is published, or it is damaged or made by another embedder.
     """
 
-    def __init__(self, folder: Path, pipeline: Pipeline, min_score: float = MIN_SCORE) -> None:
-        self._pipeline = pipeline
-        self.retriever = Retriever(folder, pipeline.fingerprint, min_score=min_score)
+    def __init__(self, folder: Path, networks: Networks, min_score: float = MIN_SCORE) -> None:
+        self._networks = networks
+        self.retriever = Retriever(folder, networks.fingerprint, min_score=min_score)
 
     @property
     def is_trained(self) -> bool:
@@ -71,15 +73,14 @@ class Spotter:
         Raises:
             InvalidInput: the file is no picture that Whatsit takes, or the box lies outside it.
         """
-        options = Options(gate=False, boxes=None if box is None else (box,))
-        described = self._pipeline.describe(data, options)
+        options = RegionOptions(None if box is None else (box,), gate=False)
+        described = describe(data, options, self._networks)
         picture, regions = described.picture, described.regions
         areas = area_shares(regions, picture.width, picture.height)
-        count = len(regions)
-        rows = local_rows(picture.pixels, picture.width, regions) if local else np.zeros((1, 133), dtype=np.uint8)
+        taken = local_features(picture, regions) if local else [LocalFeatures.none()] * len(regions)
         facts = [
             Facts(features, float(area), float(score))
-            for features, area, score in zip(read_local_rows(rows, count), areas, regions.scores, strict=True)
+            for features, area, score in zip(taken, areas, regions.scores, strict=True)
         ]
         return Looked(described.embeddings, areas, facts)
 

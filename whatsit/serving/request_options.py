@@ -13,6 +13,7 @@ from whatsit_client.types import Box
 
 from whatsit.catalogue.filter.where_filter import Filter
 from whatsit.catalogue.store.text_index import words_of
+from whatsit.pipeline.region_selection import RegionOptions
 from whatsit.ranking.stages import stage_names
 
 MAX_TOP_K = 100
@@ -22,26 +23,22 @@ NAMES = ("top_k", "boxes", "where", "min_score", "rerank", "text", "gate")
 
 
 @dataclass(frozen=True)
-class Options:
-    """What a caller may ask for beyond the picture.
+class Options(RegionOptions):
+    """What a caller may ask for beyond the picture; `boxes` and `gate` are those of `RegionOptions`.
 
     Args:
         top_k: matches per region, 1..100.
-        boxes: the caller's own regions instead of the detector's, pixels of the upright picture; None to detect.
         where: only items that it holds for are searched; None for all.
         min_score: matches below it are dropped, 0..2; None for the server's default.
         rerank: comma list of ranking stages or "none"; None for the server's default.
         text: words of the title, brand or size that the caller knows; "" for none.
-        gate: False searches even where the picture seems to show nothing of the catalogue's kind.
     """
 
     top_k: int = 10
-    boxes: tuple[Box, ...] | None = None
     where: Filter | None = None
     min_score: float | None = None
     rerank: str | None = None
     text: str = ""
-    gate: bool = True
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> Options:
@@ -76,26 +73,6 @@ class Options:
         except InvalidInput as error:
             error.reason = "option"
             raise
-
-
-def check_boxes(boxes: tuple[Box, ...], width: int, height: int) -> None:
-    """Refuse boxes that do not touch the picture.
-
-    Args:
-        boxes: pixels of the upright picture.
-        width: of the picture, pixels.
-        height: of the picture, pixels.
-
-    Raises:
-        InvalidInput: a box lies wholly outside.
-    """
-    for number, (x1, y1, x2, y2) in enumerate(boxes):
-        if x1 >= width or y1 >= height or x2 <= 0 or y2 <= 0:
-            raise InvalidInput(
-                f"boxes[{number}] = {_short([x1, y1, x2, y2])} lies outside the upright picture of {width}x{height} "
-                "pixels.",
-                "option",
-            )
 
 
 def _top_k(value: Any) -> int:

@@ -16,12 +16,13 @@ from whatsit.serving.metrics import definitions as measures
 from whatsit.serving.request_options import Options
 
 Tensors = Mapping[str, npt.NDArray[Any]]
+Outputs = dict[str, npt.NDArray[Any]]
 
 
 class Implementation(Protocol):
     """A step: called once per request, from one thread."""
 
-    def __call__(self, inputs: Tensors, options: Options, wanted: frozenset[str]) -> dict[str, npt.NDArray[Any]]:
+    def __call__(self, inputs: Tensors, options: Options, wanted: frozenset[str]) -> Outputs:
         """Compute the outputs named in `wanted` (more is allowed)."""
         ...
 
@@ -49,8 +50,7 @@ class Step:
         self._names = [tensor["name"] for tensor in config["input"]]
         self._model = args["model_name"]
         measures.start(pb_utils, self._model, args["model_instance_name"])
-        per_core = float(parameters.get("under_way_per_core", "0"))
-        self._admission = Admission(self._model, args["model_instance_name"], per_core)
+        self._admission = Admission(self._model, args["model_instance_name"], parameters)
         try:
             self._step = type(self).build(parameters)
         except WhatsitError as error:
@@ -65,7 +65,7 @@ class Step:
         measures.stop()
 
     def _answer(self, request: Any) -> Any:
-        """Answer one request, counted among those under way."""
+        """Answer one request, counted among those in flight."""
         self._admission.enter()
         failed, wanted = True, frozenset(request.requested_output_names())
         try:

@@ -14,7 +14,9 @@ from whatsit.calibration.calibrate import Calibrator
 from whatsit.catalogue.ingest.add import index_source
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.index.visual_words import VisualWords
-from whatsit.pipeline.describe import Pipeline
+from whatsit.pipeline.decoded_picture import decode_picture
+from whatsit.pipeline.networks import Networks
+from whatsit.pipeline.picture_description import embed_regions
 from whatsit.ranking.geometry import PICTURES
 from whatsit.ranking.verification import inliers
 from whatsit.rendering.photo import photograph
@@ -22,12 +24,9 @@ from whatsit.rendering.printed_labels import draw_label
 from whatsit.rendering.shop import encode_jpeg, save_jpeg
 from whatsit.search.lookup import Facts
 from whatsit.search.offline_identifier import Looked, Spotter
-from whatsit.serving.request_options import Options
-from whatsit.serving.steps.decode import view
 from whatsit.studies.grocery_catalogues import Advanced, grocery_catalogue
 from whatsit.vision.decode import decode_image
 from whatsit.vision.local_features import LocalFeatures, extract
-from whatsit.vision.regions import Regions
 
 SHORTLIST = 50
 # What geometry alone verifies: more than beside vectors, for it has no other voice.
@@ -142,14 +141,14 @@ class GeometryStudy:
         )
 
     def _measure(self, data: str, catalogue: Path, photos: Sequence[_Photo]) -> GeometryRow:
-        with Pipeline() as pipeline:
-            calibrator, spotter = Calibrator(catalogue, pipeline), Spotter(catalogue, pipeline, min_score=0.0)
+        with Networks() as networks:
+            calibrator, spotter = Calibrator(catalogue, networks), Spotter(catalogue, networks, min_score=0.0)
             words = calibrator.generation.words
             assert words is not None  # these catalogues are published with geometry
             numbers = calibrator.numbers()
             outcomes = [
                 _outcome(spotter, words, looked, milliseconds, numbers[item])
-                for looked, milliseconds, item in self._looked(data, pipeline, photos)
+                for looked, milliseconds, item in self._looked(data, networks, photos)
             ]
         table = np.array(outcomes, dtype=np.float64)
         vectors, geometry, both, shortlist = table[:, :4].mean(axis=0).tolist()
@@ -159,11 +158,11 @@ class GeometryStudy:
             data, pictures, len(photos), vectors, geometry, both, shortlist, extract_ms, words_ms, stage_ms
         )
 
-    def _looked(self, data: str, pipeline: Pipeline, photos: Sequence[_Photo]) -> Iterator[tuple[Looked, float, str]]:
+    def _looked(self, data: str, networks: Networks, photos: Sequence[_Photo]) -> Iterator[tuple[Looked, float, str]]:
         """Each whole photo as its only region, and how long its local features took."""
         for done, photo in enumerate(photos, start=1):
-            picture = view(photo.data, Options())
-            vector = pipeline.embed(picture, Regions.whole(picture.width, picture.height))
+            picture = decode_picture(photo.data)
+            vector = embed_regions(picture, picture.whole, networks.embedder)
             begin = time.perf_counter()
             features = extract(picture.pixels)
             milliseconds = 1000 * (time.perf_counter() - begin)

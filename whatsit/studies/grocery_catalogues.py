@@ -11,7 +11,7 @@ from whatsit.calibration.ranker_examples import Examples, collect
 from whatsit.catalogue.ingest.add import index_source
 from whatsit.catalogue.layout import Layout
 from whatsit.evaluation.datasets.grocery import GroceryStore
-from whatsit.pipeline.describe import Pipeline
+from whatsit.pipeline.networks import Networks
 from whatsit.search.offline_identifier import Spotter
 
 Advanced = Callable[[str, int, int], None]
@@ -86,8 +86,8 @@ def prepare_ranker(store: GroceryStore, catalogue: Path, limit: int, advanced: A
         real: on train photos; else on synthetic ones, for catalogues that hold the train photos.
         fit: writes a ranker trained on the examples to the path.
     """
-    with Pipeline() as pipeline:
-        calibrator, spotter = Calibrator(catalogue, pipeline), Spotter(catalogue, pipeline)
+    with Networks() as networks:
+        calibrator, spotter = Calibrator(catalogue, networks), Spotter(catalogue, networks)
         photos = train_photos(store, calibrator, limit) if real else calibrator.synthetic(limit)
         examples = collect(
             calibrator, spotter, photos, lambda done, total: advanced("looking up photos for the ranker", done, total)

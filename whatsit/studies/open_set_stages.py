@@ -15,7 +15,7 @@ from whatsit.calibration.ranker_examples import collect
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.evaluation.metrics.open_set import OpenSet, Point, Sighting
 from whatsit.index.shard import Numbers
-from whatsit.pipeline.describe import Pipeline
+from whatsit.pipeline.networks import Networks
 from whatsit.search.offline_identifier import Looked, Spotter, best_values
 from whatsit.studies.grocery_catalogues import Advanced, Fit, grocery_catalogue, left_out, train_photos
 
@@ -65,18 +65,18 @@ def measure_open_set(
     """
     without = {item.label for item in grocery.gallery() if left_out(item.label)}
     catalogue = grocery_catalogue(grocery, work, advanced, without=without)
-    with Pipeline() as pipeline:
-        calibrator = Calibrator(catalogue, pipeline)
+    with Networks() as networks:
+        calibrator = Calibrator(catalogue, networks)
         known = train_photos(grocery, calibrator, 2 * photos) if real else calibrator.synthetic(2 * photos)
         training, calibrating = known[::2], known[1::2]
         examples = collect(
             calibrator,
-            Spotter(catalogue, pipeline),
+            Spotter(catalogue, networks),
             training,
             lambda done, total: advanced("looking up photos for the ranker", done, total),
         )
         fit(examples, calibrator.layout.ranker)
-        spotter = Spotter(catalogue, pipeline)
+        spotter = Spotter(catalogue, networks)
         thresholds = _sightings(calibrator, spotter, calibrating, "calibrating", advanced)
         val = _sightings(calibrator, spotter, _val_photos(grocery, calibrator, limit), "val photos", advanced)
     curves = []

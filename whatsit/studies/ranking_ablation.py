@@ -12,14 +12,15 @@ from whatsit.catalogue.ingest.add import index_source
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.evaluation.metrics.ablation import Listed, Look, Row, ablate
 from whatsit.index.database_augmentation import average_database
-from whatsit.pipeline.describe import Pipeline
+from whatsit.pipeline.decoded_picture import decode_picture
+from whatsit.pipeline.networks import Networks
+from whatsit.pipeline.picture_description import embed_regions
 from whatsit.ranking.stages import STAGES
 from whatsit.rendering.product import make_products
 from whatsit.rendering.shop import write_scenes, write_shop
 from whatsit.serving.request_options import Options
-from whatsit.serving.steps.decode import view
 from whatsit.serving.steps.retrieval import Retriever
-from whatsit.vision.regions import USER_BOX, Regions
+from whatsit.vision.regions import USER_BOX
 
 # Those that need nothing but vectors; `geometry` and `learned` are measured through the server.
 AVERAGED = "none, catalogue vectors averaged"
@@ -64,10 +65,10 @@ class Ablation:
                 file.write(json.dumps(row) + "\n")
         photos = list(zip(store.queries(), store.truth(), strict=True))
         looks, packages = [], []
-        with Pipeline() as pipeline:
+        with Networks() as networks:
             for done, (path, label) in enumerate(photos, start=1):
-                picture = view(path.read_bytes(), Options())
-                vector = pipeline.embed(picture, Regions.whole(picture.width, picture.height))[0]
+                picture = decode_picture(path.read_bytes())
+                vector = embed_regions(picture, picture.whole, networks.embedder)[0]
                 item = store.classes[label]
                 looks.append(Look(vector, item.name, item.coarse))
                 packages += [looks[-1]] if item.department == "Packages" else []
@@ -83,13 +84,12 @@ class Ablation:
         shop = {product.id: product for product in make_products(products, seed)}
         truth = json.loads(write_scenes(folder / "scenes", list(shop.values()), scenes, seed).read_text())
         looks = []
-        with Pipeline() as pipeline:
+        with Networks() as networks:
             for done, scene in enumerate(truth, start=1):
-                picture = view((folder / "scenes" / scene["image"]).read_bytes(), Options())
+                picture = decode_picture((folder / "scenes" / scene["image"]).read_bytes())
                 boxes = np.asarray(scene["boxes"], dtype=np.float32).reshape(-1, 4)
-                whole = Regions.whole(picture.width, picture.height)
-                regions = whole.plus(boxes, np.ones(len(boxes), dtype=np.float32), [USER_BOX] * len(boxes))
-                vectors = pipeline.embed(picture, regions)[1:]
+                regions = picture.whole.plus(boxes, np.ones(len(boxes), dtype=np.float32), [USER_BOX] * len(boxes))
+                vectors = embed_regions(picture, regions, networks.embedder)[1:]
                 ids = scene["product_ids"]
                 looks += [Look(v, i, shop[i].category) for v, i in zip(vectors, ids, strict=True)]
                 self._advanced(f"embedding shop {seed}", done, len(truth))
@@ -104,8 +104,8 @@ class Ablation:
         return catalogue
 
     def _measure(self, data: str, catalogue: Path, looks: Sequence[Look]) -> tuple[Row, ...]:
-        with Pipeline() as pipeline:
-            retriever = Retriever(catalogue, pipeline.fingerprint)
+        with Networks() as networks:
+            retriever = Retriever(catalogue, networks.fingerprint)
 
         def find(look: Look, stages: str) -> Listed:
             found = retriever(

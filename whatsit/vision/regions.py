@@ -13,6 +13,11 @@ from whatsit.vision.boxes import FloatArray, area, iou, nms
 WHOLE_IMAGE = "image"
 USER_BOX = "caller"
 
+MAX_REGIONS = 8
+# 98 % of the products in drawn scenes of shop 1007 get a region then, at 4.5 regions beside the whole picture where 3.6
+# things stand, and every main thing of training photos of garments, at 2.0 regions; at 0.5 it is 81 % and 96 %.
+MIN_SCORE = 0.25
+
 
 @dataclass(frozen=True)
 class Regions:
@@ -54,8 +59,8 @@ def select_regions(
     width: int,
     height: int,
     *,
-    cap: int = 8,
-    min_score: float = 0.25,
+    cap: int = MAX_REGIONS,
+    min_score: float = MIN_SCORE,
     iou_threshold: float = 0.5,
     min_side: float = 0.03,
 ) -> Regions:

@@ -16,7 +16,9 @@ from rich.progress import track
 from perf.catalogue.cleaning.copies import COPIES
 from whatsit.evaluation.datasets.clothing import Clothing
 from whatsit.evaluation.datasets.grocery import GroceryStore, Split
-from whatsit.pipeline.describe import Pipeline
+from whatsit.pipeline.decoded_picture import decode_picture
+from whatsit.pipeline.networks import Networks
+from whatsit.pipeline.picture_description import embed_regions
 from whatsit.rendering.photo import photograph
 from whatsit.rendering.product import draw, make_products
 from whatsit.rendering.shop import encode_jpeg
@@ -83,21 +85,23 @@ def rendered(work: Path) -> Photos:
 
 def _kept(place: Path, labels: Sequence[int], encoded: Callable[[int], bytes]) -> Photos:
     """What was computed before for the same number of photos by the same embedder, else computed now."""
-    with Pipeline() as pipeline:
-        stamp = hashlib.sha256(f"{pipeline.fingerprint} {len(labels)}".encode()).hexdigest()[:16]
+    with Networks() as networks:
+        stamp = hashlib.sha256(f"{networks.fingerprint} {len(labels)}".encode()).hexdigest()[:16]
         file = place.with_name(f"{place.name}-{stamp}.npz")
         if not file.is_file():
             place.parent.mkdir(parents=True, exist_ok=True)
-            _compute(file, len(labels), encoded, pipeline)
+            _compute(file, len(labels), encoded, networks)
     with np.load(file) as known:
         return Photos(np.array(labels), known["vectors"], {kind: known[kind] for kind in KINDS})
 
 
-def _compute(file: Path, count: int, encoded: Callable[[int], bytes], pipeline: Pipeline) -> None:
+def _compute(file: Path, count: int, encoded: Callable[[int], bytes], networks: Networks) -> None:
     def one(n: int) -> tuple[npt.NDArray[np.float32], list[npt.NDArray[np.uint8]]]:
         data = encoded(n)
         pixels = decode_image(data, max_side=HASHED_SIDE).pixels
-        return pipeline.embed_item(data)[0][1], [perceptual_hash(pixels, kind) for kind in KINDS]
+        picture = decode_picture(data)
+        vector = embed_regions(picture, picture.whole, networks.embedder)[0]
+        return vector, [perceptual_hash(pixels, kind) for kind in KINDS]
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         found = list(track(pool.map(one, range(count)), file.stem, count))

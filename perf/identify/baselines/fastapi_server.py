@@ -29,9 +29,9 @@ from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store.store import Store
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import default_root
-from whatsit.serving.request_options import Options
-from whatsit.serving.steps.decode import view
-from whatsit.serving.steps.regions import crops, find_regions, is_gated, read_labels
+from whatsit.pipeline.decoded_picture import decode_picture
+from whatsit.pipeline.networks import read_labels
+from whatsit.pipeline.region_selection import Detections, RegionOptions, choose_regions, crop_regions, is_gated
 
 WORKERS, NEIGHBOURS, TOP_K, MIN_SCORE, ANSWER_SCORE = 4, 30, 10, 0.9, 1.08
 NETWORKS = default_root() / "model_repository"
@@ -63,15 +63,17 @@ class Service:
 
     def identify(self, image: bytes) -> bytes:
         """What the picture shows, as JSON."""
-        picture, options = view(image, Options()), Options()
-        boxes, scores, labels = self._detector.run(["boxes", "scores", "labels"], {"images": picture.detector[None]})
+        picture, options = decode_picture(image), RegionOptions()
+        boxes, scores, labels = self._detector.run(
+            ["boxes", "scores", "labels"], {"images": picture.detector_image[None]}
+        )
         intent, source, topic, tag = self._classifier.run(
-            ["intent", "source", "topic", "tag"], {"images": picture.classifier[None]}
+            ["intent", "source", "topic", "tag"], {"images": picture.whole_crop[None]}
         )
         gated = is_gated(intent[0], options)
-        geometry = (picture.width, picture.height, picture.detector_scale)
-        regions = find_regions(boxes[0], scores[0], labels[0], self._labels, geometry, options, gated=gated)
-        cut = crops(picture.pixels, picture.width, regions, whole=picture.classifier)
+        found = Detections(boxes[0] / picture.detector_scale, scores[0], labels[0], self._labels)
+        regions = choose_regions(found, picture.width, picture.height, options, gated=gated)
+        cut = crop_regions(picture, regions)
         (embeddings,) = self._embedder.run(["embedding"], {"images": cut})
         squared, rows = self._index.search(embeddings, NEIGHBOURS)
         scores = 2.0 - np.sqrt(np.maximum(squared, 0.0))

@@ -13,10 +13,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from perf.identify.load_generator import measure, read_pictures
-from whatsit.pipeline.describe import Pipeline
+from whatsit.pipeline.networks import Networks
+from whatsit.pipeline.picture_description import describe
+from whatsit.pipeline.region_selection import area_shares
 from whatsit.search.lookup import Facts
 from whatsit.serving.request_options import Options
-from whatsit.serving.steps.regions import area_shares
 from whatsit.serving.steps.retrieval import Retriever, as_tensors
 from whatsit.serving.triton_step import limit_threads
 
@@ -29,13 +30,13 @@ class InProcess:
     """`identify` as a function, safe to call from many threads."""
 
     def __init__(self, catalogue: Path) -> None:
-        self._pipeline = Pipeline()
-        self._retriever = Retriever(catalogue, self._pipeline.fingerprint, MIN_SCORE, ANSWER_SCORE)
+        self._networks = Networks()
+        self._retriever = Retriever(catalogue, self._networks.fingerprint, MIN_SCORE, ANSWER_SCORE)
 
     def __call__(self, picture: bytes) -> object:
         """The tensors that the ensemble would answer with."""
         options = Options()
-        seen = self._pipeline.describe(picture, options)
+        seen = describe(picture, options, self._networks)
         areas = area_shares(seen.regions, seen.picture.width, seen.picture.height)
         facts = [Facts(score=float(score)) for score in seen.regions.scores]
         return as_tensors(self._retriever(seen.embeddings, areas, options, facts), options.top_k)

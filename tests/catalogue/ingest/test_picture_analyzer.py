@@ -11,30 +11,33 @@ from PIL import Image
 from whatsit_client.errors import InvalidInput
 from whatsit_client.taxonomy import TAG_TOPIC, TAGS, TOPICS
 
-from whatsit.catalogue.ingest.picture_analyzer import ItemLook
-from whatsit.pipeline.describe import Pipeline
-from whatsit.serving.request_options import Options
+from whatsit.catalogue.ingest.picture_analyzer import PictureAnalyzer
+from whatsit.pipeline.decoded_picture import decode_picture
+from whatsit.pipeline.networks import Networks
+from whatsit.pipeline.picture_description import describe, embed_regions
+from whatsit.pipeline.region_selection import RegionOptions
 from whatsit.vision.perceptual_hash import perceptual_hash
 
 ALL = frozenset({"embed", "hash", "detect", "categorise"})
 
 
 @pytest.fixture(scope="module")
-def look() -> Iterator[ItemLook]:
-    with ItemLook() as opened:
+def look() -> Iterator[PictureAnalyzer]:
+    with PictureAnalyzer() as opened:
         yield opened
 
 
-def test_every_step_says_what_the_server_says(look: ItemLook, shop: Path) -> None:
-    picture = sorted((shop / "images").glob("*.jpg"))[3]
-    data = picture.read_bytes()
+def test_every_step_says_what_the_server_says(look: PictureAnalyzer, shop: Path) -> None:
+    file = sorted((shop / "images").glob("*.jpg"))[3]
+    data = file.read_bytes()
     seen = look(data, ALL)
-    with Pipeline() as pipeline:
-        ((box, vector),) = pipeline.embed_item(data)
-        described = pipeline.describe(data, Options(gate=False))
-    assert look.fingerprint == pipeline.fingerprint
+    with Networks() as networks:
+        picture = decode_picture(data)
+        (vector,) = embed_regions(picture, picture.whole, networks.embedder)
+        described = describe(data, RegionOptions(gate=False), networks)
+    assert look.fingerprint == networks.fingerprint
     assert seen.vectors is not None
-    assert seen.vectors[0].box == box
+    assert seen.vectors[0].box == tuple(picture.whole.boxes[0])
     np.testing.assert_array_equal(seen.vectors[0].values, vector)
 
     best = 1 + int(np.argmax(described.regions.scores[1:]))
@@ -47,11 +50,11 @@ def test_every_step_says_what_the_server_says(look: ItemLook, shop: Path) -> Non
     assert (seen.prediction.topic, seen.prediction.tag) == (TOPICS[topic], TAGS[tag])
     assert seen.prediction.tag in TAG_TOPIC
     assert seen.prediction.tag_score == pytest.approx(float(described.heads["tag"][tag]), abs=1e-3)
-    pixels = np.asarray(Image.open(picture).convert("RGB"))
+    pixels = np.asarray(Image.open(file).convert("RGB"))
     assert seen.hashes == {"dhash": perceptual_hash(pixels).tobytes()}
 
 
-def test_only_what_was_asked_for_is_looked_at(look: ItemLook, shop: Path) -> None:
+def test_only_what_was_asked_for_is_looked_at(look: PictureAnalyzer, shop: Path) -> None:
     data = sorted((shop / "images").glob("*.jpg"))[0].read_bytes()
     hashed = look(data, frozenset({"hash"}))
     assert (hashed.vectors, hashed.main, hashed.prediction, list(hashed.hashes)) == (None, None, None, ["dhash"])
@@ -59,12 +62,12 @@ def test_only_what_was_asked_for_is_looked_at(look: ItemLook, shop: Path) -> Non
     assert (embedded.main, embedded.prediction, embedded.hashes) == (None, None, {})
 
 
-def test_what_is_no_picture_is_refused(look: ItemLook) -> None:
+def test_what_is_no_picture_is_refused(look: PictureAnalyzer) -> None:
     with pytest.raises(InvalidInput, match="empty"):
         look(b"", ALL)
 
 
-def test_where_nothing_is_found_the_whole_picture_is_the_main_thing(look: ItemLook, tmp_path: Path) -> None:
+def test_where_nothing_is_found_the_whole_picture_is_the_main_thing(look: PictureAnalyzer, tmp_path: Path) -> None:
     Image.new("RGB", (120, 80), "white").save(tmp_path / "white.png")
     seen = look((tmp_path / "white.png").read_bytes(), frozenset({"detect"}))
     assert seen.main is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from whatsit.catalogue.ingest import Look, Report, ingest
 from whatsit.catalogue.ingest.ingest_run import Engine
-from whatsit.catalogue.ingest.picture_analyzer import ItemLook
+from whatsit.catalogue.ingest.picture_analyzer import PictureAnalyzer
 from whatsit.catalogue.ingest.ray_executor import OnRay
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.publish import publish
@@ -45,7 +45,7 @@ def index_source(
     opened = open_source(source)
     total = opened.count()
     catalogue.mkdir(parents=True, exist_ok=True)
-    with ItemLook() as look, Store(layout.store) as store:
+    with PictureAnalyzer() as look, Store(layout.store) as store:
         report = ingest(
             store,
             opened,
@@ -65,8 +65,8 @@ def networks(
     """What `ingest` needs of the networks: `look` in this process, or an engine of actors that load them themselves.
 
     Args:
-        model_repository: see `ItemLook`.
-        target: see `ItemLook`.
+        model_repository: see `PictureAnalyzer`.
+        target: see `PictureAnalyzer`.
         ray_actors: how many actors on Ray Data; 0 for threads of this process.
         address: of a Ray cluster.
 
@@ -74,8 +74,12 @@ def networks(
         `look`, `engine` (one of them None), and the embedder's fingerprint.
     """
     if not ray_actors:
-        with ItemLook(model_repository, target) as look:
+        with PictureAnalyzer(model_repository, target) as look:
             yield look, None, look.fingerprint
         return
     file = network_file(model_repository or default_root() / "model_repository", "embedder")
-    yield None, OnRay(partial(ItemLook, model_repository, target), ray_actors, address), embedder_fingerprint(file)
+    yield (
+        None,
+        OnRay(partial(PictureAnalyzer, model_repository, target), ray_actors, address),
+        embedder_fingerprint(file),
+    )

@@ -16,7 +16,7 @@ from whatsit_client.types import Box
 
 from whatsit.catalogue.backends import index_status, open_items
 from whatsit.catalogue.ingest.digests import Fetched
-from whatsit.catalogue.ingest.picture_analyzer import ItemLook
+from whatsit.catalogue.ingest.picture_analyzer import PictureAnalyzer
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.item_payload import Incoming, parse_object
 from whatsit.catalogue.layout import Layout
@@ -27,9 +27,10 @@ from whatsit.catalogue.store.picture_files import forget_pictures, keep_picture
 from whatsit.catalogue.store.picture_metadata import Facts
 from whatsit.catalogue.store.store import Store
 from whatsit.engines.fingerprint import embedder_fingerprint
+from whatsit.pipeline.region_selection import check_boxes
 from whatsit.serving.environment import is_read_only, served_catalogue
 from whatsit.serving.metrics import definitions as measures
-from whatsit.serving.request_options import Options, check_boxes
+from whatsit.serving.request_options import Options
 from whatsit.serving.triton_step import Tensors, text_tensor
 from whatsit.vision.decode import decode_image
 
@@ -57,13 +58,13 @@ class ServedCatalogue:
         self._fingerprint = embedder_fingerprint(model_repository / "embedder" / "1" / "model.onnx")
         self._reading = open_items(folder, read_only=True)
         self._writing: Items | None = None
-        self._loading: Future[ItemLook] | None = None
+        self._loading: Future[PictureAnalyzer] | None = None
 
     def prepare(self) -> None:
         """Begin to load the networks, or the first picture would wait for them and all changes behind it."""
         if self._loading is None and not self._read_only:
             loader = ThreadPoolExecutor(1)
-            self._loading = loader.submit(ItemLook, self._model_repository)
+            self._loading = loader.submit(PictureAnalyzer, self._model_repository)
             loader.shutdown(wait=False)
 
     def upsert(self, text: str, image: bytes | None) -> Result:

@@ -33,10 +33,10 @@ from whatsit.search.lookup import Facts, Lookup
 from whatsit.search.records import RecentRecords, Record
 from whatsit.search.trained_ranker import TrainedRanker
 from whatsit.serving.environment import served_catalogue
+from whatsit.serving.local_rows import unpack_local_rows
 from whatsit.serving.metrics import definitions as measures
 from whatsit.serving.metrics.index_gauges import IndexMeasures
 from whatsit.serving.request_options import Options
-from whatsit.serving.steps.regions import read_local_rows
 from whatsit.serving.triton_step import Tensors, text_tensor
 
 # Stages that count categories among the neighbours need more of them than a caller asks for.
@@ -265,7 +265,7 @@ class Retrieve:
             nothing = tuple(Matches(*_EMPTY) for _ in embeddings)
             measures.retrieved(nothing, Answer(found=False), gated=True)
             return as_tensors(Retrieved(nothing, {}, Answer(found=False)), options.top_k)
-        taken = read_local_rows(inputs["LOCAL"], len(embeddings))
+        taken = unpack_local_rows(inputs["LOCAL"], len(embeddings))
         facts = [Facts(one, score=float(score)) for one, score in zip(taken, inputs["SCORES"], strict=True)]
         retrieved = self._retriever(embeddings, inputs["AREAS"], options, facts)
         measures.retrieved(retrieved.regions, retrieved.answer, gated=False)

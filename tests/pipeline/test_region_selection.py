@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from whatsit.serving.steps.regions import crops
+from whatsit.pipeline.decoded_picture import DecodedPicture
+from whatsit.pipeline.region_selection import crop_regions
 from whatsit.vision.crop import crop_resize
 from whatsit.vision.regions import Regions
 
@@ -16,8 +17,8 @@ def test_the_whole_picture_is_taken_as_it_was(height: int, width: int, full: int
     tall = round(height * full / width)
     box = np.array([[0.2 * full, 0.1 * tall, 0.7 * full, 0.9 * tall]], np.float32)
     regions = Regions.whole(full, tall).plus(box, np.ones(1, np.float32), ["cup"])
-    cut = crops(pixels, full, regions)
-    assert np.array_equal(crops(pixels, full, regions, whole=crop_resize(pixels)), cut)
+    expected = np.stack([crop_resize(pixels, one) for one in regions.boxes * (width / full)])
+    assert np.array_equal(crop_regions(DecodedPicture(pixels, full, tall), regions), expected)
 
 
 def test_only_the_whole_picture_is() -> None:
@@ -25,6 +26,6 @@ def test_only_the_whole_picture_is() -> None:
     box = np.array([[0, 0, 400, 280]], np.float32)
     regions = Regions.whole(400, 300).plus(box, np.ones(1, np.float32), ["cup"])
     marked = np.full((3, 224, 224), 7, np.uint8)
-    cut = crops(pixels, 400, regions, whole=marked)
+    cut = crop_regions(DecodedPicture(pixels, 400, 300, marked), regions)
     assert np.array_equal(cut[0], marked)
     assert np.array_equal(cut[1], crop_resize(pixels, box[0]))
