@@ -81,7 +81,7 @@ def _kill(given: argparse.Namespace, work: Path) -> None:
 def _rate(given: argparse.Namespace, work: Path) -> None:
     from perf.catalogue.ingestion_rate import RATE_COLUMNS, rates, summary
 
-    setting = Setting.of_this_machine("ItemLook, threads")
+    setting = Setting.of_this_machine("PictureAnalyzer, threads")
     settings = given.steps.split(";")
     rows = []
     for one in rates(given.photos, given.limit, given.detect_limit, given.repeats, settings, given.workers, work):

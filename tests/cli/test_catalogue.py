@@ -46,7 +46,7 @@ class FakeLook:
 
 @pytest.fixture(autouse=True)
 def fake_networks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whatsit.catalogue.ingest.add.ItemLook", FakeLook)
+    monkeypatch.setattr("whatsit.catalogue.ingest.add.PictureAnalyzer", FakeLook)
 
 
 @pytest.fixture
