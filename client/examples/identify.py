@@ -6,7 +6,7 @@ python identify.py photo.jpg [localhost:8001]
 import sys
 from pathlib import Path
 
-from whatsit_client import Client, WhatsitError
+from whatsit_client import Client, WhatsitError, draw
 
 
 def main(photo: str, server: str = "localhost:8001") -> None:
@@ -15,7 +15,7 @@ def main(photo: str, server: str = "localhost:8001") -> None:
         result = client.identify(photo, top_k=5)
     print(result)
     picture = Path(photo).with_suffix(".whatsit.png").name
-    result.draw(photo).save(picture)
+    draw(result, photo).save(picture)
     print(f"\nSaved {picture}")
 
 

@@ -1,4 +1,4 @@
-"""The slim Python client of Whatsit: tritonclient, numpy and Pillow are all it needs."""
+"""The slim Python client of Whatsit: it needs tritonclient, numpy, Pillow and tenacity."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     from whatsit_client.async_client import AsyncClient
     from whatsit_client.catalogue_calls import CatalogueStats
     from whatsit_client.client import Client
+    from whatsit_client.drawing import draw
     from whatsit_client.errors import Damaged, InvalidInput, TimedOut, Unavailable, WhatsitError
-    from whatsit_client.types import Answer, Embedding, Identification, Item, Match, Region
+    from whatsit_client.identification import Embedding, Identification
+    from whatsit_client.types import Answer, Item, Match, Region
 
 __all__ = [
     "Answer",
@@ -27,15 +29,21 @@ __all__ = [
     "TimedOut",
     "Unavailable",
     "WhatsitError",
+    "draw",
 ]
 
-_HOME = {"AsyncClient": "async_client", "CatalogueStats": "changes", "Client": "client"} | dict.fromkeys(
-    ("Damaged", "InvalidInput", "TimedOut", "Unavailable", "WhatsitError"), "errors"
-)
+_MODULES = {
+    "AsyncClient": "async_client",
+    "CatalogueStats": "catalogue_calls",
+    "Client": "client",
+    "Embedding": "identification",
+    "Identification": "identification",
+    "draw": "drawing",
+} | dict.fromkeys(("Damaged", "InvalidInput", "TimedOut", "Unavailable", "WhatsitError"), "errors")
 
 
 def __getattr__(name: str) -> Any:
     """Load on first use: the server takes the errors and the value types from here, but no transport."""
     if name not in __all__:
         raise AttributeError(f"module 'whatsit_client' has no attribute '{name}'")
-    return getattr(importlib.import_module(f"whatsit_client.{_HOME.get(name, 'types')}"), name)
+    return getattr(importlib.import_module(f"whatsit_client.{_MODULES.get(name, 'types')}"), name)

@@ -1,27 +1,31 @@
-"""Calls to a running Whatsit server over asyncio."""
+"""The asyncio client of a Whatsit server."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from whatsit_client import catalogue_calls as changes
-from whatsit_client import tensors
-from whatsit_client.call_options import Parameters, parameters
+from tenacity import AsyncRetrying
+
+from whatsit_client import calls, catalogue_calls
+from whatsit_client.calls import Call, IdentifyOptions, RegionOptions
 from whatsit_client.catalogue_calls import CatalogueStats
-from whatsit_client.encode import ImageLike, encode
+from whatsit_client.encode import ImageLike
 from whatsit_client.errors import Unavailable
-from whatsit_client.retry_policy import Patience
-from whatsit_client.tensors import Tensors, image_input
+from whatsit_client.identification import Embedding, Identification
+from whatsit_client.retry_policy import Deadline, RetryPolicy
+from whatsit_client.tensors import Tensors
 from whatsit_client.transport.address import Address
-from whatsit_client.transport.transport_errors import Busy, ConnectionLost, understood
-from whatsit_client.types import Embedding, Identification, Item, Region
+from whatsit_client.transport.transport_errors import parse_reply
+from whatsit_client.types import Item, Region
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    from typing_extensions import Unpack
 
     from whatsit_client.transport.over_grpc import AsyncGrpcTransport
     from whatsit_client.transport.over_http import AsyncHttpTransport
@@ -30,77 +34,39 @@ Value = TypeVar("Value")
 
 
 class AsyncClient:
-    """The same calls as `Client`, to be awaited; it belongs to one event loop.
+    """The calls of `Client` as coroutines; arguments, results and errors are the same.
+
+    An instance belongs to one event loop.
 
     Example:
         >>> async with AsyncClient("localhost:8001") as client:  # doctest: +SKIP
         ...     results = await asyncio.gather(*(client.identify(path) for path in paths))
-
-    Args:
-        url: host:port of the server, perhaps with a scheme (grpc, grpcs, http, https); localhost by default.
-        protocol: "grpc" or "http"; a scheme in the url goes before it.
-        timeout: seconds that a call may take, tries included.
-        retries: how often a call is tried again after the connection was lost or the server had too much to do.
-            Nothing else is tried again.
-
-    Raises:
-        InvalidInput: the url or the protocol is none.
     """
 
     def __init__(
         self, url: str | None = None, protocol: str | None = None, *, timeout: float = 30.0, retries: int = 2
     ) -> None:
         self.address = Address.parse(url, protocol)
-        self._patience = Patience(timeout, retries)
+        self._policy = RetryPolicy(timeout, retries)
         self._connection: AsyncGrpcTransport | AsyncHttpTransport | None = None
 
     async def identify(
-        self,
-        image: ImageLike,
-        *,
-        top_k: int | None = None,
-        boxes: Sequence[Sequence[float]] | None = None,
-        where: Mapping[str, Any] | str | None = None,
-        min_score: float | None = None,
-        rerank: Sequence[str] | str | None = None,
-        text: str | None = None,
-        gate: bool | None = None,
-        timeout: float | None = None,
-        min_rank: float | None = None,
+        self, image: ImageLike, *, timeout: float | None = None, **options: Unpack[IdentifyOptions]
     ) -> Identification:
-        """Say what is in a picture and which items of the catalogue it is; see `Client.identify`."""
-        options = parameters(
-            top_k=top_k,
-            boxes=boxes,
-            where=where,
-            min_score=min_rank if min_score is None else min_score,
-            rerank=rerank,
-            text=text,
-            gate=gate,
-        )
-        return await self._look("identify", image, options, tensors.read_identification, timeout)
+        """Identify what is in a picture; see `Client.identify`."""
+        return await self._send(partial(calls.identify, image, **options), timeout, image)
 
     async def embed(
-        self,
-        image: ImageLike,
-        *,
-        boxes: Sequence[Sequence[float]] | None = None,
-        gate: bool | None = None,
-        timeout: float | None = None,
+        self, image: ImageLike, *, timeout: float | None = None, **options: Unpack[RegionOptions]
     ) -> Embedding:
-        """Give the vectors of a picture's regions; see `Client.embed`."""
-        return await self._look("embed", image, parameters(boxes=boxes, gate=gate), tensors.read_embedding, timeout)
+        """Return the vectors of a picture's regions; see `Client.embed`."""
+        return await self._send(partial(calls.embed, image, **options), timeout, image)
 
     async def detect(
-        self,
-        image: ImageLike,
-        *,
-        boxes: Sequence[Sequence[float]] | None = None,
-        gate: bool | None = None,
-        timeout: float | None = None,
+        self, image: ImageLike, *, timeout: float | None = None, **options: Unpack[RegionOptions]
     ) -> tuple[Region, ...]:
-        """Give a picture's regions, the whole picture first; see `Client.detect`."""
-        return await self._look("detect", image, parameters(boxes=boxes, gate=gate), tensors.read_detection, timeout)
+        """Return a picture's regions; see `Client.detect`."""
+        return await self._send(partial(calls.detect, image, **options), timeout, image)
 
     async def upsert(
         self,
@@ -110,32 +76,29 @@ class AsyncClient:
         vectors: Sequence[Sequence[float]] | npt.NDArray[np.float32] | None = None,
         timeout: float | None = None,
     ) -> str:
-        """Add an item to the server's catalogue, or replace the one with its id; see `Client.upsert`."""
-        data = None if image is None else await _encoded(image)
-        inputs = changes.call("upsert", changes.new_item(item, vectors), data)
-        return await self._call("catalogue", inputs, {}, changes.read_outcome, timeout)
+        """Add an item to the server's catalogue or replace it; see `Client.upsert`."""
+        return await self._send(partial(catalogue_calls.upsert, item, image, vectors), timeout, image)
 
     async def delete(self, *ids: str, timeout: float | None = None) -> tuple[str, ...]:
-        """Delete items by id; returns those ids that were not there."""
-        return await self._call("catalogue", changes.call("delete", {"ids": ids}), {}, changes.read_unknown, timeout)
+        """Delete items by id and return the unknown ids; see `Client.delete`."""
+        return await self._send(partial(catalogue_calls.delete, ids), timeout)
 
     async def get(self, id: str, timeout: float | None = None) -> Item:
-        """What the catalogue knows of an item; an unknown id is `InvalidInput`."""
-        return await self._call("catalogue", changes.call("get", {"id": id}), {}, changes.read_item, timeout)
+        """Return an item of the catalogue; see `Client.get`."""
+        return await self._send(partial(catalogue_calls.get, id), timeout)
 
     async def feedback(
         self, image: ImageLike, id: str, box: Sequence[float] | None = None, timeout: float | None = None
     ) -> int:
-        """Say which item a person chose for a photo; see `Client.feedback`."""
-        inputs = changes.call("feedback", changes.choice(id, box), await _encoded(image))
-        return await self._call("catalogue", inputs, {}, changes.read_clicks, timeout)
+        """Record which item a person chose for a photo; see `Client.feedback`."""
+        return await self._send(partial(catalogue_calls.feedback, image, id, box), timeout, image)
 
     async def stats(self, timeout: float | None = None) -> CatalogueStats:
-        """How many items there are, and how many changes wait for `whatsit catalogue compact`."""
-        return await self._call("catalogue", changes.call("stats", {}), {}, changes.read_stats, timeout)
+        """Return the catalogue's state; see `Client.stats`."""
+        return await self._send(catalogue_calls.stats, timeout)
 
     async def is_ready(self, timeout: float = 2.0) -> bool:
-        """Whether the server answers and takes calls to `identify`."""
+        """Return whether the server accepts calls of `identify`."""
         try:
             return await self._transport().is_ready("identify", timeout)
         except Unavailable:
@@ -155,38 +118,22 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
-    async def _look(
-        self,
-        model: str,
-        image: ImageLike,
-        options: Parameters,
-        read: Callable[[Tensors], Value],
-        timeout: float | None,
+    async def _send(
+        self, build: Callable[[], Call[Value]], timeout: float | None, image: ImageLike | None = None
     ) -> Value:
-        return await self._call(model, image_input(await _encoded(image)), options, read, timeout)
+        # Files are read and pixels encoded in a thread, so that the loop goes on meanwhile.
+        call = build() if image is None or isinstance(image, bytes) else await asyncio.to_thread(build)
+        seconds = self._policy.timeout if timeout is None else timeout
+        deadline = Deadline(seconds)
 
-    async def _call(
-        self,
-        model: str,
-        inputs: Tensors,
-        options: Parameters,
-        read: Callable[[Tensors], Value],
-        timeout: float | None,
-    ) -> Value:
-        tries = self._patience.start(timeout)
-        while True:
-            try:
-                reply = await self._transport().infer(model, inputs, options, tries.remaining())
-                break
-            except (Busy, ConnectionLost) as error:
-                pause = tries.pause(busy=isinstance(error, Busy))
-                if pause is None:
-                    raise
-                await asyncio.sleep(pause)
-        return understood(read, reply, self.address)
+        async def attempt() -> Tensors:
+            return await self._transport().infer(call.model, call.inputs, call.parameters, deadline.remaining())
+
+        reply: Tensors = await AsyncRetrying(**self._policy.options(seconds))(attempt)
+        return parse_reply(call.read, reply, self.address)
 
     def _transport(self) -> AsyncGrpcTransport | AsyncHttpTransport:
-        """Connections of asyncio are made inside the loop that uses them."""
+        """Return the connection, which asyncio requires to be made inside its loop."""
         if self._connection is None:
             if self.address.protocol == "grpc":
                 from whatsit_client.transport.over_grpc import AsyncGrpcTransport
@@ -197,7 +144,3 @@ class AsyncClient:
 
                 self._connection = AsyncHttpTransport(self.address)
         return self._connection
-
-
-async def _encoded(image: ImageLike) -> bytes:
-    return image if isinstance(image, bytes) and image else await asyncio.to_thread(encode, image)

@@ -1,18 +1,22 @@
-"""Calls of the model `catalogue`: what they carry, and what their results say."""
+"""Calls of the model `catalogue`: inputs and readers of the results."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from whatsit_client.calls import Call
+from whatsit_client.encode import ImageLike, encode
 from whatsit_client.errors import InvalidInput
-from whatsit_client.tensors import Tensors, refusing
+from whatsit_client.tensors import Tensors, validate_reply
 from whatsit_client.types import Item
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -20,11 +24,11 @@ class CatalogueStats:
     """The state of a server's catalogue.
 
     Args:
-        items: how many there are now.
-        items_indexed: how many the published index holds.
-        vectors_indexed: how many vectors it holds.
+        items: number of items now.
+        items_indexed: number of items in the published index.
+        vectors_indexed: number of vectors in it.
         published: when it was written, UTC, ISO 8601; None before the first time.
-        pending: items changed or deleted since; they are found all the same, out of memory.
+        pending: items changed or deleted since; searches already see these changes.
         read_only: whether the server refuses changes.
         notes: sentences for the catalogue's owner.
     """
@@ -38,17 +42,54 @@ class CatalogueStats:
     notes: tuple[str, ...]
 
 
-def call(operation: str, item: Mapping[str, Any], image: bytes | None = None) -> Tensors:
-    """The inputs of one call.
+def upsert(
+    item: Item | Mapping[str, Any],
+    image: ImageLike | None,
+    vectors: Sequence[Sequence[float]] | npt.NDArray[np.float32] | None,
+) -> Call[str]:
+    """Return the call that adds or replaces an item; its result is "added" or "updated"."""
+    record = item.to_record() if isinstance(item, Item) else dict(item)
+    if vectors is not None:
+        record["vectors"] = np.asarray(vectors, dtype=np.float64).tolist()
+    return _call("upsert", record, lambda result: str(result["outcome"]), image)
 
-    Args:
-        operation: upsert, delete, get, feedback or stats.
-        item: what is sent as JSON.
-        image: an encoded picture.
+
+def delete(ids: Sequence[str]) -> Call[tuple[str, ...]]:
+    """Return the call that deletes items; its result is the unknown ids."""
+    return _call("delete", {"ids": ids}, lambda result: tuple(result["unknown"]))
+
+
+def get(id: str) -> Call[Item]:
+    """Return the call that reads an item."""
+    return _call("get", {"id": id}, lambda result: Item.from_record(result["item"]))
+
+
+def feedback(image: ImageLike, id: str, box: Sequence[float] | None) -> Call[int]:
+    """Return the call that records a choice; its result is the number of choices kept.
 
     Raises:
-        InvalidInput: the item cannot be written as JSON.
+        InvalidInput: the picture or the box is wrong.
     """
+    try:
+        choice = {"id": id} if box is None else {"id": id, "box": [float(side) for side in box]}
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"The box {box!r} is not x1,y1,x2,y2 ({error}).") from error
+    return _call("feedback", choice, lambda result: int(result["clicks"]), image)
+
+
+def stats() -> Call[CatalogueStats]:
+    """Return the call that reads the catalogue's state; keys of a later version are ignored."""
+
+    def read(result: Any) -> CatalogueStats:
+        known = {name: result[name] for name in CatalogueStats.__dataclass_fields__}
+        return CatalogueStats(**{**known, "notes": tuple(known["notes"])})
+
+    return _call("stats", {}, read)
+
+
+def _call(
+    operation: str, item: Mapping[str, Any], read: Callable[[Any], Value], image: ImageLike | None = None
+) -> Call[Value]:
     try:
         text = json.dumps(item)
     except (TypeError, ValueError) as error:
@@ -57,56 +98,11 @@ def call(operation: str, item: Mapping[str, Any], image: bytes | None = None) ->
         "OPERATION": np.array([operation.encode()], dtype=object),
         "ITEM": np.array([text.encode()], dtype=object),
     }
-    return inputs if image is None else {**inputs, "IMAGE": np.frombuffer(image, np.uint8)}
+    if image is not None:
+        inputs["IMAGE"] = np.frombuffer(encode(image), np.uint8)
 
+    @validate_reply
+    def read_result(tensors: Tensors) -> Value:
+        return read(json.loads(tensors["RESULT"][0]))
 
-def new_item(
-    item: Item | Mapping[str, Any], vectors: Sequence[Sequence[float]] | npt.NDArray[np.float32] | None
-) -> dict[str, Any]:
-    """An item as the server takes it, with vectors [N,D] where they are given."""
-    record = item.to_record() if isinstance(item, Item) else dict(item)
-    return record if vectors is None else {**record, "vectors": np.asarray(vectors, dtype=np.float64).tolist()}
-
-
-@refusing
-def read_outcome(tensors: Tensors) -> str:
-    """Of `upsert`: "added" or "updated"."""
-    return str(_result(tensors)["outcome"])
-
-
-@refusing
-def read_unknown(tensors: Tensors) -> tuple[str, ...]:
-    """Of `delete`: the ids that were not there."""
-    return tuple(_result(tensors)["unknown"])
-
-
-@refusing
-def read_item(tensors: Tensors) -> Item:
-    """Of `get`: the item."""
-    return Item.from_record(_result(tensors)["item"])
-
-
-def choice(id: str, box: Sequence[float] | None) -> dict[str, Any]:
-    """What `feedback` sends besides the photo."""
-    try:
-        return {"id": id} if box is None else {"id": id, "box": [float(side) for side in box]}
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(f"The box {box!r} is not x1,y1,x2,y2 ({error}).") from error
-
-
-@refusing
-def read_clicks(tensors: Tensors) -> int:
-    """Of `feedback`: how many choices are kept."""
-    return int(_result(tensors)["clicks"])
-
-
-@refusing
-def read_stats(tensors: Tensors) -> CatalogueStats:
-    """Of `stats`; keys of a later version are passed over."""
-    result = _result(tensors)
-    known = {name: result[name] for name in CatalogueStats.__dataclass_fields__}
-    return CatalogueStats(**{**known, "notes": tuple(known["notes"])})
-
-
-def _result(tensors: Tensors) -> Any:
-    return json.loads(tensors["RESULT"][0])
+    return Call("catalogue", inputs, {}, read_result)

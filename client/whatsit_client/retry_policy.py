@@ -1,68 +1,77 @@
-"""How long a call waits and how often it tries again."""
+"""Time limit and retries of a call."""
 
 from __future__ import annotations
 
 import math
 import random
 import time
+from dataclasses import dataclass
+from typing import Any
+
+from tenacity import RetryCallState, retry_if_exception_type, stop_after_attempt, stop_before_delay
 
 from whatsit_client.errors import InvalidInput
+from whatsit_client.transport.transport_errors import Busy, ConnectionLost
 
-_FIRST_PAUSE = 0.1
+_FIRST_PAUSE = 0.1  # seconds
+_FACTOR = 3.0
 _BUSY_PAUSE = 5.0  # times as long as after a lost connection
 _LEAST = 0.001
 
 
-class Patience:
-    """The patience that a client has by default.
+@dataclass(frozen=True)
+class RetryPolicy:
+    """Time limit and number of retries of a client's calls.
 
     Args:
-        timeout: seconds that a call may take, tries included.
-        retries: tries after the first.
+        timeout: seconds for a call, retries included.
+        retries: attempts after the first; only for a lost connection or a busy server.
 
     Raises:
         InvalidInput: the time is not positive or the number negative.
     """
 
-    def __init__(self, timeout: float, retries: int) -> None:
-        if retries < 0:
-            raise InvalidInput(f"A call is tried again 0 or more times, not {retries}.")
-        self._timeout = _positive(timeout)
-        self._retries = retries
+    timeout: float
+    retries: int
 
-    def start(self, timeout: float | None = None) -> Tries:
-        """Start the clock of one call, with its own `timeout` in seconds where given."""
-        return Tries(self._timeout if timeout is None else _positive(timeout), self._retries)
+    def __post_init__(self) -> None:
+        if self.retries < 0:
+            raise InvalidInput(f"A call is tried again 0 or more times, not {self.retries}.")
+        Deadline(self.timeout)
+
+    def options(self, timeout: float) -> dict[str, Any]:
+        """Return the arguments of tenacity's `Retrying` or `AsyncRetrying` for a call of `timeout` seconds."""
+        return {
+            "retry": retry_if_exception_type((Busy, ConnectionLost)),
+            "stop": stop_after_attempt(self.retries + 1) | stop_before_delay(timeout),
+            "wait": pause,
+            "reraise": True,
+        }
 
 
-class Tries:
-    """The time and the tries that one call has left."""
+class Deadline:
+    """The end of a call, `timeout` seconds from now.
 
-    def __init__(self, timeout: float, retries: int) -> None:
-        self._deadline = time.monotonic() + timeout
-        self._left = retries
-        self._pause = _FIRST_PAUSE
+    Raises:
+        InvalidInput: the time is not positive.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        if not (math.isfinite(timeout) and timeout > 0):
+            raise InvalidInput(f"A time-out is a positive number of seconds, not {timeout}.")
+        self._end = time.monotonic() + timeout
 
     def remaining(self) -> float:
-        """Seconds until the deadline, never quite zero."""
-        return max(self._deadline - time.monotonic(), _LEAST)
-
-    def pause(self, busy: bool = False) -> float | None:
-        """Use up one try: the seconds to wait before it, or None where tries or time have run out.
-
-        Args:
-            busy: the server had too much to do: the pause is longer, and a matter of chance within a factor of two, so
-                that callers who were refused together do not come back together.
-        """
-        pause = self._pause * (_BUSY_PAUSE * random.uniform(0.5, 1.0) if busy else 1.0)
-        if self._left == 0 or pause >= self.remaining():
-            return None
-        self._left -= 1
-        self._pause *= 3
-        return pause
+        """Return the seconds that are left, at least a millisecond."""
+        return max(self._end - time.monotonic(), _LEAST)
 
 
-def _positive(timeout: float) -> float:
-    if not (math.isfinite(timeout) and timeout > 0):
-        raise InvalidInput(f"A time-out is a positive number of seconds, not {timeout}.")
-    return float(timeout)
+def pause(state: RetryCallState) -> float:
+    """Return the seconds before the next attempt.
+
+    The pause triples with each attempt. After a refusal by a busy server it is longer and random within a factor of
+    two, so that callers that were refused together do not return together.
+    """
+    seconds = _FIRST_PAUSE * _FACTOR ** (state.attempt_number - 1)
+    busy = state.outcome is not None and isinstance(state.outcome.exception(), Busy)
+    return seconds * (_BUSY_PAUSE * random.uniform(0.5, 1.0) if busy else 1.0)

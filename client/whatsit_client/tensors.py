@@ -1,4 +1,4 @@
-"""The tensors of the ensembles `identify`, `embed` and `detect`, and the client's value types made from them."""
+"""Readers of the output tensors of `identify`, `embed` and `detect`."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from whatsit_client.errors import InvalidInput
+from whatsit_client.identification import Embedding, Identification
 from whatsit_client.taxonomy import INTENTS, SOURCES, TAGS, TOPICS
-from whatsit_client.types import Answer, Embedding, Identification, Item, Match, Region
+from whatsit_client.types import Answer, Item, Match, Region
 
 Tensors = Mapping[str, npt.NDArray[Any]]
 Value = TypeVar("Value")
 
 
-def refusing(read: Callable[[Tensors], Value]) -> Callable[[Tensors], Value]:
-    """Turn whatever a foreign reply breaks into one sentence."""
+def validate_reply(read: Callable[[Tensors], Value]) -> Callable[[Tensors], Value]:
+    """Return a reader that raises `InvalidInput` for a reply outside the contract."""
 
     @wraps(read)
     def checked(tensors: Tensors) -> Value:
@@ -33,12 +34,7 @@ def refusing(read: Callable[[Tensors], Value]) -> Callable[[Tensors], Value]:
     return checked
 
 
-def image_input(data: bytes) -> Tensors:
-    """The input of the three ensembles: the encoded file."""
-    return {"IMAGE": np.frombuffer(data, np.uint8)}
-
-
-@refusing
+@validate_reply
 def read_identification(tensors: Tensors) -> Identification:
     """Read the outputs of `identify`.
 
@@ -73,7 +69,7 @@ def read_identification(tensors: Tensors) -> Identification:
     )
 
 
-@refusing
+@validate_reply
 def read_embedding(tensors: Tensors) -> Embedding:
     """Read the outputs of `embed`.
 
@@ -92,7 +88,7 @@ def read_embedding(tensors: Tensors) -> Embedding:
     )
 
 
-@refusing
+@validate_reply
 def read_detection(tensors: Tensors) -> tuple[Region, ...]:
     """Read the outputs of `detect`: BOXES f32 [N,4], BOX_SCORES f32 [N], BOX_LABELS bytes [N].
 
@@ -119,7 +115,7 @@ def _regions(tensors: Tensors, matches: list[tuple[Match, ...]] | None = None) -
 
 
 def _text(tensor: npt.NDArray[Any]) -> list[str]:
-    """A BYTES tensor [N] as text."""
+    """Return a BYTES tensor [N] as text."""
     return [value.decode() if isinstance(value, bytes) else str(value) for value in tensor.ravel()]
 
 

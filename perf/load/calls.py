@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from whatsit_client import catalogue_calls as changes
+from whatsit_client import catalogue_calls
 from whatsit_client.errors import InvalidInput
 
 from perf.common.server_fixture import read_pictures
@@ -79,12 +79,11 @@ class Calls:
     def _change(self) -> Call:
         id = f"locust-{self._dice.randrange(_IDS)}"
         if self._dice.random() < 0.3:
-            return Call("delete", "catalogue", changes.call("delete", {"id": id}), {})
+            return Call("delete", "catalogue", catalogue_calls.delete([id]).inputs, {})
         vector = np.random.default_rng(self._dice.randrange(2**32)).normal(size=(1, 128))
         item = {"id": id, "title": f"Item {id}", "price": 1.0}
-        return Call(
-            "upsert", "catalogue", changes.call("upsert", changes.new_item(item, vector / np.linalg.norm(vector))), {}
-        )
+        upsert = catalogue_calls.upsert(item, None, vector / np.linalg.norm(vector))
+        return Call("upsert", "catalogue", upsert.inputs, {})
 
 
 def _size(picture: bytes) -> tuple[int, int]:

@@ -26,19 +26,24 @@ def test_addresses(url: str | None, protocol: str | None, expected: str) -> None
     assert str(Address.parse(url, protocol)) == expected
 
 
+NO_ADDRESS = "is no address of a server: write grpc://host:8001 or http://host:8000."
+
+
 @pytest.mark.parametrize(
-    ("url", "protocol"),
+    ("url", "protocol", "words"),
     [
-        ("ftp://localhost", None),
-        ("localhost", "carrier pigeon"),
-        ("localhost:port", None),
-        ("localhost:99999", None),
-        ("http://", None),
-        ("grpc://host/path", None),
-        ("http://user:secret@host", None),
-        ("http://host?x=1", None),
+        ("ftp://localhost", None, "scheme of 'ftp://localhost' is unknown: write grpc://host:8001"),
+        ("localhost", "carrier pigeon", "protocol 'carrier pigeon' is unknown: choose grpc or http"),
+        ("localhost:port", None, NO_ADDRESS),
+        ("localhost:99999", None, NO_ADDRESS),
+        ("http://", None, NO_ADDRESS),
+        ("grpc://host/path", None, NO_ADDRESS),
+        ("http://user:secret@host", None, NO_ADDRESS),
+        ("http://host?x=1", None, NO_ADDRESS),
     ],
 )
-def test_what_is_no_address(url: str, protocol: str | None) -> None:
-    with pytest.raises(InvalidInput):
+def test_what_is_no_address(url: str, protocol: str | None, words: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
         Address.parse(url, protocol)
+    assert words in str(refused.value)
+    assert f"'{protocol or url}'" in str(refused.value)

@@ -7,7 +7,6 @@ import json
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,7 +14,11 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from whatsit_client import AsyncClient, Client, Identification, InvalidInput, Item, TimedOut, Unavailable
+from tenacity import RetryCallState, Retrying
+from whatsit_client import AsyncClient, Client, InvalidInput, Item, TimedOut, Unavailable
+from whatsit_client.retry_policy import pause
+from whatsit_client.tensors import read_identification
+from whatsit_client.transport.transport_errors import Busy, ConnectionLost
 
 BROKEN = None
 REFUSED = (400, grpc.StatusCode.INVALID_ARGUMENT, "in ensemble 'identify', top_k must be within 1..100, not 0.")
@@ -46,7 +49,7 @@ def call(request: pytest.FixtureRequest) -> Call:
 
 def test_identify_sends_the_file_and_reads_the_reply(call: Call, fake: Any, photo: bytes, reply: Any) -> None:
     result = call("identify", fake.url, photo)
-    assert result == Identification.from_tensors(reply)
+    assert result == read_identification(reply)
     assert result.regions[1].matches[0].item.title == "Tea 0"
     assert fake.models == ["identify"]
     assert fake.images == [photo]
@@ -117,17 +120,35 @@ def test_a_lost_connection_is_tried_again(call: Call, fake: Any, photo: bytes) -
 
 
 @pytest.mark.parametrize("words", ["Request timeout expired", "Exceeds maximum queue size"])
-def test_a_busy_server_is_asked_again_after_a_pause(call: Call, fake: Any, photo: bytes, words: str) -> None:
+def test_a_busy_server_is_asked_again(call: Call, fake: Any, photo: bytes, words: str) -> None:
     busy = (503, grpc.StatusCode.UNAVAILABLE, f"in ensemble 'identify', {words}")
     fake.refusals = [busy]
-    begin = time.monotonic()
     assert call("identify", fake.url, photo).intent == "goods"
-    assert time.monotonic() - begin >= 0.25
     assert fake.calls == 2
     fake.refusals = [busy] * 9
     with pytest.raises(Unavailable, match="has more calls than it can answer: try again later"):
         call("identify", fake.url, photo, retries=0)
     assert fake.calls == 3
+
+
+def test_pauses_triple_and_are_longer_and_random_for_a_busy_server() -> None:
+    def pauses(error: Exception) -> list[float]:
+        states = [RetryCallState(Retrying(), None, (), {}) for _ in range(3)]
+        for number, state in enumerate(states, start=1):
+            state.attempt_number = number
+            state.set_exception((type(error), error, None))
+        return [pause(state) for state in states]
+
+    assert pauses(ConnectionLost()) == pytest.approx([0.1, 0.3, 0.9])
+    for seconds, most in zip(pauses(Busy()), (0.5, 1.5, 4.5), strict=True):
+        assert most / 2 <= seconds <= most
+
+
+def test_no_attempt_begins_after_the_deadline(call: Call, fake: Any, photo: bytes) -> None:
+    fake.refusals = [BROKEN] * 9
+    with pytest.raises(Unavailable):
+        call("identify", fake.url, photo, timeout=0.2, retries=9)
+    assert fake.calls <= 2
 
 
 def test_tries_run_out(call: Call, fake: Any, photo: bytes) -> None:
@@ -225,7 +246,7 @@ def test_one_client_serves_many_threads(fake: Any, photo: bytes) -> None:
 
 
 def test_one_async_client_serves_many_tasks(fake: Any, photo: bytes) -> None:
-    async def many() -> list[Identification]:
+    async def many() -> list[Any]:
         async with AsyncClient(fake.url) as client:
             return await asyncio.gather(*(client.identify(photo) for _ in range(16)))
 
@@ -243,7 +264,7 @@ def test_the_slim_client_needs_nothing_of_the_server() -> None:
     code = (
         "import sys, whatsit_client as w; assert 'tritonclient' not in sys.modules\n"
         "from whatsit_client.transport import over_grpc, over_http\n"
-        "w.Client, w.AsyncClient, w.Identification.draw\nimport whatsit_client.drawing\n"
+        "w.Client, w.AsyncClient, w.draw\nimport whatsit_client.drawing\n"
         f"sys.exit(str({heavy} & set(sys.modules)) if {heavy} & set(sys.modules) else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

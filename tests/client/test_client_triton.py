@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from whatsit_client import AsyncClient, Client, Identification, InvalidInput, TimedOut
+from whatsit_client import AsyncClient, Client, Identification, InvalidInput, TimedOut, draw
 
 from whatsit.server.launcher import Server
 
@@ -116,7 +116,7 @@ def test_a_saved_answer_draws_again(server: Server, product: Path) -> None:
     result = blocking(server.grpc_url, "identify", product, gate=False)
     again = Identification.from_json(result.to_json())
     assert again == result
-    assert again.draw(product).tobytes() == result.draw(product).tobytes()
+    assert draw(again, product).tobytes() == draw(result, product).tobytes()
 
 
 @pytest.mark.parametrize("example", ["raw_http.py", "identify.py", "many_photos.py"])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageColor
-from whatsit_client import Answer, Identification, Item, Match, Region
+from whatsit_client import Answer, Identification, Item, Match, Region, draw
 from whatsit_client.drawing.style import Style, colour
 from whatsit_client.taxonomy import INTENTS, SOURCES, TAGS, TOPICS
 
@@ -32,14 +32,14 @@ def uses(picture: Image.Image, ink: str) -> bool:
 @pytest.mark.parametrize("size", [(1, 1), (3, 4000), (4000, 3), (64, 48), (640, 480), (6000, 4000)])
 @pytest.mark.parametrize("boxes", [0, 1, 8])
 def test_any_photo_gets_a_picture_of_a_sensible_size(size: tuple[int, int], boxes: int) -> None:
-    picture = identified(size, boxes).draw(Image.new("RGB", size, "grey"))
+    picture = draw(identified(size, boxes), Image.new("RGB", size, "grey"))
     assert picture.mode == "RGB"
     assert 400 <= picture.width <= 4000
     assert 100 <= picture.height <= 3000
 
 
 def test_each_region_has_its_colour_on_the_photo_and_beside_it() -> None:
-    picture = identified((640, 480), 4).draw(Image.new("RGB", (640, 480), "grey"))
+    picture = draw(identified((640, 480), 4), Image.new("RGB", (640, 480), "grey"))
     photo = picture.crop((0, 0, 970, picture.height))
     panel = picture.crop((980, 0, picture.width, picture.height))
     for index in range(1, 5):
@@ -50,7 +50,7 @@ def test_each_region_has_its_colour_on_the_photo_and_beside_it() -> None:
 
 def test_a_box_lies_where_the_region_is() -> None:
     result = identified((200, 100), 2, matches=1)
-    picture = np.asarray(result.draw(Image.new("RGB", (200, 100), "black")))
+    picture = np.asarray(draw(result, Image.new("RGB", (200, 100), "black")))
     shown = (picture == ImageColor.getrgb(colour(1))).all(axis=2)[:, :990]
     columns = np.flatnonzero(shown.any(axis=0))
     scale, gap = 960 / 200, 15
@@ -60,7 +60,7 @@ def test_a_box_lies_where_the_region_is() -> None:
 
 
 def test_regions_without_matches_get_no_card() -> None:
-    picture = identified((640, 480), 2, matches=0).draw(Image.new("RGB", (640, 480), "grey"))
+    picture = draw(identified((640, 480), 2, matches=0), Image.new("RGB", (640, 480), "grey"))
     assert not uses(picture, colour(1))
     assert not uses(picture, colour(2))
 
@@ -69,16 +69,16 @@ def test_the_items_own_picture_is_shown_where_it_is_a_file(tmp_path: Path) -> No
     path = tmp_path / "item.png"
     Image.new("RGB", (300, 200), "#12fe34").save(path)
     for image in (str(path), path.as_uri()):
-        assert uses(identified((640, 480), 1, image=image).draw(Image.new("RGB", (640, 480))), "#12fe34")
+        assert uses(draw(identified((640, 480), 1, image=image), Image.new("RGB", (640, 480))), "#12fe34")
     damaged = tmp_path / "damaged.png"
     damaged.write_bytes(path.read_bytes()[:60])
     for image in (str(damaged), str(tmp_path), "https://shop.example/a.jpg", "no/file.png", "a\0b"):
-        identified((640, 480), 1, image=image).draw(Image.new("RGB", (640, 480)))
+        draw(identified((640, 480), 1, image=image), Image.new("RGB", (640, 480)))
 
 
 @pytest.mark.parametrize("title", ["x" * 5000, "Färsk mjölk", "牛奶 🥛", "two\nlines\tand\x00more", "مرحبا", " "])
 def test_any_title_is_written_on_one_line(title: str) -> None:
-    identified((640, 480), 3, title=title).draw(Image.new("RGB", (640, 480)))
+    draw(identified((640, 480), 3, title=title), Image.new("RGB", (640, 480)))
     line, font = Style(16).line(title, 1.0, 200)
     assert "\n" not in line
     assert font.getlength(line) <= 200
@@ -86,5 +86,5 @@ def test_any_title_is_written_on_one_line(title: str) -> None:
 
 def test_the_photo_is_not_changed() -> None:
     photo = Image.new("RGB", (640, 480), "grey")
-    identified(photo.size, 3).draw(photo)
+    draw(identified(photo.size, 3), photo)
     assert photo.getcolors() == [(640 * 480, (128, 128, 128))]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from whatsit_client import Identification
+from whatsit_client.tensors import read_identification
 
 from whatsit.cli import main
 
@@ -67,7 +68,7 @@ def test_json_is_one_object_a_line(monkeypatch: Any, capsys: Any, fake: Any, pat
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
     assert json.loads(lines[0])["photo"] == str(path)
-    assert Identification.from_json(lines[1]) == Identification.from_tensors(reply)
+    assert Identification.from_json(lines[1]) == read_identification(reply)
 
 
 def test_it_saves_a_picture(monkeypatch: Any, capsys: Any, fake: Any, path: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from whatsit_client import Answer, Identification, InvalidInput, Item, Match, Region
+from whatsit_client.identification import format_table
 from whatsit_client.taxonomy import INTENTS, SOURCES, TAGS, TOPICS
 from whatsit_client.tensors import read_detection, read_embedding, read_identification
 
@@ -162,7 +163,7 @@ def test_embeddings_and_regions_belong_together(reply: dict[str, Any]) -> None:
 
 
 def test_the_table_names_boxes_scores_and_titles(reply: dict[str, Any]) -> None:
-    text = read_identification(reply).table(matches=1)
+    text = format_table(read_identification(reply), matches=1)
     assert "Tea 0 (confidence 80%)" in text
     assert "1 object 0.75  10 20 60 70  1.500  sku0  Tea 0" in text
     assert "sku1" not in text

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 from whatsit_client.errors import InvalidInput
-from whatsit_client.types import Answer, Identification, Item, Match, Region
+from whatsit_client.identification import Identification
+from whatsit_client.types import Answer, Item, Match, Region
 
 from whatsit.demo.demo_data import Query, prepare_photos, prepare_shop
 from whatsit.demo.identify_scenes import Result, contact_sheet, sum_results

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
     from rich.table import Table
-    from whatsit_client.types import Identification
+    from whatsit_client.identification import Identification
 
     from whatsit.demo.demo_data import DemoData
     from whatsit.demo.identify_scenes import Result, Totals
@@ -190,7 +190,7 @@ def _print_totals(console: Console, totals: Totals) -> None:
 
 def _answer(found: Identification) -> str:
     from rich.markup import escape
-    from whatsit_client.text_table import headline
+    from whatsit_client.identification import headline
 
     ids = ", ".join(found.answer.ids[:3])
     return f"[bold]{escape(headline(found))}[/]" + (f" [dim]{escape(ids)}[/]" if ids else "")

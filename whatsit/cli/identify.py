@@ -11,7 +11,8 @@ import typer
 
 if TYPE_CHECKING:
     from rich.table import Table
-    from whatsit_client.types import Box, Identification
+    from whatsit_client.identification import Identification
+    from whatsit_client.types import Box
 
 
 def register(app: typer.Typer) -> None:
@@ -104,6 +105,7 @@ def read_box(text: str) -> Box:
 
 def _save(result: Identification, photo: Path, place: Path, several: bool) -> Path:
     """Draw and save; a folder takes one PNG file per photo."""
+    from whatsit_client.drawing import draw
     from whatsit_client.errors import InvalidInput
 
     path = place
@@ -111,7 +113,7 @@ def _save(result: Identification, photo: Path, place: Path, several: bool) -> Pa
         path = place / f"{photo.stem}.whatsit.png"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        result.draw(photo).save(path)
+        draw(result, photo).save(path)
     except (OSError, ValueError) as error:
         if isinstance(error, InvalidInput):
             raise
@@ -123,7 +125,7 @@ def _table(result: Identification, photo: str) -> Table:
     from rich.table import Table
     from rich.text import Text
     from whatsit_client.drawing.style import colour
-    from whatsit_client.text_table import described, headline, summary
+    from whatsit_client.identification import described, headline, summary
 
     table = Table(
         title=Text(f"{photo}: {headline(result)}", style="bold"),

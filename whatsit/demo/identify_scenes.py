@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
-from whatsit_client import Client
-from whatsit_client.types import Identification
+from whatsit_client import Client, draw
+from whatsit_client.identification import Identification
 
 from whatsit.demo.demo_data import DemoData, Query
 from whatsit.demo.item_results import TOP, ItemResult, compare
@@ -101,7 +101,7 @@ def save_pictures(data: DemoData, results: Sequence[Result], shown: int = 6) -> 
     folder.mkdir(parents=True, exist_ok=True)
     drawn: list[Image.Image] = []
     for result in results:
-        picture = result.found.draw(result.query.image)
+        picture = draw(result.found, result.query.image)
         picture.save(folder / f"{result.query.image.stem}.jpg", quality=88)
         if len(drawn) < shown:
             drawn.append(picture)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from whatsit_client.types import Identification, Match
+from whatsit_client.identification import Identification
+from whatsit_client.types import Match
 
 from whatsit.demo.demo_data import Query
 from whatsit.vision.boxes import iou

@@ -8,8 +8,7 @@ from whatsit_client.drawing.box_overlay import draw_boxes
 from whatsit_client.drawing.panel import Card, Panel
 from whatsit_client.drawing.style import BACKGROUND, INK, MUTED, Style, colour
 from whatsit_client.encode import ImageLike, open_upright
-from whatsit_client.text_table import headline, summary
-from whatsit_client.types import Identification
+from whatsit_client.identification import Identification, headline, summary
 
 _SHOWN = (960, 1600)  # the photo's longer side, in pixels
 

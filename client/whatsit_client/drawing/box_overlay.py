@@ -5,7 +5,8 @@ from __future__ import annotations
 from PIL import Image, ImageDraw
 
 from whatsit_client.drawing.style import Style, colour, ink_on
-from whatsit_client.types import Identification, Region
+from whatsit_client.identification import Identification
+from whatsit_client.types import Region
 
 Corners = tuple[int, int, int, int]
 

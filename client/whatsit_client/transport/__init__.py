@@ -1,1 +1,1 @@
-"""How calls travel: addresses, gRPC, HTTP and what can go wrong on the way."""
+"""Transports of calls: addresses, gRPC, HTTP and their errors."""

@@ -1,4 +1,4 @@
-"""Where a server listens and how it is spoken to."""
+"""The address and protocol of a server."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Address:
 
     @classmethod
     def parse(cls, url: str | None = None, protocol: str | None = None) -> Address:
-        """Read an address; what is left out is Triton's default: localhost, port 8001 (gRPC) or 8000 (HTTP).
+        """Parse an address; defaults are localhost and Triton's port 8001 or 8000.
 
         Args:
             url: host, host:port or either with a scheme: grpc, grpcs, http, https.

@@ -1,4 +1,4 @@
-"""Input tensors, as either of tritonclient's modules writes them."""
+"""Input tensors in the form of tritonclient."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from tritonclient.utils import np_to_triton_dtype
 from whatsit_client.tensors import Tensors
 
 
-def written(tensor: type[Any], inputs: Tensors) -> list[Any]:
-    """Each input as one of `tensor`, the `InferInput` of HTTP or of gRPC."""
+def to_infer_inputs(tensor: type[Any], inputs: Tensors) -> list[Any]:
+    """Return each input as an `InferInput` of tritonclient's HTTP or gRPC module."""
     tensors = []
     for name, array in inputs.items():
         one = tensor(name, list(array.shape), np_to_triton_dtype(array.dtype))

@@ -16,12 +16,12 @@ import tritonclient.grpc as triton
 import tritonclient.grpc.aio as triton_aio
 from tritonclient.utils import InferenceServerException
 
-from whatsit_client.call_options import Parameters
+from whatsit_client.calls import Parameters
 from whatsit_client.errors import Unavailable, WhatsitError
 from whatsit_client.tensors import Tensors
 from whatsit_client.transport.address import Address
-from whatsit_client.transport.infer_inputs import written
-from whatsit_client.transport.transport_errors import answered, late
+from whatsit_client.transport.infer_inputs import to_infer_inputs
+from whatsit_client.transport.transport_errors import error_from_status, timeout_error
 
 # gRPC's own pause between connection attempts starts at a second, longer than all our retries together.
 _CHANNEL = [
@@ -31,7 +31,7 @@ _CHANNEL = [
     ("grpc.min_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 1000),
 ]
-# Closing a channel cancels its open calls: seconds that those nobody waits for any more have to end before.
+# Closing a channel cancels its open calls: seconds that abandoned calls have to end first.
 _GRACE = 2.0
 
 
@@ -49,14 +49,14 @@ class GrpcTransport:
         self._ended = threading.Condition()
 
     def infer(self, model: str, inputs: Tensors, parameters: Parameters, timeout: float) -> Tensors:
-        """Call one model; a `WhatsitError` says what went wrong."""
+        """Call one model; raises `WhatsitError`."""
         answers: queue.SimpleQueue[tuple[Any, InferenceServerException | None]] = queue.SimpleQueue()
 
         def done(result: Any, error: InferenceServerException | None) -> None:
             answers.put((result, error))
             self._count(-1)
 
-        tensors = written(triton.InferInput, inputs)
+        tensors = to_infer_inputs(triton.InferInput, inputs)
         self._count(+1)
         try:
             self._client.async_infer(model, tensors, done, parameters=parameters)
@@ -66,20 +66,20 @@ class GrpcTransport:
         try:
             result, refusal = answers.get(timeout=timeout)
         except queue.Empty:
-            raise late(self._address, timeout) from None
+            raise timeout_error(self._address, timeout) from None
         if refusal is not None:
             raise self._fault(refusal, timeout) from refusal
         return _outputs(result)
 
     def is_ready(self, model: str, timeout: float) -> bool:
-        """Whether the model takes calls."""
+        """Return whether the model is ready."""
         try:
             return bool(self._client.is_model_ready(model, client_timeout=timeout))
         except InferenceServerException as error:
             raise self._fault(error, timeout) from error
 
     def close(self) -> None:
-        """Close the channel; calls that were given up have a moment to end."""
+        """Close the channel after abandoned calls had time to end."""
         with self._ended:
             self._ended.wait_for(lambda: self._open == 0, _GRACE)
         self._client.close()
@@ -90,7 +90,7 @@ class GrpcTransport:
             self._ended.notify_all()
 
     def _fault(self, error: InferenceServerException, timeout: float) -> WhatsitError:
-        return answered(self._address, timeout, error.status(), error.message())
+        return error_from_status(self._address, timeout, error.status(), error.message())
 
 
 class AsyncGrpcTransport:
@@ -102,28 +102,28 @@ class AsyncGrpcTransport:
         self._open: set[asyncio.Task[Any]] = set()
 
     async def infer(self, model: str, inputs: Tensors, parameters: Parameters, timeout: float) -> Tensors:
-        """Call one model; a `WhatsitError` says what went wrong."""
-        tensors = written(triton.InferInput, inputs)
+        """Call one model; raises `WhatsitError`."""
+        tensors = to_infer_inputs(triton.InferInput, inputs)
         call = asyncio.ensure_future(self._client.infer(model, tensors, parameters=parameters))
         self._open.add(call)
         call.add_done_callback(self._forget)
         await asyncio.wait({call}, timeout=timeout)  # unlike wait_for it leaves the call alone
         if not call.done():
-            raise late(self._address, timeout)
+            raise timeout_error(self._address, timeout)
         try:
             return _outputs(call.result())
         except InferenceServerException as error:
             raise self._fault(error, timeout) from error
 
     async def is_ready(self, model: str, timeout: float) -> bool:
-        """Whether the model takes calls."""
+        """Return whether the model is ready."""
         try:
             return bool(await self._client.is_model_ready(model, client_timeout=timeout))
         except InferenceServerException as error:
             raise self._fault(error, timeout) from error
 
     async def close(self) -> None:
-        """Close the channel; calls that were given up have a moment to end."""
+        """Close the channel after abandoned calls had time to end."""
         if self._open:
             await asyncio.wait(self._open, timeout=_GRACE)
         await self._client.close()
@@ -131,7 +131,7 @@ class AsyncGrpcTransport:
     def _forget(self, call: asyncio.Task[Any]) -> None:
         self._open.discard(call)
         if not call.cancelled():
-            call.exception()  # looked at here, lest asyncio complains about calls that were given up
+            call.exception()  # retrieved, so that asyncio does not warn about abandoned calls
 
     def _fault(self, error: InferenceServerException, timeout: float) -> WhatsitError:
-        return answered(self._address, timeout, error.status(), error.message())
+        return error_from_status(self._address, timeout, error.status(), error.message())

@@ -14,11 +14,11 @@ import tritonclient.http.aio as triton_aio
 from geventhttpclient.response import HTTPParseError
 from tritonclient.utils import InferenceServerException
 
-from whatsit_client.call_options import Parameters
+from whatsit_client.calls import Parameters
 from whatsit_client.tensors import Tensors
 from whatsit_client.transport.address import Address
-from whatsit_client.transport.infer_inputs import written
-from whatsit_client.transport.transport_errors import answered, garbled, late, lost
+from whatsit_client.transport.infer_inputs import to_infer_inputs
+from whatsit_client.transport.transport_errors import connection_error, error_from_status, protocol_error, timeout_error
 
 Value = TypeVar("Value")
 
@@ -35,14 +35,15 @@ class HttpTransport:
         self._local = threading.local()
 
     def infer(self, model: str, inputs: Tensors, parameters: Parameters, timeout: float) -> Tensors:
-        """Call one model; a `WhatsitError` says what went wrong."""
+        """Call one model; raises `WhatsitError`."""
+        tensors = to_infer_inputs(triton.InferInput, inputs)
         return self._call(
-            lambda client: _outputs(client.infer(model, written(triton.InferInput, inputs), parameters=parameters)),
+            lambda client: _outputs(client.infer(model, tensors, parameters=parameters)),
             timeout,
         )
 
     def is_ready(self, model: str, timeout: float) -> bool:
-        """Whether the model takes calls."""
+        """Return whether the model is ready."""
         return self._call(lambda client: bool(client.is_model_ready(model)), timeout)
 
     def close(self) -> None:
@@ -59,15 +60,15 @@ class HttpTransport:
             self.close()
             if error is not deadline:
                 raise
-            raise late(self._address, timeout) from error
+            raise timeout_error(self._address, timeout) from error
         except InferenceServerException as error:
-            raise answered(self._address, timeout, error.status(), error.message()) from error
+            raise error_from_status(self._address, timeout, error.status(), error.message()) from error
         except (OSError, HTTPParseError) as error:
             self.close()
-            raise lost(self._address) from error
+            raise connection_error(self._address) from error
         except (LookupError, TypeError, ValueError) as error:
             self.close()
-            raise garbled(self._address, error) from error
+            raise protocol_error(self._address, error) from error
         finally:
             deadline.close()
 
@@ -90,15 +91,16 @@ class AsyncHttpTransport:
         )
 
     async def infer(self, model: str, inputs: Tensors, parameters: Parameters, timeout: float) -> Tensors:
-        """Call one model; a `WhatsitError` says what went wrong."""
+        """Call one model; raises `WhatsitError`."""
+        tensors = to_infer_inputs(triton.InferInput, inputs)
 
         async def call() -> Tensors:
-            return _outputs(await self._client.infer(model, written(triton.InferInput, inputs), parameters=parameters))
+            return _outputs(await self._client.infer(model, tensors, parameters=parameters))
 
         return await self._call(call(), timeout)
 
     async def is_ready(self, model: str, timeout: float) -> bool:
-        """Whether the model takes calls."""
+        """Return whether the model is ready."""
         return bool(await self._call(self._client.is_model_ready(model), timeout))
 
     async def close(self) -> None:
@@ -109,10 +111,10 @@ class AsyncHttpTransport:
         try:
             return await asyncio.wait_for(call, timeout)
         except asyncio.TimeoutError as error:
-            raise late(self._address, timeout) from error
+            raise timeout_error(self._address, timeout) from error
         except InferenceServerException as error:
-            raise answered(self._address, timeout, error.status(), error.message()) from error
+            raise error_from_status(self._address, timeout, error.status(), error.message()) from error
         except (OSError, aiohttp.ClientError) as error:
-            raise lost(self._address) from error
+            raise connection_error(self._address) from error
         except (LookupError, TypeError, ValueError) as error:
-            raise garbled(self._address, error) from error
+            raise protocol_error(self._address, error) from error

@@ -1,4 +1,4 @@
-"""From what a transport raises to Whatsit's errors, one sentence each."""
+"""Whatsit's errors from the errors of a transport."""
 
 from __future__ import annotations
 
@@ -28,47 +28,47 @@ _BUSY = re.compile(r"request timeout expired|exceeds maximum queue size", re.IGN
 
 
 class ConnectionLost(Unavailable):
-    """The connection broke or was never made: a call is tried again for it."""
+    """The connection failed or broke; the call is retried."""
 
 
 class Busy(Unavailable):
-    """The server has more calls than it can answer and refused this one unread: a call is tried again for it."""
+    """The server refused the call unread, because its queue is full; the call is retried."""
 
 
-def lost(address: Address) -> ConnectionLost:
-    """No connection, or one that broke."""
+def connection_error(address: Address) -> ConnectionLost:
+    """Return the error for a connection that failed or broke."""
     return ConnectionLost(
         f"No Whatsit server answers at {address}: start one with `whatsit serve` or give its address as url."
     )
 
 
-def busy(address: Address) -> Busy:
-    """More calls than the server can answer."""
+def busy_error(address: Address) -> Busy:
+    """Return the error for a server with too many calls."""
     return Busy(f"The server at {address} has more calls than it can answer: try again later, or give it more cores.")
 
 
-def late(address: Address, timeout: float) -> TimedOut:
-    """No answer in time."""
+def timeout_error(address: Address, timeout: float) -> TimedOut:
+    """Return the error for a call that reached its time-out."""
     return TimedOut(
         f"The server at {address} did not answer within {timeout:g} seconds: give the call a longer timeout."
     )
 
 
-def garbled(address: Address, error: Exception) -> Unavailable:
-    """An answer that is none of a Whatsit server."""
+def protocol_error(address: Address, error: Exception) -> Unavailable:
+    """Return the error for a reply that breaks the tensor contract."""
     return Unavailable(f"What answers at {address} is no Whatsit server of this version ({error}): check the address.")
 
 
-def understood(read: Callable[[Tensors], Value], reply: Tensors, address: Address) -> Value:
-    """Read a reply; one that breaks the tensor contract is the server's fault, not the caller's."""
+def parse_reply(read: Callable[[Tensors], Value], reply: Tensors, address: Address) -> Value:
+    """Read a reply; raise `Unavailable` where it breaks the tensor contract."""
     try:
         return read(reply)
     except InvalidInput as error:
-        raise garbled(address, error) from error
+        raise protocol_error(address, error) from error
 
 
-def answered(address: Address, timeout: float, status: str | None, message: str | None) -> WhatsitError:
-    """What the server (or the library on its behalf) answered instead of a result.
+def error_from_status(address: Address, timeout: float, status: str | None, message: str | None) -> WhatsitError:
+    """Return the error for a status of the server or of tritonclient.
 
     Args:
         address: of the server.
@@ -78,7 +78,7 @@ def answered(address: Address, timeout: float, status: str | None, message: str 
     """
     text = _PREFIX.sub("", (message or "").strip()) or "no reason given"
     if status in _LATE:
-        return late(address, timeout)
+        return timeout_error(address, timeout)
     if "unknown model" in text:
         return Unavailable(
             f"The server at {address} does not serve this model ({text}): start it with `whatsit serve`."
@@ -87,6 +87,6 @@ def answered(address: Address, timeout: float, status: str | None, message: str 
         return InvalidInput(text)
     if status in _UNAVAILABLE:
         if _BUSY.search(text):
-            return busy(address)
-        return lost(address) if status != "503" and _NO_CONNECTION.search(text) else Unavailable(text)
+            return busy_error(address)
+        return connection_error(address) if status != "503" and _NO_CONNECTION.search(text) else Unavailable(text)
     return Unavailable(f"The server at {address} could not answer ({status}: {text}): see its log.")

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 from whatsit_client.errors import InvalidInput
-from whatsit_client.types import Identification, Item, Match, Region
+from whatsit_client.identification import Identification
+from whatsit_client.types import Item, Match, Region
 
 from whatsit.evaluation.datasets.product_scenes import ProductScene, collages, drawn_scenes, split
 from whatsit.evaluation.reports.scene_report import judge_scene, tabulate_scenes

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from whatsit_client.types import Identification, Region
+from whatsit_client.identification import Identification
+from whatsit_client.types import Region
 
 from whatsit.ranking.main_region import main_region_score
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from whatsit_client.types import Identification
+from whatsit_client.identification import Identification
 
 from whatsit.evaluation.datasets.product_scenes import ProductScene
 from whatsit.evaluation.reports.identify_report import MODES, best_items
