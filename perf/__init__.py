@@ -1,1 +1,1 @@
-"""Measurements: run each as a module from the checkout, `python -m perf.FOLDER.NAME`."""
+"""Measurements, run as modules from the checkout: `python -m perf.FOLDER.NAME`."""

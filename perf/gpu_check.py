@@ -1,4 +1,4 @@
-"""Entry of `perf.gpu.gpu_check` for machines to which a checkout was copied: `python perf/gpu_check.py`."""
+"""Entry of `perf.gpu.gpu_check` for a copied checkout."""
 
 import sys
 from pathlib import Path

@@ -147,7 +147,7 @@ def read_inputs(results: Path, model_repository: Path, name: str = "identify") -
 
 
 def _in_parts(model_repository: Path) -> list[str]:
-    """The stages whose instances do the work of one picture side by side (`row_threads`): the embedder, or none."""
+    """Return the stages with `row_threads`: the embedder, or none."""
     configs = {name: read_config(base_file(model_repository / name, None)) for name in PIPELINE}
     rows = {name: config.parameters[ROW_THREADS].string_value or "1" for name, config in configs.items()}
     return [name for name, threads in rows.items() if threads != "1"][:1]

@@ -1,4 +1,4 @@
-"""Machines for so many images a second over so many items: arithmetic over measured figures."""
+"""Machines for a rate of images over a number of items."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Curve:
-    """A kind of index over sizes: bytes per item, and the search's time of an image as a + b f(items).
+    """A kind of index over sizes: bytes per item and milliseconds as a + b f(items).
 
     Args:
         kind: such as `hnsw`.
@@ -54,7 +54,7 @@ class Curve:
     largest: int
 
     def ms(self, items: float) -> float:
-        """Milliseconds of one core for the search of an image's regions among so many items."""
+        """Return the core milliseconds of one image's search among so many items."""
         return max(0.0, self.a + self.b * _growth(self.kind, items))
 
 
@@ -94,7 +94,7 @@ class Estimate:
 
 
 def curves(search: Sequence[Search]) -> list[Curve]:
-    """A curve for each kind that was measured at two sizes or more, from its two largest."""
+    """Return a curve for each kind, from its two largest measured sizes."""
     found = []
     for kind in dict.fromkeys(one.kind for one in search):
         sizes = sorted((one for one in search if one.kind == kind), key=lambda one: one.items)[-2:]

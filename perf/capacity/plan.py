@@ -1,4 +1,4 @@
-"""Capacity on paper: writes perf/capacity.md from the benchmark and the measured searches, by simulation.
+"""Write perf/capacity.md from the measured stages and searches, by simulation.
 
 python -m perf.capacity.plan  # after `make bench` and perf.index.retrieval_share; 1 minute
 python -m perf.capacity.plan --machine-cores 16 --machine-gib 64 --machine-hour 0.80

@@ -1,4 +1,4 @@
-"""Pictures through the stages of `identify` on a few cores, simulated event by event.
+"""Discrete-event simulation of pictures in the stages of `identify`.
 
 A stage has as many instances as its config says; a picture waits, first come first served, until one is free. Busy
 instances share the cores: with more of them than cores each gets its part (processor sharing), and with every further
@@ -83,7 +83,7 @@ class _Picture:
 
 
 class _Run:
-    """One simulation. Time passes in steps from event to event; all busy instances progress at one speed."""
+    """One simulation; all busy instances progress at one speed between two events."""
 
     def __init__(self, stations: Sequence[Station], machine: Machine, pictures: int, seed: int) -> None:
         self.stations = {station.name: station for station in stations}
@@ -163,7 +163,7 @@ class _Run:
 def closed_loop(
     stations: Sequence[Station], machine: Machine, callers: int, pictures: int = 2000, seed: int = 0
 ) -> Simulated:
-    """Each of so many callers sends the next picture when it has the answer to the last one."""
+    """Simulate callers that send the next picture at the answer to the last one."""
     run = _Run(stations, machine, pictures, seed)
     sent = min(callers, pictures)
     for number in range(sent):

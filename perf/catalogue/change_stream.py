@@ -1,4 +1,4 @@
-"""A stream of mixed changes in which every item's last acknowledged state is known."""
+"""Mixed changes with the last acknowledged state of every item."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Change:
 
 
 class Stream:
-    """Changes drawn by chance; no item is in two changes at the same time. Safe to use from many threads.
+    """Random changes, never two of one item at a time; safe for many threads.
 
     Args:
         pictures: encoded, each with its vector f32 [128] by the server's embedder.
@@ -94,7 +94,7 @@ class Stream:
         return Change("add", f"{self._prefix}-{self._made}", title, vector / np.linalg.norm(vector))
 
     def end(self, change: Change, acknowledged: bool) -> None:
-        """Say how it went; an item whose change was not acknowledged is left alone from then on."""
+        """Record the outcome; an unacknowledged item is not changed again."""
         with self._lock:
             del self._open[change.id]
             if acknowledged:

@@ -1,4 +1,4 @@
-"""Threads that send a stream of changes at a fixed rate and see to it that each one shows."""
+"""Threads that send changes at a fixed rate and wait until each is visible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Milliseconds per request that a `where` filter costs before the search, by SQLite and by columns in memory.
+"""Milliseconds of a `where` filter before the search, by SQLite and by columns.
 
     python -m perf.catalogue.filters [--items 10000 100000 1000000]   # 3 minutes; perf/results/filters.csv and .md
 

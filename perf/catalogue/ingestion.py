@@ -1,4 +1,4 @@
-"""How fast `whatsit catalogue add` is, how much memory it takes, and what a SIGKILL costs.
+"""Rate, memory and crash safety of `whatsit catalogue add`.
 
     python -m perf.catalogue.ingestion rate --photos FOLDER [--photos FOLDER]  # rate over that of the bare networks
     python -m perf.catalogue.ingestion memory  # over 100,000 rendered pictures

@@ -1,4 +1,4 @@
-"""SIGKILLs at random moments of `whatsit catalogue add`, and what is in the catalogue when it has been resumed."""
+"""SIGKILLs at random moments of `whatsit catalogue add`, and its resumption."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TIMES = ("added", "updated")
 
 
 def kills(work: Path, source: Path, times: int, workers: int, seed: int) -> Iterator[list[Any]]:
-    """Kill runs at random moments, resume them, and compare what they come to with an undisturbed run.
+    """Kill runs at random moments, resume them, compare with an undisturbed run.
 
     A catalogue is killed and resumed until a run of it comes to its end; then the next one is begun.
 
@@ -62,7 +62,7 @@ def kills(work: Path, source: Path, times: int, workers: int, seed: int) -> Iter
 
 
 def tables(catalogue: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Every table of a catalogue but the times of day, bytes of vectors and numbers of changes included."""
+    """Return all tables of a catalogue without times of day."""
     found = {}
     with closing(sqlite3.connect(catalogue / "catalogue.sqlite")) as connection:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]

@@ -42,7 +42,7 @@ class Sample:
 
 
 def write_shards(folder: Path, rows: int, advanced: Callable[[int, int], None]) -> Path:
-    """Tar shards with so many pictures, no two of the same bytes: 500 renderings, each with a comment of its own.
+    """Write tar shards with so many pictures, no two of the same bytes.
 
     Returns:
         The pattern of their names.

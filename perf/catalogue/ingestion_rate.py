@@ -1,4 +1,4 @@
-"""Pictures a second of ingestion, beside the same networks run bare on tensors that lie in memory."""
+"""Pictures per second of ingestion, beside the bare networks."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def summary(rows: Sequence[Sequence[Any]]) -> list[str]:
 
 
 def _medians(rows: Sequence[Sequence[Any]], what: str) -> list[tuple[str, float]]:
-    """In the order of the runs; settings that run the same networks stay apart by their place in each round."""
+    """Return the ratios in the order of the runs, by the place in each round."""
     first = [row for row in rows if row[1] == what and row[2] == 1]
     found = []
     for place, row in enumerate(first):
@@ -131,7 +131,7 @@ def _inputs(paths: Sequence[Path]) -> Inputs:
 
 
 def _bare(loaded: Networks, networks: Sequence[str], inputs: Inputs, count: int, workers: int) -> None:
-    """`workers` threads run the networks on so many inputs, one at a time, as ingestion does."""
+    """Run the networks on so many inputs, one at a time, in `workers` threads."""
 
     def run(number: int) -> None:
         for network in networks:

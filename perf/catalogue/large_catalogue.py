@@ -1,4 +1,4 @@
-"""Large catalogues for measurements: items around embeddings of real photos, written straight into the tables.
+"""Large catalogues for measurements: items around embeddings of real photos.
 
 python -m perf.catalogue.large_catalogue --items 1000000 --out /tmp/large  # 100 MB of vectors per 200,000 items
 
@@ -37,7 +37,7 @@ SEED = 11
 def catalogue_of(
     folder: Path, items: int, photos: Path, kinds: Sequence[str], told: Callable[[str], None] = print
 ) -> Path:
-    """A catalogue of so many items with one generation of each kind; what is there already is kept.
+    """Return a catalogue with one generation of each kind; made where missing.
 
     Args:
         folder: of all sizes; the catalogue lies below it.
@@ -114,7 +114,7 @@ def _vectors(centres: Floats, items: int) -> Floats:
 
 
 def _write_records(path: Path, vectors: Floats, fingerprint: str) -> None:
-    """All rows in one transaction: no change is logged, for the first generation holds everything."""
+    """Insert all rows in one transaction, without a change log."""
     import sqlite3
 
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")

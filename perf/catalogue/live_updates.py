@@ -1,4 +1,4 @@
-"""Changes while it serves: how soon each one shows, what they cost the queries beside them, and what a kill takes.
+"""Live changes: delay until visible, cost for queries, loss by SIGKILL.
 
 python -m perf.catalogue.live_updates visible  # 50 changes a second beside queries and index swaps: 2 minutes
 python -m perf.catalogue.live_updates cost  # p99 of `identify` with and without changes, interleaved: 5 minutes
@@ -52,7 +52,7 @@ def visible(
     photos: PhotosOption = None,
     out: Out = RESULTS,
 ) -> None:
-    """Probe after each change until it shows, with queries beside and a new index every ten seconds."""
+    """Measure the delay of each change, with queries and index swaps beside it."""
     console = Console()
     source, sent = _material(console, catalogue, photos)
     with catalogue_copy(source) as folder, running_server(folder, console) as server:
@@ -85,7 +85,7 @@ def cost(
     photos: PhotosOption = None,
     out: Out = RESULTS,
 ) -> None:
-    """Compare p99 of `identify` at a fixed rate without and with changes, in interleaved windows."""
+    """Compare p99 of `identify` without and with changes, in interleaved windows."""
     console = Console()
     source, sent = _material(console, catalogue, photos)
     rows: list[list[object]] = []
@@ -127,7 +127,7 @@ def kills(
     photos: PhotosOption = None,
     out: Out = RESULTS,
 ) -> None:
-    """Kill all processes of the server at a random moment, start it again, and look for every acknowledged change."""
+    """Kill the whole server at random moments and check every acknowledged change."""
     console = Console()
     source, sent = _material(console, catalogue, photos)
     rows: list[list[object]] = []
@@ -212,7 +212,7 @@ def _visibility(kind: str, seen: list[Seen], took: float) -> list[object]:
 
 
 def _ghosts(seen: list[Seen], answers: list[Answer]) -> int:
-    """How many answers of `identify` named an item that was deleted more than a second before the call.
+    """Count answers that named an item deleted more than a second before the call.
 
     Only items that were never added again count.
     """
@@ -226,7 +226,7 @@ def _ghosts(seen: list[Seen], answers: list[Answer]) -> int:
 
 
 def _lost(client: Client, stream: Stream) -> list[str]:
-    """The items whose last acknowledged change is not to be seen; those with a later one in flight may have either."""
+    """Return the items whose last acknowledged change is missing."""
     lost = []
     for id, change in stream.acknowledged.items():
         if id in stream.unsure:

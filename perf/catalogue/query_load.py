@@ -1,4 +1,4 @@
-"""Calls of `identify` at a fixed rate over gRPC whose answers name the items, beside changes of the catalogue.
+"""Open-loop calls of `identify` over gRPC with the ids of their answers.
 
 Locust keeps no answers, so the open loop of `live_updates` is one of its own.
 """
@@ -33,7 +33,7 @@ class Answer:
 
 
 class Queries:
-    """A thread that calls at random moments, on average `rate` times a second (Poisson); a context manager.
+    """A thread that calls `rate` times a second at random moments (Poisson).
 
     Args:
         url: gRPC host:port.

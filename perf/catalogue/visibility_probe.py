@@ -17,7 +17,7 @@ _PAUSE = 0.002
 
 
 class Probe:
-    """The model `retrieval`, which `identify` ends with, called with a vector: the same processes and the same state.
+    """The model `retrieval`, the last step of `identify`, called with a vector.
 
     Args:
         url: gRPC host:port.
@@ -27,7 +27,7 @@ class Probe:
         self._client = triton.InferenceServerClient(url)
 
     def shows(self, change: Change) -> bool:
-        """Whether the change is to be seen: the new title, or no trace of what was deleted."""
+        """Return whether the change is visible: the new title, or no deleted item."""
         inputs: dict[str, npt.NDArray[Any]] = {
             "EMBEDDINGS": change.vector[None],
             "AREAS": np.ones(1, np.float32),
@@ -46,7 +46,7 @@ class Probe:
         return change.id not in found if change.kind == "delete" else found.get(change.id) == change.title
 
     def wait(self, change: Change, since: float, limit: float = 5.0) -> float | None:
-        """Seconds from `since` (monotonic) until it was seen, None where that took longer than the limit."""
+        """Return the seconds from `since` until it was visible, None past the limit."""
         while True:
             seen = self.shows(change)
             waited = time.monotonic() - since

@@ -31,7 +31,7 @@ class Usage:
 
 
 def usages(server: int) -> list[Usage]:
-    """Return the memory of the server with this process id and of its descendants, by name."""
+    """Return the memory of a server and its descendants, by name."""
     found: dict[str, int] = {}
     named = []
     root = psutil.Process(server)

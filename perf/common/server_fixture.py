@@ -20,7 +20,7 @@ _PRODUCTS, _SCENES = 300, 12  # as `whatsit demo` has them
 
 
 def prepare_demo(console: Console, demo: Path = DEMO) -> Path:
-    """Return the folder of the demo with its catalogue, shop and scenes; what is there already is kept."""
+    """Return the demo's folder with catalogue, shop and scenes, made where missing."""
     from whatsit.catalogue.ingest.add import index_source
     from whatsit.demo.demo_data import prepare_shop
 
@@ -72,7 +72,7 @@ def catalogue_copy(catalogue: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def running_server(catalogue: Path, console: Console, config_name: str | None = None) -> Iterator[Server]:
-    """Serve a catalogue on free ports of the loopback address; stopped at the end, whatever happens."""
+    """Serve a catalogue on free loopback ports until the context ends."""
     server = Server(catalogue, ports=Ports(0, 0, 0), config_name=config_name)
     try:
         with console.status("Starting Triton …"):

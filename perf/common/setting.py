@@ -53,7 +53,7 @@ class Setting:
         return list(astuple(self))
 
     def write(self, path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """Write a CSV file in which every line begins with the setting; its folder is made."""
+        """Write a CSV file in which every line begins with the setting."""
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")

@@ -17,7 +17,7 @@ RTX_CAPABILITIES = {(7, 5), (8, 6), (8, 9), (12, 0)}
 
 
 def run(check: Check) -> None:
-    """Compile the file for TensorRT of each network; a network without one is compiled with random weights."""
+    """Compile each network for TensorRT; random weights stand in for a missing one."""
     try:
         from whatsit.engines.build_recipe import read_build_recipe
         from whatsit.engines.plan_builder import build_plan, compiler

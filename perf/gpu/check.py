@@ -1,4 +1,4 @@
-"""What every step is given: the device, the size of the work, and where figures go."""
+"""Options of a step and the file of its figures."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Check:
         print(f"  {case}: {measure} {text} {unit}{beside}{f'  ({note})' if note else ''}", flush=True)
 
     def skip(self, case: str, why: str) -> None:
-        """Say in one sentence what was not measured; the row is tried again in the next run."""
+        """Record why something was not measured; the next run tries it again."""
         self._write([*self.setting, self.step, case, SKIPPED, "", "", "", "", why])
         print(f"  {case}: skipped: {why}", flush=True)
 

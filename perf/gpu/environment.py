@@ -1,4 +1,4 @@
-"""Step `environment`: the card, its driver, and the libraries that the other steps may use."""
+"""Step `environment`: the card, its driver and the installed libraries."""
 
 from __future__ import annotations
 

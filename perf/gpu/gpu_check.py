@@ -1,4 +1,4 @@
-"""Everything that only a GPU can prove, step by step: one CSV row for each figure, as soon as it is known.
+"""Checks that need a GPU, step by step: one CSV row for each figure.
 
 python perf/gpu_check.py                            # all steps; run again, it goes on where it stopped
 python perf/gpu_check.py --steps limits,speed       # some of them
@@ -74,7 +74,7 @@ def main(
         bool, typer.Option("--inside", hidden=True, help="Run in this process, without a limit.")
     ] = False,
 ) -> None:
-    """Run the steps, each in a process of its own with a limit; 1 where one of them failed."""
+    """Run the steps, each in a limited process of its own; 1 where one failed."""
     chosen = steps.split(",")
     if unknown := set(chosen) - set(STEPS):
         raise InvalidInput(f"There is no step {', '.join(sorted(unknown))}; choose of {', '.join(STEPS)}.")
@@ -114,7 +114,7 @@ def _run(check: Check) -> bool:
 
 
 def _run_apart(check: Check, minutes: float) -> bool:
-    """In a process of its own: a crash of the driver or an endless run costs this step alone."""
+    """Run a step in a process of its own, so that a crash costs this step alone."""
     command = [
         sys.executable,
         str(ROOT / "perf" / "gpu_check.py"),

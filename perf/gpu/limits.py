@@ -1,4 +1,4 @@
-"""Step `limits`: what this card can do at most, measured: matrix products and copies."""
+"""Step `limits`: peak rates of matrix products and copies on this card."""
 
 from __future__ import annotations
 

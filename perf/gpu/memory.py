@@ -1,4 +1,4 @@
-"""Step `memory`: the CUDA calls and the DLPack hand-over that running an engine in Triton's Python backend needs."""
+"""Step `memory`: CUDA calls and DLPack as the Python-based backend uses them."""
 
 from __future__ import annotations
 

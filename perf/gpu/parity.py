@@ -1,4 +1,4 @@
-"""Step `parity`: what runs on the device answers like the float network on the CPU."""
+"""Step `parity`: engines on the device against the float network on the CPU."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SEEN = 0.3
 
 
 def run(check: Check) -> None:
-    """Drawn scenes through every engine that is here and through torch in half precision."""
+    """Run drawn scenes through every engine and through torch in half precision."""
     scenes = pictures(2 if check.dry else 32)
     found = dict(plans(check))
     for name in NETWORKS:

@@ -1,4 +1,4 @@
-"""Step `retinanet`: the large detector beside NVIDIA's published MLPerf figure for the card."""
+"""Step `retinanet`: the large detector beside NVIDIA's MLPerf figure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MLPERF = {"H100": (1817.0, 1747.0)}
 
 
 def run(check: Check) -> None:
-    """RetinaNet on ResNet-50 with random weights (speed does not depend on them) at 640 and 800 pixels."""
+    """Time RetinaNet on ResNet-50 with random weights at 640 and 800 pixels."""
     card = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     published = next((figures for name, figures in MLPERF.items() if name in card), None)
     if published is None:

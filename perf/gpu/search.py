@@ -1,4 +1,4 @@
-"""Step `search`: exact search on the GPU, with and without a filter, beside the CPU."""
+"""Step `search`: exact search on GPU and CPU, with and without a filter."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Array = npt.NDArray[Any]
 
 
 def run(check: Check) -> None:
-    """A picture's regions (5 queries) among a million vectors; the same items as by an exhaustive product."""
+    """Search 5 queries among a million vectors and compare with the full product."""
     count = 2000 if check.dry else 1_000_000
     generator = np.random.default_rng(0)
     vectors = generator.normal(size=(count, 128)).astype(np.float32)

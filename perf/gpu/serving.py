@@ -1,4 +1,4 @@
-"""Step `serving`: the whole ensemble in a real Triton, on engines and on the CPU, under perf_analyzer."""
+"""Step `serving`: the ensemble in a real Triton under perf_analyzer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step `speed`: images per second of every network and batch, beside what the card can multiply."""
+"""Step `speed`: images per second of every network and batch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BATCHES = (1, 8, 32, 64)
 
 
 def run(check: Check) -> None:
-    """Engines through the runner with inputs on the device, and torch in half precision as the stated substitute."""
+    """Time engines with inputs on the device, or torch in half precision instead."""
     batches = (1,) if check.dry else BATCHES
     found = dict(plans(check))
     for name in NETWORKS[-1:] if check.dry else NETWORKS:
@@ -42,7 +42,7 @@ def run(check: Check) -> None:
 def measure_torch(
     check: Check, name: str, module: nn.Module, size: int, batch: int, work: float, note: str
 ) -> float | None:
-    """One row: torch in half precision, channels last, traced and as a CUDA graph where that can be; images/s."""
+    """Time torch in half precision, channels last, traced, as a CUDA graph."""
     case = f"{name}, torch half, batch {batch}"
     if check.done(case):
         return None
@@ -65,7 +65,7 @@ def measure_torch(
 
 
 def _traced(module: nn.Module, images: torch.Tensor) -> Callable[[], object]:
-    """The network without its Python: constants (such as anchors) and the weights' conversion to half are folded in."""
+    """Return the traced and frozen network in half precision."""
     half = torch.float16 if images.is_cuda else torch.bfloat16
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")
@@ -86,7 +86,7 @@ def _half(module: nn.Module, images: torch.Tensor) -> object:
 
 
 def measure_plan(check: Check, name: str, path: str, size: int, work: float, batches: tuple[int, ...]) -> None:
-    """The rows of one engine: inputs and outputs on the device, CUDA graphs, wall time of whole runs."""
+    """Time one engine: device inputs and outputs, CUDA graphs, whole runs."""
     with PlanRunner(path, graphs=batches) as runner:
         for batch in batches:
             case = f"{name}, {runner.runtime}, batch {batch}"
@@ -107,7 +107,7 @@ def measure_plan(check: Check, name: str, path: str, size: int, work: float, bat
 
 
 def flops(module: nn.Module, size: int) -> float:
-    """Floating-point operations of one picture, as torch counts them (2 for a multiplication with addition)."""
+    """Return the floating-point operations of one picture (2 per multiply-add)."""
     counter = FlopCounterMode(display=False)
     with torch.inference_mode(), counter:
         module.eval()(torch.zeros(1, 3, size, size, dtype=torch.uint8))

@@ -46,7 +46,7 @@ def _once(work: Callable[[], object]) -> float:
 
 
 def replayed(work: Callable[[], object]) -> Callable[[], object]:
-    """The same work as a CUDA graph, which takes the launches' time away; itself on the CPU."""
+    """Return the work as a CUDA graph, without launch times; itself on the CPU."""
     if not torch.cuda.is_available():
         return work
     side = torch.cuda.Stream()

@@ -26,7 +26,7 @@ RECIPES: dict[str, type[TrainingRecipe]] = {
 
 
 def network(name: str) -> tuple[EngineNetwork, str]:
-    """A network from its committed checkpoint, else with random weights; and which of both.
+    """Return a network and whether its weights are from the checkpoint or random.
 
     Args:
         name: of a recipe in `build/`, such as "detector-resnet50".
@@ -39,7 +39,7 @@ def network(name: str) -> tuple[EngineNetwork, str]:
 
 
 def retinanet(size: int) -> EngineNetwork:
-    """RetinaNet on ResNet-50 with random weights, on which speed does not depend, at any size in pixels."""
+    """Return RetinaNet on ResNet-50 with random weights, for any input size."""
     return untrained_network("detector", _recipe("detector-resnet50", DetectorRecipe) | {"canvas": size})
 
 
@@ -48,7 +48,7 @@ def _recipe(name: str, kind: type[TrainingRecipe]) -> dict[str, Any]:
 
 
 def plans(check: Check) -> Iterator[tuple[str, Path]]:
-    """Engines that can be run: those that the step `builds` made, then those of the model repository."""
+    """Return the runnable engines: built by `builds`, then of the repository."""
     for name in (*NETWORKS, "detector-resnet50"):
         served = ROOT / "model_repository" / name / "1" / "model.plan"
         for path in (check.scratch / f"{name}.plan", served):

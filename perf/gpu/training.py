@@ -1,4 +1,4 @@
-"""Step `training`: how fast the embedder trains, one epoch with its whole data path, on drawn pictures."""
+"""Step `training`: one epoch of the embedder on drawn pictures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from whatsit.training.embedder.task import EmbedderTask
 
 
 def run(check: Check) -> None:
-    """The data set is drawn, laid out as the real one: the machine with the GPU has no photos. Start is random."""
+    """Train one epoch on a drawn data set from a random start."""
     classes, each, batch, size = (3, 4, 4, 32) if check.dry else (81, 32, 64, 224)
     folder, out = check.scratch / "training-data", check.scratch / "training-run"
     if not folder.exists():

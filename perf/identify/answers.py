@@ -1,4 +1,4 @@
-"""Compare every output tensor of the ensembles with committed digests, bit for bit.
+"""Compare every output tensor of the ensembles with committed digests.
 
 python -m perf.identify.answers  # 3 minutes; prints "equal" or the differences, exit code 1 where there are some
 python -m perf.identify.answers --write  # writes perf/results/answers.json; only where answers are meant to change
@@ -45,7 +45,7 @@ def main(
     file: Annotated[Path, typer.Option(help="The digests.")] = RESULTS / "answers.json",
     write: Annotated[bool, typer.Option("--write", help="Write the digests instead of comparing them.")] = False,
 ) -> None:
-    """Compare the answers of the chain and of the fused server with the committed digests."""
+    """Compare the answers of chain and fused server with the committed digests."""
     if not (data / "val.txt").is_file():
         raise InvalidInput(f"There is no Grocery Store data set in {data}: docs/data.md names its source.")
     setting = Setting.of_this_machine("answers")
@@ -69,7 +69,7 @@ def main(
 
 
 def prepare(folder: Path, data: Path) -> tuple[Path, list[Path]]:
-    """Return a published catalogue of the demo's products and the shop images, and the pictures to send."""
+    """Return a published catalogue and the pictures to send."""
     shop = prepare_shop(folder, 300, 12)
     images = folder / "grocery.csv"
     with (data / "classes.csv").open(encoding="utf-8") as source, images.open("w", encoding="utf-8") as target:
@@ -117,7 +117,7 @@ def digest(array: npt.NDArray[Any]) -> str:
 
 
 def differences(recorded: dict[str, str], found: dict[str, str]) -> list[str]:
-    """Return the recorded keys whose digest is another one or missing now; new outputs are no difference."""
+    """Return the recorded keys with another digest now, or with none."""
     return [key for key, value in recorded.items() if found.get(key) != value]
 
 

@@ -1,4 +1,4 @@
-"""Every millisecond of `identify`, and the same pictures through what one would use instead.
+"""Measure `identify` stage by stage, beside its alternatives.
 
 python -m perf.identify.benchmark  # pictures and catalogue of the demo, all variants, at most 20 minutes
 python -m perf.identify.benchmark --photos DIR --minutes 5 --variants ensemble,ceiling --callers 1,4
@@ -73,7 +73,7 @@ def _rounds(
     variants: dict[str, Variant], servers: dict[str, Server], numbers: list[int], repeats: int, folder: Path,
     seconds: float, console: Console,
 ) -> tuple[list[Row], list[LatencyBreakdown]]:  # fmt: skip
-    """Everything once, then everything again: what drifts, drifts for all. Ctrl-C ends early with whole rounds."""
+    """Measure all points round by round; Ctrl-C ends early with whole rounds."""
     points: dict[tuple[str, int], list[Point]] = defaultdict(list)
     breakdowns: dict[tuple[str, int], list[LatencyBreakdown]] = defaultdict(list)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()

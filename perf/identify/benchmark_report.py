@@ -54,7 +54,7 @@ class Row:
 
 
 def over_ceiling(rows: Sequence[Row], row: Row, figure: Callable[[Row], list[float]]) -> list[float]:
-    """A figure over the ceiling's of the same round, round by round; empty where the ceiling was not measured."""
+    """Return a figure over the ceiling's of the same round, for each round."""
     ceiling = next((one for one in rows if (one.variant, one.callers) == ("ceiling", row.callers)), None)
     return [] if ceiling is None else [a / b for a, b in zip(figure(row), figure(ceiling), strict=False) if b]
 

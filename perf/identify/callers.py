@@ -1,4 +1,4 @@
-"""Send one picture over each of the ways that are compared; every caller has connections of its own."""
+"""Callers of each variant; every one has connections of its own."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Caller(Protocol):
 
 
 class PlainPost:
-    """The encoded file as the body of one request: Triton's raw binary request, or a web service's.
+    """Post the encoded file: Triton's raw binary request, or a web service's.
 
     Args:
         address: host:port.
@@ -59,7 +59,7 @@ class PlainPost:
 
 
 class EachModel:
-    """Six requests a picture, one for each model; detector and classifier side by side.
+    """Send six requests a picture; detector and classifier side by side.
 
     Args:
         address: host:port.

@@ -1,4 +1,4 @@
-"""Load ensembles and models with NVIDIA's perf_analyzer and real pictures: rate, latency, and each model's share.
+"""Load ensembles and models with NVIDIA's perf_analyzer and real pictures.
 
 python -m perf.identify.perf_analyzer  # profile identify, a server of its own
 python -m perf.identify.perf_analyzer --profile identify-poisson,embedder  # see perf/identify/profiles
@@ -140,7 +140,7 @@ def main(
 
 
 def _loads(profile: Profile, run: Run, seconds: float, most: int) -> Iterator[Load]:
-    """Measure each load of a profile; a warm-up's rate says how many requests fill the time."""
+    """Measure each load of a profile, each after a warm-up."""
 
     def count(rate: float, time: float = seconds) -> int:
         return min(most, max(FEWEST, round(rate / profile.batch * time)))
@@ -169,7 +169,7 @@ def _table(profile: Profile, loads: Sequence[Load]) -> Table:
 
 
 def _rows(profile: Profile, loads: Sequence[Load], pictures: int) -> Iterator[list[object]]:
-    """Return a line for each measurement and model; the loaded model's own line comes first."""
+    """Return a line for each measurement and model; the loaded model first."""
     for load in loads:
         begin = [profile.name, profile.model, load.offered, profile.batch, int(profile.shared_memory), pictures]
         figures = [f"{load.rate:.2f}", *(f"{one:.2f}" for one in load.ms.values()), f"{load.delayed:.1f}"]

@@ -1,4 +1,4 @@
-"""Inputs for perf_analyzer: pictures for the ensembles, and for each model the tensors that it gets for them."""
+"""Input files for perf_analyzer: pictures, and the tensors of inner models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Rows = list[dict[str, Any]]
 
 
 class Inputs:
-    """Files in perf_analyzer's format for every model; it goes round their rows in order.
+    """Files in perf_analyzer's format for every model, sent in a cycle.
 
     Args:
         address: gRPC host:port of the server, whose own answers become the inputs of the next step.

@@ -1,4 +1,4 @@
-"""Run perf_analyzer once and read its CSV report; Triton's statistics say what each model took.
+"""Run perf_analyzer once; read its CSV report and Triton's statistics.
 
 `--profile-export-file` is no way to read a run of 2.51: it keeps every tensor of every request, as text, and its text
 is not UTF-8 where an output holds bytes.
@@ -28,7 +28,7 @@ _THREADS = 16
 
 @dataclass(frozen=True)
 class ModelTimes:
-    """Triton's statistics of one model during one measurement; times in milliseconds per request.
+    """Triton's statistics of one model; times in milliseconds per request.
 
     Args:
         name: of the model.
@@ -92,7 +92,7 @@ class Run:
         return self._measure(load, f"at concurrency {number}")
 
     def arrivals(self, rate: float, requests: int) -> Load:
-        """Send requests at random moments, so many a second in the mean, whatever the answers do."""
+        """Send requests at random moments, so many a second in the mean."""
         load = ["--request-rate-range", f"{rate:.2f}", "--request-distribution", "poisson", "--async"]
         load += ["--max-threads", str(_THREADS), "--request-count", str(requests)]
         return self._measure(load, f"at {rate:.1f} requests a second")
@@ -127,7 +127,7 @@ class Run:
             return read_load(report, self.batch, models, float(late[1]) if late else 0.0)
 
     def _remove_regions(self, before: set[Path]) -> None:
-        """Remove the regions that perf_analyzer 2.51 leaves registered and in /dev/shm, named after tensors."""
+        """Remove the shared memory that perf_analyzer 2.51 leaves behind."""
         with triton.InferenceServerClient(self.address) as client:
             client.unregister_system_shared_memory()
             metadata = client.get_model_metadata(self.model)
@@ -154,7 +154,7 @@ def read_load(report: Path, batch: int, models: tuple[ModelTimes, ...], delayed:
 
 
 def model_times(model: str, before: Mapping[str, Counters], after: Mapping[str, Counters]) -> tuple[ModelTimes, ...]:
-    """Return the times of every model that worked between two readings: the loaded one, then the pipeline's."""
+    """Return the times of each model between two readings, the loaded one first."""
     order = (model, *(name for name in PIPELINE if name != model))
     zero = Counters(0, 0, 0, 0, 0)
     found = []

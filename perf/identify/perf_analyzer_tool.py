@@ -1,4 +1,4 @@
-"""Finds NVIDIA's perf_analyzer, or fetches it into `perf/tools/` where the system allows."""
+"""Find NVIDIA's perf_analyzer, or fetch it into `perf/tools/`."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _wanted(name: str) -> bool:
 
 
 def _unpack_libb64() -> None:
-    """Debian and Ubuntu hold the small library that the old binary needs; unpacking it takes no root."""
+    """Unpack Debian's libb64, which the old binary needs; it takes no root."""
     if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
         return  # it may be installed already; if not, the sentence at the end names it
     subprocess.run(["apt-get", "download", "libb64-0d"], cwd=TOOLS, capture_output=True, check=False)

@@ -1,4 +1,4 @@
-"""Where the time of one `identify` goes: Triton's own statistics, held against what the caller waited."""
+"""Time of each stage of `identify`, from Triton's statistics."""
 
 from __future__ import annotations
 
@@ -74,12 +74,12 @@ class LatencyBreakdown:
 
     @property
     def scheduling(self) -> float:
-        """Inside Triton and in no stage: the ensemble's scheduler between steps; below 0 where stages overlapped."""
+        """Time inside Triton and in no stage; below 0 where stages overlapped."""
         return self.inside - self.steps
 
     @property
     def transport(self) -> float:
-        """Outside Triton's own clock: HTTP, the request's and reply's bytes, the caller's own work."""
+        """Time outside Triton's clock: HTTP, bytes in and out, the caller."""
         return self.latency - self.inside
 
     @property

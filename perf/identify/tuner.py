@@ -1,4 +1,4 @@
-"""Proof of the tuner: from one instance of everything with four threads each, against the shipped configuration.
+"""Run `whatsit tune` from its worst start and compare with the shipped values.
 
 python -m perf.identify.tuner  # at most 15 minutes; after Ctrl-C the same command resumes
 python -m perf.identify.tuner --minutes 4  # a shorter search
@@ -43,7 +43,7 @@ def main(
     fresh: Annotated[bool, typer.Option(help="Begin anew, whatever the journal holds.")] = True,
     out: Annotated[Path, typer.Option(help="Files OUT.csv and OUT_trials.csv.")] = RESULTS / "tuner",
 ) -> None:
-    """Tune from the worst start and write what came of it; the repository is not touched."""
+    """Tune from the worst start and write the figures; the repository stays."""
     console = Console(highlight=False)
     if fresh:
         shutil.rmtree(report, ignore_errors=True)

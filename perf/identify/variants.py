@@ -1,4 +1,4 @@
-"""The ways to serve one `identify`: processes that are started once and idle while others are loaded."""
+"""Variants of `identify`: started once, idle while others are loaded."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Ceiling:
 def started(
     names: list[str], catalogue: Path, root: Path | None = None
 ) -> Iterator[tuple[dict[str, Variant], dict[str, Server]]]:
-    """The variants of these names, and the Tritons behind two of them, by name: the first is behind three.
+    """Start the variants; yield them and the Triton servers by variant.
 
     Args:
         names: of `TITLES`.

@@ -1,4 +1,4 @@
-"""What `whatsit catalogue publish` chooses for three triples of budgets, and whether the index then keeps to them.
+"""Check the index that `whatsit catalogue publish` chooses for three budgets.
 
 python -m perf.index.index_choice  # a million vectors: 12 minutes on a quiet machine; perf/results/index_choice.*
 

@@ -1,4 +1,4 @@
-"""Recall@10 against queries per second on one thread, a curve for each kind of index, with hnswlib as the reference.
+"""Recall@10 against queries per second for each kind of index, and hnswlib.
 
 python -m perf.index.index_curves --build  # once, 40 minutes on 2 threads; what is built stays in --work
 python -m perf.index.index_curves  # 8 minutes on a quiet machine: perf/results/index_curves.csv, .md and .png
@@ -86,7 +86,7 @@ def _tell(kind: str, done: int, total: int, start: float) -> None:
 
 
 def resident() -> tuple[float, float]:
-    """Megabytes of this process: all that is resident, and what of it is its own alone (not mapped from files)."""
+    """Return resident megabytes of this process, and those not mapped from files."""
     found = dict(line.split(":", 1) for line in Path("/proc/self/smaps_rollup").read_text().splitlines()[1:])
     return tuple(int(found[name].split()[0]) / 1000 for name in ("Rss", "Anonymous"))  # type: ignore[return-value]  # two
 

@@ -1,4 +1,4 @@
-"""Vectors of a large catalogue, made from real embeddings: items near photos, pictures near items.
+"""Vectors of a large catalogue, made from real embeddings.
 
 The grocery and clothing photos are embedded once by the shipped embedder. An item lies between a photo and one of its
 20 nearest neighbours of the same class, a little off; a picture of the item (each has four) and a query (one more) lie
@@ -137,7 +137,7 @@ def catalogue(known: Photos, count: int, queries: int, work: Path, seed: int = 0
 
 
 def perturbed(known: Photos, copies: int, seed: int = 0) -> tuple[Floats, Numbers]:
-    """Photos and so many perturbed copies of each: vectors f32 [N,D] and classes int64 [N], photos first."""
+    """Return photos and perturbed copies: f32 [N,D] and classes int64 [N]."""
     rng = np.random.default_rng(seed)
     steps, _ = _neighbourhoods(known)
     again = np.repeat(known.vectors, copies, axis=0)
@@ -151,7 +151,7 @@ def recall(found: Numbers, truth: Numbers) -> float:
 
 
 def _neighbourhoods(known: Photos) -> tuple[Floats, Numbers]:
-    """The differences of photos from class neighbours f32 [M,D], and each photo's neighbours int64 [N,20]."""
+    """Return differences of class neighbours f32 [M,D] and neighbours int64 [N,20]."""
     partners = np.empty((len(known.vectors), _NEIGHBOURS), dtype=np.int64)
     for label in np.unique(known.labels):
         rows = np.flatnonzero(known.labels == label)

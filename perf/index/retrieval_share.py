@@ -1,4 +1,4 @@
-"""How much of one `identify` is the search, as the catalogue grows: 1,000, 100,000 and 1,000,000 items.
+"""Share of the search in one `identify`, from 1,000 to 1,000,000 items.
 
 python -m perf.index.retrieval_share --prepare  # makes the catalogues, about 15 minutes on 2 threads, once
 python -m perf.index.retrieval_share  # measures: about 4 minutes on a quiet machine
@@ -92,7 +92,7 @@ def main(
     prepare: Annotated[bool, typer.Option("--prepare", help="Make the catalogues only.")] = False,
     out: Annotated[Path, typer.Option(help="CSV file for the figures.")] = RESULTS / "retrieval_share.csv",
 ) -> None:
-    """Measure the retrieval's share of `identify` over sizes, kinds of index and filters."""
+    """Measure the retrieval's share over sizes, kinds of index and filters."""
     console = Console(highlight=False)
     sizes, names = [int(size) for size in items.split(",")], kinds.split(",")
     wanted = [(size, kind) for size in sizes for kind in names if kind == "flat" or size > EXACT_ALONE]
@@ -123,7 +123,7 @@ def main(
 
 
 def _measure(place: Path, size: int, kind: str, pictures: list[bytes], calls: int) -> list[Share]:
-    """One server on one index, every filter in turn, call by call, so that drift meets all of them."""
+    """Measure one index with every filter in turn, call by call."""
     layout, generation = Layout(place), read_kinds(place)[kind]
     set_current(layout.index, generation)
     files = (layout.index / GENERATIONS / generation).iterdir()
@@ -162,13 +162,13 @@ def _identify(client: Any, picture: bytes, where: dict[str, Any]) -> int:
 
 
 def _spent(client: Any) -> npt.NDArray[np.float64]:
-    """Calls of `identify` and of `retrieval` since the server's start, and the milliseconds of both."""
+    """Return the calls and milliseconds of `identify` and `retrieval` so far."""
     success = [client.get_inference_statistics(name).model_stats[0].inference_stats.success for name in STEPS]
     return np.array([*[one.count for one in success], *[one.ns / 1e6 for one in success]])
 
 
 def _statistics_after(client: Any, calls: int) -> npt.NDArray[np.float64]:
-    """Return the same once so many calls are counted: Triton counts a moment after it has answered."""
+    """Return the statistics once so many calls are counted."""
     for _ in range(200):
         spent = _spent(client)
         if spent[:2].min() >= calls:

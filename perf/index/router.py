@@ -44,7 +44,7 @@ Numbers = npt.NDArray[np.int64]
 
 
 def order(router: Router, queries: Floats, shards: int, first: Numbers | None) -> Numbers:
-    """Every query's shards, nearest first, int64 [Q,shards]; the shard in `first` before all others."""
+    """Return every query's shards, nearest first, int64 [Q,shards]."""
     distances = router.distances(queries, shards)
     if first is not None:
         distances[np.arange(len(queries)), first] = -1
@@ -52,7 +52,7 @@ def order(router: Router, queries: Floats, shards: int, first: Numbers | None) -
 
 
 def recall_when_touched(ordered: Numbers, shard_of: Numbers, nearest: Numbers, touched: int) -> float:
-    """Share of the nearest rows, int64 [Q,10], that lie in the first `touched` shards of each query."""
+    """Return the share of the nearest rows in the first `touched` shards."""
     inside = (shard_of[nearest][:, :, None] == ordered[:, None, :touched]).any(axis=2)
     return float(inside.mean())
 

@@ -1,4 +1,4 @@
-"""Users over HTTP: the bare picture as the body, and binary tensors behind a JSON header."""
+"""Locust users over HTTP: the bare picture, and binary tensors with a header."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def _row(phase: str, call: str, protocol: str, outcomes: Sequence[Outcome], seco
 
 
 def recovery(parts: dict[str, list[Outcome]], spike_end: float) -> float | None:
-    """Seconds after a spike until p95 of identify is within `RECOVERED` times that of before; None if never.
+    """Return the seconds until p95 is within `RECOVERED` times that of before.
 
     Both in windows of calls that started within `_WINDOW` seconds.
     """

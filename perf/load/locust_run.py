@@ -1,4 +1,4 @@
-"""A mixed load on a server of its own: what saturates it, then a soak, a spike, steps or a steady load.
+"""Find a server's saturation, then run a soak, a spike, steps or a steady load.
 
 python -m perf.load.locust_run --shape soak --minutes 10  # at 70 % of saturation, with changes; memory of each process
 python -m perf.load.locust_run --shape spike --minutes 2  # to three times saturation and back: refusals, recovery

@@ -1,4 +1,4 @@
-"""Load a running Whatsit with Locust: HTTP and gRPC users, pictures of your own, shapes of load, an SLO.
+"""Load a running Whatsit with Locust over HTTP and gRPC, with an SLO.
 
 locust -f perf/load/locustfile.py --headless --host http://127.0.0.1:8000 --grpc-url 127.0.0.1:8001 --stop-timeout 60 \\
     --photos PICTURES --shape steps --rate 5 --peak 40 --seconds 120 --slo-p99-ms 500 --html report.html --csv report

@@ -1,4 +1,4 @@
-"""How users wait: together they call at random moments at the asked rate, however long answers take."""
+"""Pacing of users: random moments at the asked rate, whatever answers take."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def users_for(rate: float) -> int:
 
 
 def poisson(user: Any) -> float:
-    """Seconds until the next call of a user; none where the last answer took longer than that."""
+    """Return the seconds until a user's next call; 0 after a long answer."""
     now = time.perf_counter()
     due = getattr(user, "due", now) + random.expovariate(1.0 / PERIOD)
     user.due = max(due, now - PERIOD)  # who waited for long does not make up for all of it at once

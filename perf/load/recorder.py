@@ -26,7 +26,7 @@ def record(
 
 @events.quitting.add_listener
 def judge(environment: Any, **_: Any) -> None:
-    """Called by Locust at the end: the exit code says whether the requirements were met."""
+    """Set Locust's exit code: 1 where a requirement was not met."""
     options = environment.parsed_options
     if options.record:
         write_outcomes(Path(options.record), _outcomes)

@@ -1,4 +1,4 @@
-"""Trains the embedder once for each switch of its recipe and each seed, same data and steps, and measures recall.
+"""Train the embedder for each switch and seed, and measure recall.
 
 python -m perf.networks.embedder_ablation  # every row; goes on where an interrupted run stopped
 python -m perf.networks.embedder_ablation --only base,triplet  # some rows
@@ -111,7 +111,7 @@ class Measure:
 
 
 def read(path: Path) -> dict[tuple[str, int], dict[str, str]]:
-    """Return the figures of the rows that a file holds, by switch and seed; those of unknown switches are dropped."""
+    """Return the figures in a file by switch and seed."""
     if not path.is_file():
         return {}
     with path.open(encoding="utf-8", newline="") as file:

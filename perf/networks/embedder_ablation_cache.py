@@ -1,4 +1,4 @@
-"""What the rows of the ablation have in common is computed once: drawn views, frozen layers, the pictures at the start.
+"""Cache of the ablation's shared work: views, frozen layers, first pictures.
 
 Nothing here changes a figure: the same views go through the same frozen weights in every row.
 """
@@ -33,7 +33,7 @@ class SharedWork:
         self.features: dict[str, Tensor] = {}
 
     def attach(self, task: EmbedderTask, keep_maps: bool) -> None:
-        """Let a task take from what is kept, and add to it; maps only where other rows will meet the same pictures."""
+        """Attach the cache to a task."""
         for ingredient in task.ingredients:
             self._share_views(ingredient)
         self._share_frozen(task.network.backbone, keep_maps)

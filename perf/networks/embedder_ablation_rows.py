@@ -1,4 +1,4 @@
-"""The rows of the embedder's ablation: what each changes of the base, and how the verdict on it is reached."""
+"""Rows of the embedder's ablation: changed fields, and the verdict's rule."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ ROWS: dict[str, Row] = {
 
 
 def summary(name: str, done: Mapping[tuple[str, int], Mapping[str, str]]) -> dict[str, str]:
-    """Return the summary line of a switch: means, spreads (half the range over seeds), and the verdict.
+    """Return the summary of a switch: means, half ranges over seeds, verdict.
 
     A switch is kept where it beats its reference with every seed in the mean of seen and unseen, by more in the mean
     than the wider of the two spreads, and loses no more than that on drawn products.

@@ -1,4 +1,4 @@
-"""Do the shipped files answer like the trained networks: torch, float ONNX, INT8 for the CPU, INT8 + FP16 for TensorRT.
+"""Compare the shipped files with the trained networks in float.
 
 python -m perf.networks.network_parity --data ../shared/data  # perf/results/parity.csv; 1 where a bound is broken
 
@@ -65,7 +65,7 @@ def forms(name: str, checkpoint: Path | None, stack: ExitStack, work: Path) -> t
 
 
 def embedder(runs: dict[str, Run], network: EngineNetwork, data: Path, photos: int) -> Rows:
-    """Grocery val photos to the 81 shop images, and their ten nearest among these and train photos."""
+    """Compare grocery photos with shop images, and their ten nearest neighbours."""
     store = GroceryStore(data / "grocery_store")
     train = store.queries("train")
     train = train[:: max(1, len(train) // photos)]
@@ -108,7 +108,7 @@ def detector(runs: dict[str, Run], network: EngineNetwork, data: Path, photos: i
 
 
 def classifier(runs: dict[str, Run], network: EngineNetwork, data: Path, photos: int) -> Rows:
-    """Grocery val, clothing validation and held-out ImageNet photos, and compositions around them."""
+    """Compare intent, source and topic on held-out photos and compositions."""
     views = np.concatenate([judged.views() for judged in judged_sets(data)])
     views = views[:: -(-len(views) // photos)]
     exact = _run(runs[FLOAT], views)

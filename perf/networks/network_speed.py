@@ -1,4 +1,4 @@
-"""INT8 against float on the CPU: milliseconds a picture of each shipped network on 1, 2 and 4 threads.
+"""Milliseconds of each network, INT8 and float, on 1, 2 and 4 CPU threads.
 
 python -m perf.networks.network_speed  # writes perf/results/networks.csv; on a quiet machine
 

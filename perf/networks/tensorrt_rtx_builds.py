@@ -1,4 +1,4 @@
-"""How long TensorRT-RTX compiles Whatsit's networks, without a GPU, and how large the plans are.
+"""Build time and plan size of the networks with TensorRT-RTX, without a GPU.
 
 python -m perf.networks.tensorrt_rtx_builds  # writes perf/results/tensorrt_rtx_builds.csv
 

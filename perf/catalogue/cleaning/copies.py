@@ -1,4 +1,4 @@
-"""Copies of a photo as they turn up in merchants' pictures: encoded again, scaled, cropped, brightened, watermarked."""
+"""Copies of a photo: re-encoded, scaled, cropped, brightened, watermarked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Near duplicates: copies of grocery train photos are looked up among the originals, by hash and radius."""
+"""Near-duplicate detection of copied photos, by hash and radius."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Part:
 
 
 def measure(data: Path, work: Path) -> list[list[object]]:
-    """A row per hash, part, verification and radius; a pair is right where one is the copy of the other."""
+    """Return a row per hash, part, verification and radius; a pair must be a copy."""
     originals = grocery(data, work, "train")
     copies = {kind: grocery_copies(data, work, kind) for kind in COPIES}
     files = GroceryStore(data / "grocery_store").queries("train")
@@ -80,7 +80,7 @@ def _rows(part: _Part, kind: Kind, name: str) -> Iterator[list[object]]:
 
 
 def draw(rows: list[list[object]], path: Path) -> None:
-    """Precision against recall over the radius, per hash, on the classes that are reported."""
+    """Draw precision against recall over the radius, per hash."""
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
@@ -108,7 +108,7 @@ def draw(rows: list[list[object]], path: Path) -> None:
 
 
 def _neighbouring(one: Path, other: Path) -> bool:
-    """Whether two photos were taken right after each other: their files have neighbouring numbers."""
+    """Return whether two photos were taken in sequence: neighbouring file numbers."""
     numbers = [int(path.stem.rpartition("_")[2]) for path in (one, other)]
     return one.parent == other.parent and abs(numbers[0] - numbers[1]) == 1
 

@@ -1,4 +1,4 @@
-"""Denoising: a tenth of the pictures moved to other items; how many are found, and how many good ones go with them."""
+"""Denoising: found share of moved pictures, and lost share of good ones."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def measure(data: Path, work: Path) -> Iterator[list[object]]:
 
 
 def subjects(data: Path, work: Path) -> dict[str, tuple[Photos, Flags]]:
-    """Pictures, and which of them are moved and counted; the others only keep the items company."""
+    """Pictures with marks of those that are moved and of those that are counted."""
     train, val, garments, drawn = (
         grocery(data, work, "train"),
         grocery(data, work, "val"),
@@ -77,7 +77,7 @@ def _judged(photos: Photos, judged: Flags, radii: Sequence[float]) -> tuple[floa
 
 
 def draw(rows: list[list[object]], path: Path) -> None:
-    """Moved pictures found against good ones dropped; a line per set, a point per choice of layers."""
+    """Draw moved pictures found against good ones dropped, a line for each set."""
     matplotlib.use("Agg")
     from matplotlib import pyplot
 

@@ -1,4 +1,4 @@
-"""A million hashes: look-ups per second at each radius, by buckets and by a scan, on one thread."""
+"""Hash look-ups per second at each radius, by buckets and by a scan."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SEED = 5
 
 
 def made(count: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Hashes uint8 [count,8], half in clusters whose bits lean one way as pictures' do, and queries near."""
+    """Return clustered hashes uint8 [count,8] and queries near them."""
     random = np.random.default_rng(SEED)
     lean = random.uniform(0.2, 0.8, 64)
     centres = (random.random((CENTRES, 64)) < lean).astype(np.uint8)
@@ -38,7 +38,7 @@ def made(count: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
 
 
 def measure(count: int, seconds: float) -> Iterator[list[object]]:
-    """A row per index and radius; each pair of index and radius takes about `seconds` at most."""
+    """Return a row per index and radius, each in about `seconds` at most."""
     faiss.omp_set_num_threads(1)
     hashes, queries = made(count)
     exact: dict[int, list[set[int]]] = {}

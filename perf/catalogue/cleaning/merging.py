@@ -1,4 +1,4 @@
-"""Merging: half of the items are split at random in two; how many of the halves are merged, and how many others."""
+"""Merging: found and wrong merges of items that were split at random in two."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def measure(data: Path, work: Path) -> Iterator[list[object]]:
 
 
 def _split(photos: Photos, share: float, seed: int) -> tuple[list[Confusion], set[tuple[int, int]], int]:
-    """Confusions, the pairs that are one item, and how many items there are; item 2 c + 1 is split from item 2 c."""
+    """Return confusions, the pairs of one item (2 c, 2 c + 1), and the item count."""
     random = np.random.default_rng([7, seed])
     classes = np.unique(photos.labels)
     parted = np.isin(photos.labels, random.permutation(classes)[: len(classes) // 2])

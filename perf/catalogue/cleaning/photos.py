@@ -1,4 +1,4 @@
-"""Photos with hashes and embeddings, computed once and kept in the folder given with `--work`."""
+"""Photos with hashes and embeddings, cached in the folder `--work`."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def clothing(data: Path, work: Path) -> Photos:
 
 
 def rendered(work: Path) -> Photos:
-    """Rendered products, each photographed several times; lines of look-alike variants among them."""
+    """Return photographed rendered products, look-alike variants among them."""
     products = make_products(RENDERED_PRODUCTS, RENDERED_SEED)
     labels = [product for product in range(RENDERED_PRODUCTS) for _ in range(RENDERED_PHOTOS)]
 
@@ -84,7 +84,7 @@ def rendered(work: Path) -> Photos:
 
 
 def _kept(place: Path, labels: Sequence[int], encoded: Callable[[int], bytes]) -> Photos:
-    """What was computed before for the same number of photos by the same embedder, else computed now."""
+    """Return the cached values of the same photos and embedder, or compute them."""
     with Networks() as networks:
         stamp = hashlib.sha256(f"{networks.fingerprint} {len(labels)}".encode()).hexdigest()[:16]
         file = place.with_name(f"{place.name}-{stamp}.npz")

@@ -1,4 +1,4 @@
-"""What one would write instead of Whatsit's server: FastAPI, ONNX Runtime and a FAISS index in memory.
+"""FastAPI baseline: ONNX Runtime and a FAISS index in one web service.
 
 The same networks, regions, vectors and facts as the ensemble `identify`; the catalogue is read once at the start, so
 there are no live changes, filters or reranking.

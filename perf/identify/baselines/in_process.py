@@ -1,4 +1,4 @@
-"""The ceiling: the steps' functions in one process with a pool of workers, without a server.
+"""The ceiling: the steps' functions in one process, without a server.
 
 Reads one job after the other, JSON lines with `folder`, `callers`, `warm` and `seconds`; writes a `Point` for each.
 """
