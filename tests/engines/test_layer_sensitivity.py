@@ -14,7 +14,7 @@ from torch import nn  # noqa: E402  # only where torch is installed
 
 from whatsit.engines.export import export_onnx  # noqa: E402
 from whatsit.engines.layer_sensitivity import find_float_layers, layer_sensitivity  # noqa: E402
-from whatsit.engines.node_selection import prepare_float  # noqa: E402
+from whatsit.engines.onnx_graph import prepare_float  # noqa: E402
 
 
 class Uneven(nn.Module):

@@ -136,7 +136,7 @@ def test_weights_do_not_saturate_on_any_cpu(tmp_path: Path) -> None:
 
 
 def test_silu_is_quantised_with_its_layer_and_a_lone_sigmoid_is_not(tmp_path: Path) -> None:
-    from whatsit.engines.node_selection import select_nodes
+    from whatsit.engines.onnx_graph import select_nodes
 
     class Gated(nn.Module):
         def __init__(self) -> None:

@@ -16,7 +16,7 @@ from torch import nn  # noqa: E402  # only where torch is installed
 from whatsit.engines.activation_ranges import symmetric_ranges  # noqa: E402
 from whatsit.engines.export import export_onnx  # noqa: E402
 from whatsit.engines.fp16 import to_fp16  # noqa: E402
-from whatsit.engines.node_selection import prepare_float  # noqa: E402
+from whatsit.engines.onnx_graph import prepare_float  # noqa: E402
 from whatsit.engines.onnx_runner import OnnxRunner  # noqa: E402
 from whatsit.engines.quantise_tensorrt import place_pairs, quantise_tensorrt  # noqa: E402
 

@@ -17,7 +17,7 @@ from whatsit.engines.build_recipe import EngineRecipe
 from whatsit.engines.calibration_pictures import Pixels
 from whatsit.engines.fp16 import to_fp16
 from whatsit.engines.layer_sensitivity import find_float_layers
-from whatsit.engines.node_selection import prepare_float
+from whatsit.engines.onnx_graph import prepare_float
 from whatsit.engines.provenance import Provenance
 from whatsit.engines.quantise_cpu import quantise_cpu
 from whatsit.engines.quantise_tensorrt import quantise_tensorrt

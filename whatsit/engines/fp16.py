@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper, version_converter
 
-from whatsit.engines.node_selection import matches
+from whatsit.engines.onnx_graph import matches, replace_nodes
 
 OPSET = 19
 """The first opset with FP16 Q/DQ."""
@@ -37,15 +37,8 @@ def to_fp16(model: onnx.ModelProto, float32: Sequence[str] = ()) -> onnx.ModelPr
         nodes += casts.convert_node(node)
     for output in graph.output:
         nodes += casts.restore_output(output)
-    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(copies)
-    used = {name for node in copies for name in node.input}
-    tensors = [onnx.TensorProto.FromString(t.SerializeToString()) for t in casts.initializers() if t.name in used]
-    del graph.initializer[:]
-    graph.initializer.extend(tensors)
+    replace_nodes(half, nodes, casts.initializers())
     del graph.value_info[:]
-    half.producer_name, half.producer_version = "whatsit", ""
     onnx.checker.check_model(half, full_check=True)
     return half
 

@@ -23,7 +23,7 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.engines.bias_correction import correct_biases
 from whatsit.engines.channel_scales import channel_scales
-from whatsit.engines.node_selection import WITH_WEIGHTS, group_count, is_transposed, prepare_float, select_nodes
+from whatsit.engines.onnx_graph import WITH_WEIGHTS, group_count, is_transposed, prepare_float, select_nodes
 
 _CORRECTION_BATCHES = 8
 

@@ -15,7 +15,7 @@ from onnx import helper, numpy_helper
 
 from whatsit.engines.activation_ranges import symmetric_ranges
 from whatsit.engines.bias_correction import correct_biases
-from whatsit.engines.node_selection import WITH_WEIGHTS, is_transposed, matches, select_nodes
+from whatsit.engines.onnx_graph import WITH_WEIGHTS, is_transposed, matches, replace_nodes, select_nodes
 
 UInt8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
@@ -124,15 +124,7 @@ def insert_pairs(model: onnx.ModelProto, placement: Placement, ranges: Mapping[s
         if node.name in placement.layers:
             nodes.append(_int8_weight(graph, node, tensors[node.input[1]]))
         nodes.append(node)
-    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(kept)
-    used = {name for node in kept for name in node.input}
-    left = [tensor for tensor in graph.initializer if tensor.name in used]
-    left = [onnx.TensorProto.FromString(tensor.SerializeToString()) for tensor in left]
-    del graph.initializer[:]
-    graph.initializer.extend(left)
-    quantised.producer_name, quantised.producer_version = "whatsit", ""
+    replace_nodes(quantised, nodes, graph.initializer)
     return quantised
 
 

@@ -11,7 +11,7 @@ import yaml
 from whatsit.engines.build_recipe import read_build_recipe
 from whatsit.engines.export import export_onnx
 from whatsit.engines.fp16 import to_fp16
-from whatsit.engines.node_selection import prepare_float
+from whatsit.engines.onnx_graph import prepare_float
 from whatsit.engines.quantise_tensorrt import quantise_tensorrt
 from whatsit.engines.trained_networks import untrained_network
 

@@ -1,4 +1,4 @@
-"""Selects the nodes of a float network that are quantised."""
+"""Prepares, selects and replaces the nodes of an ONNX graph."""
 
 from __future__ import annotations
 
@@ -53,6 +53,22 @@ def select_nodes(graph: onnx.GraphProto, keep_float: Sequence[str]) -> list[onnx
             taken.add(node.name)
             produced_by_taken.update(node.output)
     return [node for node in graph.node if node.name in taken]
+
+
+def replace_nodes(
+    model: onnx.ModelProto, nodes: Iterable[onnx.NodeProto], initializers: Iterable[onnx.TensorProto]
+) -> None:
+    """Replace the nodes of a graph, and its initializers by those that the nodes read."""
+    graph = model.graph
+    # Copies, because clearing a field invalidates its messages.
+    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    used = {name for node in copies for name in node.input}
+    tensors = [onnx.TensorProto.FromString(t.SerializeToString()) for t in initializers if t.name in used]
+    del graph.node[:]
+    graph.node.extend(copies)
+    del graph.initializer[:]
+    graph.initializer.extend(tensors)
+    model.producer_name, model.producer_version = "whatsit", ""
 
 
 def matches(name: str, patterns: Sequence[str]) -> bool:
