@@ -15,14 +15,7 @@ from typing import Any
 
 from perf.catalogue.ingestion_memory import items_in
 
-KILL_COLUMNS = [
-    "kill",
-    "catalogue",
-    "seconds_into_the_run",
-    "items_before",
-    "items_after",
-    "equal_after_resuming",
-]
+KILL_COLUMNS = ["kill", "catalogue", "seconds_into_the_run", "items_before", "items_after", "equal_after_resuming"]
 _TIMES = ("added", "updated")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from whatsit.rendering.product import make_products
 from whatsit.rendering.shop import catalogue_picture, encode_jpeg
@@ -124,10 +125,9 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
 
 def _rss_mb(pid: int) -> float:
     try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (OSError, IndexError):
+        return float(psutil.Process(pid).memory_info().rss) / 1e6
+    except psutil.Error:  # it ended meanwhile
         return 0.0
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def _size_mb(catalogue: Path) -> float:

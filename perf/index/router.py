@@ -66,12 +66,7 @@ def shard_of_rows(shares: tuple[Share, ...], total: int) -> Numbers:
 
 
 def rows_for(
-    name: str,
-    vectors: Floats,
-    shares: tuple[Share, ...],
-    queries: Floats,
-    nearest: Numbers,
-    own: Numbers | None,
+    name: str, vectors: Floats, shares: tuple[Share, ...], queries: Floats, nearest: Numbers, own: Numbers | None
 ) -> list[list[object]]:
     """The lines of one catalogue.
 

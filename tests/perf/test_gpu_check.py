@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,9 +21,11 @@ STEPS += ["retinanet", "search", "decode", "serving", "training"]
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # torch's threads wait for each other where cores are shared
     return subprocess.run(
-        [sys.executable, str(SCRIPT), *map(str, arguments)], capture_output=True, text=True, check=False, timeout=500
-    )
+        [sys.executable, str(SCRIPT), *map(str, arguments)], capture_output=True, text=True, check=False, timeout=500,
+        env=environment,
+    )  # fmt: skip
 
 
 def read(path: Path) -> list[dict[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import faiss
 import matplotlib
 import numpy as np
 import numpy.typing as npt
+import psutil
 
 from whatsit.index.hash_index import HashIndex
 
@@ -43,9 +43,9 @@ def measure(count: int, seconds: float) -> Iterator[list[object]]:
     hashes, queries = made(count)
     exact: dict[int, list[set[int]]] = {}
     for name, buckets in (("scan", False), ("buckets", True)):
-        before, start = _held(), time.perf_counter()
+        before, start = _resident_mb(), time.perf_counter()
         index = HashIndex(hashes, buckets=buckets)
-        built, size = time.perf_counter() - start, _held() - before
+        built, size = time.perf_counter() - start, _resident_mb() - before
         for radius in RADII:
             asked, found, start = 0, 0, time.perf_counter()
             sets: list[set[int]] = []
@@ -78,7 +78,5 @@ def draw(rows: list[list[object]], path: Path) -> None:
     figure.savefig(path, dpi=110, bbox_inches="tight")
 
 
-def _held() -> float:
-    """The memory that this process holds now, MB (Linux)."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+def _resident_mb() -> float:
+    return float(psutil.Process().memory_info().rss) / 1e6
