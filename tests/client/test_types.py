@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from whatsit_client import Answer, Identification, InvalidInput, Item, Match, Region
 from whatsit_client.identification import format_table
@@ -80,19 +80,19 @@ def as_tensors(result: Identification) -> dict[str, Any]:
     }
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(identifications())
 def test_json_brings_back_the_same_value(result: Identification) -> None:
     assert Identification.from_json(result.to_json()) == result
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(identifications())
 def test_tensors_bring_back_the_same_value(result: Identification) -> None:
     assert read_identification(as_tensors(result)) == result
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(identifications())
 def test_every_identification_prints(result: Identification) -> None:
     lines = str(result).splitlines()
@@ -170,7 +170,7 @@ def test_the_table_names_boxes_scores_and_titles(reply: dict[str, Any]) -> None:
     assert "no match" in text
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(identifications())
 def test_the_deprecated_rank_is_the_score(result: Identification) -> None:
     for region in result.regions:
@@ -181,7 +181,7 @@ def test_the_deprecated_rank_is_the_score(result: Identification) -> None:
     assert Identification.from_json(json.dumps(data)) == result
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(identifications())
 def test_tensors_of_a_server_without_item_scores_are_read(result: Identification) -> None:
     tensors = as_tensors(result)

@@ -1,4 +1,4 @@
-"""The command line `whatsit`: a thin face over the library; every command is one file of this package."""
+"""The command line `whatsit`: one module or package per command."""
 
 from __future__ import annotations
 

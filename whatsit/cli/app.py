@@ -1,4 +1,4 @@
-"""The tree of commands; heavy imports stay inside the commands so that `--help` is instant."""
+"""The tree of commands; heavy imports stay in the commands to keep --help fast."""
 
 from __future__ import annotations
 

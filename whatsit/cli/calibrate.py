@@ -1,4 +1,4 @@
-"""`whatsit calibrate`: from which score on a match counts, measured on the catalogue itself."""
+"""The command `whatsit calibrate`: fit the answer threshold to a catalogue."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def calibrate(
     model_repository: Annotated[Path | None, typer.Option(help="Networks instead of Whatsit's own.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
-    """Set the score that an answer needs, so that things a catalogue does not hold are seldom taken for its items.
+    """Set the score that an answer needs, from a target rate of false positives.
 
     Photographs items of the catalogue as a phone might, looks each photo up with its own item taken out, and picks the
     lowest threshold that accepts no more of these than asked for. Servers on this catalogue use it from the next call.

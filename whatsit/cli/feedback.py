@@ -1,4 +1,4 @@
-"""`whatsit feedback`: tell a server which item a photo shows."""
+"""The command `whatsit feedback`: record which item a photo shows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def feedback(
         str, typer.Option(envvar="WHATSIT_URL", help="Server: host:port, grpc://host:port or http://host:port.")
     ] = "localhost:8001",
 ) -> None:
-    """Record which match was chosen for a photo; `whatsit train ranker` learns from it.
+    """Record which match was chosen for a photo; `whatsit train ranker` uses it.
 
     The server keeps the photo in the catalogue's folder.
     """

@@ -1,4 +1,4 @@
-"""`whatsit identify`: ask a running server what is in some photos."""
+"""The command `whatsit identify`: identify photos on a running server."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def identify(
     min_rank: Annotated[float | None, typer.Option(hidden=True, help="Deprecated name of --min-score.")] = None,
     rerank: Annotated[str | None, typer.Option(help="Comma list of ranking stages, or none.")] = None,
     text: Annotated[
-        str | None, typer.Option(help="Words of its title, brand or size that you know: items with them move up.")
+        str | None, typer.Option(help="Known words of its title, brand or size; items with them move up.")
     ] = None,
     gate: Annotated[
         bool,
-        typer.Option("--gate/--no-gate", help="Whether pictures of something else altogether are left unsearched."),
+        typer.Option("--gate/--no-gate", help="Skip the search for pictures of the intent 'other'."),
     ] = True,
     save: Annotated[
         Path | None,
@@ -95,7 +95,7 @@ def identify(
 
 
 def read_box(text: str) -> Box:
-    """The box that an option --box names."""
+    """Return the box of an option --box."""
     try:
         x1, y1, x2, y2 = (float(side) for side in text.split(","))
     except ValueError:
@@ -104,7 +104,7 @@ def read_box(text: str) -> Box:
 
 
 def _save(result: Identification, photo: Path, place: Path, several: bool) -> Path:
-    """Draw and save; a folder takes one PNG file per photo."""
+    """Draw and save the result; in a folder, one PNG file per photo."""
     from whatsit_client.drawing import draw
     from whatsit_client.errors import InvalidInput
 

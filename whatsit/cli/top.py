@@ -1,4 +1,4 @@
-"""`whatsit top`: what a server is doing right now."""
+"""The command `whatsit top`: live metrics of a server."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def register(app: typer.Typer) -> None:
 
 def top(
     url: Annotated[str, typer.Option(help="Metrics endpoint of the server: host:port or the URL.")] = "localhost:8002",
-    every: Annotated[float, typer.Option(min=0.2, max=3600, help="Seconds between two looks.")] = 2.0,
-    once: Annotated[bool, typer.Option("--once", help="Look twice, print once, end.")] = False,
+    every: Annotated[float, typer.Option(min=0.2, max=3600, help="Seconds between two readings.")] = 2.0,
+    once: Annotated[bool, typer.Option("--once", help="Read twice, print once and end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
 ) -> None:
     """Watch a server: requests, latency, each model, pictures, index and machine."""
@@ -49,7 +49,7 @@ def top(
 
 
 def metrics_address(text: str) -> str:
-    """The URL of a metrics page from `host:port` or a URL with or without its path.
+    """Return the URL of a metrics page from `host:port` or a URL.
 
     Raises:
         InvalidInput: it is neither.
@@ -69,16 +69,16 @@ def metrics_address(text: str) -> str:
 def _one(address: str, every: float) -> Overview:
     from whatsit.serving.metrics.overview import Overview
 
-    before = _look(address)
+    before = _read_page(address)
     time.sleep(every)
-    after = _look(address)
+    after = _read_page(address)
     if before is None or after is None:
         raise Unavailable(f"No server answers at {address}: start one with 'whatsit serve', or give its --url.")
     return Overview.between(before, after)
 
 
-def _look(address: str) -> MetricsPage | None:
-    """The page, None where the server does not answer."""
+def _read_page(address: str) -> MetricsPage | None:
+    """Return the page, None where the server does not answer."""
     from whatsit.serving.metrics.scrape import MetricsPage
 
     try:
@@ -100,8 +100,8 @@ def _print(overview: Overview, address: str, as_json: bool) -> None:
 
 
 def _stream(address: str, every: float, as_json: bool) -> None:
-    """Where there is no terminal: one print a look."""
-    for overview, waiting in _looks(address, every, _sleep):
+    """Print each reading, where there is no terminal."""
+    for overview, waiting in _readings(address, every, _sleep):
         if overview is not None and not waiting:
             _print(overview, address, as_json)
 
@@ -116,25 +116,25 @@ def _watch(address: str, every: float) -> None:
     rates: deque[float] = deque(maxlen=KEPT_RATES)
     console = Console()
     with _keys() as pressed_q, Live(console=console, screen=True, auto_refresh=False) as live:
-        live.update(Text(f"Looking at {address} …"), refresh=True)
-        for overview, waiting in _looks(address, every, pressed_q):
+        live.update(Text(f"Reading {address} …"), refresh=True)
+        for overview, waiting in _readings(address, every, pressed_q):
             note = f"No server answers at {address}; waiting for it." if waiting else ""
             if overview is None:
-                live.update(Text(note or f"Looking at {address} …"), refresh=True)
+                live.update(Text(note or f"Reading {address} …"), refresh=True)
                 continue
             if not waiting:
                 rates.append(sum(one.rate for one in overview.models[:3]))
             live.update(view(overview, address, tuple(rates), console.width, note), refresh=True)
 
 
-def _looks(address: str, every: float, wait: Callable[[float], bool]) -> Iterator[tuple[Overview | None, bool]]:
-    """The last overview there is and whether the server is away, until `wait` says that it is enough."""
+def _readings(address: str, every: float, wait: Callable[[float], bool]) -> Iterator[tuple[Overview | None, bool]]:
+    """Yield the last overview and whether the server is away, until `wait` is true."""
     from whatsit.serving.metrics.overview import Overview
 
     before: MetricsPage | None = None
     overview: Overview | None = None
     while True:
-        page = _look(address)
+        page = _read_page(address)
         fresh = page is not None and before is not None
         if page is not None and before is not None:
             overview = Overview.between(before, page)
@@ -146,14 +146,14 @@ def _looks(address: str, every: float, wait: Callable[[float], bool]) -> Iterato
 
 
 def _sleep(seconds: float) -> bool:
-    """Wait where no key can be pressed."""
+    """Sleep and return False: no key was pressed."""
     time.sleep(seconds)
     return False
 
 
 @contextlib.contextmanager
 def _keys() -> Iterator[Callable[[float], bool]]:
-    """Within the block, keys arrive at once and unseen; gives a function that waits and says whether q was pressed."""
+    """Read keys without echo; yields a function that waits for q."""
     try:
         import termios
         import tty

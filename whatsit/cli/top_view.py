@@ -1,4 +1,4 @@
-"""How an `Overview` looks in a terminal."""
+"""An `Overview` as text for a terminal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WIDE = 116  # columns that four blocks need side by side
 
 
 def view(overview: Overview, url: str, rates: Sequence[float], width: int, note: str = "") -> RenderableType:
-    """The whole screen.
+    """Return the whole screen.
 
     Args:
         overview: what to show.
@@ -59,7 +59,7 @@ Facts = list[tuple[str, RenderableType]]
 
 
 def _facts(facts: Facts, rows: int) -> Table:
-    """Names and values, filled up to so many rows."""
+    """Return names and values, padded to a number of rows."""
     table = Table.grid(padding=(0, 1), expand=True)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
@@ -142,7 +142,7 @@ def _models(overview: Overview) -> Table:
 
 
 def _stages(overview: Overview) -> Table:
-    """Bars of each stage's mean time."""
+    """Return bars of each stage's mean time."""
     longest = max(overview.stages.values())
     table = Table.grid(padding=(0, 1))
     table.add_column(style="dim")
@@ -154,7 +154,7 @@ def _stages(overview: Overview) -> Table:
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
-    """The last values as bars, the highest full."""
+    """Return the last values as bars, the highest full."""
     last = list(values)[-width:]
     top = max(last, default=0.0)
     if top <= 0:
@@ -163,7 +163,7 @@ def sparkline(values: Sequence[float], width: int) -> str:
 
 
 def age(seconds: float) -> str:
-    """About how long ago: 40 s, 12 min, 5 h, 3 d."""
+    """Return a duration as text: 40 s, 12 min, 5 h, 3 d."""
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= length:
             return f"{seconds / length:.0f} {unit} old"

@@ -1,4 +1,4 @@
-"""From nearest neighbours to an answer: one pure stage per file, composed by name."""
+"""Ranking: pure stages from nearest neighbours to an answer."""
 
 from whatsit.ranking.answer import answer
 from whatsit.ranking.matches import Matches, Surroundings

@@ -1,4 +1,4 @@
-"""`answer`: the matches vote on what the thing is, or it is honestly not in the catalogue."""
+"""The answer voted from the matches, or "not in the catalogue"."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from whatsit.ranking.main_region import main_region_score
 from whatsit.ranking.matches import Matches
 from whatsit.ranking.score import MIN_SCORE
 
-# A match this much below the best score has 1/e of its vote: neighbours speak, but they do not shout the best one down.
+# A match this much below the best score has 1/e of its vote.
 VOTE_SCALE = 0.1
 # Of a calibrated probability: more likely right than wrong.
 MIN_CONFIDENCE = 0.5
@@ -27,7 +27,7 @@ def answer(
     areas: Sequence[float] | npt.NDArray[np.float32] | None = None,
     min_confidence: float = MIN_CONFIDENCE,
 ) -> Answer:
-    """Vote on title, brand and category of the region that the picture is about.
+    """Return the voted title, brand and category of the main region.
 
     The region is the one whose best score r counts most as `main_region_score` weighs it (the first of equals), of
     those with r of at least `min_score`. Each of its matches has the vote exp((score - best) / `VOTE_SCALE`); a stage
@@ -35,7 +35,7 @@ def answer(
     votes; those items are behind the answer, and the first of them, in the order that the stages left, gives title and
     image. So the fields never contradict each other. Having no category, or no brand, is voted for like a name.
 
-    Where the stage `learned` ran, its probability c of the first match stands in the place of r: a region needs c of
+    Where the stage `learned` ran, its probability c of the first match replaces r: a region needs c of
     `min_confidence`, the one whose c counts most is answered for, its matches are voted for with c, and the confidence
     is c of the best item behind the answer.
 
@@ -97,7 +97,7 @@ def _best(values: npt.NDArray[np.float32] | None) -> float:
 
 
 def _most_voted(names: Sequence[str], votes: npt.NDArray[np.float64], among: Sequence[int]) -> str:
-    """The name with the largest sum of votes; the first of equals."""
+    """Return the name with the largest sum of votes; the first of equals."""
     totals: dict[str, float] = defaultdict(float)
     for i in among:
         totals[names[i]] += float(votes[i])

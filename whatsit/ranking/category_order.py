@@ -1,4 +1,4 @@
-"""`category_order`: the category that holds the best positions comes first."""
+"""The stage `category_order`: order by category first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two orders of the same things become one: reciprocal rank fusion."""
+"""Reciprocal rank fusion of two orders."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import numpy as np
 
 from whatsit.ranking.matches import Matches, Numbers, join
 
-# The paper's constant: how far down a list a place still counts.
+# The paper's constant.
 SMOOTHING = 60
 
 
 def fuse(matches: Matches, found: Matches, order: Numbers) -> Matches:
-    """Join the visual order with another one (Cormack, Clarke and Buettcher 2009).
+    """Fuse the visual order with another one.
 
-    An item at position p of a list has 1/(60 + p) from it, nothing where the list lacks it; the sums order the items.
+    Source: Cormack, Clarke and Buettcher 2009, Reciprocal rank fusion.
+
+    An item at position p of a list gets 1/(60 + p), 0 where the list lacks it; the sums order the items.
     Scores keep their scale: the best item has the best score there was, the second the second best.
 
     Args:

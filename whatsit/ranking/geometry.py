@@ -1,4 +1,4 @@
-"""`geometry`: what is printed on the thing decides between look-alikes, and finds what the vector missed."""
+"""The stage `geometry`: geometric verification of local features."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from whatsit_client.errors import InvalidInput
 from whatsit.ranking.matches import Matches, join
 from whatsit.ranking.verification import inliers
 
-# Of each shortlist. Pictures of an item beyond the first seldom add inliers and always add time.
+# Per shortlist. Further pictures of an item seldom add inliers and always add time.
 CANDIDATES = 10
 PICTURES = 2
 # 99 of 100 photos of fruit have at most 5 with any picture that is not theirs: fewer than 6 are chance.
 FEWEST = 6
-# What lets an item in that its vector would have kept out.
+# Inliers that admit an item whose score is below the threshold.
 PROOF = 12
 # The largest weight on trial that cost none of 100 grocery train photos of packages, which the vectors all find.
 WEIGHT = 0.005
@@ -26,15 +26,15 @@ SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Geometry:
-    """Verify the best matches and the best of a second shortlist, that of visual words.
+    """Verify the best matches by vector and by visual words.
 
     Candidates are the first `CANDIDATES` matches and as many items by visual words, best first from both in turn.
     Each candidate's pictures that share most words with the region are compared with it (see `inliers`). With i
-    inliers, below `FEWEST` taken for none, score becomes score + weight * min(i, `MOST`): the look of the whole is
-    still heard, for the variants of a line share most of their print. An item of the second shortlist that is no match
-    by its vector becomes one where it has `PROOF` inliers, whatever its score.
+    inliers, fewer than `FEWEST` count as none, score becomes score + weight * min(i, `MOST`). The
+    score of the vector still counts, because variants of a line share most of their print. An item of the
+    second shortlist that is no match by its vector becomes one where it has `PROOF` inliers, whatever its score.
 
-    Without local features on either side nothing happens. After `seconds` of work what is left stays unverified.
+    Without local features on either side nothing happens. After `seconds` the remaining candidates stay unverified.
 
     Args:
         weight: of an inlier, 0 or more.
@@ -57,7 +57,7 @@ class Geometry:
             )
 
     def __call__(self, matches: Matches) -> Matches:
-        """Run the stage."""
+        """Return the matches with inliers, rescored."""
         around = matches.surroundings
         if not len(around.features):
             return matches
@@ -84,6 +84,6 @@ class Geometry:
 
 
 def _in_turn(first: list[int], second: list[int]) -> list[list[int]]:
-    """Pairs of one from each list; what is left of the longer one follows alone."""
+    """Return the elements of both lists in turn, in groups of one or two."""
     longest = max(len(first), len(second))
     return [[*first[i : i + 1], *second[i : i + 1]] for i in range(longest)]

@@ -1,4 +1,4 @@
-"""`learned`: everything that the other stages know of a match becomes the probability that it is right."""
+"""The stage `learned`: the probability that a match is right."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FEATURES = (
     "region_area",
     "region_score",
 )
-# What a lone match is ahead of: nothing, which is score 0.
+# The score that a lone match is compared with.
 _NOTHING = 0.0
 _CLOSEST = 10
 
@@ -33,12 +33,12 @@ Scorer = Callable[[Floats], Floats]
 
 
 def features(matches: Matches) -> Floats:
-    """What is known of each match, f32 [K,11], in the order of `FEATURES`.
+    """Return the features of each match, f32 [K,11], in the order of `FEATURES`.
 
     ahead_of_best_other and below_best compare an item's score with the best of the others and of all; above_mean with
     the mean of the first ten. category_share is what `NeighbourVote` gives the item's category. reciprocal_margin is
-    how much nearer the item's vector is to the query than to any of the first ten other matches: negative where the
-    item has closer company of its own. Inliers are 0 where `geometry` did not run before.
+    how much nearer the item's vector is to the query than to any of the first ten other matches; it is negative where
+    another match is nearer. Inliers are 0 where `geometry` did not run before.
     """
     around = matches.surroundings
     scores = matches.scores.astype(np.float64)
@@ -63,7 +63,7 @@ def features(matches: Matches) -> Floats:
 
 @dataclass(frozen=True)
 class Learned:
-    """Order matches by the probability that they are right, which the answer then uses as its confidence.
+    """Order matches by their calibrated probability, the answer's confidence.
 
     Args:
         score: f32 [K,11] as `features` gives them -> probabilities f32 [K].
@@ -72,14 +72,14 @@ class Learned:
     score: Scorer
 
     def __call__(self, matches: Matches) -> Matches:
-        """Run the stage."""
+        """Return the re-ranked matches."""
         if not len(matches):
             return matches
         return matches.with_confidences(np.clip(self.score(features(matches)), 0.0, 1.0).astype(np.float32))
 
 
 def _best_other(values: Doubles) -> Doubles:
-    """Of each place the highest value at any other."""
+    """Return for each position the highest value at any other."""
     if len(values) < 2:
         return np.full(len(values), _NOTHING)
     order = np.argsort(-values, kind="stable")
@@ -89,7 +89,7 @@ def _best_other(values: Doubles) -> Doubles:
 
 
 def _category_shares(matches: Matches, scores: Doubles) -> Doubles:
-    """The share of the neighbours' votes that each match's category has; 0 without a category."""
+    """Return the share of votes of each match's category; 0 without a category."""
     voters = np.argsort(-scores, kind="stable")[:NEIGHBOURS]
     votes = np.exp((scores[voters] - scores.max(initial=0.0)) / SCALE)
     categories = np.array(matches.categories, dtype=object)
@@ -101,7 +101,9 @@ def _category_shares(matches: Matches, scores: Doubles) -> Doubles:
 
 
 def _reciprocal_margins(matches: Matches, scores: Doubles, closest: npt.NDArray[np.intp]) -> Doubles:
-    """Of each of the closest matches, its distance to the nearest other of them less that to the query; else 0."""
+    """Return distance to the nearest other match less that to the query.
+
+    It is 0 for all but the closest matches."""
     margins = np.zeros(len(matches))
     if len(closest) > 1:
         vectors = matches.surroundings.vectors(matches.numbers[closest]).astype(np.float64)

@@ -1,4 +1,4 @@
-"""What one region resembles: the value that goes through every stage."""
+"""Matches of one region, the value that every ranking stage takes and returns."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Surroundings(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Matches:
-    """The catalogue items that one region resembles, best first as far as the stages so far know.
+    """Catalogue items similar to one region, best first.
 
     Args:
         numbers: int64 [K], item numbers, each at most once.
@@ -66,8 +66,8 @@ class Matches:
         categories: K names, "" where an item has none.
         rescored: f32 [K], what a stage orders by instead of the scores; None while no stage has.
         around: vectors and index for stages that need more than scores; None where there are none.
-        inliers: int64 [K], what `geometry` found in common with each item's pictures; None where it did not look.
-        confidences: f32 [K], 0..1, what `learned` makes of each item; None where it was not asked.
+        inliers: int64 [K], verified local features per item; None where `geometry` did not run.
+        confidences: f32 [K], 0..1, probability per item; None where `learned` did not run.
 
     Raises:
         InvalidInput: they do not have the same length.
@@ -109,7 +109,7 @@ class Matches:
         return self.around
 
     def take(self, positions: Sequence[int] | npt.NDArray[np.intp]) -> Matches:
-        """The matches at these positions, in this order."""
+        """Return the matches at these positions, in this order."""
         chosen = np.asarray(positions, dtype=np.intp)
         rescored = None if self.rescored is None else self.rescored[chosen]
         return Matches(
@@ -123,25 +123,25 @@ class Matches:
         )
 
     def first(self, k: int) -> Matches:
-        """The first k matches, or all if there are fewer."""
+        """Return the first k matches, or all if there are fewer."""
         return self.take(range(min(k, len(self))))
 
     def rescore(self, scores: npt.NDArray[np.float64]) -> Matches:
-        """The same items with these scores [K], ordered by them; equal scores keep their order."""
+        """Return the items with these rerank scores [K], ordered by them (stable)."""
         rescored: Floats = scores.astype(np.float32)
         return replace(self, rescored=rescored).take(np.argsort(-rescored, kind="stable"))
 
     def with_inliers(self, inliers: Numbers) -> Matches:
-        """The same matches with this evidence, int64 [K]."""
+        """Return the matches with these inliers, int64 [K]."""
         return replace(self, inliers=inliers)
 
     def with_confidences(self, confidences: Floats) -> Matches:
-        """The same matches with these probabilities, f32 [K], ordered by them; equal ones keep their order."""
+        """Return the matches with these probabilities, f32 [K], ordered by them."""
         return replace(self, confidences=confidences).take(np.argsort(-confidences, kind="stable"))
 
 
 def join(matches: Matches, more: Matches) -> Matches:
-    """These matches, and behind them those of `more` that are not among them."""
+    """Return the matches followed by those of `more` that are new."""
     new = more.take(np.flatnonzero(~np.isin(more.numbers, matches.numbers)))
     if not len(new):
         return matches

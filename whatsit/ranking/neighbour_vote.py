@@ -1,4 +1,4 @@
-"""`neighbour_vote`: the categories of the nearest neighbours are heard on every match."""
+"""The stage `neighbour_vote`: the category vote of the nearest neighbours."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ SCALE = 0.1
 
 @dataclass(frozen=True)
 class NeighbourVote:
-    """Add to each match's score the share of the neighbours' votes that its category has.
+    """Re-weight each match by the category distribution of its nearest neighbours.
 
     The best n matches vote for their category with exp((score - best score) / scale); with v_c the share of all votes
     that category c has, score becomes score + scale * v_c. It is the vote of a k-nearest-neighbour classifier as a
     prior on the category, and lets a category that fills the list pass a lone better match of another. An item without
     a category is a category of its own.
 
-    What it does not do: hear the detector's label or the classifier's tags. Those are Whatsit's names and the
-    categories are the merchant's; what the networks said of each catalogue picture, from which a translation could
-    be learned, is not stored.
+    The detector's label and the classifier's tags have no vote: they are Whatsit's names, the categories are the
+    merchant's, and no translation between them is stored.
 
     Args:
         neighbours: n, 1 or more.
@@ -47,7 +46,7 @@ class NeighbourVote:
             )
 
     def __call__(self, matches: Matches) -> Matches:
-        """Run the stage."""
+        """Return the re-ranked matches."""
         if not len(matches):
             return matches
         scores = matches.rerank_scores.astype(np.float64)

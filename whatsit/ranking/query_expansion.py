@@ -1,4 +1,4 @@
-"""`query_expansion`: the query moves towards its nearest neighbours and searches again."""
+"""The stage `query_expansion`: alpha query expansion."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ ALPHA = 10.0
 
 @dataclass(frozen=True)
 class QueryExpansion:
-    """Alpha-weighted query expansion (Radenovic et al. 2018, Fine-tuning CNN image retrieval with no human annotation).
+    """Search again with an alpha-weighted average of query and neighbours.
+
+    Source: Radenovic et al. 2018, Fine-tuning CNN image retrieval with no human annotation.
 
     With x_1..x_n the vectors of the best n matches, q' = q + sum of max(q . x_i, 0)^alpha x_i, brought to unit length,
     searches the whole index again. `rerank_scores` are 2 - distance to q'; `scores`, and with them the threshold and
@@ -45,7 +47,7 @@ class QueryExpansion:
             )
 
     def __call__(self, matches: Matches) -> Matches:
-        """Run the stage."""
+        """Return the re-ranked matches."""
         if not len(matches):
             return matches
         around = matches.surroundings

@@ -1,4 +1,4 @@
-"""`reciprocal`: what is near to each other shares neighbours both ways."""
+"""The stage `reciprocal`: k-reciprocal re-ranking."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Reciprocal:
-    """k-reciprocal encoding (Zhong et al., "Re-ranking person re-identification with k-reciprocal encoding", 2017).
+    """Re-rank by the Jaccard distance of k-reciprocal encodings.
+
+    Source: Zhong et al. 2017, Re-ranking person re-identification with k-reciprocal encoding.
 
     Query and matches are the points p; d is their squared distance, divided by the largest from the same point.
     R(p, k) holds the q with p and q among each other's k nearest (each point is its own nearest and does not count);
@@ -29,8 +31,8 @@ class Reciprocal:
     distance of two codes, score = 2 - 2 ((1 - weight) J + weight d), 0..2, best first.
 
     The paper's points are the whole gallery. Here they are the matches, each with its vector nearest to the query: the
-    cost then does not grow with the catalogue, and a list shorter than k1 has little to tell. Scores of earlier stages
-    are replaced.
+    cost then does not grow with the catalogue, and a list shorter than k1 carries little information. Scores of
+    earlier stages are replaced.
 
     Args:
         k1: 1 or more.
@@ -52,7 +54,7 @@ class Reciprocal:
             )
 
     def __call__(self, matches: Matches) -> Matches:
-        """Run the stage."""
+        """Return the re-ranked matches."""
         if len(matches) < 2:
             return matches
         around = matches.surroundings
@@ -69,7 +71,7 @@ class Reciprocal:
         return matches.rescore(2.0 - 2.0 * ((1.0 - self.weight) * jaccard + self.weight * distances[0, 1:]))
 
     def _reciprocal(self, order: npt.NDArray[np.intp]) -> Mask:
-        """R*(p, k1) of every point p as a row, bool [P,P]; p is in its own."""
+        """Return R*(p, k1) of every point p as a row, bool [P,P], p included."""
         wide, narrow = _mutual(order, self.k1), _mutual(order, max(1, round(self.k1 / 2)))
         shared = wide.astype(np.int64) @ narrow.T  # [p, q]: how much of R(q, k1/2) is in R(p, k1)
         joins = wide & (3 * shared >= 2 * narrow.sum(axis=1)[None, :])
@@ -78,7 +80,7 @@ class Reciprocal:
 
 
 def _mutual(order: npt.NDArray[np.intp], k: int) -> Mask:
-    """R(p, k) of every point as a row: k nearest besides the point itself, both ways; the point is in its own."""
+    """Return R(p, k) of every point p as a row, bool [P,P], p included."""
     near = np.zeros(order.shape, dtype=bool)
     np.put_along_axis(near, order[:, : k + 1], True, axis=1)
     mutual: Mask = near & near.T

@@ -1,4 +1,4 @@
-"""`score`: a distance becomes a score, and what is too far away is no match."""
+"""The stage `score`: similarity from distance, with a threshold."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ MIN_SCORE = 1.08
 
 @dataclass(frozen=True)
 class Score:
-    """Drop what is below `min_score` and order the rest by score, best first; equal scores keep their order.
+    """Drop matches below `min_score` and order the rest by score.
+
+    Equal scores keep their order.
 
     Args:
         min_score: 0..2.
@@ -32,7 +34,7 @@ class Score:
             raise InvalidInput(f"min_score lies within 0..2, not {self.min_score}.")
 
     def __call__(self, matches: Matches) -> Matches:
-        """Run the stage."""
+        """Return the re-ranked matches."""
         order = np.argsort(-matches.scores, kind="stable")
         # The float32 nearest to the threshold, so that a score of exactly 1.08 stays.
         return matches.take(order[matches.scores[order] >= np.float32(self.min_score)])
@@ -45,13 +47,13 @@ def match(
     min_score: float = MIN_SCORE,
     around: Surroundings | None = None,
 ) -> Matches:
-    """Turn one row of a search into matches: score = 2 - distance.
+    """Return the matches of one search row, score = 2 - distance.
 
     Args:
         distances: f32 [K], L2 between unit vectors, 0..2.
         numbers: int64 [K], item numbers, -1 where the row is padded.
         categories: K names, "" where an item has none (or the row is padded).
-        min_score: what is below is dropped.
+        min_score: matches below are dropped.
         around: for stages that need vectors.
     """
     numbers = np.asarray(numbers, dtype=np.int64)

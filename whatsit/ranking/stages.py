@@ -1,4 +1,4 @@
-"""Stages by name: what the request parameter `rerank` chooses."""
+"""Ranking stages by name, as the request parameter `rerank` gives them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _FIRST = ("score", "rank")  # one stage; "rank" is its name up to 0.1 and accept
 
 
 def stage_names(rerank: str) -> tuple[str, ...]:
-    """The stages that a value of `rerank` names, in its order; `score`, which always comes first, is not among them.
+    """Return the stages that `rerank` names, in order, without `score`.
 
     Raises:
         InvalidInput: a name is unknown or given twice.
@@ -53,7 +53,7 @@ def stage_names(rerank: str) -> tuple[str, ...]:
 
 
 def compose(rerank: str = "none", min_score: float = MIN_SCORE, learned: Scorer | None = None) -> Stage:
-    """One stage that runs `score` and then the named ones, in the order given.
+    """Return a stage that runs `score` and then the named stages in order.
 
     Args:
         rerank: comma list of stages, "none" for `score` alone. `score` may be named; it always comes first.

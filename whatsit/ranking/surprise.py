@@ -1,4 +1,4 @@
-"""`surprise`: a category that turns up too rarely among the matches is taken for chance."""
+"""The stage `surprise`: drop categories that are rare among the matches."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Surprise:
             raise InvalidInput(f"The threshold of 'surprise' is above 0, not {self.threshold}.")
 
     def __call__(self, matches: Matches) -> Matches:
-        """Run the stage."""
+        """Return the re-ranked matches."""
         counts = Counter(category for category in matches.categories if category)
         if len(counts) < 2:
             return matches

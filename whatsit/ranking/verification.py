@@ -1,4 +1,4 @@
-"""Do two pictures show the same print? Descriptors that match, and one movement of the plane that explains them."""
+"""Geometric verification of two pictures by local features."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ SMALLEST, LARGEST, SLANT = 0.1, 10.0, 4.0
 
 
 def inliers(query: LocalFeatures, picture: LocalFeatures) -> int:
-    """How many matches between two pictures one affine movement explains, 0 where there is none (see `SLANT`).
+    """Return the number of descriptor matches that fit one affine transform.
 
-    Descriptors match by Lowe's ratio test (2004), each of the picture's at most once; the movement is found by RANSAC
-    (Fischler and Bolles 1981). An affine movement needs three matches where a homography needs four, and over the
-    size of a product in a photo the two differ by less than the tolerance.
+    Descriptors match by Lowe's ratio test (2004), each of the picture's at most once; the transform is found by RANSAC
+    (Fischler and Bolles 1981); an implausible one (see `SLANT`) counts as none. An affine transform needs three
+    matches where a homography needs four, and over the size of a product in a photo the two differ by less than the
+    tolerance.
     """
     if len(query) < 4 or len(picture) < 4:
         return 0
@@ -42,7 +43,7 @@ def inliers(query: LocalFeatures, picture: LocalFeatures) -> int:
 
 
 def ratio_matches(query: npt.NDArray[np.float32], picture: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-    """Pairs that pass the ratio test.
+    """Return the pairs that pass Lowe's ratio test.
 
     Args:
         query: f32 [n,128], unit length.
@@ -66,7 +67,7 @@ def ratio_matches(query: npt.NDArray[np.float32], picture: npt.NDArray[np.float3
 
 
 def _plausible(linear: npt.NDArray[np.float64]) -> bool:
-    """Not mirrored, not crushed, and neither blown up nor shrunk beyond what a photo does."""
+    """Return whether a transform neither mirrors nor scales or shears too much."""
     if np.linalg.det(linear) <= 0:
         return False
     large, small = np.linalg.svd(linear, compute_uv=False)

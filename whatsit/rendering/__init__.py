@@ -1,1 +1,1 @@
-"""Procedurally drawn products, photographs and scenes with exact truth; it feeds the demo, tests, load and training."""
+"""Rendered products, photographs and scenes with ground truth, for demo, tests and training."""

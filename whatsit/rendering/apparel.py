@@ -22,7 +22,7 @@ def _mirrored(half: list[tuple[float, float]]) -> NDArray[np.float64]:
 
 
 def shirt(design: Design, size: int, pose: Pose) -> Pixels:
-    """A T-shirt laid flat: plain or striped cloth, a print on the chest, folds."""
+    """Draw a T-shirt: plain or striped cloth, a print on the chest, folds."""
     rng = design.rng(81)
     s = size
     sleeve, hem = rng.uniform(0.3, 0.42), rng.uniform(0.74, 0.8)
@@ -71,7 +71,7 @@ def shirt(design: Design, size: int, pose: Pose) -> Pixels:
 
 
 def shoe(design: Design, size: int, pose: Pose) -> Pixels:
-    """A sneaker from its side."""
+    """Draw a sneaker from the side."""
     rng = design.rng(82)
     w, h = size, int(size * 0.62)
     high = rng.uniform(0.0, 0.16) if rng.random() < 0.7 else 0.24
@@ -140,7 +140,7 @@ def shoe(design: Design, size: int, pose: Pose) -> Pixels:
 
 
 def _smooth(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Round a closed outline by corner cutting (Chaikin), twice."""
+    """Round a closed outline by two steps of Chaikin's corner cutting."""
     for _ in range(2):
         following = np.roll(points, -1, 0)
         points = np.stack([points * 0.78 + following * 0.22, points * 0.22 + following * 0.78], 1).reshape(-1, 2)

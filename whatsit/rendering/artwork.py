@@ -1,4 +1,4 @@
-"""Flat artwork of a pack: its front in one of several layouts and its side, before they are wrapped around a body."""
+"""Flat artwork of a pack: front and side panels."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ _LAYOUTS: tuple[tuple[Callable[[Canvas, Design], None], tuple[float, float]], ..
 
 
 def front(design: Design, width: int, height: int) -> Canvas:
-    """The main panel, RGB [height, width, 3]."""
+    """Return the front panel, RGB [height, width, 3]."""
     canvas, chosen = Canvas(width, height, design.ground), design.layout % len(_LAYOUTS)
     draw_layout, spot = _LAYOUTS[chosen]
     draw_layout(canvas, design)
@@ -153,7 +153,7 @@ def front(design: Design, width: int, height: int) -> Canvas:
 
 
 def _print(c: Canvas, rng: np.random.Generator, x1: float, y1: float, x2: float, y2: float, colour: Colour) -> None:
-    """Lines that look like small print."""
+    """Draw lines that resemble small print."""
     y = y1
     while y < y2:
         end = x1 + (x2 - x1) * rng.uniform(0.6, 1.0)
@@ -162,7 +162,7 @@ def _print(c: Canvas, rng: np.random.Generator, x1: float, y1: float, x2: float,
 
 
 def side(design: Design, width: int, height: int) -> Canvas:
-    """A side or back panel: turned brand, nutrition table, small print, bar code."""
+    """Return a side panel: brand, nutrition table, small print, bar code."""
     canvas, rng = Canvas(width, height, mix(design.ground, _BLACK, 0.04)), design.rng(36)
     ink = readable_on(design.ground, _WHITE)
     canvas.rectangle(0, height * 0.77, width, height * 0.9, design.second)

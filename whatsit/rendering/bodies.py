@@ -1,4 +1,4 @@
-"""From a design to a cut-out: which body a pack has, its pose, and the tight crop."""
+"""Cut-outs of designs: body, pose and tight crop."""
 
 from __future__ import annotations
 

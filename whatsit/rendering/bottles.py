@@ -1,4 +1,4 @@
-"""Bodies of revolution: cans, jars, bottles, flasks, tubes and mugs, with a label wrapped around and highlights."""
+"""Bodies of revolution: cans, jars, bottles, tubes and mugs."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _roll(rgba: Pixels, degrees: float) -> Pixels:
 
 
 def _wrap(design: Design, size: int, radius: float, t1: float, t2: float, ground: Colour) -> Canvas:
-    """The unrolled surface: `ground` everywhere, the label from t1 to t2, its front in the middle."""
+    """Return the unrolled surface with the label between t1 and t2."""
     tall = int(size * 1.15)
     around = int(2 * np.pi * radius * tall)
     canvas = Canvas(around, tall, ground)
@@ -149,7 +149,7 @@ def _ridges(canvas: Canvas, t1: float, t2: float, colour: Colour, ribbed: bool =
 
 
 def can(design: Design, size: int, pose: Pose) -> Pixels:
-    """A drink can, standard or slim."""
+    """Draw a drink can, standard or slim."""
     r = float(design.rng(61).choice([0.27, 0.22]))
     canvas = _wrap(design, size, r, 0.05, 0.95, (200, 202, 206))
     profile = ((0.0, r * 0.82), (0.02, r * 0.84), (0.09, r), (0.92, r), (1.0, r * 0.8))
@@ -157,7 +157,7 @@ def can(design: Design, size: int, pose: Pose) -> Pixels:
 
 
 def tin(design: Design, size: int, pose: Pose) -> Pixels:
-    """A food tin with metal rims."""
+    """Draw a food tin with metal rims."""
     r = float(design.rng(62).uniform(0.33, 0.46))
     canvas = _wrap(design, size, r, 0.06, 0.94, (196, 198, 202))
     for t in (0.02, 0.96):
@@ -168,7 +168,7 @@ def tin(design: Design, size: int, pose: Pose) -> Pixels:
 
 
 def jar(design: Design, size: int, pose: Pose) -> Pixels:
-    """A glass jar: lid, contents in the variant's colour, paper label."""
+    """Draw a glass jar: lid, contents in the variant's colour, paper label."""
     rng = design.rng(63)
     r, lid = float(rng.uniform(0.3, 0.38)), float(rng.uniform(0.13, 0.18))
     canvas = _wrap(design, size, r, rng.uniform(0.3, 0.36), rng.uniform(0.82, 0.9), mix(design.colour, _BLACK, 0.25))
@@ -182,7 +182,7 @@ def jar(design: Design, size: int, pose: Pose) -> Pixels:
 
 
 def bottle(design: Design, size: int, pose: Pose) -> Pixels:
-    """A drink bottle with a narrow neck."""
+    """Draw a drink bottle with a narrow neck."""
     rng = design.rng(64)
     r, shoulder = float(rng.uniform(0.14, 0.18)), float(rng.uniform(0.3, 0.42))
     kind = rng.random()
@@ -199,7 +199,7 @@ def bottle(design: Design, size: int, pose: Pose) -> Pixels:
 
 
 def flask(design: Design, size: int, pose: Pose) -> Pixels:
-    """A shower-gel or shampoo bottle with a broad cap or a pump's collar."""
+    """Draw a shower-gel or shampoo bottle with a broad cap or a pump's collar."""
     rng = design.rng(65)
     r, cap_end = float(rng.uniform(0.19, 0.25)), float(rng.uniform(0.12, 0.2))
     plastic = mix(design.ground, _WHITE, 0.2)
@@ -220,7 +220,7 @@ def flask(design: Design, size: int, pose: Pose) -> Pixels:
 
 
 def tube(design: Design, size: int, pose: Pose) -> Pixels:
-    """A tube that stands on its cap; its crimped end is up."""
+    """Draw a tube that stands on its cap."""
     rng = design.rng(66)
     r = float(rng.uniform(0.2, 0.25))
     canvas = _wrap(design, size, r, 0.09, 0.8, mix(design.ground, _WHITE, 0.12))
@@ -234,7 +234,7 @@ def tube(design: Design, size: int, pose: Pose) -> Pixels:
 
 
 def mug(design: Design, size: int, pose: Pose) -> Pixels:
-    """A mug with a print and a handle."""
+    """Draw a mug with a print and a handle."""
     rng = design.rng(67)
     r = float(rng.uniform(0.4, 0.52))
     colour = design.colour

@@ -1,4 +1,4 @@
-"""Invented brands: a name and the look (colours, type, logo) that all products of the brand share."""
+"""Invented brands: name, colours, type and logo."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TAKEN = {
 
 @dataclass(frozen=True)
 class Brand:
-    """How a brand looks.
+    """The look of a brand.
 
     Attributes:
         name: The invented name.
@@ -57,7 +57,7 @@ class Brand:
 
 
 def hsv(hue: float, saturation: float, value: float) -> Colour:
-    """RGB 0..255 of a hue, saturation and value in 0..1 (the hue wraps)."""
+    """Return RGB 0..255 of a hue, saturation and value in 0..1 (the hue wraps)."""
     red, green, blue = colorsys.hsv_to_rgb(hue % 1.0, min(1.0, saturation), min(1.0, value))
     return (round(red * 255), round(green * 255), round(blue * 255))
 
@@ -73,7 +73,7 @@ def invent_name(rng: np.random.Generator, taken: set[str]) -> str:
 
 
 def brand_look(name: str) -> Brand:
-    """The look of a brand; the same name always gives the same look."""
+    """Return the look of a brand; equal names give equal looks."""
     rng = np.random.default_rng([zlib.crc32(name.encode()), 7])
     hue, style = rng.random(), rng.random()
     if style < 0.62:

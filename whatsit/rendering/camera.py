@@ -1,4 +1,4 @@
-"""What a camera and its light do to a picture: gradients, casts, blur, noise, JPEG."""
+"""Camera effects: light gradients, colour casts, blur, noise, JPEG."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from whatsit.rendering.canvas import Pixels, light
 
 
 def relight(pixels: Pixels, rng: np.random.Generator, strength: float) -> Pixels:
-    """Light falling off across the picture, exposure, colour cast and contrast.
+    """Apply a light gradient, exposure, colour cast and contrast.
 
     Args:
         pixels: RGB uint8 [H, W, 3].
@@ -35,7 +35,7 @@ def relight(pixels: Pixels, rng: np.random.Generator, strength: float) -> Pixels
 
 
 def blur(pixels: Pixels, rng: np.random.Generator, strength: float) -> Pixels:
-    """Defocus, or motion in one direction; sharp in about half of the pictures."""
+    """Apply defocus or motion blur to about half of the pictures."""
     reach = max(pixels.shape[:2]) / 256 * strength
     kind = rng.random()
     if kind < 0.45:
@@ -52,7 +52,7 @@ def blur(pixels: Pixels, rng: np.random.Generator, strength: float) -> Pixels:
 
 
 def noise(pixels: Pixels, rng: np.random.Generator, strength: float) -> Pixels:
-    """Sensor noise of up to 12 grey levels."""
+    """Add sensor noise of up to 12 grey levels."""
     sigma = rng.uniform(0, 12) * strength
     if sigma < 0.5:
         return pixels
@@ -63,12 +63,12 @@ def noise(pixels: Pixels, rng: np.random.Generator, strength: float) -> Pixels:
 
 
 def jpeg(pixels: Pixels, rng: np.random.Generator, strength: float) -> Pixels:
-    """Through JPEG and back, quality 95 down to 40."""
+    """Compress as JPEG of quality 40..95 and decode."""
     quality = int(95 - rng.uniform(0, 55) * strength)
     _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return cv2.imdecode(data, cv2.IMREAD_COLOR).astype(np.uint8, copy=False)
 
 
 def expose(pixels: Pixels, rng: np.random.Generator, strength: float) -> Pixels:
-    """All of it in a camera's order: light, lens, sensor, file."""
+    """Apply all effects in a camera's order: light, lens, sensor, file."""
     return jpeg(noise(blur(relight(pixels, rng, strength), rng, strength), rng, strength), rng, strength)

@@ -1,4 +1,4 @@
-"""A small anti-aliased drawing surface: polygons and ellipses by OpenCV, text by Pillow's embedded font."""
+"""An anti-aliased drawing surface with OpenCV shapes and Pillow text."""
 
 from __future__ import annotations
 
@@ -83,19 +83,19 @@ def mix(a: Colour, b: Colour, share: float) -> Colour:
 
 
 def luminance(colour: Colour) -> float:
-    """Perceived brightness, 0..255."""
+    """Return the perceived brightness, 0..255."""
     return 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
 
 
-def readable_on(ground: Colour, wish: Colour) -> Colour:
-    """Return `wish` where it contrasts with `ground`, else a dark or light version of it."""
-    if abs(luminance(ground) - luminance(wish)) > 75:
-        return wish
-    return mix(wish, (252, 250, 244), 0.92) if luminance(ground) < 140 else mix(wish, (18, 16, 22), 0.85)
+def readable_on(ground: Colour, colour: Colour) -> Colour:
+    """Return `colour` where it contrasts with `ground`, else a dark or light version of it."""
+    if abs(luminance(ground) - luminance(colour)) > 75:
+        return colour
+    return mix(colour, (252, 250, 244), 0.92) if luminance(ground) < 140 else mix(colour, (18, 16, 22), 0.85)
 
 
 class Canvas:
-    """An RGB picture that is drawn on; coordinates are pixels, floats allowed."""
+    """An RGB drawing surface; coordinates are pixels, floats allowed."""
 
     def __init__(self, width: int, height: int, colour: Colour) -> None:
         self.pixels: Pixels = np.zeros((height, width, 3), np.uint8)
@@ -103,12 +103,12 @@ class Canvas:
 
     @property
     def width(self) -> int:
-        """Pixels across."""
+        """Return the width in pixels."""
         return int(self.pixels.shape[1])
 
     @property
     def height(self) -> int:
-        """Pixels down."""
+        """Return the height in pixels."""
         return int(self.pixels.shape[0])
 
     def rows(self, top: int, bottom: int, colour: Colour) -> None:
@@ -161,7 +161,9 @@ class Canvas:
         turned: bool = False,
         slant: float = 0.0,
     ) -> float:
-        """Write one line centred on (x, y), shrunk to `max_width`; `turned` writes it bottom to top, `slant` leans it.
+        """Write a line centred on (x, y), at most `max_width` wide.
+
+        `turned` writes it bottom to top, `slant` leans it.
 
         Returns:
             The width that it took, in pixels.
@@ -181,7 +183,7 @@ class Canvas:
         return float(size[0])
 
     def blend(self, mask: Pixels, left: float, top: float, colour: Colour) -> None:
-        """Lay a colour over the picture through a coverage mask (uint8 [h, w]), cut at the borders."""
+        """Blend a colour through a coverage mask (uint8 [h, w])."""
         left, top = round(left), round(top)
         x1, y1 = max(0, left), max(0, top)
         x2, y2 = min(self.width, left + mask.shape[1]), min(self.height, top + mask.shape[0])

@@ -20,7 +20,9 @@ _BLACK: Colour = (18, 16, 22)
 
 @dataclass(frozen=True)
 class Face:
-    """A convex 3-D polygon, its corners clockwise as seen from outside; a textured one starts at the top left."""
+    """A convex 3-D polygon with an optional texture.
+
+    Corners are clockwise as seen from outside; a texture starts at the top left."""
 
     corners: NDArray[np.float64]
     colour: Colour
@@ -38,7 +40,7 @@ def _shade(face: Face, pose: Pose) -> float:
 
 
 def render(faces: list[Face], size: int, pose: Pose) -> Pixels:
-    """Draw faces from back to front; those turned away are left out.
+    """Draw the visible faces from back to front.
 
     Args:
         faces: Corners in a unit of about the body's height.
@@ -73,7 +75,7 @@ def render(faces: list[Face], size: int, pose: Pose) -> Pixels:
 
 
 def _paste(colour: Pixels, texture: Pixels, points: NDArray[np.float32], light: float) -> None:
-    """Warp a texture onto a quadrilateral, grown by a pixel so that neighbouring faces leave no seam."""
+    """Warp a texture onto a quadrilateral, grown by a pixel against seams."""
     h, w = texture.shape[:2]
     lit = cv2.convertScaleAbs(texture, alpha=light)
     x1, y1 = np.maximum(np.floor(points.min(0)).astype(int) - 1, 0)
@@ -130,26 +132,26 @@ def _box(design: Design, size: int, pose: Pose, w: float, h: float, d: float) ->
 
 
 def cereal_box(design: Design, size: int, pose: Pose) -> Pixels:
-    """A tall, shallow box."""
+    """Draw a tall, shallow box."""
     rng = design.rng(51)
     return _box(design, size, pose, rng.uniform(0.6, 0.74), 1.0, rng.uniform(0.16, 0.26))
 
 
 def tea_box(design: Design, size: int, pose: Pose) -> Pixels:
-    """A small box, wide or cubic."""
+    """Draw a small box, wide or cubic."""
     rng = design.rng(52)
     w = rng.uniform(0.85, 1.3)
     return _box(design, size, pose, w, rng.uniform(0.6, 0.8), rng.uniform(0.35, 0.55))
 
 
 def toy_box(design: Design, size: int, pose: Pose) -> Pixels:
-    """A wide or nearly square box."""
+    """Draw a wide or nearly square box."""
     rng = design.rng(53)
     return _box(design, size, pose, rng.uniform(0.95, 1.3), rng.uniform(0.75, 1.0), rng.uniform(0.2, 0.34))
 
 
 def brick(design: Design, size: int, pose: Pose) -> Pixels:
-    """A juice brick with a screw cap or a straw on its top."""
+    """Draw a juice brick with a screw cap or a straw on its top."""
     rng = design.rng(54)
     w, d = rng.uniform(0.4, 0.52), rng.uniform(0.26, 0.34)
     front, side = _panels(design, size, w, 1.0, d)
@@ -166,7 +168,7 @@ def brick(design: Design, size: int, pose: Pose) -> Pixels:
 
 
 def gable_carton(design: Design, size: int, pose: Pose) -> Pixels:
-    """A milk carton with a gable top and often a screw cap on the slope."""
+    """Draw a milk carton with a gable top and often a screw cap on the slope."""
     rng = design.rng(55)
     w, h, rise, fin = rng.uniform(0.36, 0.44), 0.78, 0.15, 0.07
     front, side = _panels(design, size, w, h, w)
@@ -192,7 +194,7 @@ def gable_carton(design: Design, size: int, pose: Pose) -> Pixels:
 
 
 def book(design: Design, size: int, pose: Pose) -> Pixels:
-    """A book: cover, spine on the left, pages on the right and on top."""
+    """Draw a book: cover, spine on the left, pages on the right and on top."""
     rng = design.rng(56)
     w, d = rng.uniform(0.64, 0.76), rng.uniform(0.07, 0.16)
     front, spine = _panels(design, size, w, 1.0, d)

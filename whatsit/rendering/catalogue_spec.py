@@ -1,4 +1,4 @@
-"""The kinds of goods that the demo shop sells: body, nouns, variants, sizes and prices of each category."""
+"""Categories of the rendered shop: bodies, nouns, variants, sizes, prices."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ PLAY = _variants(
 
 @dataclass(frozen=True)
 class Goods:
-    """What one category sells.
+    """The products of one category.
 
     Attributes:
         category: The shop's category.

@@ -1,4 +1,4 @@
-"""The recipe of one product's look: what every drawing function is given."""
+"""The look of one product: input of every drawing function."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from whatsit.rendering.canvas import Colour
 
 @dataclass(frozen=True)
 class Design:
-    """One product's look.
+    """The look of one product.
 
     Attributes:
         body: Key of `bodies.BODIES`.
@@ -20,7 +20,7 @@ class Design:
         noun: What the article is called.
         variant: Name of the flavour, scent, colour or edition.
         size: Size text.
-        picture: Key of `pictures.PICTURES`.
+        picture: Key of `illustrations.PICTURES`.
         colour: Colour of the variant.
         layout: Number from which the layout of the label is chosen.
         pattern: Number from which the ground's pattern is chosen.
@@ -41,15 +41,15 @@ class Design:
     seed: int
 
     def rng(self, *salt: int) -> np.random.Generator:
-        """Random numbers that are the same for all variants of the line."""
+        """Return a generator that is seeded alike for all variants of the line."""
         return np.random.default_rng([self.seed, *salt])
 
     @property
     def ground(self) -> Colour:
-        """The colour that covers most of the pack."""
+        """Return the colour that covers most of the pack."""
         return self.colour if self.flavour_first else self.brand.base
 
     @property
     def second(self) -> Colour:
-        """The colour of bands and strips on the ground."""
+        """Return the colour of bands and strips."""
         return self.brand.base if self.flavour_first else self.colour

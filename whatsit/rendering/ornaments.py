@@ -1,4 +1,4 @@
-"""What layouts are made of: the brand's sign and name, patterns, illustrations, stickers."""
+"""Parts of layouts: logo, brand name, patterns, illustrations, stickers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BLACK: Colour = (18, 16, 22)
 
 
 def logo(c: Canvas, design: Design, x: float, y: float, r: float, colour: Colour, under: Colour) -> None:
-    """Draw the brand's sign inside a circle of radius `r`."""
+    """Draw the brand's logo inside a circle of radius `r`."""
     kind = design.brand.logo
     if kind == 0:
         c.ellipse(x, y, r, r, colour)
@@ -78,7 +78,7 @@ def pattern(c: Canvas, design: Design, colour: Colour) -> None:
 
 
 def brand_name(c: Canvas, design: Design, x: float, y: float, height: float, width: float, colour: Colour) -> None:
-    """Write the brand's name its own way, at most `width` wide and centred on (x, y)."""
+    """Write the brand's name centred on (x, y), at most `width` wide."""
     look = design.brand
     name = look.name.upper() if look.upper else look.name
     long = min(width, height * 0.85 * len(name))
@@ -111,7 +111,7 @@ def brand_name(c: Canvas, design: Design, x: float, y: float, height: float, wid
 
 
 def picture(c: Canvas, design: Design, x: float, y: float, r: float, colour: Colour | None = None) -> None:
-    """Draw the variant's illustration, on a disc where it would drown in the ground."""
+    """Draw the variant's illustration, on a disc where contrast is low."""
     colour = colour or design.colour
     row, column = min(c.height - 1, max(0, int(y))), min(c.width - 1, max(0, int(x)))
     under = c.pixels[row, column].astype(int)
@@ -123,7 +123,7 @@ def picture(c: Canvas, design: Design, x: float, y: float, r: float, colour: Col
 
 
 def badge(c: Canvas, design: Design, x: float, y: float, r: float) -> None:
-    """A round or star-shaped sticker with a word of praise."""
+    """Draw a round or star-shaped sticker with an advertising word."""
     rng = design.rng(23)
     word = ["BIO", "NEW", "100%", "FRESH", "ECO", "No 1"][rng.integers(6)]
     colour = design.brand.accent

@@ -1,4 +1,4 @@
-"""Photograph one product, or any catalogue picture, as a phone would see it."""
+"""Synthetic phone photographs of products and catalogue pictures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from whatsit.rendering.textures import clutter
 
 
 def cut_out(rgb: Pixels) -> Pixels:
-    """Give a catalogue picture an alpha: a nearly white border region becomes transparent; else it stays a rectangle.
+    """Return a catalogue picture with alpha; a nearly white border is transparent.
 
     Args:
         rgb: uint8 [H, W, 3].
@@ -77,7 +77,9 @@ def place(
 
 
 def tight_box(alpha: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The box x1, y1, x2, y2 (float32 [4], pixels, right and bottom exclusive) around alpha above one half."""
+    """Return the box of alpha above one half, float32 [4], pixels x1, y1, x2, y2.
+
+    Right and bottom are exclusive."""
     solid = alpha > 127
     columns, rows = np.flatnonzero(solid.any(0)), np.flatnonzero(solid.any(1))
     if not len(columns):
@@ -86,7 +88,7 @@ def tight_box(alpha: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def cast_shadow(under: Pixels, alpha: NDArray[np.uint8], rng: np.random.Generator, depth: float) -> Pixels:
-    """Darken the ground beside and below an object; `depth` is the darkest share taken away, 0..1."""
+    """Darken the ground beside and below an object by at most `depth`, 0..1."""
     h, w = alpha.shape
     small = cv2.resize(alpha, (max(1, w // 4), max(1, h // 4)), interpolation=cv2.INTER_AREA)
     shift = np.array([[1, 0, rng.uniform(-0.05, 0.05) * w / 4], [0, 1, rng.uniform(0.0, 0.03) * h / 4]], np.float32)
@@ -96,7 +98,7 @@ def cast_shadow(under: Pixels, alpha: NDArray[np.uint8], rng: np.random.Generato
 
 
 def blend(under: Pixels, colour: Pixels, alpha: NDArray[np.uint8]) -> Pixels:
-    """Lay colour over a picture through alpha."""
+    """Blend a colour over a picture through alpha."""
     cover = alpha.astype(np.float32) * np.float32(1 / 255)
     return cv2.blendLinear(colour, under, cover, 1 - cover).astype(np.uint8, copy=False)
 
@@ -111,7 +113,7 @@ def _fit_background(picture: Pixels, rng: np.random.Generator, size: tuple[int, 
 
 
 def _occlude(pixels: Pixels, box: NDArray[np.float32], rng: np.random.Generator) -> None:
-    """Something (a finger, another thing's edge) covers up to about a sixth of the box from one side, in place."""
+    """Cover up to about a sixth of the box from one side, in place."""
     x1, y1, x2, y2 = box
     w, h = x2 - x1, y2 - y1
     side, reach = rng.integers(4), rng.uniform(0.05, 0.16)

@@ -1,4 +1,4 @@
-"""How a product stands before the camera, and the perspective that follows from it."""
+"""Poses of products and their perspective."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from whatsit.rendering.canvas import Pixels, stack_alpha
 
 @dataclass(frozen=True)
 class Pose:
-    """Angles in degrees.
+    """A pose: angles in degrees.
 
     Attributes:
         yaw: Turned about its upright axis; positive shows the right side.
@@ -29,7 +29,7 @@ class Pose:
 
     @classmethod
     def of_view(cls, rng: np.random.Generator, view: int) -> Pose:
-        """The pose of a view: nearly frontal for 0, freer for the others."""
+        """Return the pose of a view: nearly frontal for 0, freer for others."""
         if view == 0:
             return cls(float(rng.uniform(-18, 18)), float(rng.uniform(5, 10)), 0.0, float(rng.uniform(-0.7, 0.7)))
         yaw = float(np.clip(rng.normal(0, 18), -42, 42))

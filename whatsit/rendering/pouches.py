@@ -1,4 +1,4 @@
-"""Bags and pouches: printed film that is lit as a bulging, wrinkled surface."""
+"""Bags and pouches: printed film lit as a bulging, wrinkled surface."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from whatsit.rendering.pose import Pose, tilt_flat
 
 
 def wrinkles(rng: np.random.Generator, height: int, width: int, cells: int, strength: float) -> NDArray[np.float32]:
-    """Smooth random height field, float32 [height, width], about -strength..strength."""
+    """Return a smooth random height field, float32 [height, width]."""
     coarse = rng.normal(0, strength / 2, (cells, cells)).astype(np.float32)
     return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def relief(colour: Pixels, heights: NDArray[np.float32], light: float, gloss: float) -> Pixels:
-    """Light a flat picture as if its surface had these heights.
+    """Shade a flat picture by the normals of a height field.
 
     Args:
         colour: uint8 [h, w, 3].
@@ -62,7 +62,7 @@ def _film(design: Design, width: int, height: int, salt: int, pose: Pose, seams:
 
 
 def bag(design: Design, size: int, pose: Pose) -> Pixels:
-    """A pillow bag with crimped seams at the top and bottom."""
+    """Draw a pillow bag with crimped seams at the top and bottom."""
     rng = design.rng(71)
     height = size
     width = int(size * rng.uniform(0.66, 0.8))
@@ -82,7 +82,7 @@ def bag(design: Design, size: int, pose: Pose) -> Pixels:
 
 
 def pouch(design: Design, size: int, pose: Pose) -> Pixels:
-    """A stand-up pouch: wider and rounded at the foot, sealed at the top."""
+    """Draw a stand-up pouch: wider and rounded at the foot, sealed at the top."""
     rng = design.rng(73)
     height = size
     width = int(size * rng.uniform(0.58, 0.7))

@@ -1,4 +1,4 @@
-"""Labels that differ in print alone: one layout, one colour scheme a line, other words."""
+"""Labels that differ in print only, for tests of `geometry`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _colour(rng: np.random.Generator, low: int, high: int) -> Colour:
 
 
 def draw_label(number: int, seed: int, size: int = 320) -> Pixels:
-    """A paper label with a name, four lines of small print and a year, RGB uint8 [size, 3/4 size, 3].
+    """Draw a paper label, RGB uint8 [size, 3/4 size, 3].
 
     Labels number, number + `LINES`, number + 2 `LINES` ... of a seed are of one line: same colours, same frame.
 

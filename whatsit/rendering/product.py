@@ -1,4 +1,4 @@
-"""Products of an invented shop, and how each one looks."""
+"""Products of the rendered shop and their designs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from whatsit.rendering.illustrations import PICTURES
 
 @dataclass(frozen=True)
 class Product:
-    """One article of the shop.
+    """A product of the rendered shop.
 
     Attributes:
         id: Unique within and across seeds, e.g. `w1-00042`.
@@ -88,7 +88,7 @@ def make_products(count: int, seed: int) -> list[Product]:
 
 
 def design_of(product: Product) -> Design:
-    """Everything that the drawing needs: the line's layout with the variant's colour and picture.
+    """Return the design of a product: the line's layout, the variant's colour.
 
     Raises:
         KeyError: The category or variant is not one of `goods.GOODS`.

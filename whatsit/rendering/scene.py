@@ -1,4 +1,4 @@
-"""A table or shelf with several products on it, and the truth about them."""
+"""Scenes of several products on a table or shelf, with ground truth."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture and what stands in it.
+    """A picture and the boxes of its products.
 
     Attributes:
         image: RGB uint8 [H, W, 3].
@@ -37,7 +37,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class _Spot:
-    """Where a product stands: its middle, the line of its foot and the height and width it may have, in pixels."""
+    """A position in a scene: centre, base line, height and width in pixels."""
 
     middle: float
     foot: float
@@ -57,7 +57,7 @@ def _ground(rng: np.random.Generator, width: int, height: int) -> Pixels:
 
 
 def _spots(rng: np.random.Generator, width: int, height: int, count: int) -> list[_Spot]:
-    """Columns from left to right, jittered, some nearer to the viewer."""
+    """Return jittered columns from left to right, some nearer to the viewer."""
     column = width / count
     spots = []
     for k in range(count):
@@ -69,7 +69,7 @@ def _spots(rng: np.random.Generator, width: int, height: int, count: int) -> lis
 
 
 def _neutral(rng: np.random.Generator, image: Pixels) -> None:
-    """Paint standing things that are no products (balls, blocks, vases in muted colours) into the background."""
+    """Paint distractors (balls, blocks, vases) into the background."""
     canvas = Canvas(1, 1, _BLACK)
     canvas.pixels = image
     width, height = canvas.width, canvas.height
@@ -100,7 +100,7 @@ def _fits(alpha: NDArray[np.uint8], masks: list[NDArray[np.uint8]], areas: list[
 def _stand(
     cut: Pixels, spot: _Spot, size: tuple[int, int], masks: list[NDArray[np.uint8]], areas: list[int]
 ) -> tuple[Pixels, NDArray[np.uint8]]:
-    """Put a cut-out into the frame, shrunk until those behind it stay visible; returns its colour and alpha."""
+    """Place a cut-out so that those behind stay visible; return colour and alpha."""
     width, height = size
     h, w = cut.shape[:2]
     scale = min(spot.tall / max(h, 0.75 * w), spot.wide / w)
@@ -121,7 +121,7 @@ def _stand(
 
 
 def _ground_shadow(image: Pixels, alpha: NDArray[np.uint8], rng: np.random.Generator) -> Pixels:
-    """A dark line where the thing touches the ground, and a soft shadow to one side."""
+    """Draw a contact line and a soft shadow to one side."""
     h, w = alpha.shape[0] // 4, alpha.shape[1] // 4
     x1, _, x2, y2 = tight_box(alpha) / 4
     dark = np.zeros((h, w), np.float32)
@@ -144,7 +144,7 @@ def make_scene(
     count: int = 3,
     strength: float = 0.4,
 ) -> Scene:
-    """Stand `count` different products up and photograph them.
+    """Render a photograph of `count` different products.
 
     Args:
         products: What to choose from.

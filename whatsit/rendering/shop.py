@@ -1,4 +1,4 @@
-"""Write an invented shop and scenes of its goods to disk, for the demo, tests and load."""
+"""Files of a rendered shop and its scenes, for demo, tests and load."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OPTIONS = ("flavour", "scent", "colour", "edition", "size")
 
 
 def catalogue_picture(product: Product, size: int = 320) -> Pixels:
-    """The product on white with a margin, RGB uint8 [size, size, 3]."""
+    """Return the product on white with a margin, RGB uint8 [size, size, 3]."""
     cut = draw(product, round(size * 0.9))
     h, w = cut.shape[:2]
     picture = np.full((size, size, 3), 255, np.uint8)
@@ -31,13 +31,13 @@ def catalogue_picture(product: Product, size: int = 320) -> Pixels:
 
 
 def encode_jpeg(pixels: Pixels, quality: int = 90) -> bytes:
-    """RGB pixels as a JPEG file."""
+    """Encode RGB pixels as JPEG."""
     _, data = cv2.imencode(".jpg", np.ascontiguousarray(pixels[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
     return bytes(data.tobytes())
 
 
 def save_jpeg(path: Path, pixels: Pixels, quality: int = 90) -> None:
-    """Write RGB pixels as JPEG; a half-written file never keeps the name."""
+    """Write RGB pixels as JPEG, atomically."""
     part = path.with_suffix(".part")
     part.write_bytes(encode_jpeg(pixels, quality))
     part.replace(path)
@@ -46,7 +46,7 @@ def save_jpeg(path: Path, pixels: Pixels, quality: int = 90) -> None:
 def write_shop(
     folder: str | Path, count: int = 300, seed: int = 1, advanced: _Advanced = lambda done, total: None
 ) -> Path:
-    """Render a shop: `images/<id>.jpg` and `products.csv`; what is there already is kept.
+    """Render `images/<id>.jpg` and `products.csv`; existing files are kept.
 
     Args:
         folder: Where to; made if missing.
@@ -79,7 +79,7 @@ def write_shop(
 
 
 def write_truth(table: Path, rows: Sequence[Mapping[str, object]]) -> None:
-    """Write what stands in some pictures as JSON; a half-written file never keeps the name."""
+    """Write the ground truth of pictures as JSON, atomically."""
     part = table.with_suffix(".part")
     part.write_text(json.dumps(list(rows), indent=1), encoding="utf-8")
     part.replace(table)
@@ -92,7 +92,7 @@ def write_scenes(
     seed: int = 1,
     advanced: _Advanced = lambda done, total: None,
 ) -> Path:
-    """Render scenes of the products and their truth; what is there already is kept.
+    """Render scenes and their ground truth; existing files are kept.
 
     Args:
         folder: Where to; made if missing.

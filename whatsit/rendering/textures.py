@@ -14,7 +14,7 @@ _WHITE: Colour = (252, 250, 244)
 
 
 def clouds(rng: np.random.Generator, width: int, height: int, cells: int) -> NDArray[np.float32]:
-    """Smooth random field of about `cells` bumps across, float32 [height, width] in 0..1."""
+    """Return smooth noise of about `cells` bumps, float32 [height, width] in 0..1."""
     coarse = rng.random((max(2, round(cells * height / width)) + 1, cells + 1)).astype(np.float32)
     return np.clip(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1).astype(np.float32)
 
@@ -30,7 +30,7 @@ def _shaded(colour: Colour, field: NDArray[np.float32], depth: float) -> Pixels:
 
 
 def gradient(rng: np.random.Generator, width: int, height: int) -> Pixels:
-    """One colour running into another."""
+    """Draw a gradient of two colours."""
     a, b = np.asarray(_tint(rng), np.float32), np.asarray(_tint(rng), np.float32)
     angle = rng.uniform(0, np.pi)
     y, x = np.linspace(-0.5, 0.5, 24)[:, None], np.linspace(-0.5, 0.5, 24)[None]
@@ -39,7 +39,7 @@ def gradient(rng: np.random.Generator, width: int, height: int) -> Pixels:
 
 
 def wood(rng: np.random.Generator, width: int, height: int) -> Pixels:
-    """Boards with grain."""
+    """Draw boards with grain."""
     colour = hsv(rng.uniform(0.05, 0.11), rng.uniform(0.2, 0.6), rng.uniform(0.35, 0.85))
     rows = np.linspace(0, rng.uniform(20, 60), height, dtype=np.float32)[:, None]
     bend = clouds(rng, width, height, 5) * rng.uniform(3, 9)
@@ -54,7 +54,7 @@ def wood(rng: np.random.Generator, width: int, height: int) -> Pixels:
 
 
 def cloth(rng: np.random.Generator, width: int, height: int) -> Pixels:
-    """Woven cloth with soft folds, checked or plain."""
+    """Draw woven cloth with soft folds, checked or plain."""
     colour, other = _tint(rng), _tint(rng)
     out = Canvas(width, height, colour)
     if rng.random() < 0.5:
@@ -69,7 +69,7 @@ def cloth(rng: np.random.Generator, width: int, height: int) -> Pixels:
 
 
 def tiles(rng: np.random.Generator, width: int, height: int) -> Pixels:
-    """Tiles or bricks with joints."""
+    """Draw tiles or bricks with joints."""
     colour = _tint(rng)
     out = Canvas(width, height, mix(colour, _BLACK, 0.35))
     step = width * rng.uniform(0.08, 0.3)
@@ -84,7 +84,7 @@ def tiles(rng: np.random.Generator, width: int, height: int) -> Pixels:
 
 
 def room(rng: np.random.Generator, width: int, height: int) -> Pixels:
-    """A wall and a table top that meet at a horizon."""
+    """Draw a wall and a table top that meet at a horizon."""
     wall, table = gradient(rng, width, height), (wood if rng.random() < 0.6 else cloth)(rng, width, height)
     edge = int(height * rng.uniform(0.35, 0.75))
     wall[edge:] = table[edge:]
@@ -95,7 +95,7 @@ def room(rng: np.random.Generator, width: int, height: int) -> Pixels:
 
 
 def shelf(rng: np.random.Generator, width: int, height: int) -> Pixels:
-    """Shelf boards with blurred coloured blocks behind."""
+    """Draw shelf boards with blurred coloured blocks behind."""
     out = Canvas(width, height, mix(_tint(rng), _BLACK, 0.3))
     boards = int(rng.integers(2, 4))
     tall = height / boards
@@ -110,13 +110,13 @@ def shelf(rng: np.random.Generator, width: int, height: int) -> Pixels:
 
 
 def speckle(rng: np.random.Generator, width: int, height: int) -> Pixels:
-    """Stone, plaster or carpet."""
+    """Draw stone, plaster or carpet."""
     field = clouds(rng, width, height, int(rng.integers(3, 12))) * 0.6 + rng.random((height, width), np.float32) * 0.4
     return _shaded(_tint(rng), field.astype(np.float32), float(rng.uniform(0.1, 0.4)))
 
 
 def clutter(rng: np.random.Generator, pixels: Pixels, count: int) -> None:
-    """Paint neutral shapes (blobs, slabs, sticks) onto a picture in place."""
+    """Paint neutral shapes (blobs, slabs, sticks), in place."""
     canvas = Canvas(1, 1, _BLACK)
     canvas.pixels = pixels
     w, h = canvas.width, canvas.height
@@ -139,7 +139,7 @@ _KINDS = (gradient, wood, cloth, tiles, room, shelf, speckle)
 
 
 def background(rng: np.random.Generator, width: int, height: int) -> Pixels:
-    """A random background.
+    """Return a random background.
 
     Args:
         rng: Source of randomness.
