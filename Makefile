@@ -47,17 +47,17 @@ $(BIN)/python:
 		{ echo "Whatsit needs Python 3.10 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "The module venv is missing: on Debian or Ubuntu, apt-get install python3-venv"; exit 1; }
 
-$(VENV)/.serve: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.serve: pyproject.toml client/pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing Whatsit and Triton into $(VENV) (about 250 MB, once) …"
-	@$(PIP) --editable '.[serve]'
+	@$(PIP) --editable client --editable '.[serve]'
 	@touch $@
 
-$(VENV)/.perf: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.perf: pyproject.toml client/pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing what Whatsit is compared with into $(VENV) (once) …"
-	@$(PIP) --editable '.[perf]'
+	@$(PIP) --editable client --editable '.[perf]'
 	@touch $@ $(VENV)/.serve
 
-$(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.test: pyproject.toml client/pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing Whatsit, Triton, torch and the test tools into $(VENV) (once) …"
-	@$(PIP) --no-compile --editable '.[test]'
+	@$(PIP) --no-compile --editable client --editable '.[test]'
 	@touch $@ $(VENV)/.serve $(VENV)/.perf

@@ -1,3 +1,5 @@
 """Whatsit: visual search on your own catalogue, served by NVIDIA Triton."""
 
-__version__ = "0.1.0"
+from whatsit_client.version import __version__
+
+__all__ = ["__version__"]

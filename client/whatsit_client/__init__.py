@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from whatsit_client.errors import Damaged, InvalidInput, TimedOut, Unavailable, WhatsitError
     from whatsit_client.identification import Embedding, Identification
     from whatsit_client.types import Answer, Item, Match, Region
+    from whatsit_client.version import __version__
 
 __all__ = [
     "Answer",
@@ -29,6 +30,7 @@ __all__ = [
     "TimedOut",
     "Unavailable",
     "WhatsitError",
+    "__version__",
     "draw",
 ]
 
@@ -39,6 +41,7 @@ _MODULES = {
     "Embedding": "identification",
     "Identification": "identification",
     "draw": "drawing",
+    "__version__": "version",
 } | dict.fromkeys(("Damaged", "InvalidInput", "TimedOut", "Unavailable", "WhatsitError"), "errors")
 
 

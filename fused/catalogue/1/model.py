@@ -1,0 +1,8 @@
+"""Triton adapter of the model `catalogue`; what it does stands in `whatsit.serving.steps.catalogue`."""
+
+from whatsit.serving.steps.catalogue import ChangeCatalogue
+from whatsit.serving.triton_step import Step
+
+
+class TritonPythonModel(Step):
+    build = ChangeCatalogue
