@@ -63,3 +63,14 @@ def test_the_fused_ensembles_have_the_inputs_and_outputs_of_the_others(ensemble:
         (ROOT / place / ensemble / "config.pbtxt").read_text().split("step [")[0] for place in ("ensembles", "fused")
     ]
     assert heads[0] == heads[1]
+
+
+@pytest.mark.parametrize("model", ["catalogue", "retrieval"])
+@pytest.mark.parametrize("file", ["config.pbtxt", "1/model.py"])
+def test_the_fused_repository_has_the_same_models_of_the_catalogue(model: str, file: str) -> None:
+    assert (ROOT / "fused" / model / file).read_bytes() == (ROOT / "model_repository" / model / file).read_bytes()
+
+
+def test_nothing_that_is_served_is_a_link() -> None:
+    folders = ("model_repository", "ensembles", "fused")
+    assert not [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_symlink()]
