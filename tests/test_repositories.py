@@ -68,7 +68,9 @@ def test_the_fused_ensembles_have_the_inputs_and_outputs_of_the_others(ensemble:
 @pytest.mark.parametrize("model", ["catalogue", "retrieval"])
 @pytest.mark.parametrize("file", ["config.pbtxt", "1/model.py"])
 def test_the_fused_repository_has_the_same_models_of_the_catalogue(model: str, file: str) -> None:
-    assert (ROOT / "fused" / model / file).read_bytes() == (ROOT / "model_repository" / model / file).read_bytes()
+    """All but the way to the networks is equal."""
+    shared, copy = ((ROOT / folder / model / file).read_text() for folder in ("model_repository", "fused"))
+    assert copy.replace('"../../model_repository', '"..') == shared
 
 
 def test_nothing_that_is_served_is_a_link() -> None:
