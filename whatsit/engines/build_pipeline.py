@@ -53,8 +53,7 @@ class BuildPipeline:
 
     def run(self) -> tuple[dict[str, Path], dict[str, dict[str, float]]]:
         """Make both forms and return their files and parity figures, by form."""
-        cpu_form, gpu_form = FORMS[self.recipe.precision]
-        files = {cpu_form: self.cpu_file(), gpu_form: self.gpu_file()}
+        files = dict(zip(FORMS[self.recipe.precision], (self.cpu_file(), self.gpu_file()), strict=True))
         return files, self.compare(files)
 
     def float_file(self) -> Path:

@@ -70,8 +70,6 @@ def untrained_network(engine: str, recipe: Mapping[str, Any], seed: int = 0) -> 
         recipe: the `training:` section; defaults as in training.
         seed: of the weights.
     """
-    if engine not in ENGINES:
-        raise InvalidInput(f"There is no engine {engine!r}; choose one of {', '.join(ENGINES)}.")
     torch.manual_seed(seed)
     return ENGINES[engine](None, recipe)
 
