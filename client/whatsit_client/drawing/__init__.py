@@ -1,4 +1,4 @@
-"""An identification drawn on its photo: boxes on the left, what was found for each on the right."""
+"""Drawing of an identification: the photo with boxes, and a panel of matches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHOWN = (960, 1600)  # the photo's longer side, in pixels
 
 
 def draw(result: Identification, image: ImageLike, matches: int = 3) -> Image.Image:
-    """Draw the regions on the photo and, beside it, the best matches of each with title, score and picture.
+    """Draw the regions on the photo and the best matches of each beside it.
 
     The photo is shown with its longer side between 960 and 1600 pixels, and the text grows with it. A match's picture
     is shown where the item's `image` is a readable file.
@@ -48,7 +48,7 @@ def _scale(size: tuple[int, int]) -> float:
 
 
 def _cards(result: Identification, matches: int) -> list[Card]:
-    """A card for each region with matches; for the whole picture only where it has the answer or stands alone."""
+    """Return a card per region; the whole picture's only for its answer or alone."""
     parts = [
         Card(index, region, colour(index), matches)
         for index, region in enumerate(result.regions)

@@ -16,7 +16,7 @@ _EMPTY = "#b8bec8"
 def draw_boxes(
     photo: Image.Image, result: Identification, found: set[int], scale: tuple[float, float], style: Style
 ) -> None:
-    """Draw every region but the whole picture; those in `found` get a colour and a tag, the others a thin grey line.
+    """Draw every region but the whole picture; those in `found` get colour and tag.
 
     Args:
         photo: drawn upon.
@@ -58,7 +58,7 @@ def _area(box: Corners) -> int:
 
 
 def _frame(pen: ImageDraw.ImageDraw, box: Corners, ink: str, line: int) -> None:
-    """A line of one colour, cased in dark so that it shows on any ground."""
+    """Draw a coloured line with a dark casing."""
     casing = max(1, line // 3)
     for inset, shade, width in ((0, "#101216", line + 2 * casing), (casing, ink, line)):
         left, top, right, bottom = box[0] + inset, box[1] + inset, box[2] - inset, box[3] - inset
@@ -93,7 +93,7 @@ def _tag(
 
 
 def _free_place(box: Corners, tag: tuple[int, int], taken: list[Corners], size: tuple[int, int]) -> tuple[int, int]:
-    """The first corner of the box where the tag covers no other tag: above it, else inside it."""
+    """Return the first corner of the box where the tag covers no other tag."""
     left, top, right, bottom = box
     width, height = tag
     upper, lower, far = top - height, bottom - height, right - width

@@ -19,7 +19,7 @@ _HEAD, _ROW, _THUMBNAIL, _PAD, _BETWEEN = 2.2, 3.6, 3.0, 0.5, 0.7  # in units of
 
 @dataclass(frozen=True)
 class Card:
-    """What the panel shows of one region.
+    """The card of one region.
 
     Args:
         index: number of the region.
@@ -35,11 +35,11 @@ class Card:
 
     @property
     def shown(self) -> int:
-        """Matches on the card."""
+        """Return the number of matches on the card."""
         return min(self.most, len(self.region.matches))
 
     def limited(self, most: int) -> Card:
-        """The card with at most `most` matches."""
+        """Return the card with at most `most` matches."""
         return replace(self, most=min(most, self.most))
 
 
@@ -59,7 +59,7 @@ class Panel:
 
     @classmethod
     def fitting(cls, cards: Sequence[Card], height: int, style: Style) -> Panel:
-        """The panel that shows most within `height` pixels: one column while it holds two matches a card.
+        """Return the panel that shows most matches within `height` pixels.
 
         Where nothing fits it is higher: every card shows its best match.
         """
@@ -72,12 +72,12 @@ class Panel:
 
     @property
     def width(self) -> int:
-        """Pixels across."""
+        """Return the width in pixels."""
         return self.columns * (self.style.column_width + self.style.gap) - self.style.gap
 
     @property
     def height(self) -> int:
-        """Pixels down."""
+        """Return the height in pixels."""
         between = round(_BETWEEN * self.style.unit)
         return max((sum(_height(card, self.style) + between for card in column) for column in self._split()), default=0)
 
@@ -173,7 +173,7 @@ def _draw_thumbnail(canvas: Image.Image, place: tuple[int, int], side: int, item
 
 
 def _local_picture(image: str) -> Image.Image | None:
-    """The item's picture where it is a readable file on this machine."""
+    """Return the item's picture where it is a readable local file."""
     parts = urlsplit(image)
     path = Path(unquote(parts.path)) if parts.scheme == "file" else Path(image)
     try:

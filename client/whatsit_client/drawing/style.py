@@ -35,7 +35,7 @@ _SYSTEM_FONTS = (
 
 @dataclass(frozen=True)
 class Style:
-    """The measures of one picture.
+    """The sizes of one drawn picture.
 
     Args:
         unit: height of plain text in pixels; everything else is a multiple of it.
@@ -45,16 +45,16 @@ class Style:
 
     @property
     def gap(self) -> int:
-        """Pixels between parts."""
+        """Return the pixels between parts."""
         return self.unit
 
     @property
     def column_width(self) -> int:
-        """Pixels of one column of cards."""
+        """Return the width of a column of cards in pixels."""
         return 25 * self.unit
 
     def line(self, text: str, size: float, width: float | None = None) -> tuple[str, Font]:
-        """One line of text and the font that it reads in.
+        """Return a line of text and a font that has its letters.
 
         Args:
             text: any text; white space becomes single spaces.
@@ -85,12 +85,12 @@ class Style:
 
 
 def colour(index: int) -> str:
-    """The colour of a region."""
+    """Return the colour of a region."""
     return _COLOURS[(index - 1) % len(_COLOURS)]
 
 
 def ink_on(background: str) -> str:
-    """Black or white, whichever reads better on a colour."""
+    """Return black or white, whichever has more contrast to a colour."""
     red, green, blue = (int(background[place : place + 2], 16) for place in (1, 3, 5))
     return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 150 else "#ffffff"
 
@@ -115,7 +115,7 @@ def _font(pixels: int) -> Font:
 
 @lru_cache(maxsize=32)
 def _system_font(pixels: int) -> Font | None:
-    """A font of this machine with letters beyond ASCII, which Pillow's own lacks."""
+    """Return a local font with letters beyond ASCII, which Pillow's own lacks."""
     for name in _SYSTEM_FONTS:
         try:
             return ImageFont.truetype(name, round(pixels * 0.92))
@@ -125,7 +125,7 @@ def _system_font(pixels: int) -> Font | None:
 
 
 def _plain(line: str) -> str:
-    """The line in letters of Pillow's own font: accents dropped, "?" for what has no ASCII form."""
+    """Return the line in letters of Pillow's own font: accents dropped, "?" for what has no ASCII form."""
     letters = (unicodedata.normalize("NFKD", char) for char in line)
     plain = ("".join(c for c in letter if not unicodedata.combining(c)) or "?" for letter in letters)
     return "".join(letter if _PLAIN.issuperset(letter) else "?" for letter in plain)
