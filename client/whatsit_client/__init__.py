@@ -1,4 +1,7 @@
-"""The slim Python client of Whatsit: it needs tritonclient, numpy, Pillow and tenacity."""
+"""Slim Python client of Whatsit.
+
+It needs tritonclient, numpy, Pillow and tenacity.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Load on first use: the server takes the errors and the value types from here, but no transport."""
+    """Load a name on first use; the server imports errors and types but no transport."""
     if name not in __all__:
         raise AttributeError(f"module 'whatsit_client' has no attribute '{name}'")
     return getattr(importlib.import_module(f"whatsit_client.{_MODULES.get(name, 'types')}"), name)

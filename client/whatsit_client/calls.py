@@ -1,4 +1,4 @@
-"""Calls of the ensembles, independent of transport: inputs, parameters and the reader of the reply."""
+"""Calls of the ensembles without transport: inputs, parameters, reader of the reply."""
 
 from __future__ import annotations
 
@@ -90,7 +90,9 @@ def parameters(
     gate: bool | None = None,
     min_rank: float | None = None,
 ) -> Parameters:
-    """Return the request parameters of a call; an option that is None is left to the server.
+    """Return the request parameters of a call.
+
+    An option that is None is left to the server.
 
     Ranges are checked by the server. What JSON or 64 bits cannot hold is sent as text, so that the server refuses it.
 

@@ -47,7 +47,10 @@ def upsert(
     image: ImageLike | None,
     vectors: Sequence[Sequence[float]] | npt.NDArray[np.float32] | None,
 ) -> Call[str]:
-    """Return the call that adds or replaces an item; its result is "added" or "updated"."""
+    """Return the call that adds or replaces an item.
+
+    Its result is "added" or "updated".
+    """
     record = item.to_record() if isinstance(item, Item) else dict(item)
     if vectors is not None:
         record["vectors"] = np.asarray(vectors, dtype=np.float64).tolist()
@@ -78,7 +81,10 @@ def feedback(image: ImageLike, id: str, box: Sequence[float] | None) -> Call[int
 
 
 def stats() -> Call[CatalogueStats]:
-    """Return the call that reads the catalogue's state; keys of a later version are ignored."""
+    """Return the call that reads the catalogue's state.
+
+    Keys of a later version are ignored.
+    """
 
     def read(result: Any) -> CatalogueStats:
         known = {name: result[name] for name in CatalogueStats.__dataclass_fields__}

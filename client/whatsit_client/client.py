@@ -82,13 +82,19 @@ class Client:
         return self._send(calls.identify(image, **options), timeout)
 
     def embed(self, image: ImageLike, *, timeout: float | None = None, **options: Unpack[RegionOptions]) -> Embedding:
-        """Return the vectors of a picture's regions; arguments and errors as in `identify`."""
+        """Return the vectors of a picture's regions.
+
+        Arguments and errors are those of `identify`.
+        """
         return self._send(calls.embed(image, **options), timeout)
 
     def detect(
         self, image: ImageLike, *, timeout: float | None = None, **options: Unpack[RegionOptions]
     ) -> tuple[Region, ...]:
-        """Return a picture's regions, the whole picture first; arguments and errors as in `identify`."""
+        """Return a picture's regions, the whole picture first.
+
+        Arguments and errors are those of `identify`.
+        """
         return self._send(calls.detect(image, **options), timeout)
 
     def upsert(
@@ -99,7 +105,9 @@ class Client:
         vectors: Sequence[Sequence[float]] | npt.NDArray[np.float32] | None = None,
         timeout: float | None = None,
     ) -> str:
-        """Add an item to the server's catalogue or replace it; the next `identify` finds it.
+        """Add an item to the server's catalogue or replace it.
+
+        The next `identify` finds it.
 
         All fields are replaced; a field that is not given becomes unknown. The pictures stay where neither an image
         nor vectors are given.

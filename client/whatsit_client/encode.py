@@ -1,4 +1,4 @@
-"""From what a program holds a picture in to the bytes of a file that the server decodes."""
+"""Encoding of pictures: a path, bytes, Pillow image or array to an image file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The errors that Whatsit raises on purpose; each message is one sentence that says what to do."""
+"""Errors of Whatsit; each message is one sentence with what to do."""
 
 
 class WhatsitError(Exception):
@@ -6,7 +6,9 @@ class WhatsitError(Exception):
 
 
 class InvalidInput(WhatsitError, ValueError):
-    """The caller's image, option, file or recipe is wrong; trying again unchanged will not help.
+    """The caller's image, option, file or recipe is wrong.
+
+    Trying again unchanged does not help.
 
     Args:
         message: the sentence.
@@ -19,7 +21,10 @@ class InvalidInput(WhatsitError, ValueError):
 
 
 class Unavailable(WhatsitError, ConnectionError):
-    """A server, port, library or package that is needed is not there; trying again later may help."""
+    """A server, port, library or package that is needed is missing.
+
+    Trying again later may help.
+    """
 
 
 class TimedOut(Unavailable, TimeoutError):
@@ -27,4 +32,7 @@ class TimedOut(Unavailable, TimeoutError):
 
 
 class Damaged(WhatsitError):
-    """Files on disk do not fit together: a checksum, a version or an embedder fingerprint differs."""
+    """Files on disk do not fit together.
+
+    A checksum, a version or an embedder fingerprint differs.
+    """

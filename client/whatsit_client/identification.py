@@ -1,4 +1,4 @@
-"""The results of `identify` and `embed`, checked when made, and their form as text."""
+"""Results of `identify` and `embed`, checked when made, and their form as text."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class RetryPolicy:
         Deadline(self.timeout)
 
     def options(self, timeout: float) -> dict[str, Any]:
-        """Return the arguments of tenacity's `Retrying` or `AsyncRetrying` for a call of `timeout` seconds."""
+        """Return tenacity's arguments for a call of `timeout` seconds."""
         return {
             "retry": retry_if_exception_type((Busy, ConnectionLost)),
             "stop": stop_after_attempt(self.retries + 1) | stop_before_delay(timeout),

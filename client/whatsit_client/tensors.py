@@ -90,7 +90,9 @@ def read_embedding(tensors: Tensors) -> Embedding:
 
 @validate_reply
 def read_detection(tensors: Tensors) -> tuple[Region, ...]:
-    """Read the outputs of `detect`: BOXES f32 [N,4], BOX_SCORES f32 [N], BOX_LABELS bytes [N].
+    """Read the outputs of `detect`.
+
+    They are BOXES f32 [N,4], BOX_SCORES f32 [N] and BOX_LABELS bytes [N].
 
     Raises:
         InvalidInput: a tensor is missing or does not fit the others.

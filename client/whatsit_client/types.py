@@ -1,4 +1,4 @@
-"""The parts of an `Identification`: items, matches, regions and the answer, checked when made."""
+"""Parts of an `Identification`: items, matches, regions and the answer."""
 
 from __future__ import annotations
 

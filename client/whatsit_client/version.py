@@ -1,3 +1,3 @@
-"""The version of both distributions, `whatsit` and `whatsit-client`; it is written here alone."""
+"""The version of `whatsit` and `whatsit-client`; it is written here alone."""
 
 __version__ = "0.2.0"

@@ -10,7 +10,9 @@ _TRAINING = frozenset({"torch", "onnx", "pytorch_metric_learning", "sklearn", "m
 
 
 def main() -> None:
-    """Run the command line; a `WhatsitError` becomes one sentence on stderr and exit code 1.
+    """Run the command line.
+
+    A `WhatsitError` becomes one sentence on stderr and exit code 1.
 
     Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.
     """

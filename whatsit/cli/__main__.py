@@ -1,4 +1,4 @@
-"""`python -m whatsit.cli`: the command line without the script `whatsit` on the path."""
+"""`python -m whatsit.cli`: the command line without the script `whatsit`."""
 
 from whatsit.cli import main
 

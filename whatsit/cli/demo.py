@@ -1,4 +1,4 @@
-"""`whatsit demo`: everything from pictures to answers on this machine, with known truth."""
+"""`whatsit demo`: from pictures to answers on this machine, with known truth."""
 
 from __future__ import annotations
 

@@ -45,7 +45,9 @@ def tune(
     report: Annotated[Path, typer.Option(help="Folder for journal.jsonl and trials.csv.")] = Path("tuning"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Find the fastest configuration within a latency and write it as configs/tuned.pbtxt of each model.
+    """Find the fastest configuration within a latency.
+
+    It is written as configs/tuned.pbtxt of each model.
 
     Trials are kept in the report's folder: the same command goes on where it was stopped. Serve the outcome with
     `whatsit serve --config tuned`.
@@ -107,7 +109,7 @@ def _run(task: Task, catalogue: Path, console: Console, as_json: bool) -> None:
 
 
 def _demo(catalogue: Path | None, photos: Path | None, console: Console) -> tuple[Path, Path]:
-    """The shop and scenes of `whatsit demo` in place of what was not given; what is there already is kept."""
+    """Render the shop and scenes of `whatsit demo` where none were given."""
     from whatsit.catalogue.ingest.add import index_source
     from whatsit.demo.demo_data import prepare_shop
 

@@ -1,1 +1,1 @@
-"""The demonstration: a shop, its index, a real Triton, and pictures with known truth that are identified by it."""
+"""The demonstration: a shop, its index, a real Triton, and pictures with known truth."""

@@ -1,4 +1,4 @@
-"""What the demonstration is about: a source for the catalogue, and pictures of its items with known truth."""
+"""Data of the demonstration: a source for the catalogue, and pictures with known truth."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def prepare_shop(
 def prepare_photos(
     folder: Path, photos: Path, limit: int, advanced: Advanced = lambda what, done, total: None
 ) -> DemoData:
-    """Take the user's own pictures as the catalogue, and photograph each one anew as a query.
+    """Take the user's pictures as the catalogue and photograph each one as a query.
 
     Where the folder holds a products.csv, .jsonl or .parquet that is the catalogue, else every picture is an item
     whose title is its file's name.
@@ -134,7 +134,7 @@ def prepare_photos(
 
 
 def _photograph(picture: Path, target: Path, number: int) -> list[float] | None:
-    """Photograph a picture as the number's dice fall; its box, or None where it cannot be read."""
+    """Photograph a picture synthetically and return its box, None where it cannot be read."""
     try:
         pixels = decode_image(picture.read_bytes(), max_side=800).pixels
     except (InvalidInput, OSError):

@@ -1,4 +1,4 @@
-"""Identifying the demonstration's pictures on a running server, and drawing what came of it."""
+"""Identify the demonstration's pictures on a running server and draw the results."""
 
 from __future__ import annotations
 

@@ -11,5 +11,5 @@ PREPROCESSING = 1
 
 
 def embedder_fingerprint(path: Path) -> str:
-    """Sixteen hex digits of the network file's SHA-256 and the version of the preprocessing before it."""
+    """Return 16 hex digits of the file's SHA-256 and the version of its preprocessing."""
     return f"{file_fingerprint(path)[:16]}-p{PREPROCESSING}"

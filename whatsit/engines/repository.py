@@ -1,4 +1,4 @@
-"""Locations of the model repositories and the recipes, in a checkout and in an installed wheel."""
+"""Locations of model repositories and recipes, in a checkout and in a wheel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FOLDERS = ("model_repository", "ensembles", "fused", "build")
 
 
 def default_root() -> Path:
-    """Return the folder that holds `model_repository/`, `ensembles/`, `fused/` and the recipes in `build/`.
+    """Return the folder that holds the model repositories and the recipes in `build/`.
 
     That is the folder named by the environment variable WHATSIT_HOME, else the checkout. An installed wheel is never
     written to: there the folder lies in the cache and links to the installed files, so that compiled engines and tuned
@@ -36,12 +36,12 @@ def default_root() -> Path:
 
 
 def cache_folder() -> Path:
-    """Return the folder for what Whatsit writes for itself: WHATSIT_CACHE, else the user's cache folder."""
+    """Return the folder for generated files: WHATSIT_CACHE, else the user's cache folder."""
     return Path(os.environ.get("WHATSIT_CACHE") or user_cache_path("whatsit"))
 
 
 def _cached(assets: Path) -> Path:
-    """Bring the cache's links to the installed files up to date; what is no link there stays."""
+    """Bring the cache's links to the installed files up to date."""
     if not assets.is_dir():
         raise Unavailable(f"{assets} is missing: this installation of Whatsit is not complete, install it again.")
     root = cache_folder() / "repositories"

@@ -1,4 +1,4 @@
-"""Where the networks run: INT8 on the CPU (ONNX Runtime) or engines on a GPU (TensorRT)."""
+"""Target of the networks: INT8 on the CPU (ONNX Runtime) or TensorRT on a GPU."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The path from an encoded picture to a described one, as pure functions on value types."""
+"""Pure functions on value types: from an encoded picture to its description."""

@@ -9,7 +9,9 @@ from whatsit.ranking.matches import Matches
 
 
 def category_order(matches: Matches) -> Matches:
-    """Order the categories by the sum of 1/position of their items, and the items of a category by score.
+    """Order categories by the sum of 1/position of their items.
+
+    Items of a category are ordered by score.
 
     Position 1 is the best score as earlier stages left it. Of two categories with equal sums
     the one with the better first item leads. An item without a category is a category of its own, so a catalogue

@@ -17,17 +17,20 @@ Numbers = npt.NDArray[np.int64]
 
 
 class Surroundings(Protocol):
-    """Where matches come from: the region's own vector and the index around it, asked only by stages that need it."""
+    """Source of matches for one region, used only by stages that need it."""
 
     @property
     def query(self) -> Floats:
         """The region's embedding, f32 [D], unit length."""
 
     def vectors(self, numbers: Numbers) -> Floats:
-        """Of each of these items, int64 [K], the stored vector that is nearest to the query: f32 [K,D]."""
+        """Return each item's stored vector that is nearest to the query.
+
+        Items are int64 [K], vectors f32 [K,D].
+        """
 
     def search(self, vector: Floats) -> Matches:
-        """A second search, with another vector f32 [D] of unit length, under the same filter and threshold.
+        """Search again with another unit vector f32 [D], same filter and threshold.
 
         Returns:
             As many items as the first search asked for, less those whose score is below the threshold. `scores` are
@@ -44,16 +47,16 @@ class Surroundings(Protocol):
 
     @property
     def score(self) -> float:
-        """How sure the detector is of the region, 0..1; 1 for the whole picture and for a caller's own box."""
+        """Detector score of the region, 0..1; 1 for the whole picture and a caller's box."""
 
     def by_words(self, k: int) -> Matches:
-        """At most k items whose pictures share most visual words with the region, under the same filter, best first.
+        """Return at most k items that share most visual words with the region, best first.
 
         Their scores may lie below the threshold. None where the catalogue has no visual words.
         """
 
     def pictures(self, number: int, most: int) -> list[LocalFeatures]:
-        """The local features of those pictures of an item that share most visual words with the region."""
+        """Return local features of an item's pictures that share most words with the region."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +97,10 @@ class Matches:
 
     @property
     def rerank_scores(self) -> Floats:
-        """Return the scores to order by, f32 [K]: those of the last stage that rescored, else `scores`."""
+        """Return the scores to order by, f32 [K].
+
+        They are those of the last stage that rescored, else `scores`.
+        """
         return self.scores if self.rescored is None else self.rescored
 
     @property

@@ -1,1 +1,1 @@
-"""Rendered products, photographs and scenes with ground truth, for demo, tests and training."""
+"""Rendered products, photographs and scenes with ground truth."""

@@ -44,5 +44,8 @@ def draw_body(design: Design, size: int, view: int) -> Pixels:
 
 
 def resize_rgba(rgba: Pixels, size: tuple[int, int], interpolation: int) -> Pixels:
-    """Resize RGBA; colour under full transparency must already continue the edge's, so no premultiplication."""
+    """Resize RGBA without premultiplication.
+
+    Colour under full transparency must continue the edge's.
+    """
     return cv2.resize(rgba, size, interpolation=interpolation).astype(np.uint8, copy=False)

@@ -88,7 +88,7 @@ def luminance(colour: Colour) -> float:
 
 
 def readable_on(ground: Colour, colour: Colour) -> Colour:
-    """Return `colour` where it contrasts with `ground`, else a dark or light version of it."""
+    """Return `colour`, darkened or lightened where it lacks contrast with `ground`."""
     if abs(luminance(ground) - luminance(colour)) > 75:
         return colour
     return mix(colour, (252, 250, 244), 0.92) if luminance(ground) < 140 else mix(colour, (18, 16, 22), 0.85)

@@ -48,7 +48,10 @@ def logo(c: Canvas, design: Design, x: float, y: float, r: float, colour: Colour
 
 
 def pattern(c: Canvas, design: Design, colour: Colour) -> None:
-    """Cover the canvas with the line's pattern (stripes, dots, waves, checks, rays or nothing)."""
+    """Cover the canvas with the line's pattern.
+
+    Patterns are stripes, dots, waves, checks, rays or nothing.
+    """
     kind, rng = design.pattern % 8, design.rng(21)
     w, h, pitch = c.width, c.height, c.width * rng.uniform(0.09, 0.2)
     if kind == 0:

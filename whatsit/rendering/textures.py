@@ -1,4 +1,4 @@
-"""Backgrounds for photographs: wood, cloth, shelves, tiles, gradients and clutter, all drawn."""
+"""Drawn backgrounds: wood, cloth, shelves, tiles, gradients and clutter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds the tritonserver of the `nvidia-pytriton` wheel and lays a backend directory out for it."""
+"""Installation of tritonserver from the wheel `nvidia-pytriton`."""
 
 from __future__ import annotations
 
@@ -69,7 +69,9 @@ def _libpython_folder(version: str) -> Path:
 
 
 def lay_out_backends(installation: Installation, folder: Path) -> Path:
-    """Make a backend directory: Triton's Python backend with our Python's stub, and Whatsit's own backends.
+    """Lay out a backend directory for Triton.
+
+    It holds Triton's Python backend with this Python's stub, and Whatsit's own backends.
 
     These are copies (a few MB), for Triton refuses a library that a link leads out of the directory.
 
@@ -88,7 +90,9 @@ def lay_out_backends(installation: Installation, folder: Path) -> Path:
 
 
 def server_environment(installation: Installation, extra: dict[str, str]) -> dict[str, str]:
-    """The environment of the server's processes: its libraries, this Python, one thread per library call.
+    """Return the environment of the server's processes.
+
+    It names the server's libraries and this Python, and limits library calls to one thread.
 
     The stub embeds Python in isolated mode, which ignores PYTHONPATH but takes the first `python3` on PATH for its own
     place: with this interpreter's folder in front it sees the packages of this virtual environment.

@@ -1,4 +1,4 @@
-"""Starts a real Triton on a catalogue, waits until it is ready, and stops everything that it started."""
+"""A Triton process on a catalogue: start, wait until ready, stop."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ class Server:
         return self._process.wait()
 
     def stop(self, grace: float = 15.0) -> None:
-        """Stop the server and every process that it started; harmless when it is not running.
+        """Stop the server and its processes; does nothing when it is not running.
 
         Args:
             grace: seconds for open requests to end before the processes are killed.

@@ -1,4 +1,4 @@
-"""Tracing by Triton's own options: where the time of single requests went, step by step."""
+"""Tracing of single requests, step by step, through Triton's options."""
 
 from __future__ import annotations
 

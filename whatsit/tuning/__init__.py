@@ -1,1 +1,1 @@
-"""Finding the fastest configuration of the whole pipeline on this machine, by measuring (`whatsit tune`)."""
+"""Search for the fastest configuration of the pipeline by measuring (`whatsit tune`)."""

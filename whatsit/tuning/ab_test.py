@@ -1,4 +1,7 @@
-"""Two configurations against each other: both servers run, and rounds alternate, so that a slow moment meets both."""
+"""A/B test of two configurations.
+
+Both servers run, and rounds alternate, so that a slow moment of the machine affects both.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ class Candidate(Protocol):
 
 
 class ServerPool(Protocol):
-    """Where configurations are served; several at once, of which one at a time has load."""
+    """Servers of several configurations, one of which has load at a time."""
 
     def open(self, configuration: Configuration) -> Candidate:
         """Serve one; a `WhatsitError` where it does not come up."""
@@ -109,7 +112,7 @@ class Comparison:
 
 
 def find_concurrency(candidate: Candidate, goal: Goal, begin: int, most: int = 5) -> tuple[int, Block]:
-    """The concurrency at which a configuration does best, by one round each: uphill from `begin`.
+    """Find a configuration's best concurrency by hill climbing from `begin`.
 
     Args:
         candidate: what is measured.

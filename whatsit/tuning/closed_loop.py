@@ -1,4 +1,4 @@
-"""Closed-loop load: so many calls in flight, the same pictures in the same order every time."""
+"""Closed-loop load: a fixed number of calls in flight, pictures in fixed order."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Block:
 
 
 def p99(latencies: Sequence[float]) -> float:
-    """The 99th percentile; of up to 101 values the second largest, so that one hiccup does not decide."""
+    """Return the 99th percentile; of up to 101 values the second largest."""
     return float(np.quantile(latencies, 0.99, method="lower")) if len(latencies) > 1 else float("inf")
 
 
@@ -106,7 +106,7 @@ class Load:
         self._clients: list[triton.InferenceServerClient] = []
 
     def run(self, calls: int, concurrency: int, seconds: float = float("inf")) -> Block:
-        """Make so many calls, at most `concurrency` of them at a time, none of them later than after `seconds`."""
+        """Make calls, at most `concurrency` at a time, none later than after `seconds`."""
         while len(self._clients) < concurrency:
             self._clients.append(triton.InferenceServerClient(self._address, channel_args=_CHANNEL))
         begin = time.perf_counter()

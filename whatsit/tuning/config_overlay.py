@@ -1,4 +1,4 @@
-"""A configuration as Triton takes it: one whole `configs/NAME.pbtxt` beside each model's config.pbtxt."""
+"""Configurations as Triton takes them: a `configs/NAME.pbtxt` for each model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ _FROM = re.compile(r"^# From (\S+) ([0-9a-f]{12})\.$", re.MULTILINE)
 def write_overlays(
     model_repository: Path, base: str | None, configuration: Configuration, name: str, remark: str, into: Path
 ) -> list[Path]:
-    """Write `configs/NAME.pbtxt` for each model of the pipeline; what no knob names stays as it stands.
+    """Write `configs/NAME.pbtxt` for each model of the pipeline.
+
+    What no knob names stays as it is.
 
     Args:
         model_repository: where the configs to begin from are.
@@ -76,7 +78,9 @@ def stale_models(model_repository: Path, name: str = TUNED) -> list[str]:
 
 
 def check_named(model_repository: Path, name: str, models: Sequence[str] = PIPELINE) -> None:
-    """Refuse a name under which no model has a configuration: Triton would quietly serve config.pbtxt.
+    """Refuse a name under which no model has a configuration.
+
+    Triton would serve config.pbtxt without a word.
 
     Raises:
         Unavailable: with what to do.

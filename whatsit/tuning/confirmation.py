@@ -1,4 +1,4 @@
-"""The end of a search: what it found against where it began and what is shipped, all served at once, round by round."""
+"""Confirmation of a search: start, shipped and found configuration in alternating rounds."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def confirm(
     measuring: Callable[[str], None] = lambda what: None,
     is_late: Callable[[], bool] = lambda: False,
 ) -> list[Confirmed]:
-    """Measure each configuration at its own best concurrency and at the next lower one, in turn.
+    """Measure each configuration at its best concurrency and at the next lower one.
 
     Args:
         pool: where they are served.
@@ -112,7 +112,10 @@ def compare(ours: Confirmed, theirs: Confirmed, goal: Goal) -> RateComparison:
 
 
 def _choose(name: str, configuration: Configuration, rows: Mapping[int, list[Block]], goal: Goal) -> Confirmed:
-    """The concurrency of most images a second among those that keep the latency; else the one nearest to it."""
+    """Return the concurrency with most images a second within the latency.
+
+    Where none keeps the latency, it is the one nearest to it.
+    """
     measurements = [Measurement(concurrency, tuple(blocks)) for concurrency, blocks in rows.items()]
     kept = [measurement for measurement in measurements if goal.is_met(measurement.blocks)]
     if kept:

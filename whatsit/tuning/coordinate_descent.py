@@ -1,4 +1,4 @@
-"""Coordinate descent over a pipeline's configurations, each step a ab_test with the best so far."""
+"""Coordinate descent over configurations, each step an A/B test with the incumbent."""
 
 from __future__ import annotations
 

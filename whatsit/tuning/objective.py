@@ -1,4 +1,4 @@
-"""What is sought: most images a second within a latency; and when a difference is more than noise."""
+"""Objective: images a second within a latency, and significance of differences."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Goal:
     slo_p99_ms: float
 
     def score(self, block: Block) -> float:
-        """Of one round: the logarithm of images per second, less a penalty for exceeding the latency."""
+        """Return log(images/s) of one round, less a penalty for exceeding the latency."""
         if block.failures or not block.latencies_ms:
             return _FAILED
         return self.of(block.rate, block.p99_ms)
@@ -47,7 +47,7 @@ class Goal:
         return math.log(rate) - (_BROKEN + _PENALTY * near + _FAR_PENALTY * far if excess > 0 else 0.0)
 
     def lead(self, ours: Sequence[Block], theirs: Sequence[Block]) -> Difference:
-        """By how much one configuration is ahead of another, over rounds that were measured in turn."""
+        """Difference of two configurations over alternating rounds."""
         return Difference.of([self.score(one) - self.score(other) for one, other in zip(ours, theirs, strict=True)])
 
     def is_met(self, blocks: Sequence[Block]) -> bool:

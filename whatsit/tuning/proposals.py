@@ -1,4 +1,4 @@
-"""Which configuration to try next: what the measured costs of the stages promise most of."""
+"""Proposals of the next configuration, ordered by the measured costs of the stages."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _neighbours(
 
 
 def _promise(knob: Knob, step: int, cost: Cost) -> float:
-    """Milliseconds of a call that a step might save: rough, for it only orders the trials."""
+    """Estimate the milliseconds of a call that a step might save, to order trials."""
     if knob.name in ("instances", "workers"):
         return cost.queue_ms if step > 0 else 0.02 * cost.compute_ms
     share = {
@@ -80,7 +80,7 @@ def _promise(knob: Knob, step: int, cost: Cost) -> float:
 
 
 def _trade(space: Space, incumbent: Configuration, knob: Knob, threads: Value) -> dict[Knob, Value] | None:
-    """Where threads change: the number of instances that leaves their product as it is."""
+    """Return the number of instances that keeps instances x threads constant."""
     parallel = Knob(knob.model, "workers" if space.has(knob.model, "workers") else "instances")
     if knob.name != "threads" or parallel not in space.choices or not isinstance(threads, int):
         return None

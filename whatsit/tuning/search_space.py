@@ -1,4 +1,4 @@
-"""What can be set in a model repository, and which values are worth trying on this machine."""
+"""Search space: settings of a model repository and their values on this machine."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class Space:
         return min(self.choices[knob], key=lambda value: abs(value - wanted) if isinstance(value, int) else 1 << 30)
 
     def worst_start(self, start: Configuration) -> Configuration:
-        """One instance each with four threads (or as many as there are): a configuration that wants tuning."""
+        """Return a bad start: one instance each with four threads, or all there are."""
         values: dict[Knob, Value] = {}
         for knob in self.choices:
             if knob.name in ("instances", "workers", "row_threads"):

@@ -1,4 +1,4 @@
-"""Every trial of a search on disk as soon as it is done: a stopped search goes on from there."""
+"""Log of trials on disk, from which a stopped search resumes."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Trial:
 
 
 class TrialLog:
-    """The trials of one search, in `journal.jsonl` and, for spreadsheets, `trials.csv`.
+    """Trials of one search, in `journal.jsonl` and `trials.csv`.
 
     Trials of the same setting that stand there already are taken up; those of another setting are replaced.
 

@@ -1,4 +1,4 @@
-"""Serves trial configurations from a copy of the model repository, on free ports of the loopback address."""
+"""Servers of trial configurations, from a copy of the model repository."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ROUND_SECONDS = 1.8
 
 
 class TrialServers:
-    """The `ServerPool` of real servers, as a context manager that leaves no process and no file behind.
+    """`ServerPool` of real servers, a context manager that removes processes and files.
 
     Args:
         root: folder with `model_repository/` and `ensembles/`; it is copied, and never written to.
@@ -109,7 +109,7 @@ class TrialServer:
         return self._configuration
 
     def warm_up(self) -> None:
-        """Send every picture twice, and fix the length of a round if this is the first server.
+        """Warm a server up; the first one also sets the length of a round.
 
         Raises:
             Unavailable: a picture was refused.

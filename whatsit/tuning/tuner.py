@@ -134,7 +134,7 @@ class Tuner:
         return Outcome(best, tuple(confirmed), against, () if keep else self._write(best, found))
 
     def keep_best(self) -> Outcome | None:
-        """After an interruption: the overlays of the best so far, unconfirmed; None where nothing was better."""
+        """Write the best overlays after an interruption, unconfirmed; None without a gain."""
         best = self.log.best()
         if best is None or best.configuration == self.shipped:
             return None

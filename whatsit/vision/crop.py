@@ -13,7 +13,7 @@ from whatsit.vision.resize import channels_first, resize
 def crop_resize(
     pixels: npt.NDArray[np.uint8], box: Sequence[float] | npt.NDArray[np.float32] | None = None, size: int = 224
 ) -> npt.NDArray[np.uint8]:
-    """Cut a box out and squash it to a square (the aspect is not kept: the networks are trained so).
+    """Cut a box out and resize it to a square; the aspect is not kept.
 
     Args:
         pixels: uint8 [H,W,3].
@@ -30,7 +30,7 @@ def crop_resize(
 
 
 def clipped(box: Sequence[float] | npt.NDArray[np.float32], width: int, height: int) -> tuple[int, int, int, int]:
-    """The pixels that a box takes of a picture: left, top, right, bottom, at least one pixel."""
+    """Return a box in whole pixels: left, top, right, bottom, at least one pixel."""
     x1, y1, x2, y2 = (float(v) for v in box)
     left, top = min(max(int(x1), 0), width - 1), min(max(int(y1), 0), height - 1)
     return left, top, min(max(round(x2), left + 1), width), min(max(round(y2), top + 1), height)

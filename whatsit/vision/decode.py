@@ -1,4 +1,4 @@
-"""From the bytes of a file to upright RGB pixels, with every refusal in one sentence."""
+"""Decoding of image files to upright RGB pixels."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ _END = b"\xff\xd9"  # the marker that ends a JPEG file
 
 
 class GpuJpeg:
-    """Decodes plain JPEG files to upright RGB; what it does not take, it leaves to the caller.
+    """Decoder of plain JPEG files to upright RGB; others are left to the caller.
 
     Args:
         codec: the module `nvidia.nvimgcodec`.
@@ -31,7 +31,7 @@ class GpuJpeg:
         self._parameters = codec.DecodeParams(apply_exif_orientation=True, color_spec=codec.ColorSpec.SRGB)
 
     def __call__(self, data: bytes) -> npt.NDArray[np.uint8] | None:
-        """The picture as uint8 [h,w,3], or None where the file is cut off or of a kind that it does not decode."""
+        """Return the picture as uint8 [h,w,3], None where it cannot be decoded here."""
         if not data.rstrip(b"\0\r\n ").endswith(_END):
             return None  # GPUs fill the rest of such a picture with grey; the caller refuses it
         try:

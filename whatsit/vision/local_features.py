@@ -1,4 +1,4 @@
-"""What is printed on a thing, point by point: RootSIFT features, small enough to be kept for every picture."""
+"""Local features of prints: RootSIFT, small enough to keep for every picture."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class LocalFeatures:
 
     @cached_property
     def descriptors(self) -> Floats:
-        """f32 [n,128], unit length (up to rounding); two are compared by their dot product."""
+        """Return descriptors f32 [n,128] of unit length, compared by dot product."""
         return unit_descriptors(self.rows[:, 4:])
 
 
@@ -89,7 +89,7 @@ def unit_descriptors(stored: Rows) -> Floats:
 
 
 def extract(pixels: npt.NDArray[np.uint8], side: int = SIDE, limit: int = LIMIT) -> LocalFeatures:
-    """The strongest SIFT features of a picture, as RootSIFT (Arandjelovic and Zisserman 2012).
+    """Return a picture's strongest features (RootSIFT, Arandjelovic & Zisserman 2012).
 
     The picture is scaled to `side` first, up as well as down: small pictures of a catalogue and large photos then
     have features of like size. SIFT itself looks at twice that.

@@ -1,4 +1,4 @@
-"""Perceptual hashes: 64 bits that stay nearly the same when a picture is encoded again, scaled or brightened.
+"""Perceptual hashes: 64 bits that hardly change by encoding, scaling, brightening.
 
 The mathematics is that of the library imagehash (aHash and pHash after Krawetz, "Looks Like It", 2011; dHash after
 Krawetz, "Kind of Like That", 2013).
@@ -44,7 +44,9 @@ def perceptual_hash(pixels: npt.NDArray[np.uint8], kind: Kind = "dhash") -> npt.
 
 
 def hamming(some: npt.NDArray[np.uint8], others: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    """How many bits differ; for more than a few thousand hashes use `whatsit.index.hash_index`.
+    """Return the number of bits that differ.
+
+    For more than a few thousand hashes use `whatsit.index.hash_index`.
 
     Args:
         some: uint8 [...,8].

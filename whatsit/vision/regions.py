@@ -1,4 +1,4 @@
-"""Which parts of a picture are looked up: the whole, and the best boxes of the detector or of the caller."""
+"""Regions of a picture: the whole, and the best boxes of the detector or the caller."""
 
 from __future__ import annotations
 
@@ -103,7 +103,10 @@ def _names(
     kept: npt.NDArray[np.int64],
     names: Sequence[str],
 ) -> list[str]:
-    """The name of each kept box, a class-free one's borrowed from the class-wise box on the same thing."""
+    """Return the names of the kept boxes.
+
+    A class-free box takes the name of the class-wise box on the same thing.
+    """
     classed = labels > 0
     same = iou(boxes[kept], boxes) > 0.6
     result = []

@@ -1,4 +1,4 @@
-"""Resizing for the networks' inputs: as smooth as averaging over areas, at a fraction of its time."""
+"""Resizing for network inputs, as smooth as area averaging and faster."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ def resize(pixels: npt.NDArray[np.uint8], width: int, height: int) -> npt.NDArra
 
 
 def channels_first(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """uint8 [h,w,3] -> uint8 [3,h,w], contiguous; cv2.split is several times as fast as a transposed copy."""
+    """Transpose uint8 [h,w,3] to contiguous uint8 [3,h,w].
+
+    `cv2.split` is several times as fast as a transposed copy.
+    """
     planes = np.empty((3, *pixels.shape[:2]), np.uint8)
     cv2.split(pixels, list(planes))
     return planes

@@ -125,7 +125,10 @@ def _system_font(pixels: int) -> Font | None:
 
 
 def _plain(line: str) -> str:
-    """Return the line in letters of Pillow's own font: accents dropped, "?" for what has no ASCII form."""
+    """Return the line in letters of Pillow's own font.
+
+    Accents are dropped; a letter without ASCII form becomes "?".
+    """
     letters = (unicodedata.normalize("NFKD", char) for char in line)
     plain = ("".join(c for c in letter if not unicodedata.combining(c)) or "?" for letter in letters)
     return "".join(letter if _PLAIN.issuperset(letter) else "?" for letter in plain)

@@ -28,7 +28,7 @@ def _outputs(result: Any) -> Tensors:
 
 
 class HttpTransport:
-    """HTTP connections, one per thread, since tritonclient's HTTP client belongs to one thread."""
+    """HTTP connections, one per thread, as tritonclient's HTTP client requires."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
@@ -47,7 +47,7 @@ class HttpTransport:
         return self._call(lambda client: bool(client.is_model_ready(model)), timeout)
 
     def close(self) -> None:
-        """Close this thread's connection; those of other threads close when the threads end."""
+        """Close this thread's connection; others close when their threads end."""
         client = self._local.__dict__.pop("client", None)
         if client is not None:
             client.close()

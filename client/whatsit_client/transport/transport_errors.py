@@ -32,7 +32,7 @@ class ConnectionLost(Unavailable):
 
 
 class Busy(Unavailable):
-    """The server refused the call unread, because its queue is full; the call is retried."""
+    """The server's queue is full and the call was not read; it is retried."""
 
 
 def connection_error(address: Address) -> ConnectionLost:

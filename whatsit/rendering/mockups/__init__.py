@@ -1,4 +1,4 @@
-"""Screenshots and advertisements composed around real photos: no data set has to be collected for them."""
+"""Screenshots and advertisements composed around real photos."""
 
 from whatsit.rendering.mockups.advertisement import compose_advertisement
 from whatsit.rendering.mockups.screenshot import compose_screenshot

@@ -1,4 +1,4 @@
-"""Composed advertisements: a photo with headlines, price bursts and banners, as posters, flyers and web banners."""
+"""Composed advertisements: posters, flyers and web banners around a photo."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _overlay(photos: Sequence[Pixels], rng: np.random.Generator) -> Image.Image:
 
 
 def _poster(photos: Sequence[Pixels], rng: np.random.Generator) -> Image.Image:
-    """Headline, the photo framed or round, a price and small print on a coloured ground."""
+    """Draw headline, photo, price and small print on a coloured ground."""
     width = int(rng.integers(280, 420))
     height = int(width * rng.uniform(1.1, 1.6))
     canvas, ground = _ground((width, height), rng)
@@ -164,7 +164,7 @@ def _web_banner(photos: Sequence[Pixels], rng: np.random.Generator) -> Image.Ima
 
 
 def _flyer(photos: Sequence[Pixels], rng: np.random.Generator) -> Image.Image:
-    """A leaflet's page: a headline and several offers, each with photo, name and large price."""
+    """Draw a leaflet's page: a headline and several offers with photo, name and price."""
     width = int(rng.integers(320, 460))
     height = int(width * rng.uniform(0.9, 1.4))
     canvas, ground = _ground((width, height), rng)

@@ -1,4 +1,4 @@
-"""Text, colours and small shapes that screenshots and advertisements are drawn with."""
+"""Text, colours and small shapes of screenshots and advertisements."""
 
 from __future__ import annotations
 

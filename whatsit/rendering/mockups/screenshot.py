@@ -1,4 +1,4 @@
-"""Composed screenshots: a photo inside the interface of an invented phone app, browser, chat or gallery."""
+"""Composed screenshots: a photo inside an invented app, browser, chat or gallery."""
 
 from __future__ import annotations
 
