@@ -8,7 +8,7 @@ PROFILE ?= identify
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format perf load bench clean
+.PHONY: help demo test lint types format docs perf load bench clean
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -29,6 +29,9 @@ types: $(VENV)/.test ## Check types
 format: $(VENV)/.test ## Put style and layout right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.test ## Build the documentation site into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 perf: $(VENV)/.serve ## Load a profile of perf/identify/profiles with perf_analyzer (PROFILE=name,… or all; PHOTOS=dir: your own pictures)
 	$(BIN)/python -m perf.identify.perf_analyzer --profile $(PROFILE) $(if $(PHOTOS),--photos "$(PHOTOS)")
