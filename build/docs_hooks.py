@@ -26,7 +26,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Turn links to files of the repository into links of the site, or into plain text where they are not part of it."""
+    """Turn links to the repository into links of the site, or into plain text."""
     source = page.file.src_uri
     origin = source.removeprefix("repository/") if source.startswith("repository/") else f"docs/{source}"
     known = {path.relative_to(ROOT).as_posix() for path in included()}
