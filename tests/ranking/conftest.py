@@ -1,4 +1,4 @@
-"""A small gallery in memory as the surroundings of matches."""
+"""A small gallery in memory as the search context of matches."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Gallery:
         self.asked.append("vectors")
         return self.rows[numbers]
 
-    def search(self, vector: npt.NDArray[np.float32]) -> Matches:
+    def search_from(self, vector: npt.NDArray[np.float32]) -> Matches:
         self.asked.append("search")
         return self.matches().rescore(2.0 - np.linalg.norm(self.rows.astype(np.float64) - vector, axis=1))
 
     def matches(self) -> Matches:
         """All items, in the order of the rows."""
         scores = (2.0 - np.linalg.norm(self.rows - self.query, axis=1)).astype(np.float32)
-        return Matches(np.arange(len(self.rows)), scores, ("",) * len(self.rows), around=self)
+        return Matches(np.arange(len(self.rows)), scores, ("",) * len(self.rows), context=self)
 
 
 def random_gallery(seed: int, items: int, dimension: int = 8) -> Gallery:

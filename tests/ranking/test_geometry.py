@@ -72,7 +72,7 @@ def test_the_ratio_test_is_lowes() -> None:
 
 @dataclass
 class Shelf:
-    """Surroundings in which item i has the label i."""
+    """SearchContext in which item i has the label i."""
 
     features: LocalFeatures
     shortlist: Matches
@@ -86,8 +86,8 @@ class Shelf:
         return [PAGES[number]]
 
 
-def matches(numbers: list[int], scores: list[float], around: Shelf | None = None) -> Matches:
-    return Matches(np.array(numbers), np.array(scores, dtype=np.float32), ("",) * len(numbers), around=around)  # type: ignore[arg-type]  # a test needs only what geometry asks
+def matches(numbers: list[int], scores: list[float], context: Shelf | None = None) -> Matches:
+    return Matches(np.array(numbers), np.array(scores, dtype=np.float32), ("",) * len(numbers), context=context)  # type: ignore[arg-type]  # a test needs only what geometry asks
 
 
 def test_inliers_raise_the_score_and_are_kept_as_evidence() -> None:

@@ -16,7 +16,7 @@ def named(gallery: Any) -> Matches:
     """The gallery's twelve matches in three categories, one without any, with some inliers."""
     matches = gallery.matches()
     categories = tuple(("a", "b", "")[i % 3] for i in range(len(matches)))
-    return Matches(matches.numbers, matches.scores, categories, around=gallery, inliers=np.arange(len(matches)) * 3)
+    return Matches(matches.numbers, matches.scores, categories, context=gallery, inliers=np.arange(len(matches)) * 3)
 
 
 def column(matches: Matches, name: str) -> np.ndarray:

@@ -67,7 +67,7 @@ def test_every_stage_runs_by_its_name_and_changes_no_rank(gallery: Any, stage: s
     found = compose(stage, min_score=0.0, learned=lambda known: known[:, 0] / 2)(before)
     assert len(found) == 12
     np.testing.assert_array_equal(found.scores, before.scores[found.numbers])
-    assert found.around is gallery
+    assert found.context is gallery
 
 
 def test_a_stage_works_on_the_scores_that_the_one_before_left(gallery: Any) -> None:

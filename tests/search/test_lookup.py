@@ -18,9 +18,9 @@ from whatsit.index import Generation, open_generation
 from whatsit.ranking import MIN_SCORE
 from whatsit.ranking.stages import STAGES
 from whatsit.search.calibrated_threshold import Calibration
-from whatsit.search.lookup import Lookup
+from whatsit.search.lookup import Lookup, RegionFeatures
+from whatsit.search.retriever import Retriever
 from whatsit.serving.request_options import Options
-from whatsit.serving.steps.retrieval import Retriever
 
 Vectors = npt.NDArray[np.float32]
 AREAS = np.ones(20, dtype=np.float32)
@@ -63,8 +63,8 @@ def test_a_second_search_has_ranks_of_the_query_and_scores_of_the_vector(folder:
         allowed = store.select(Filter.parse('{"category": "even"}'))
         store.delete(["item 4"])
         lookup = Lookup(open_generation(Layout(folder).index), store, 10, allowed, min_score=0.5)
-        (first,) = lookup.matches(lookup.regions(query[None]))
-        again = first.surroundings.search(other)
+        (first,) = lookup.search(query[None], [RegionFeatures()])
+        again = first.search_context.search_from(other)
 
         near = {
             i: (2 - np.linalg.norm(rows - query, axis=1).min(), 2 - np.linalg.norm(rows - other, axis=1).min())
@@ -79,7 +79,7 @@ def test_a_second_search_has_ranks_of_the_query_and_scores_of_the_vector(folder:
         assert again.categories == ("even",) * len(expected)
         assert set(expected) <= set(lookup.records)
         np.testing.assert_array_equal(
-            first.surroundings.vectors(first.numbers),
+            first.search_context.vectors(first.numbers),
             [min(vectors[i - 1], key=lambda row: float(np.linalg.norm(row - query))) for i in first.numbers],
         )
 

@@ -23,11 +23,11 @@ from whatsit.pipeline.networks import Networks
 from whatsit.pipeline.picture_description import describe
 from whatsit.ranking.learned import FEATURES
 from whatsit.search.calibrated_threshold import Calibration
-from whatsit.search.offline_identifier import Spotter, best_values
+from whatsit.search.offline_identifier import OfflineIdentifier, best_values
+from whatsit.search.retriever import Retriever
 from whatsit.search.trained_ranker import TrainedRanker
 from whatsit.serving.request_options import Options
 from whatsit.serving.steps.catalogue import ServedCatalogue
-from whatsit.serving.steps.retrieval import Retriever
 
 ONE = np.ones(1, dtype=np.float32)
 
@@ -144,17 +144,17 @@ def test_a_ranker_is_followed_and_a_foreign_one_refused(
         TrainedRanker(path, fingerprint)
 
 
-def test_a_spotter_sees_what_the_stage_in_the_server_would(trained: Path, shop: Path) -> None:
+def test_the_offline_identifier_finds_what_the_server_would(trained: Path, shop: Path) -> None:
     data = sorted((shop / "images").glob("*.jpg"))[20].read_bytes()
     with Networks() as networks:
-        spotter = Spotter(trained, networks)
-        looked = spotter.look(data, box=(10.0, 10.0, 300.0, 300.0))
-        assert len(looked.facts) == 2
-        asked = spotter.matches(looked, "geometry,learned")
-        judged = spotter.judged(spotter.matches(looked, "geometry"))
+        identifier = OfflineIdentifier(trained, networks)
+        found = identifier.extract(data, box=(10.0, 10.0, 300.0, 300.0))
+        assert len(found.regions) == 2
+        asked = identifier.matches(found, "geometry,learned")
+        judged = identifier.apply_ranker(identifier.matches(found, "geometry"))
     for one, other in zip(asked, judged, strict=True):
         assert one.numbers.tolist() == other.numbers.tolist()
         np.testing.assert_array_equal(one.confidences, other.confidences)
     best = best_values(asked)
     assert max(best, key=lambda number: best[number]) == 21
-    assert 21 not in best_values(spotter.matches(looked, "none", np.array([3, 4, 5])))
+    assert 21 not in best_values(identifier.matches(found, "none", np.array([3, 4, 5])))

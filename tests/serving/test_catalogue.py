@@ -14,10 +14,10 @@ from whatsit_client.errors import InvalidInput
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store.store import Store
 from whatsit.engines.repository import default_root
+from whatsit.search.retriever import Retriever
 from whatsit.serving.environment import CATALOGUE_VARIABLE, READ_ONLY_VARIABLE
 from whatsit.serving.request_options import Options
 from whatsit.serving.steps.catalogue import ChangeCatalogue, ServedCatalogue
-from whatsit.serving.steps.retrieval import Retriever
 
 NETWORKS = default_root() / "model_repository"
 

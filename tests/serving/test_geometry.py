@@ -17,11 +17,12 @@ from whatsit.pipeline.decoded_picture import DecodedPicture
 from whatsit.pipeline.region_selection import LOCAL_REGIONS, local_features
 from whatsit.rendering.photo import photograph
 from whatsit.rendering.printed_labels import LINES, draw_label
-from whatsit.search.lookup import Facts
+from whatsit.search.lookup import RegionFeatures
+from whatsit.search.retriever import Retriever
 from whatsit.serving.local_rows import NO_LOCAL_ROWS, pack_local_rows, unpack_local_rows
 from whatsit.serving.request_options import Options
 from whatsit.serving.steps.regions import FindRegions
-from whatsit.serving.steps.retrieval import Retriever, as_tensors
+from whatsit.serving.steps.retrieval import as_tensors
 from whatsit.vision.local_features import extract
 from whatsit.vision.regions import Regions
 
@@ -51,7 +52,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def first(retriever: Retriever, number: int, rerank: str) -> str:
     """The first match of a photo of a label, whose vector knows the line alone."""
     pixels, _ = photograph(draw_label(number, 3), np.random.default_rng(number), (420, 560), strength=0.4)
-    found = retriever(line_vector(number, 1000 + number)[None], ONE, Options(rerank=rerank), [Facts(extract(pixels))])
+    found = retriever(
+        line_vector(number, 1000 + number)[None], ONE, Options(rerank=rerank), [RegionFeatures(extract(pixels))]
+    )
     return as_tensors(found, 10)["ITEM_IDS"][0, 0].decode()
 
 

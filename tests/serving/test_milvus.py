@@ -16,8 +16,8 @@ from whatsit_client.errors import InvalidInput, Unavailable
 from whatsit.catalogue.backends import open_items, write_address
 from whatsit.catalogue.store_migration import migrate
 from whatsit.engines.repository import default_root
+from whatsit.search.check_catalogue import check_catalogue
 from whatsit.server.launcher import Ports, Server
-from whatsit.serving.steps.retrieval import check_catalogue
 
 pytestmark = pytest.mark.triton
 

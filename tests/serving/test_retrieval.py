@@ -12,8 +12,9 @@ from whatsit.catalogue import Layout, Store
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.publish import publish
 from whatsit.index import write_generation
+from whatsit.search.retriever import Retriever
 from whatsit.serving.request_options import Options
-from whatsit.serving.steps.retrieval import Retriever, touched_shards
+from whatsit.serving.steps.retrieval import parse_nprobe
 
 EMBEDDER = "embedder-a"
 WHOLE = np.ones(1, dtype=np.float32)
@@ -87,7 +88,7 @@ def test_the_answer_needs_a_better_match_than_the_list(layout: Layout) -> None:
 
 
 def test_the_parameter_shards_is_a_number_all_or_auto() -> None:
-    assert [touched_shards(text) for text in ("auto", "all", "3")] == [None, 0, 3]
+    assert [parse_nprobe(text) for text in ("auto", "all", "3")] == [None, 0, 3]
     for wrong in ("0", "-1", "many", "2.5", ""):
         with pytest.raises(InvalidInput, match="shards"):
-            touched_shards(wrong)
+            parse_nprobe(wrong)

@@ -25,7 +25,7 @@ from whatsit.pipeline.region_selection import RegionOptions
 from whatsit.rendering.photo import photograph
 from whatsit.rendering.shop import encode_jpeg
 from whatsit.search.calibrated_threshold import Calibration
-from whatsit.search.offline_identifier import Spotter
+from whatsit.search.offline_identifier import OfflineIdentifier
 from whatsit.vision.decode import decode_image
 
 # Items whose pictures are this much alike are one thing twice: finding the other one is no false accept.
@@ -154,21 +154,21 @@ class Calibrator:
         return np.setdiff1d(self._indexed, self.absent(photo))
 
     def see_probabilities(
-        self, photos: Sequence[Photo], spotter: Spotter, workers: int = 1
+        self, photos: Sequence[Photo], identifier: OfflineIdentifier, workers: int = 1
     ) -> Iterator[Sighting | None]:
         """As `see`, with the probability of the trained ranker in the place of the rank."""
         with ThreadPoolExecutor(workers) as pool:
-            yield from pool.map(lambda photo: self._judge(photo, spotter), photos)
+            yield from pool.map(lambda photo: self._judge(photo, identifier), photos)
 
-    def _judge(self, photo: Photo, spotter: Spotter) -> Sighting | None:
+    def _judge(self, photo: Photo, identifier: OfflineIdentifier) -> Sighting | None:
         stages = RANKER_STAGES if self.generation.words is not None else "learned"
         try:
-            looked = spotter.look(self.picture(photo), photo.box)
+            found = identifier.extract(self.picture(photo), photo.box)
         except (InvalidInput, OSError):
             return None
         return sighting(
-            spotter.best(looked, stages),
-            spotter.best(looked, stages, self.without(photo)),
+            identifier.best(found, stages),
+            identifier.best(found, stages, self.without(photo)),
             photo.item,
             self.absent(photo),
         )
@@ -286,10 +286,10 @@ def calibrate(
             )
         open_set = OpenSet(readable)
         probabilities = None
-        spotter = Spotter(catalogue, networks)
-        if spotter.is_trained:
+        identifier = OfflineIdentifier(catalogue, networks)
+        if identifier.is_trained:
             judged = []
-            for done, judgement in enumerate(calibrator.see_probabilities(chosen, spotter, workers), start=1):
+            for done, judgement in enumerate(calibrator.see_probabilities(chosen, identifier, workers), start=1):
                 judged += [judgement] if judgement is not None else []
                 progress(done, len(chosen))
             probabilities = OpenSet(judged)

@@ -16,7 +16,7 @@ from whatsit.catalogue.store.store import Store
 from whatsit.pipeline.networks import Networks
 from whatsit.ranking.learned import FEATURES, features
 from whatsit.ranking.matches import Floats, Matches
-from whatsit.search.offline_identifier import Looked, Spotter
+from whatsit.search.offline_identifier import OfflineIdentifier, PhotoFeatures
 
 # Further down a list nearly all is wrong, and easily seen to be.
 DEPTH = 10
@@ -76,12 +76,12 @@ def examples(
         known = [*clicked, *known[:: -(-len(known) // limit) if known else 1]]
         if not known:
             raise InvalidInput(f"No photo in {photos} shows a known item: name its sub-folders after item ids.")
-        return collect(calibrator, Spotter(catalogue, networks), known, progress)
+        return collect(calibrator, OfflineIdentifier(catalogue, networks), known, progress)
 
 
 def collect(
     calibrator: Calibrator,
-    spotter: Spotter,
+    identifier: OfflineIdentifier,
     photos: Sequence[Photo],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Examples:
@@ -90,13 +90,13 @@ def collect(
     rows, right, owners, unread = [np.empty((0, len(FEATURES)), np.float32)], [np.empty(0, bool)], [], 0
     for number, photo in enumerate(photos):
         try:
-            looked = spotter.look(calibrator.picture(photo), photo.box, local=stages == "geometry")
+            found = identifier.extract(calibrator.picture(photo), photo.box, local=stages == "geometry")
         except (InvalidInput, OSError):
             unread += 1
             continue
         # As often as an item is there, it is missing: the ranker must know what that looks like.
         for allowed in (None, calibrator.without(photo)):
-            for matches in _lists(spotter, looked, stages, allowed):
+            for matches in _lists(identifier, found, stages, allowed):
                 rows.append(features(matches)[:DEPTH])
                 right.append((matches.numbers == photo.item)[:DEPTH])
                 owners.append(np.full(len(right[-1]), number, dtype=np.int64))
@@ -105,5 +105,7 @@ def collect(
     return Examples(np.concatenate(rows), np.concatenate(right), found, calibrator.fingerprint, unread)
 
 
-def _lists(spotter: Spotter, looked: Looked, stages: str, allowed: npt.NDArray[np.int64] | None) -> list[Matches]:
-    return [matches for matches in spotter.matches(looked, stages, allowed) if len(matches)]
+def _lists(
+    identifier: OfflineIdentifier, found: PhotoFeatures, stages: str, allowed: npt.NDArray[np.int64] | None
+) -> list[Matches]:
+    return [matches for matches in identifier.matches(found, stages, allowed) if len(matches)]

@@ -58,11 +58,11 @@ class Geometry:
 
     def __call__(self, matches: Matches) -> Matches:
         """Return the matches with inliers, rescored."""
-        around = matches.surroundings
-        if not len(around.features):
+        context = matches.search_context
+        if not len(context.features):
             return matches
         deadline = time.thread_time() + self.seconds
-        by_words = around.by_words(self.candidates)
+        by_words = context.by_words(self.candidates)
         joined = join(matches, by_words)
         best = joined.numbers[
             np.argsort(-joined.rerank_scores[: len(matches)], kind="stable")[: self.candidates]
@@ -73,8 +73,8 @@ class Geometry:
         for number in dict.fromkeys(turns):
             if time.thread_time() > deadline:
                 break
-            pictures = around.pictures(number, PICTURES)
-            counts[number] = max((inliers(around.features, picture) for picture in pictures), default=0)
+            pictures = context.pictures(number, PICTURES)
+            counts[number] = max((inliers(context.features, picture) for picture in pictures), default=0)
         found = np.array([counts[number] for number in joined.numbers.tolist()], dtype=np.int64)
         found[found < FEWEST] = 0
         kept = np.flatnonzero((np.arange(len(joined)) < len(matches)) | (found >= PROOF))

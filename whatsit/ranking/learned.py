@@ -40,7 +40,7 @@ def features(matches: Matches) -> Floats:
     how much nearer the item's vector is to the query than to any of the first ten other matches; it is negative where
     another match is nearer. Inliers are 0 where `geometry` did not run before.
     """
-    around = matches.surroundings
+    context = matches.search_context
     scores = matches.scores.astype(np.float64)
     inliers = np.zeros(len(matches)) if matches.inliers is None else matches.inliers.astype(np.float64)
     logs = np.log1p(inliers)
@@ -54,9 +54,9 @@ def features(matches: Matches) -> Floats:
         _reciprocal_margins(matches, scores, closest),
         logs,
         logs - _best_other(logs),
-        np.full(len(matches), float(len(around.features) > 0)),
-        np.full(len(matches), around.area),
-        np.full(len(matches), around.score),
+        np.full(len(matches), float(len(context.features) > 0)),
+        np.full(len(matches), context.area),
+        np.full(len(matches), context.score),
     )
     return np.asarray(np.stack(columns, axis=1), dtype=np.float32)
 
@@ -106,7 +106,7 @@ def _reciprocal_margins(matches: Matches, scores: Doubles, closest: npt.NDArray[
     It is 0 for all but the closest matches."""
     margins = np.zeros(len(matches))
     if len(closest) > 1:
-        vectors = matches.surroundings.vectors(matches.numbers[closest]).astype(np.float64)
+        vectors = matches.search_context.vectors(matches.numbers[closest]).astype(np.float64)
         gaps = np.sqrt(np.maximum(2.0 - 2.0 * vectors @ vectors.T, 0.0))
         np.fill_diagonal(gaps, np.inf)
         margins[closest] = gaps.min(axis=1) - (2.0 - scores[closest])

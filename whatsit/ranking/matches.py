@@ -16,7 +16,7 @@ Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
 
 
-class Surroundings(Protocol):
+class SearchContext(Protocol):
     """Source of matches for one region, used only by stages that need it."""
 
     @property
@@ -29,7 +29,7 @@ class Surroundings(Protocol):
         Items are int64 [K], vectors f32 [K,D].
         """
 
-    def search(self, vector: Floats) -> Matches:
+    def search_from(self, vector: Floats) -> Matches:
         """Search again with another unit vector f32 [D], same filter and threshold.
 
         Returns:
@@ -68,7 +68,7 @@ class Matches:
         scores: f32 [K], 2 - distance, 0..2: how alike the pictures are. No stage changes it.
         categories: K names, "" where an item has none.
         rescored: f32 [K], what a stage orders by instead of the scores; None while no stage has.
-        around: vectors and index for stages that need more than scores; None where there are none.
+        context: vectors and index for stages that need more than scores; None where there are none.
         inliers: int64 [K], verified local features per item; None where `geometry` did not run.
         confidences: f32 [K], 0..1, probability per item; None where `learned` did not run.
 
@@ -80,7 +80,7 @@ class Matches:
     scores: Floats
     categories: tuple[str, ...]
     rescored: Floats | None = None
-    around: Surroundings | None = None
+    context: SearchContext | None = None
     inliers: Numbers | None = None
     confidences: Floats | None = None
 
@@ -104,15 +104,15 @@ class Matches:
         return self.scores if self.rescored is None else self.rescored
 
     @property
-    def surroundings(self) -> Surroundings:
-        """`around`, for a stage that cannot do without.
+    def search_context(self) -> SearchContext:
+        """`context`, for a stage that cannot do without.
 
         Raises:
             InvalidInput: there are none.
         """
-        if self.around is None:
+        if self.context is None:
             raise InvalidInput("This ranking stage needs the vectors behind the matches, and none were given.")
-        return self.around
+        return self.context
 
     def take(self, positions: Sequence[int] | npt.NDArray[np.intp]) -> Matches:
         """Return the matches at these positions, in this order."""
@@ -123,7 +123,7 @@ class Matches:
             self.scores[chosen],
             tuple(self.categories[i] for i in chosen),
             rescored,
-            self.around,
+            self.context,
             None if self.inliers is None else self.inliers[chosen],
             None if self.confidences is None else self.confidences[chosen],
         )
@@ -159,7 +159,7 @@ def join(matches: Matches, more: Matches) -> Matches:
         np.concatenate([matches.scores, new.scores]),
         (*matches.categories, *new.categories),
         np.concatenate([matches.rerank_scores, new.rerank_scores]),
-        matches.around,
+        matches.context,
         inliers,
     )
 

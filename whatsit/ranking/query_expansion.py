@@ -50,9 +50,9 @@ class QueryExpansion:
         """Return the re-ranked matches."""
         if not len(matches):
             return matches
-        around = matches.surroundings
+        context = matches.search_context
         best = matches.numbers[np.argsort(-matches.rerank_scores, kind="stable")[: self.neighbours]]
-        vectors = around.vectors(best)
-        weights = np.maximum(vectors @ around.query, 0.0) ** self.alpha
-        expanded = around.query + weights @ vectors
-        return around.search((expanded / np.linalg.norm(expanded)).astype(np.float32))
+        vectors = context.vectors(best)
+        weights = np.maximum(vectors @ context.query, 0.0) ** self.alpha
+        expanded = context.query + weights @ vectors
+        return context.search_from((expanded / np.linalg.norm(expanded)).astype(np.float32))

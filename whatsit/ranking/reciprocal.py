@@ -57,8 +57,8 @@ class Reciprocal:
         """Return the re-ranked matches."""
         if len(matches) < 2:
             return matches
-        around = matches.surroundings
-        points = np.concatenate([around.query[None], around.vectors(matches.numbers)]).astype(np.float64)
+        context = matches.search_context
+        points = np.concatenate([context.query[None], context.vectors(matches.numbers)]).astype(np.float64)
         distances = np.maximum(2.0 - 2.0 * points @ points.T, 0.0)
         np.fill_diagonal(distances, 0.0)
         distances /= np.maximum(distances.max(axis=1, keepdims=True), 1e-12)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
-from whatsit.ranking.matches import Matches, Surroundings
+from whatsit.ranking.matches import Matches, SearchContext
 
 MIN_SCORE = 1.08
 
@@ -45,7 +45,7 @@ def match(
     numbers: npt.NDArray[np.int64],
     categories: Sequence[str],
     min_score: float = MIN_SCORE,
-    around: Surroundings | None = None,
+    context: SearchContext | None = None,
 ) -> Matches:
     """Return the matches of one search row, score = 2 - distance.
 
@@ -54,9 +54,9 @@ def match(
         numbers: int64 [K], item numbers, -1 where the row is padded.
         categories: K names, "" where an item has none (or the row is padded).
         min_score: matches below are dropped.
-        around: for stages that need vectors.
+        context: for stages that need vectors.
     """
     numbers = np.asarray(numbers, dtype=np.int64)
     real = np.flatnonzero(numbers >= 0)
     scores = np.clip(2.0 - np.asarray(distances, dtype=np.float32)[real], 0.0, 2.0).astype(np.float32)
-    return Score(min_score)(Matches(numbers[real], scores, tuple(categories[i] for i in real), around=around))
+    return Score(min_score)(Matches(numbers[real], scores, tuple(categories[i] for i in real), context=context))

@@ -7,9 +7,10 @@ import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from whatsit_client.errors import Damaged, WhatsitError
+from whatsit_client.errors import Damaged
 
 from whatsit.ranking.answer import MIN_CONFIDENCE
+from whatsit.search.watched_file import WatchedFile
 
 FORMAT = 1
 REPAIR = "run 'whatsit calibrate' again or delete it"
@@ -99,34 +100,19 @@ class CalibratedThreshold:
     """
 
     def __init__(self, path: Path, fingerprint: str) -> None:
-        self._path, self._fingerprint = path, fingerprint
-        self._seen = self._stamp()
-        self._calibration = Calibration.read(path)
+        self._fingerprint = fingerprint
+        self._file = WatchedFile(path, Calibration.read, "calibration")
 
     def __call__(self) -> float | None:
-        """The calibrated `answer_score`, None without one; a file that became damaged leaves the old one in use."""
+        """Return the calibrated `answer_score`, None without one."""
         known = self._known()
         return None if known is None else known.answer_score
 
     def confidence(self) -> float:
-        """The calibrated `answer_confidence`, the default without one."""
+        """Return the calibrated `answer_confidence`, the default without one."""
         known = self._known()
         return MIN_CONFIDENCE if known is None or known.answer_confidence is None else known.answer_confidence
 
     def _known(self) -> Calibration | None:
-        stamp = self._stamp()
-        if stamp != self._seen:
-            self._seen = stamp
-            try:
-                self._calibration = Calibration.read(self._path)
-            except WhatsitError as error:
-                print(f"The new calibration was refused and the old one stays in use: {error}", flush=True)
-        known = self._calibration
+        known = self._file()
         return known if known is not None and known.fingerprint == self._fingerprint else None
-
-    def _stamp(self) -> tuple[int, int] | None:
-        try:
-            status = self._path.stat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_ino

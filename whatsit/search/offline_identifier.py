@@ -16,9 +16,9 @@ from whatsit.pipeline.picture_description import describe
 from whatsit.pipeline.region_selection import RegionOptions, area_shares, local_features
 from whatsit.ranking.learned import Learned
 from whatsit.ranking.matches import Floats, Matches
-from whatsit.search.lookup import Facts
-from whatsit.serving.request_options import Options
-from whatsit.serving.steps.retrieval import NEIGHBOURS, Retriever
+from whatsit.search.lookup import RegionFeatures
+from whatsit.search.retriever import NEIGHBOURS, Retriever
+from whatsit.search.search_options import SearchOptions
 from whatsit.vision.local_features import LocalFeatures
 
 # Of the server, see model_repository/retrieval/config.pbtxt.
@@ -27,21 +27,21 @@ MAX_SCORE = 2.0  # inliers may add to a score beyond the scale of scores
 
 
 @dataclass(frozen=True, eq=False)
-class Looked:
+class PhotoFeatures:
     """What the networks say of one photo.
 
     Args:
         embeddings: f32 [N,D].
         areas: f32 [N].
-        facts: of each region.
+        regions: what else is known of each region.
     """
 
     embeddings: Floats
     areas: Floats
-    facts: Sequence[Facts]
+    regions: Sequence[RegionFeatures]
 
 
-class Spotter:
+class OfflineIdentifier:
     """The networks and one published catalogue.
 
     Args:
@@ -62,7 +62,7 @@ class Spotter:
         """Whether the catalogue has a trained ranker."""
         return self.retriever.is_trained
 
-    def look(self, data: bytes, box: Box | None = None, local: bool = True) -> Looked:
+    def extract(self, data: bytes, box: Box | None = None, local: bool = True) -> PhotoFeatures:
         """Run the networks; the gate stays open.
 
         Args:
@@ -79,21 +79,21 @@ class Spotter:
         areas = area_shares(regions, picture.width, picture.height)
         taken = local_features(picture, regions) if local else [LocalFeatures.none()] * len(regions)
         facts = [
-            Facts(features, float(area), float(score))
+            RegionFeatures(features, float(area), float(score))
             for features, area, score in zip(taken, areas, regions.scores, strict=True)
         ]
-        return Looked(described.embeddings, areas, facts)
+        return PhotoFeatures(described.embeddings, areas, facts)
 
-    def matches(self, looked: Looked, stages: str, allowed: Numbers | None = None) -> tuple[Matches, ...]:
+    def matches(self, photo: PhotoFeatures, stages: str, allowed: Numbers | None = None) -> tuple[Matches, ...]:
         """The matches of each region after these stages, of the items in `allowed` alone (None: of all)."""
-        options = Options(top_k=NEIGHBOURS, rerank=stages)
-        return self.retriever(looked.embeddings, looked.areas, options, looked.facts, allowed).regions
+        options = SearchOptions(top_k=NEIGHBOURS, rerank=stages)
+        return self.retriever(photo.embeddings, photo.areas, options, photo.regions, allowed).regions
 
-    def best(self, looked: Looked, stages: str, allowed: Numbers | None = None) -> Mapping[int, float]:
+    def best(self, photo: PhotoFeatures, stages: str, allowed: Numbers | None = None) -> Mapping[int, float]:
         """Item number -> the highest probability, or else score (at most 2), that it has in any region."""
-        return best_values(self.matches(looked, stages, allowed))
+        return best_values(self.matches(photo, stages, allowed))
 
-    def judged(self, regions: Sequence[Matches]) -> tuple[Matches, ...]:
+    def apply_ranker(self, regions: Sequence[Matches]) -> tuple[Matches, ...]:
         """What the stage `learned` makes of matches that other stages left.
 
         Raises:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from whatsit_client.errors import Damaged, WhatsitError
+from whatsit_client.errors import Damaged
 
 from whatsit.engines.onnx_runner import OnnxRunner
 from whatsit.ranking.learned import FEATURES, Scorer
 from whatsit.ranking.matches import Floats
+from whatsit.search.watched_file import WatchedFile
 
 # In the file's metadata: a ranker that was trained on other features must not be asked.
 FEATURES_KEY = "features"
@@ -29,37 +30,22 @@ class TrainedRanker:
     """
 
     def __init__(self, path: Path, fingerprint: str) -> None:
-        self._path, self._fingerprint = path, fingerprint
-        self._seen = self._stamp()
-        self._score: Scorer | None = None if self._seen is None else self._load()
+        self._fingerprint = fingerprint
+        self._file: WatchedFile[Scorer] = WatchedFile(path, self._load, "ranker")
 
     def __call__(self) -> Scorer | None:
-        """Features -> probabilities; None without a file. A file that became damaged leaves the old one in use."""
-        stamp = self._stamp()
-        if stamp != self._seen:
-            self._seen = stamp
-            try:
-                self._score = None if stamp is None else self._load()
-            except WhatsitError as error:
-                print(f"The new ranker was refused and the old one stays in use: {error}", flush=True)
-        return self._score
+        """Return the function features -> probabilities; None without a file."""
+        return self._file()
 
-    def _stamp(self) -> tuple[int, int] | None:
-        try:
-            status = self._path.stat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_ino
-
-    def _load(self) -> Scorer | None:
-        runner = OnnxRunner(self._path)
+    def _load(self, path: Path) -> Scorer | None:
+        runner = OnnxRunner(path)
         if runner.metadata.get(FEATURES_KEY) != ",".join(FEATURES):
             raise Damaged(
-                f"{self._path} is no ranker of this version of Whatsit; run 'whatsit train ranker' again or delete it."
+                f"{path} is no ranker of this version of Whatsit; run 'whatsit train ranker' again or delete it."
             )
         if runner.metadata.get(EMBEDDER_KEY) not in ("", self._fingerprint):
             print(
-                f"{self._path} was trained with another embedder and is not used; run 'whatsit train ranker' again.",
+                f"{path} was trained with another embedder and is not used; run 'whatsit train ranker' again.",
                 flush=True,
             )
             return None

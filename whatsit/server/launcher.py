@@ -122,7 +122,7 @@ class Server:
         Raises:
             WhatsitError: see the class.
         """
-        from whatsit.serving.steps.retrieval import check_catalogue
+        from whatsit.search.check_catalogue import check_catalogue
 
         model_repository = self._root / "model_repository"
         for network in NETWORKS:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from whatsit_client.errors import InvalidInput
@@ -13,8 +12,8 @@ from whatsit_client.types import Box
 
 from whatsit.catalogue.filter.where_filter import Filter
 from whatsit.catalogue.store.text_index import words_of
-from whatsit.pipeline.region_selection import RegionOptions
 from whatsit.ranking.stages import stage_names
+from whatsit.search.search_options import SearchOptions
 
 MAX_TOP_K = 100
 MAX_BOXES = 31  # with the whole picture as region 0 they fill the embedder's largest batch
@@ -22,23 +21,8 @@ MAX_BOXES = 31  # with the whole picture as region 0 they fill the embedder's la
 NAMES = ("top_k", "boxes", "where", "min_score", "rerank", "text", "gate")
 
 
-@dataclass(frozen=True)
-class Options(RegionOptions):
-    """What a caller may ask for beyond the picture; `boxes` and `gate` are those of `RegionOptions`.
-
-    Args:
-        top_k: matches per region, 1..100.
-        where: only items that it holds for are searched; None for all.
-        min_score: matches below it are dropped, 0..2; None for the server's default.
-        rerank: comma list of ranking stages or "none"; None for the server's default.
-        text: words of the title, brand or size that the caller knows; "" for none.
-    """
-
-    top_k: int = 10
-    where: Filter | None = None
-    min_score: float | None = None
-    rerank: str | None = None
-    text: str = ""
+class Options(SearchOptions):
+    """The options of a call, read from its parameters."""
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> Options:

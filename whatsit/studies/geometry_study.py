@@ -22,8 +22,8 @@ from whatsit.ranking.verification import inliers
 from whatsit.rendering.photo import photograph
 from whatsit.rendering.printed_labels import draw_label
 from whatsit.rendering.shop import encode_jpeg, save_jpeg
-from whatsit.search.lookup import Facts
-from whatsit.search.offline_identifier import Looked, Spotter
+from whatsit.search.lookup import RegionFeatures
+from whatsit.search.offline_identifier import OfflineIdentifier, PhotoFeatures
 from whatsit.studies.grocery_catalogues import Advanced, grocery_catalogue
 from whatsit.vision.decode import decode_image
 from whatsit.vision.local_features import LocalFeatures, extract
@@ -142,13 +142,16 @@ class GeometryStudy:
 
     def _measure(self, data: str, catalogue: Path, photos: Sequence[_Photo]) -> GeometryRow:
         with Networks() as networks:
-            calibrator, spotter = Calibrator(catalogue, networks), Spotter(catalogue, networks, min_score=0.0)
+            calibrator, identifier = (
+                Calibrator(catalogue, networks),
+                OfflineIdentifier(catalogue, networks, min_score=0.0),
+            )
             words = calibrator.generation.words
             assert words is not None  # these catalogues are published with geometry
             numbers = calibrator.numbers()
             outcomes = [
-                _outcome(spotter, words, looked, milliseconds, numbers[item])
-                for looked, milliseconds, item in self._looked(data, networks, photos)
+                _outcome(identifier, words, found, milliseconds, numbers[item])
+                for found, milliseconds, item in self._looked(data, networks, photos)
             ]
         table = np.array(outcomes, dtype=np.float64)
         vectors, geometry, both, shortlist = table[:, :4].mean(axis=0).tolist()
@@ -158,7 +161,9 @@ class GeometryStudy:
             data, pictures, len(photos), vectors, geometry, both, shortlist, extract_ms, words_ms, stage_ms
         )
 
-    def _looked(self, data: str, networks: Networks, photos: Sequence[_Photo]) -> Iterator[tuple[Looked, float, str]]:
+    def _looked(
+        self, data: str, networks: Networks, photos: Sequence[_Photo]
+    ) -> Iterator[tuple[PhotoFeatures, float, str]]:
         """Each whole photo as its only region, and how long its local features took."""
         for done, photo in enumerate(photos, start=1):
             picture = decode_picture(photo.data)
@@ -166,7 +171,11 @@ class GeometryStudy:
             begin = time.perf_counter()
             features = extract(picture.pixels)
             milliseconds = 1000 * (time.perf_counter() - begin)
-            yield Looked(vector, np.ones(1, dtype=np.float32), [Facts(features)]), milliseconds, photo.item
+            yield (
+                PhotoFeatures(vector, np.ones(1, dtype=np.float32), [RegionFeatures(features)]),
+                milliseconds,
+                photo.item,
+            )
             self._advanced(data, done, len(photos))
 
 
@@ -181,13 +190,15 @@ def _inliers(query: LocalFeatures, pictures: Sequence[LocalFeatures]) -> int:
     return max((inliers(query, picture) for picture in pictures), default=0)
 
 
-def _outcome(spotter: Spotter, words: VisualWords, looked: Looked, extract_ms: float, truth: int) -> tuple[float, ...]:
+def _outcome(
+    identifier: OfflineIdentifier, words: VisualWords, found: PhotoFeatures, extract_ms: float, truth: int
+) -> tuple[float, ...]:
     """Right or not by vectors, geometry, both; whether shortlisted; milliseconds of extraction, words and stage."""
-    (alone,) = spotter.matches(looked, "none")
+    (alone,) = identifier.matches(found, "none")
     begin = time.perf_counter()
-    (both,) = spotter.matches(looked, "geometry")
+    (both,) = identifier.matches(found, "geometry")
     stage_ms = 1000 * (time.perf_counter() - begin)
-    query = looked.facts[0].features
+    query = found.regions[0].features
     begin = time.perf_counter()
     look = words.look(query)
     shortlist = look.items(SHORTLIST).tolist()

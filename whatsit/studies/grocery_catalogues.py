@@ -12,7 +12,7 @@ from whatsit.catalogue.ingest.add import index_source
 from whatsit.catalogue.layout import Layout
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.pipeline.networks import Networks
-from whatsit.search.offline_identifier import Spotter
+from whatsit.search.offline_identifier import OfflineIdentifier
 
 Advanced = Callable[[str, int, int], None]
 Fit = Callable[[Examples, Path], object]
@@ -87,9 +87,12 @@ def prepare_ranker(store: GroceryStore, catalogue: Path, limit: int, advanced: A
         fit: writes a ranker trained on the examples to the path.
     """
     with Networks() as networks:
-        calibrator, spotter = Calibrator(catalogue, networks), Spotter(catalogue, networks)
+        calibrator, identifier = Calibrator(catalogue, networks), OfflineIdentifier(catalogue, networks)
         photos = train_photos(store, calibrator, limit) if real else calibrator.synthetic(limit)
         examples = collect(
-            calibrator, spotter, photos, lambda done, total: advanced("looking up photos for the ranker", done, total)
+            calibrator,
+            identifier,
+            photos,
+            lambda done, total: advanced("looking up photos for the ranker", done, total),
         )
     fit(examples, Layout(catalogue).ranker)

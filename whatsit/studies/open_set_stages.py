@@ -16,7 +16,7 @@ from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.evaluation.metrics.open_set import OpenSet, Point, Sighting
 from whatsit.index.shard import Numbers
 from whatsit.pipeline.networks import Networks
-from whatsit.search.offline_identifier import Looked, Spotter, best_values
+from whatsit.search.offline_identifier import OfflineIdentifier, PhotoFeatures, best_values
 from whatsit.studies.grocery_catalogues import Advanced, Fit, grocery_catalogue, left_out, train_photos
 
 _LEVELS = 201
@@ -71,14 +71,14 @@ def measure_open_set(
         training, calibrating = known[::2], known[1::2]
         examples = collect(
             calibrator,
-            Spotter(catalogue, networks),
+            OfflineIdentifier(catalogue, networks),
             training,
             lambda done, total: advanced("looking up photos for the ranker", done, total),
         )
         fit(examples, calibrator.layout.ranker)
-        spotter = Spotter(catalogue, networks)
-        thresholds = _sightings(calibrator, spotter, calibrating, "calibrating", advanced)
-        val = _sightings(calibrator, spotter, _val_photos(grocery, calibrator, limit), "val photos", advanced)
+        identifier = OfflineIdentifier(catalogue, networks)
+        thresholds = _sightings(calibrator, identifier, calibrating, "calibrating", advanced)
+        val = _sightings(calibrator, identifier, _val_photos(grocery, calibrator, limit), "val photos", advanced)
     curves = []
     for choice in CHOICES:
         threshold = OpenSet(thresholds[choice]).threshold(false_positives)
@@ -141,30 +141,34 @@ def _val_photos(grocery: GroceryStore, calibrator: Calibrator, limit: int | None
 
 
 def _sightings(
-    calibrator: Calibrator, spotter: Spotter, photos: Sequence[Photo], what: str, advanced: Advanced
+    calibrator: Calibrator, identifier: OfflineIdentifier, photos: Sequence[Photo], what: str, advanced: Advanced
 ) -> dict[str, list[Sighting]]:
     """For each choice of stages, what each photo resembles; the networks see every photo once."""
     found: dict[str, list[Sighting]] = {choice: [] for choice in CHOICES}
     for done, photo in enumerate(photos, start=1):
-        looked = spotter.look(calibrator.picture(photo))
+        features = identifier.extract(calibrator.picture(photo))
         absent = calibrator.absent(photo)
         rest = calibrator.without(photo)
-        present = _values(spotter, looked, None)
-        gone = _values(spotter, looked, rest) if photo.item is not None else present
+        present = _values(identifier, features, None)
+        gone = _values(identifier, features, rest) if photo.item is not None else present
         for choice in CHOICES:
             found[choice].append(sighting(present[choice], gone[choice], photo.item, absent))
         advanced(what, done, len(photos))
     return found
 
 
-def _values(spotter: Spotter, looked: Looked, allowed: Numbers | None) -> dict[str, Mapping[int, float]]:
+def _values(
+    identifier: OfflineIdentifier, features: PhotoFeatures, allowed: Numbers | None
+) -> dict[str, Mapping[int, float]]:
     """For each choice of stages the value of each item; what `learned` adds is worked out on the others' matches."""
     found = {}
     for stages in ("none", "surprise", "geometry"):
-        matches = spotter.matches(looked, stages, allowed)
+        matches = identifier.matches(features, stages, allowed)
         found[stages] = best_values(matches)
         if stages != "surprise":
-            found["learned" if stages == "none" else f"{stages},learned"] = best_values(spotter.judged(matches))
+            found["learned" if stages == "none" else f"{stages},learned"] = best_values(
+                identifier.apply_ranker(matches)
+            )
     return found
 
 

@@ -18,8 +18,8 @@ from whatsit.pipeline.picture_description import embed_regions
 from whatsit.ranking.stages import STAGES
 from whatsit.rendering.product import make_products
 from whatsit.rendering.shop import write_scenes, write_shop
-from whatsit.serving.request_options import Options
-from whatsit.serving.steps.retrieval import Retriever
+from whatsit.search.retriever import Retriever
+from whatsit.search.search_options import SearchOptions
 from whatsit.vision.regions import USER_BOX
 
 # Those that need nothing but vectors; `geometry` and `learned` are measured through the server.
@@ -109,7 +109,7 @@ class Ablation:
 
         def find(look: Look, stages: str) -> Listed:
             found = retriever(
-                look.vector[None], np.ones(1, np.float32), Options(rerank=stages, min_score=self._min_score)
+                look.vector[None], np.ones(1, np.float32), SearchOptions(rerank=stages, min_score=self._min_score)
             )
             matches = found.regions[0]
             ids = tuple(str(found.records[number]["id"]) for number in matches.numbers.tolist())

@@ -16,9 +16,10 @@ from perf.identify.load_generator import measure, read_pictures
 from whatsit.pipeline.networks import Networks
 from whatsit.pipeline.picture_description import describe
 from whatsit.pipeline.region_selection import area_shares
-from whatsit.search.lookup import Facts
+from whatsit.search.lookup import RegionFeatures
+from whatsit.search.retriever import Retriever
 from whatsit.serving.request_options import Options
-from whatsit.serving.steps.retrieval import Retriever, as_tensors
+from whatsit.serving.steps.retrieval import as_tensors
 from whatsit.serving.triton_step import limit_threads
 
 WORKERS = 4
@@ -38,7 +39,7 @@ class InProcess:
         options = Options()
         seen = describe(picture, options, self._networks)
         areas = area_shares(seen.regions, seen.picture.width, seen.picture.height)
-        facts = [Facts(score=float(score)) for score in seen.regions.scores]
+        facts = [RegionFeatures(score=float(score)) for score in seen.regions.scores]
         return as_tensors(self._retriever(seen.embeddings, areas, options, facts), options.top_k)
 
 

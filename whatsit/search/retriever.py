@@ -1,0 +1,193 @@
+"""Search of a published catalogue: embeddings become matches, records and an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.errors import InvalidInput
+from whatsit_client.types import Answer
+
+from whatsit.catalogue.backends import follow, open_items
+from whatsit.catalogue.layout import Layout
+from whatsit.catalogue.store.store import Store
+from whatsit.index.generation import Generation
+from whatsit.index.gpu_shard import on_gpu
+from whatsit.index.searcher import Searcher
+from whatsit.index.shard import Numbers
+from whatsit.ranking.answer import answer
+from whatsit.ranking.learned import Scorer
+from whatsit.ranking.matches import Matches
+from whatsit.ranking.score import MIN_SCORE
+from whatsit.ranking.stages import DEFAULT_STAGES, compose, stage_names
+from whatsit.search.calibrated_threshold import CalibratedThreshold
+from whatsit.search.lookup import Lookup, RegionFeatures
+from whatsit.search.records import RecentRecords
+from whatsit.search.search_options import SearchOptions
+from whatsit.search.trained_ranker import TrainedRanker
+
+# Stages that count categories among the neighbours need more of them than a caller asks for.
+NEIGHBOURS = 30
+# So many items are found by the words of `text`.
+NAMED = 50
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """What the catalogue says of the regions of one picture.
+
+    Args:
+        regions: the matches of each region after all stages, at most `top_k` each.
+        records: item number -> record, for every item in `regions`.
+        answer: voted from the matches.
+    """
+
+    regions: tuple[Matches, ...]
+    records: Mapping[int, Mapping[str, Any]]
+    answer: Answer
+
+
+class Retriever:
+    """Searches a published catalogue and follows it: what was changed or published before a call counts in it.
+
+    Args:
+        folder: the catalogue's folder.
+        fingerprint: of the embedder whose vectors will be looked up.
+        min_score: default of the option.
+        answer_score: an answer needs a match of this score, unless the caller sets `min_score` or the catalogue has a
+            calibration for this embedder (see `whatsit calibrate`).
+        stages: default of the option `rerank`.
+        gpu: search large shards on a GPU where the installed FAISS has one.
+        nprobe: shards that a query goes to, those nearest to it; 0 for all, None for what the index says.
+        timed: gives a context manager that measures one of the parts "filter", "search" and "rerank".
+
+    Raises:
+        WhatsitError: nothing is published, or it is damaged or made by another embedder.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        fingerprint: str,
+        min_score: float = MIN_SCORE,
+        answer_score: float = MIN_SCORE,
+        stages: str = DEFAULT_STAGES,
+        gpu: bool = False,
+        nprobe: int | None = None,
+        timed: Callable[[str], AbstractContextManager[None]] = lambda part: nullcontext(),
+    ) -> None:
+        layout = Layout(folder)
+        self._timed = timed
+        self._fingerprint = fingerprint
+        self._min_score, self._answer_score, self._stages = min_score, answer_score, stages
+        self._calibrated = CalibratedThreshold(layout.calibration, fingerprint)
+        self._ranker = TrainedRanker(layout.ranker, fingerprint)
+        self.store = open_items(folder, read_only=True)
+
+        def place(generation: Generation) -> Generation:
+            return replace(on_gpu(generation) if gpu else generation, touch=nprobe)
+
+        self.index = follow(self.store, folder, fingerprint, place)
+        self._records = RecentRecords(self.store, self.store.changes if isinstance(self.store, Store) else None)
+
+    def __call__(
+        self,
+        embeddings: npt.NDArray[np.float32],
+        areas: npt.NDArray[np.float32],
+        options: SearchOptions,
+        features: Sequence[RegionFeatures] = (),
+        allowed: Numbers | None = None,
+    ) -> Retrieved:
+        """Look up every region.
+
+        Args:
+            embeddings: f32 [N,D], unit length.
+            areas: f32 [N], each region's share of the picture's area, 0..1.
+            options: the caller's.
+            features: what else is known of the first regions; `areas` goes before the area in it.
+            allowed: item numbers that may be found, besides what `where` asks; None for all.
+
+        Raises:
+            InvalidInput: the caller asks for a stage that this catalogue is not prepared for.
+        """
+        with self._timed("filter"):
+            index, selected = (self.index.now(), None) if options.where is None else self.index.where(options.where)
+        if selected is not None:
+            allowed = selected if allowed is None else np.intersect1d(selected, allowed)
+        features = [*features, *[RegionFeatures()] * (len(embeddings) - len(features))]
+        features = [replace(known, area=float(area)) for known, area in zip(features, areas, strict=True)]
+        min_score = self._min_score if options.min_score is None else options.min_score
+        ranker = self._ranker()
+        stages = compose(self._chosen(options, index, ranker is not None), min_score, ranker)
+        lookup = Lookup(index, self._records, max(options.top_k, NEIGHBOURS), allowed, min_score)
+        with self._timed("search"):
+            near = lookup.search(embeddings, features)
+        with self._timed("rerank"):
+            regions = [stages(matches) for matches in near]
+        if options.text:
+            named = self.store.text.search(options.text, NAMED, allowed)
+            contexts = (matches.search_context for matches in near)
+            regions = [lookup.fuse_text(*both, named) for both in zip(contexts, regions, strict=True)]
+        verdict = answer(regions, lookup.records, self._needed_score(options), areas, self._calibrated.confidence())
+        return Retrieved(tuple(matches.first(options.top_k) for matches in regions), lookup.records, verdict)
+
+    def catalogue_vectors(self) -> tuple[npt.NDArray[np.float32], Numbers]:
+        """All vectors as they are now, f32 [N,D], and the item of each, int64 [N]: for measurements."""
+        return self.store.vectors(self._fingerprint)
+
+    def records(self, numbers: Numbers) -> Mapping[int, Mapping[str, Any]]:
+        """What is known of these items, by number."""
+        return self.store.records(numbers.tolist())
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the catalogue has a ranker for the stage `learned`."""
+        return self._ranker() is not None
+
+    @property
+    def ranker(self) -> Scorer:
+        """The catalogue's trained ranker.
+
+        Raises:
+            InvalidInput: it has none.
+        """
+        score = self._ranker()
+        if score is None:
+            raise InvalidInput("This catalogue has no trained ranker: run 'whatsit train ranker DIR'.")
+        return score
+
+    def _chosen(self, options: SearchOptions, index: Searcher, trained: bool) -> str:
+        """The stages of a call: the caller's, else those of the server's that the catalogue is prepared for."""
+        names = stage_names(self._stages if options.rerank is None else options.rerank)
+        if index.words is None and "geometry" in names:
+            if options.rerank is not None:
+                raise InvalidInput(
+                    "rerank names 'geometry', and this catalogue keeps no local features: "
+                    "run 'whatsit catalogue publish DIR --geometry' on it."
+                )
+            names = tuple(name for name in names if name != "geometry")
+        if not trained and options.rerank is None:
+            names = tuple(name for name in names if name != "learned")
+        return ",".join(names) or "none"
+
+    def _needed_score(self, options: SearchOptions) -> float:
+        """The score that an answer needs: the caller's, else the catalogue's, else the server's."""
+        if options.min_score is not None:
+            return options.min_score
+        calibrated = self._calibrated()
+        return self._answer_score if calibrated is None else calibrated
+
+
+def evidence(matches: Matches, position: int) -> dict[str, Any]:
+    """What the stages found out about a match beyond its score, e.g. {"match": {"inliers": 34, "confidence": 0.9}}."""
+    known: dict[str, Any] = {}
+    if matches.inliers is not None:
+        known["inliers"] = int(matches.inliers[position])
+    if matches.confidences is not None:
+        known["confidence"] = round(float(matches.confidences[position]), 4)
+    return {"match": known} if known else {}

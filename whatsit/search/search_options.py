@@ -1,0 +1,27 @@
+"""The typed options of one search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from whatsit.catalogue.filter.where_filter import Filter
+from whatsit.pipeline.region_selection import RegionOptions
+
+
+@dataclass(frozen=True)
+class SearchOptions(RegionOptions):
+    """What a caller may ask for beyond the picture; `boxes` and `gate` are those of `RegionOptions`.
+
+    Args:
+        top_k: matches per region, 1..100.
+        where: only items that it holds for are searched; None for all.
+        min_score: matches below it are dropped, 0..2; None for the server's default.
+        rerank: comma list of ranking stages or "none"; None for the server's default.
+        text: words of the title, brand or size that the caller knows; "" for none.
+    """
+
+    top_k: int = 10
+    where: Filter | None = None
+    min_score: float | None = None
+    rerank: str | None = None
+    text: str = ""
