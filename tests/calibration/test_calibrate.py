@@ -12,8 +12,10 @@ import pytest
 from typer.testing import CliRunner
 from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
 
-from whatsit.calibration import calibrate as room
-from whatsit.calibration.calibrate import Calibrator, Photo, calibrate
+from whatsit.calibration import calibrate as calibrate_module
+from whatsit.calibration import calibrator as calibrator_module
+from whatsit.calibration.calibrate import calibrate
+from whatsit.calibration.calibrator import Calibrator, Photo
 from whatsit.catalogue import Layout, Store
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.publish import publish
@@ -60,8 +62,8 @@ def describe(data: bytes, options: RegionOptions, networks: Colours) -> Describe
 
 @pytest.fixture(autouse=True)
 def colours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "Networks", Colours)
-    monkeypatch.setattr(room, "describe", describe)
+    monkeypatch.setattr(calibrate_module, "Networks", Colours)
+    monkeypatch.setattr(calibrator_module, "describe", describe)
 
 
 def solid(colour: tuple[int, int, int]) -> npt.NDArray[np.uint8]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
-from whatsit.calibration.calibrate import Calibrator, Photo
+from whatsit.calibration.calibrator import Calibrator, Photo
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store.store import Store
 from whatsit.pipeline.networks import Networks
@@ -101,8 +101,8 @@ def collect(
                 right.append((matches.numbers == photo.item)[:DEPTH])
                 owners.append(np.full(len(right[-1]), number, dtype=np.int64))
         progress(number + 1, len(photos))
-    found = np.concatenate(owners) if owners else np.empty(0, np.int64)
-    return Examples(np.concatenate(rows), np.concatenate(right), found, calibrator.fingerprint, unread)
+    photo_of_row = np.concatenate(owners) if owners else np.empty(0, np.int64)
+    return Examples(np.concatenate(rows), np.concatenate(right), photo_of_row, calibrator.fingerprint, unread)
 
 
 def _lists(

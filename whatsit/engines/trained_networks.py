@@ -42,6 +42,11 @@ class EngineNetwork:
     compared: tuple[str, ...] | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
 
+    def run(self, images: Pixels) -> tuple[npt.NDArray[Any], ...]:
+        """Run the network on uint8 [n,3,size,size]; return its outputs in order."""
+        with torch.no_grad():
+            return tuple(output.numpy() for output in self.module(torch.from_numpy(images)))
+
 
 def load_network(engine: str, checkpoint: Path) -> EngineNetwork:
     """Build the network of a checkpoint, ready for export.

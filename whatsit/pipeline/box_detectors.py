@@ -123,16 +123,13 @@ def trained_finder(checkpoint: Path, origin: str = "teacher") -> ContractFinder:
         InvalidInput: there is none.
         Damaged: it is no checkpoint of a detector.
     """
-    import torch
-
     from whatsit.engines.trained_networks import load_network
 
     network = load_network("detector", checkpoint)
 
     def run(images: Pixels) -> RawBoxes:
-        with torch.no_grad():
-            boxes, scores, labels = network.module(torch.from_numpy(images))
-        return boxes.numpy(), scores.numpy(), labels.numpy()
+        boxes, scores, labels = network.run(images)
+        return boxes, scores, labels
 
     return ContractFinder(run, network.size, label_names(), origin)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from whatsit.calibration.calibrate import Calibrator
+from whatsit.calibration.calibrator import Calibrator
 from whatsit.catalogue.ingest.add import index_source
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.index.visual_words import VisualWords

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from whatsit.calibration.calibrate import Calibrator, Photo
+from whatsit.calibration.calibrator import Calibrator, Photo
 from whatsit.calibration.ranker_examples import Examples, collect
 from whatsit.catalogue.ingest.add import index_source
 from whatsit.catalogue.layout import Layout

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from whatsit_client.errors import Unavailable
 
-from whatsit.calibration.calibrate import Calibrator, Photo, sighting
+from whatsit.calibration.calibrator import Calibrator, Photo, sighting
 from whatsit.calibration.ranker_examples import collect
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.evaluation.metrics.open_set import OpenSet, Point, Sighting
