@@ -8,7 +8,7 @@ PROFILE ?= identify
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format docs perf load bench clean
+.PHONY: help demo test test-fast coverage wheel lint types format docs perf load bench clean
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -18,6 +18,16 @@ demo: $(VENV)/.serve ## Index a rendered shop, start Triton, identify things in 
 
 test: $(VENV)/.test ## Run all tests (WORKERS=1: one after another)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+test-fast: $(VENV)/.test ## Run the tests that need no server and no minute (under two minutes)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile -m "not triton and not slow" $(PYTEST_ARGS)
+
+coverage: $(VENV)/.test ## Run all tests and print the covered lines and branches of each package
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --cov --cov-report= $(PYTEST_ARGS)
+	$(BIN)/python tests/coverage_table.py
+
+wheel: ## Build both distributions, install them in a fresh environment and use them there
+	.ci/wheel $(PYTHON)
 
 lint: $(VENV)/.test ## Check style and layout
 	$(BIN)/ruff check .
