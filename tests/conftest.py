@@ -114,7 +114,8 @@ def collector() -> Iterator[Collector]:
 def server(catalogue: Path, collector: Collector) -> Iterator[Server]:
     """One real Triton for the whole session, on free ports of the loopback address."""
     pytest.importorskip("pytriton", reason="the wheel nvidia-pytriton, which carries Triton, is not installed")
-    from whatsit.server.launcher import Ports, Server
+    from whatsit.server.launcher import Server
+    from whatsit.server.ports import Ports
     from whatsit.server.tracing import Tracing
 
     traced = Tracing(collector.url, rate=1_000_000).arguments()

@@ -12,7 +12,8 @@ from rich.console import Console
 from whatsit_client.errors import InvalidInput
 
 from perf.common.setting import DEMO
-from whatsit.server.launcher import Ports, Server
+from whatsit.server.launcher import Server
+from whatsit.server.ports import Ports
 
 MOST_PICTURES = 64
 _ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}

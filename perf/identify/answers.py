@@ -28,7 +28,8 @@ from whatsit_client.errors import InvalidInput, WhatsitError
 from perf.common.setting import RESULTS, ROOT, Setting
 from whatsit.catalogue.ingest.add import index_source
 from whatsit.demo.demo_data import prepare_shop
-from whatsit.server.launcher import Ports, Server
+from whatsit.server.launcher import Server
+from whatsit.server.ports import Ports
 
 MODELS = ("identify", "embed", "detect")
 PHOTO_STEP, PHOTOS = 3, 100  # every third photo of the validation list

@@ -17,7 +17,8 @@ from whatsit_client.errors import Unavailable, WhatsitError
 
 from perf.common.setting import ROOT
 from perf.identify.load_generator import Job, Point
-from whatsit.server.launcher import Ports, Server
+from whatsit.server.launcher import Server
+from whatsit.server.ports import Ports
 
 BLS_REPOSITORY = ROOT / "perf" / "identify" / "baselines" / "bls_repository"
 TITLES = {

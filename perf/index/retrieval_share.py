@@ -29,7 +29,8 @@ from perf.catalogue.large_catalogue import CATEGORIES, catalogue_of, pictures_of
 from perf.common.setting import RESULTS, ROOT, Setting
 from whatsit.catalogue.layout import Layout
 from whatsit.index.current_generation import GENERATIONS, set_current
-from whatsit.server.launcher import Ports, Server
+from whatsit.server.launcher import Server
+from whatsit.server.ports import Ports
 
 PHOTOS = ROOT.parent / "shared" / "data" / "grocery_store"
 EXACT_ALONE = 10_000  # below, the chooser takes no graph

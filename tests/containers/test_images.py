@@ -87,7 +87,8 @@ def test_images_do_not_run_as_root_and_install_an_extra_that_exists(name: str) -
 
 def test_the_server_starts_triton_as_the_launcher_does() -> None:
     """The launcher's flags that say how models behave, not where things lie, are the container's too."""
-    from whatsit.server.launcher import Ports, Server
+    from whatsit.server.launcher import Server
+    from whatsit.server.ports import Ports
 
     command = json.loads(instructions("server", "CMD")[0])
     assert command[0] == "tritonserver"

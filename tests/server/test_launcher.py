@@ -20,7 +20,8 @@ from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store.store import Store
 from whatsit.index.generation_writer import write_generation
 from whatsit.server import installation
-from whatsit.server.launcher import Ports, Server
+from whatsit.server.launcher import Server
+from whatsit.server.ports import Ports
 
 
 def sentence(error: pytest.ExceptionInfo[WhatsitError]) -> str:

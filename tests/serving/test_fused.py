@@ -16,7 +16,8 @@ from whatsit_client.errors import Unavailable
 from tests.triton_calls import ask_grpc, ask_http, check_who_waits_too_long
 from whatsit.cli.app import app
 from whatsit.engines.parallel_batch_runner import ParallelBatchRunner
-from whatsit.server.launcher import Ports, Server
+from whatsit.server.launcher import Server
+from whatsit.server.ports import Ports
 from whatsit.serving.admission import SharedCounter
 from whatsit.serving.metrics.scrape import MetricsPage
 

@@ -9,7 +9,8 @@ import pytest
 from whatsit_client import Client
 
 from whatsit.engines.repository import NETWORKS, default_root
-from whatsit.server.launcher import Ports, Server
+from whatsit.server.launcher import Server
+from whatsit.server.ports import Ports
 
 
 @pytest.mark.triton

@@ -19,7 +19,8 @@ from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.publish import publish
 from whatsit.catalogue.store.store import Store
-from whatsit.server.launcher import Ports, Server
+from whatsit.server.launcher import Server
+from whatsit.server.ports import Ports
 
 pytestmark = pytest.mark.triton
 

@@ -17,7 +17,8 @@ from whatsit.catalogue.backends import open_items, write_address
 from whatsit.catalogue.store_migration import migrate
 from whatsit.engines.repository import default_root
 from whatsit.search.check_catalogue import check_catalogue
-from whatsit.server.launcher import Ports, Server
+from whatsit.server.launcher import Server
+from whatsit.server.ports import Ports
 
 pytestmark = pytest.mark.triton
 

@@ -26,7 +26,8 @@ def _build(
     ] = None,
     recipe: Annotated[Path | None, typer.Option(help="Default: build/ENGINE.yaml.")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Default: model_repository/ENGINE/1/model.onnx, or model.plan for TensorRT.")
+        Path | None,
+        typer.Option(help="Default: model_repository/ENGINE/1/model.onnx; plans go to the cache folder."),
     ] = None,
     card: Annotated[Path | None, typer.Option(help="Model card; default: build/ENGINE.card.md.")] = None,
     data: Annotated[Path, typer.Option(help="Folder with the calibration pictures.")] = Path("../shared/data"),

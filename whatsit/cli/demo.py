@@ -87,7 +87,8 @@ def _index(console: Console, data: DemoData) -> None:
 
 def _identify(console: Console, data: DemoData) -> list[Result]:
     from whatsit.demo.identify_scenes import identify_all
-    from whatsit.server.launcher import Ports, Server
+    from whatsit.server.launcher import Server
+    from whatsit.server.ports import Ports
 
     results: list[Result] = []
     server = Server(data.catalogue, ports=Ports(0, 0, 0), ready_timeout=300.0)

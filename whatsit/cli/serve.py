@@ -75,7 +75,8 @@ def serve(
     from whatsit.engines.repository import default_root
     from whatsit.engines.runtime_target import config_name
     from whatsit.server.core_usage import core_usage_warning
-    from whatsit.server.launcher import Ports, Server
+    from whatsit.server.launcher import Server
+    from whatsit.server.ports import Ports
     from whatsit.server.tracing import Tracing
     from whatsit.tuning.config_overlay import check_named, stale_models
 

@@ -30,7 +30,8 @@ def tune(
     photos: Annotated[Path | None, typer.Option(help="Folder of pictures to send; the demo's by default.")] = None,
     minutes: Annotated[float, typer.Option(min=1, help="What everything may take, the comparison included.")] = 15.0,
     out: Annotated[
-        Path | None, typer.Option(help="Write into a copy of the repository here, instead of into the repository.")
+        Path | None,
+        typer.Option(help="Write a copy of the repository here, not to the cache folder or --repository."),
     ] = None,
     repository: Annotated[
         Path | None, typer.Option(help="Folder with model_repository/ and ensembles/ instead of Whatsit's own.")

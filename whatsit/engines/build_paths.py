@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whatsit.engines.checkpoint_file import SUFFIX
+from whatsit.engines.repository import default_root, plan_file
 
 
 @dataclass(frozen=True)
@@ -35,23 +36,33 @@ class BuildPaths:
     work: Path
 
     @classmethod
-    def of(cls, name: str, root: Path = Path(), data: Path = Path("../shared/data")) -> BuildPaths:
+    def of(cls, name: str, root: Path | None = None, data: Path = Path("../shared/data")) -> BuildPaths:
         """Return the default paths of a recipe `build/<name>.yaml`.
 
         The name begins with the engine's: "detector-resnet50" is a detector. Only the engine's own recipe writes into
-        the model repository; the files of a variant stay in the work folder.
+        the model repository; the files of a variant stay in the work folder. Without a checkout, recipes and networks
+        are read from the installation, and everything is written to `build/runs/` of the working folder and to the
+        cache folder.
+
+        Args:
+            name: of the recipe.
+            root: a checkout; None for the working folder, or else the installation.
+            data: the folder with the recipe's calibration pictures.
         """
         engine = name.partition("-")[0]
-        work = root / "build" / "runs" / "engines" / name
-        shipped = root / "model_repository" / engine / "1" if name == engine else work
+        installed = root is None and not Path("build", f"{name}.yaml").is_file()
+        work = (root or Path()) / "build" / "runs" / "engines" / name
+        root = default_root() if installed else root or Path()
+        networks = root / "model_repository"
+        shipped = networks / engine / "1" if name == engine else work
         return cls(
             engine,
             root / "build" / f"{name}.yaml",
             root / "build" / "checkpoints" / f"{name}{SUFFIX}",
-            shipped / "model.onnx",
+            (work if installed else shipped) / "model.onnx",
             shipped / "tensorrt.onnx",
-            shipped / "model.plan",
-            root / "build" / f"{name}.card.md" if name == engine else work / "card.md",
+            plan_file(networks, engine, new=True) if name == engine else work / "model.plan",
+            root / "build" / f"{name}.card.md" if name == engine and not installed else work / "card.md",
             data,
             work,
         )

@@ -1,4 +1,4 @@
-"""Which embedder made a vector: indexes remember it, servers refuse the wrong one."""
+"""Fingerprints of embedders: an index stores one, and servers refuse an index of another embedder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 from whatsit.engines.onnx_runner import file_fingerprint
 
-# Raised whenever decoding or cropping changes what the embedder sees for the same file.
+# Increment whenever decoding or cropping changes what the embedder sees for the same file.
+# Plans share the fingerprint of their ONNX file: the parity gate compares them with it.
 PREPROCESSING = 1
 
 

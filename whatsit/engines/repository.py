@@ -1,74 +1,45 @@
-"""Locations of model repositories and recipes, in a checkout and in a wheel."""
+"""Locations of model repositories, recipes and files made on this machine."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import tempfile
-from importlib import resources
+from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 
 from platformdirs import user_cache_path
 from whatsit_client.errors import Unavailable
 
 NETWORKS = ("detector", "classifier", "embedder")
-_FOLDERS = ("model_repository", "ensembles", "fused", "build")
+REPOSITORIES = ("model_repository", "ensembles", "fused")
+HOME_VARIABLE, CACHE_VARIABLE = "WHATSIT_HOME", "WHATSIT_CACHE"
 
 
 def default_root() -> Path:
-    """Return the folder that holds the model repositories and the recipes in `build/`.
+    """Return the folder with `model_repository/`, `ensembles/`, `fused/` and `build/`.
 
-    That is the folder named by the environment variable WHATSIT_HOME, else the checkout. An installed wheel is never
-    written to: there the folder lies in the cache and links to the installed files, so that compiled engines and tuned
-    configurations stand beside them.
+    That is the folder in the environment variable WHATSIT_HOME, else `whatsit/assets` of an installed wheel, else the
+    checkout.
 
     Raises:
-        Unavailable: WHATSIT_HOME has no repositories, or the cache folder cannot be written.
+        Unavailable: the folder lacks the repositories.
     """
-    named = os.environ.get("WHATSIT_HOME")
-    package = Path(str(resources.files("whatsit")))
-    root = Path(named) if named else package.parent
-    if all((root / folder).is_dir() for folder in _FOLDERS[:2]):
-        return root.resolve()
-    if named:
-        raise Unavailable(f"WHATSIT_HOME={named} has no model_repository/ and ensembles/: name a folder that has both.")
-    return _cached(package / "assets")
+    package = Path(str(files("whatsit")))
+    home = os.environ.get(HOME_VARIABLE)
+    assets = package / "assets"
+    root = Path(home) if home else assets if assets.is_dir() else package.resolve().parent
+    if not ((root / "model_repository").is_dir() and (root / "ensembles").is_dir()):
+        raise Unavailable(
+            f"The folders model_repository/ and ensembles/ are not in {root}: set {HOME_VARIABLE} to a folder that "
+            "`whatsit repository FOLDER` wrote, or install Whatsit again."
+        )
+    return root
 
 
 def cache_folder() -> Path:
     """Return the folder for generated files: WHATSIT_CACHE, else the user's cache folder."""
-    return Path(os.environ.get("WHATSIT_CACHE") or user_cache_path("whatsit"))
-
-
-def _cached(assets: Path) -> Path:
-    """Bring the cache's links to the installed files up to date."""
-    if not assets.is_dir():
-        raise Unavailable(f"{assets} is missing: this installation of Whatsit is not complete, install it again.")
-    root = cache_folder() / "repositories"
-    try:
-        for source in sorted(path for path in assets.rglob("*") if path.is_file()):
-            _link(source, root / source.relative_to(assets))
-        for link in root.rglob("*"):
-            if link.is_symlink() and not link.exists():  # a file of an earlier version
-                link.unlink(missing_ok=True)
-    except OSError as error:
-        raise Unavailable(
-            f"The cache folder {root} cannot be written ({error}): set WHATSIT_CACHE to a folder that can."
-        ) from error
-    return root
-
-
-def _link(source: Path, link: Path) -> None:
-    """Link to a file atomically, unless the link stands already."""
-    if link.is_symlink() and link.readlink() == source:
-        return
-    link.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=link.parent.parent, prefix=".link-"))
-    try:
-        (folder / link.name).symlink_to(source)
-        (folder / link.name).replace(link)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    return Path(os.environ.get(CACHE_VARIABLE) or user_cache_path("whatsit"))
 
 
 def network_file(model_repository: Path, network: str) -> Path:
@@ -81,3 +52,71 @@ def network_file(model_repository: Path, network: str) -> Path:
     if not path.is_file():
         raise Unavailable(f"The network {path} is missing: build it with `whatsit build {network}`.")
     return path
+
+
+def plan_file(model_repository: Path, network: str, new: bool = False) -> Path:
+    """Return the path of a network's TensorRT plan, which need not exist.
+
+    Plans of Whatsit's own networks are in the cache folder, named by the digest of `tensorrt.onnx`. A plan in the
+    repository itself is used where the cache has none.
+
+    Args:
+        model_repository: the folder with the networks.
+        network: of `NETWORKS`.
+        new: return the path to write a plan to.
+    """
+    from whatsit.engines.onnx_runner import file_fingerprint
+
+    beside = model_repository / network / "1" / "model.plan"
+    source = beside.with_name("tensorrt.onnx")
+    if not _is_default(model_repository) or not source.is_file():
+        return beside
+    cached = cache_folder() / "plans" / f"{network}-{file_fingerprint(source)[:16]}.plan"
+    return beside if beside.is_file() and not cached.is_file() and not new else cached
+
+
+def overlay_folder(model_repository: Path) -> Path:
+    """Return the folder to write tuned configurations of a model repository to."""
+    return cache_folder() / "model_repository" if _is_default(model_repository) else model_repository
+
+
+def config_file(model_repository: Path, model: str, name: str) -> Path:
+    """Return the path of a model's `configs/NAME.pbtxt`, which need not exist."""
+    relative = Path(model, "configs", f"{name}.pbtxt")
+    cached = overlay_folder(model_repository) / relative
+    return cached if cached.is_file() else model_repository / relative
+
+
+def lay_out_repositories(root: Path, folder: Path, place: Callable[[str, str], object] = shutil.copy2) -> None:
+    """Write model repositories with the plans and tuned configurations of the cache.
+
+    Args:
+        root: folder with the repositories; nothing is written there.
+        folder: folder to write to; files of the same names are replaced by copies.
+        place: `shutil.copy2`, or `os.symlink` for links in a new folder.
+    """
+    root, models = root.resolve(), root.resolve() / "model_repository"
+    ignore = shutil.ignore_patterns("__pycache__", ".gitkeep")
+
+    def tree(source: Path, target: Path) -> None:
+        shutil.copytree(source, target, ignore=ignore, copy_function=place, dirs_exist_ok=True)
+
+    for name in REPOSITORIES:
+        if (root / name).is_dir():
+            tree(root / name, folder / name)
+    made = {plan_file(models, network): Path(network, "1", "model.plan") for network in NETWORKS}
+    if _is_default(models):
+        made |= {path: path.relative_to(overlay_folder(models)) for path in overlay_folder(models).glob("*/configs/*")}
+    for path, relative in made.items():
+        target = folder / "model_repository" / relative
+        if path.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
+            place(str(path), str(target))
+
+
+def _is_default(model_repository: Path) -> bool:
+    try:
+        return model_repository.resolve() == (default_root() / "model_repository").resolve()
+    except Unavailable:
+        return False

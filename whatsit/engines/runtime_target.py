@@ -9,7 +9,7 @@ from whatsit_client.errors import InvalidInput, Unavailable
 
 from whatsit.engines.gpu import find_gpus
 from whatsit.engines.plan_runtime import installed_runtimes
-from whatsit.engines.repository import NETWORKS
+from whatsit.engines.repository import NETWORKS, plan_file
 
 TARGETS = ("onnxruntime", "tensorrt", "auto")
 TENSORRT = "tensorrt"
@@ -17,7 +17,7 @@ TENSORRT = "tensorrt"
 
 
 def config_name(target: str, model_repository: Path) -> str | None:
-    """The name of the configs that a target serves; None for config.pbtxt.
+    """Return the name of the configs that a target serves; None for config.pbtxt.
 
     Args:
         target: of `TARGETS`. "auto" takes TensorRT where every network has a plan and a GPU can run it.
@@ -46,7 +46,7 @@ def check_tensorrt(model_repository: Path) -> None:
     Raises:
         Unavailable: no GPU, no engine for a network, or no package that runs engines; with what to do.
     """
-    missing = [name for name in NETWORKS if not (model_repository / name / "1" / "model.plan").is_file()]
+    missing = [name for name in NETWORKS if not plan_file(model_repository, name).is_file()]
     builds = " and ".join(f"`whatsit build {name} --target tensorrt`" for name in missing or NETWORKS)
     try:
         find_gpus()

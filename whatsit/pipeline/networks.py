@@ -14,7 +14,7 @@ from whatsit_client.errors import Damaged, Unavailable
 
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.open_runner import open_runner
-from whatsit.engines.repository import NETWORKS, default_root, network_file
+from whatsit.engines.repository import NETWORKS, default_root, network_file, plan_file
 from whatsit.engines.runtime_target import config_name
 
 # Images uint8 [N,3,side,side] -> the network's outputs by name, each [N,...].
@@ -42,8 +42,8 @@ class Networks:
         repository = model_repository or default_root() / "model_repository"
         self.fingerprint = embedder_fingerprint(network_file(repository, "embedder"))
         self.names = read_labels(repository / "detector" / "labels.txt")
-        suffix = ".onnx" if config_name(target, repository) is None else ".plan"
-        files = {network: network_file(repository, network).with_suffix(suffix) for network in NETWORKS}
+        find = network_file if config_name(target, repository) is None else plan_file
+        files = {network: find(repository, network) for network in NETWORKS}
         self._runners = {network: open_runner(file) for network, file in files.items()}
         self.detector: Network = partial(self.run, "detector")
         self.classifier: Network = partial(self.run, "classifier")

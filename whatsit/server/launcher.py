@@ -7,35 +7,25 @@ import ctypes
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from whatsit_client.errors import Unavailable, WhatsitError
 
-from whatsit.engines.repository import NETWORKS, default_root, network_file
+from whatsit.engines.repository import NETWORKS, default_root, lay_out_repositories, network_file
 from whatsit.engines.runtime_target import TENSORRT, check_tensorrt
 from whatsit.server.installation import Installation, find_installation, lay_out_backends, server_environment
+from whatsit.server.ports import Ports, reserve_ports
 from whatsit.serving.environment import CATALOGUE_VARIABLE, READ_ONLY_VARIABLE
 
 _LOCK_FAILURE = "boost::interprocess"
 _SHARED_MEMORY = Path("/dev/shm")
-
-
-@dataclass(frozen=True)
-class Ports:
-    """The three ports of a server; 0 takes a free one."""
-
-    http: int = 8000
-    grpc: int = 8001
-    metrics: int = 8002
 
 
 class Server:
@@ -43,7 +33,7 @@ class Server:
 
     Args:
         catalogue: the catalogue's folder, published.
-        root: folder with `model_repository/`, `ensembles/` and `fused/`; None for Whatsit's own.
+        root: folder with `model_repository/`, `ensembles/` and `fused/`, never written to; None for Whatsit's own.
         host: address to listen on; loopback unless told otherwise.
         ports: 0 takes a free port.
         config_name: Triton's `--model-config-name`, such as "tensorrt"; None for the CPU default.
@@ -76,14 +66,12 @@ class Server:
         self.catalogue = catalogue.resolve()
         self._root = (root or default_root()).resolve()
         self.host = host
-        self.ports = _reserve(host, ports or Ports())
+        self.ports = reserve_ports(host, ports or Ports())
         self._config_name = config_name
         self._ready_timeout = ready_timeout
         self._arguments = arguments
         self._read_only = read_only
-        self._repositories = [
-            self._root / name for name in (("fused",) if fused else ("model_repository", "ensembles"))
-        ]
+        self._repositories = ("fused",) if fused else ("model_repository", "ensembles")
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: Path | None = None
 
@@ -127,10 +115,10 @@ class Server:
         model_repository = self._root / "model_repository"
         for network in NETWORKS:
             network_file(model_repository, network)
-        for folder in self._repositories:
-            if not folder.is_dir():
+        for name in self._repositories:
+            if not (self._root / name).is_dir():
                 raise Unavailable(
-                    f"There is no model repository {folder}: take the folder of that name from a checkout."
+                    f"There is no model repository {self._root / name}: `whatsit repository FOLDER` writes all of them."
                 )
         if self._config_name == TENSORRT:
             check_tensorrt(model_repository)
@@ -151,9 +139,10 @@ class Server:
         return self
 
     def _launch(self, installation: Installation) -> None:
-        """Start the server's process in a folder of its own."""
+        """Start the server's process in a temporary folder that holds its log, backends and repositories."""
         self._folder = Path(tempfile.mkdtemp(prefix="whatsit-"))
         backends = lay_out_backends(installation, self._folder / "backends")
+        lay_out_repositories(self._root, self._folder, os.symlink)
         told = {CATALOGUE_VARIABLE: str(self.catalogue), READ_ONLY_VARIABLE: "1" if self._read_only else ""}
         environment = server_environment(installation, told)
         command = [str(installation.binary), *self._command_line(backends)]
@@ -206,7 +195,7 @@ class Server:
 
     def _command_line(self, backends: Path) -> list[str]:
         options = [
-            *(f"--model-repository={folder}" for folder in self._repositories),
+            *(f"--model-repository={backends.parent / name}" for name in self._repositories),
             f"--backend-directory={backends}",
             f"--http-address={self.host}",
             f"--http-port={self.ports.http}",
@@ -239,24 +228,6 @@ class Server:
             if waiting:
                 waiting(waited)
             time.sleep(0.1)
-
-
-def _reserve(host: str, ports: Ports) -> Ports:
-    """Choose free ports for the zeros and refuse those that are taken."""
-    chosen: list[int] = []
-    with contextlib.ExitStack() as stack:
-        for name, port in (("HTTP", ports.http), ("gRPC", ports.grpc), ("metrics", ports.metrics)):
-            probe = stack.enter_context(socket.socket())
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except (OSError, OverflowError) as error:
-                raise Unavailable(
-                    f"The {name} port {port} of {host} cannot be used ({error}): stop what uses it or choose another "
-                    "(0 takes a free one)."
-                ) from error
-            chosen.append(probe.getsockname()[1])
-    return Ports(*chosen)
 
 
 def _answers(url: str) -> bool:

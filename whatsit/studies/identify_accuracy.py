@@ -17,7 +17,8 @@ from whatsit.evaluation.reports.identify_report import Outcome, Query, Row, run_
 from whatsit.evaluation.reports.scene_report import SceneRow, judge_scene, tabulate_scenes
 from whatsit.rendering.product import make_products
 from whatsit.rendering.shop import write_shop
-from whatsit.server.launcher import Ports, Server
+from whatsit.server.launcher import Server
+from whatsit.server.ports import Ports
 from whatsit.serving.metrics.scrape import request_successes
 
 SHOP_SEED = 3

@@ -13,7 +13,8 @@ from whatsit_client import Client, Identification
 from whatsit.evaluation.datasets.grocery import GroceryStore, Split
 from whatsit.evaluation.reports.ranking_table import Reply, StageRow, stage_rows
 from whatsit.ranking.stages import DEFAULT_STAGES, STAGES
-from whatsit.server.launcher import Ports, Server
+from whatsit.server.launcher import Server
+from whatsit.server.ports import Ports
 from whatsit.studies.grocery_catalogues import Advanced, Fit, grocery_catalogue, prepare_ranker
 
 EVERYTHING = "query_expansion,reciprocal,neighbour_vote,surprise,category_order,geometry,learned"

@@ -9,6 +9,7 @@ from typing import Any
 
 from whatsit_client.errors import Unavailable
 
+from whatsit.engines.repository import config_file
 from whatsit.serving.pbtxt import base_file, digest, read_config, write_config
 from whatsit.tuning.search_space import CAP, PIPELINE, ROW_THREADS, THREADS, WORKERS, Configuration, Knob, Value
 
@@ -68,7 +69,7 @@ def stale_models(model_repository: Path, name: str = TUNED) -> list[str]:
     """The models whose overlay was made from a configuration that has changed since."""
     stale = []
     for model in PIPELINE:
-        overlay = model_repository / model / "configs" / f"{name}.pbtxt"
+        overlay = config_file(model_repository, model, name)
         origin = _FROM.search(overlay.read_text(encoding="utf-8")) if overlay.is_file() else None
         if origin is not None:
             source = model_repository / model / origin[1]
@@ -85,6 +86,6 @@ def check_named(model_repository: Path, name: str, models: Sequence[str] = PIPEL
     Raises:
         Unavailable: with what to do.
     """
-    if not any((model_repository / model / "configs" / f"{name}.pbtxt").is_file() for model in models):
+    if not any(config_file(model_repository, model, name).is_file() for model in models):
         how = "`whatsit tune` writes it" if name == TUNED else "check the name"
         raise Unavailable(f"No model in {model_repository} has a configs/{name}.pbtxt: {how}.")

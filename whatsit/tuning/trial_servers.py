@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,9 @@ from types import TracebackType
 
 from whatsit_client.errors import Unavailable
 
-from whatsit.server.launcher import Ports, Server
+from whatsit.engines.repository import lay_out_repositories
+from whatsit.server.launcher import Server
+from whatsit.server.ports import Ports
 from whatsit.tuning.closed_loop import Block, Load
 from whatsit.tuning.config_overlay import write_overlays
 from whatsit.tuning.cpu_time import cpu_seconds
@@ -25,7 +28,7 @@ class TrialServers:
     """`ServerPool` of real servers, a context manager that removes processes and files.
 
     Args:
-        root: folder with `model_repository/` and `ensembles/`; it is copied, and never written to.
+        root: folder with `model_repository/` and `ensembles/`; it is never written to.
         base: name of the configs to begin from; None for config.pbtxt.
         catalogue: the published catalogue that is served.
         pictures: encoded files, the load.
@@ -41,8 +44,7 @@ class TrialServers:
 
     def __enter__(self) -> TrialServers:
         self._folder = Path(tempfile.mkdtemp(prefix="whatsit-tune-"))
-        for name in ("model_repository", "ensembles"):
-            shutil.copytree(self._root / name, self._folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        lay_out_repositories(self._root, self._folder, os.symlink)
         return self
 
     def __exit__(

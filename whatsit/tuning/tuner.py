@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 
 from whatsit_client.errors import InvalidInput
 
+from whatsit.engines.repository import lay_out_repositories, overlay_folder
 from whatsit.serving.pbtxt import base_file, digest
 from whatsit.tuning.ab_test import ServerPool
 from whatsit.tuning.config_overlay import TUNED, write_overlays
@@ -42,7 +42,8 @@ class Task:
         seconds: that everything may take.
         start: of `STARTS`.
         min_regions: sweep the cap of regions down to this; None leaves it alone.
-        out: folder for a copy of the root that takes the overlays; None writes them into the root.
+        out: folder for a copy of the root that takes the overlays; None writes them into the root, those of
+            Whatsit's own root into the cache folder.
         report: folder of journal and table.
     """
 
@@ -153,7 +154,7 @@ class Tuner:
             f"Written by `whatsit tune` on {when} for p99 <= {task.goal.slo_p99_ms:g} ms on {self.space.cores} cores: "
             f"{how}.\nChosen by --model-config-name={TUNED}."
         )
-        into = (task.out or task.root) / "model_repository"
+        into = task.out / "model_repository" if task.out else overlay_folder(task.models)
         return tuple(write_overlays(task.models, task.base, best, TUNED, remark, into))
 
 
@@ -171,11 +172,11 @@ def read_pictures(folder: Path, most: int) -> list[bytes]:
 
 
 def _copy(root: Path, out: Path) -> None:
-    """Models and ensembles, without overlays of an earlier run."""
-    ignore = shutil.ignore_patterns("__pycache__", f"{TUNED}.pbtxt")
+    """Copy the repositories, without overlays of an earlier run."""
     try:
-        for name in ("model_repository", "ensembles"):
-            shutil.copytree(root / name, out / name, ignore=ignore, dirs_exist_ok=True)
+        lay_out_repositories(root, out)
+        for path in (out / "model_repository").glob(f"*/configs/{TUNED}.pbtxt"):
+            path.unlink()
     except OSError as error:
         raise InvalidInput(f"The folder {out} cannot be written ({error}): choose another --out.") from error
 
