@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 import yaml
+from whatsit_client.version import __version__
 
-from whatsit.engines.repository import NETWORKS
+from whatsit.engines.repository import NETWORKS, REPOSITORIES
 
 dockerfile_parse = pytest.importorskip("dockerfile_parse")
 
@@ -34,13 +35,6 @@ def instructions(name: str, kind: str) -> list[str]:
 
 def compose() -> Any:
     return yaml.safe_load((BUILD / "compose.yaml").read_text(encoding="utf-8"))
-
-
-def version() -> str:
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    found = re.search(r'^version = "(.+)"$', text, re.MULTILINE)
-    assert found
-    return found[1]
 
 
 @pytest.mark.parametrize("name", DOCKERFILES)
@@ -63,12 +57,21 @@ def test_what_is_copied_is_in_the_build_context(name: str) -> None:
             assert source.split("/")[0] in allowed, f"{source} is left out by .dockerignore"
 
 
+@pytest.mark.parametrize("name", DOCKERFILES)
+def test_the_images_install_a_wheel_of_everything_that_is_served(name: str) -> None:
+    copied = {source for step in instructions(name, "COPY") for source in step.split()[:-1]}
+    assert {"whatsit", "client", "build", *REPOSITORIES} <= copied
+    assert "--editable" not in "\n".join(instructions(name, "RUN"))
+
+
 def test_both_images_come_from_the_same_release() -> None:
     releases = {name: [arg for arg in instructions(name, "ARG") if arg.startswith("RELEASE=")] for name in DOCKERFILES}
     assert releases["server"] == releases["builder"]
     assert re.fullmatch(r"RELEASE=\d\d\.\d\d", releases["server"][0])
-    assert instructions("server", "FROM") == ["nvcr.io/nvidia/tritonserver:${RELEASE}-py3"]
-    served, built = instructions("builder", "FROM")
+    wheels, server = instructions("server", "FROM")
+    assert (wheels, server) == (f"{server} AS wheels", "nvcr.io/nvidia/tritonserver:${RELEASE}-py3")
+    wheels, served, built = instructions("builder", "FROM")
+    assert wheels == f"{built} AS wheels"
     assert served == "nvcr.io/nvidia/tritonserver:${RELEASE}-py3 AS server"
     assert built == "nvcr.io/nvidia/tensorrt:${RELEASE}-py3"
 
@@ -77,7 +80,7 @@ def test_both_images_come_from_the_same_release() -> None:
 def test_images_do_not_run_as_root_and_install_an_extra_that_exists(name: str) -> None:
     assert instructions(name, "USER")[-1] == "1000"
     asked = [arg.removeprefix("EXTRA=") for arg in instructions(name, "ARG") if arg.startswith("EXTRA=")]
-    asked += re.findall(r"--editable '\.\[([\w-]+)\]'", "\n".join(instructions(name, "RUN")))
+    asked += re.findall(r"whatsit-\*\.whl\)\[([\w-]+)\]", "\n".join(instructions(name, "RUN")))
     assert len(asked) == 1
     extras = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     block = re.search(rf"^{asked[0]} = \[(.*?)\]\n(?=\S)", extras, re.MULTILINE | re.DOTALL)
@@ -96,7 +99,7 @@ def test_the_server_starts_triton_as_the_launcher_does() -> None:
     placed = ("--model-repository", "--backend-directory", "--http-", "--grpc-", "--metrics-", "--exit-timeout")
     placed += ("--log-verbose", "--backend-config=python,shm-region-prefix-name")
     assert {flag for flag in launched if not flag.startswith(placed)} <= set(command)
-    home = instructions("server", "WORKDIR")[0]
+    home = instructions("server", "WORKDIR")[-1]
     for folder in ("model_repository", "ensembles"):
         assert f"--model-repository={home}/{folder}" in command
 
@@ -109,7 +112,7 @@ def test_engines_are_found_where_the_builder_puts_them() -> None:
         looped = re.search(r"for network in ([a-z ]+);", text)
         assert looped
         assert tuple(looped[1].split()) == NETWORKS
-    assert json.loads(instructions("builder", "CMD")[0]) == ["bash", "build/engines.sh", "/engines"]
+    assert json.loads(instructions("builder", "CMD")[0]) == ["bash", "engines.sh", "/engines"]
 
 
 def test_the_builders_script_runs_what_the_command_line_takes(tmp_path: Path) -> None:
@@ -145,7 +148,7 @@ def test_compose_agrees_with_the_images() -> None:
     document = compose()
     for name in DOCKERFILES:
         service = document["services"][name]
-        assert service["image"] == f"whatsit-{name}:{version()}"
+        assert service["image"] == f"whatsit-{name}:{__version__}"
         assert (BUILD / service["build"]["context"]).resolve() == ROOT
         assert (ROOT / service["build"]["dockerfile"]).is_file()
         assert service["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
