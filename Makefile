@@ -11,7 +11,7 @@ WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && echo 4 ||
 .PHONY: help demo test test-fast coverage wheel lint types format docs perf load bench clean
 
 help: ## Show what there is to make
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
 
 demo: $(VENV)/.serve ## Index a rendered shop, start Triton, identify things in pictures (PHOTOS=dir: your own)
 	$(BIN)/whatsit demo $(if $(PHOTOS),--photos "$(PHOTOS)")

@@ -87,8 +87,8 @@ def _build(
             result |= _import_network(paths, from_onnx, from_transformers, quantise)
         elif not compiles or checkpoint or fresh or check or not paths.tensorrt.is_file():
             result |= _build_networks(paths, checkpoint, check, bisect, fresh)
-        if compiles and not check:
-            result |= _compile_plan(paths, target)
+        if compiles and not check:  # the cache names a plan by the file that is compiled, which may be new
+            result |= _compile_plan(paths if out else replace(paths, plan=BuildPaths.of(engine).plan), target)
     except ModuleNotFoundError as error:
         raise Unavailable(f"Building needs {error.name}: pip install 'whatsit[train]'.") from error
     if as_json:
