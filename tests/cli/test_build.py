@@ -27,7 +27,10 @@ def test_an_unknown_name_lists_the_recipes(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.chdir(ROOT)
     with pytest.raises(InvalidInput, match="choose classifier, classifier-fp16, detector, .*embedder-fp16, or pass"):
         build("detectr")
+    for name in ("model_repository", "ensembles"):
+        (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WHATSIT_HOME", str(tmp_path))
     with pytest.raises(InvalidInput, match="run in the folder of a checkout"):
         build("detector")
 
