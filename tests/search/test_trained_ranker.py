@@ -80,11 +80,14 @@ def test_clicks_are_kept_and_checked(folder: Path, shop: Path) -> None:
         ServedCatalogue(folder, default_root() / "model_repository", 128, read_only=True).feedback("{}", data)
 
 
-def test_a_click_on_an_item_that_is_gone_counts_no_more(folder: Path, trained: Path) -> None:
-    with Store(Layout(trained).store) as store:
+def test_a_click_on_an_item_that_is_gone_counts_no_more(trained: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(trained, tmp_path / "catalogue")
+    with Store(Layout(copy).store) as store:
         (click,) = store.clicks.all()
         assert click.path.is_file()
         assert click.box == (0.0, 0.0, 320.0, 320.0)
+        assert store.delete([click.item]) == []
+        assert store.clicks.all() == []
 
 
 def test_probabilities_come_with_the_matches_and_calibration_says_which_are_answers(trained: Path, shop: Path) -> None:
