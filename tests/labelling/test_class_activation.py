@@ -9,9 +9,10 @@ from whatsit_client.errors import Damaged, InvalidInput
 from whatsit_client.taxonomy import TAGS
 
 from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture, read_labels
+from whatsit.evaluation.datasets.labelled_pictures import picture_files
 from whatsit.evaluation.datasets.yolo_labels import read_yolo_folder
 from whatsit.labelling.agreement import agreement
-from whatsit.labelling.label_folder import look_through, picture_files
+from whatsit.labelling.label_folder import look_through
 from whatsit.labelling.progress_log import Journal
 from whatsit.labelling.single_object import centred, single_product
 from whatsit.models.yolox import COCO_NAMES, Yolox

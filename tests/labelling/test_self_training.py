@@ -13,7 +13,7 @@ from rich.console import Console
 from whatsit_client.errors import InvalidInput
 
 from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture, read_labels
-from whatsit.labelling.label_folder import picture_files
+from whatsit.evaluation.datasets.labelled_pictures import picture_files
 from whatsit.labelling.score_thresholds import NEVER, measure_thresholds
 from whatsit.labelling.self_training import Plan, Report, run_rounds
 from whatsit.pipeline.box_detectors import Pixels

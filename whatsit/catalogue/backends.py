@@ -146,3 +146,16 @@ def index_status(items: Items, folder: Path, fingerprint: str) -> dict[str, Any]
         "pending": pending,
         "notes": [note] if note else [],
     }
+
+
+def existing_store(folder: Path) -> Store:
+    """Open the embedded store of an existing catalogue.
+
+    Raises:
+        Unavailable: there is none.
+    """
+    check_embedded(folder)
+    path = Layout(folder).store
+    if not path.is_file():
+        raise Unavailable(f"There is no catalogue {path}; make one with 'whatsit catalogue add'.")
+    return Store(path)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
 from whatsit.evaluation.datasets.label_file import OBJECT
-from whatsit.labelling.label_folder import picture_files
+from whatsit.evaluation.datasets.labelled_pictures import picture_files
 
 _PLAIN_BORDER = 0.9
 _FEW = 0.02

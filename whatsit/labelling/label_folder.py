@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from whatsit_client.errors import Damaged, InvalidInput
+from whatsit_client.errors import Damaged
 
 from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture
 from whatsit.evaluation.datasets.labelled_pictures import read_rgb
@@ -18,19 +18,6 @@ from whatsit.labelling.progress_log import Journal
 Pixels = npt.NDArray[np.uint8]
 Look = Callable[[str, Pixels], Sequence[Box]]
 """The picture's path below the folder, RGB uint8 [H, W, 3] -> boxes."""
-_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
-
-
-def picture_files(folder: Path) -> list[str]:
-    """Paths of all pictures below a folder, sorted, with `/`.
-
-    Raises:
-        InvalidInput: there are none.
-    """
-    files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES)
-    if not files:
-        raise InvalidInput(f"There are no pictures in {folder}: pass a folder of JPEG, PNG or WebP files.")
-    return files
 
 
 def look_through(

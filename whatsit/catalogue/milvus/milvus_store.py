@@ -20,6 +20,7 @@ from whatsit.catalogue.milvus.filter_expression import Unsayable, expression
 from whatsit.catalogue.milvus.milvus_rows import item_row, number_of, read_facts, vector_rows
 from whatsit.catalogue.milvus.milvus_searcher import every_row, one_of, rows_of
 from whatsit.catalogue.milvus.milvus_url import Address, told
+from whatsit.catalogue.milvus.unsupported import NoLocal, NoText
 from whatsit.catalogue.protocols import Outcome
 
 Numbers = npt.NDArray[np.int64]
@@ -286,21 +287,3 @@ class MilvusStore:
     def _check_writable(self) -> None:
         if self._read_only:
             raise Unavailable(f"The catalogue in {self.address.uri} was opened for reading alone.")
-
-
-class NoLocal:
-    """Milvus keeps no local features."""
-
-    kept = False
-
-
-class NoText:
-    """A catalogue in Milvus is not searched by words."""
-
-    def search(self, text: str, limit: int, allowed: Numbers | None = None) -> Numbers:
-        """Refuses.
-
-        Raises:
-            InvalidInput: always.
-        """
-        raise InvalidInput("This server's catalogue is in Milvus, which Whatsit does not search by words: omit text.")

@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import Damaged, InvalidInput
 
-from whatsit.catalogue.cleaning.apply_decisions import settle, settle_merged_into
 from whatsit.catalogue.cleaning.decision_log import Decisions
 from whatsit.catalogue.cleaning.picture_table import Album, read_album
 from whatsit.catalogue.filter.where_filter import Filter
 from whatsit.catalogue.item import ItemFields, Picture, Vector
-from whatsit.catalogue.store.change_log import ChangeLog, record_change
+from whatsit.catalogue.store.change_log import ChangeLog
 from whatsit.catalogue.store.click_log import Clicks
 from whatsit.catalogue.store.database import Database
 from whatsit.catalogue.store.field_columns import Columns
+from whatsit.catalogue.store.item_rows import ITEM_FIELDS, Outcome, delete_item, filter_condition, item_record, put_item
 from whatsit.catalogue.store.local_feature_table import LocalStore
-from whatsit.catalogue.store.picture_files import stored_path, whole_path
-from whatsit.catalogue.store.picture_metadata import Facts, FactStore, record_facts
-from whatsit.catalogue.store.text_index import ItemText, record_text
+from whatsit.catalogue.store.picture_files import whole_path
+from whatsit.catalogue.store.picture_metadata import Facts, FactStore
+from whatsit.catalogue.store.text_index import ItemText
 
 Numbers = npt.NDArray[np.int64]
-Outcome = Literal["added", "updated"]
 
-_FIELDS = "number, id, title, brand, category, price, url, attributes"
 # A statement takes at most 32,766 values.
 _BATCH = 10_000
 
@@ -94,27 +90,27 @@ class Store:
         """
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         with self._database.transaction() as connection:
-            return [_put(connection, self.folder, *change, now) for change in changes]
+            return [put_item(connection, self.folder, *change, now) for change in changes]
 
     def delete(self, ids: Sequence[str]) -> list[str]:
         """Delete items with their pictures and vectors; returns those ids that were not there."""
         with self._database.transaction() as connection:
-            return [id for id in ids if not _delete(connection, id)]
+            return [id for id in ids if not delete_item(connection, id)]
 
     def count(self, where: Filter | None = None) -> int:
         """How many items there are, or how many fulfil the filter; those merged into another do not count."""
-        condition, parameters = _condition(where)
+        condition, parameters = filter_condition(where)
         return int(self._database.rows(f"SELECT count(*) FROM items WHERE {condition}", parameters)[0][0])
 
     def select(self, where: Filter) -> Numbers:
         """The numbers of the items that fulfil the filter, int64 ascending."""
-        condition, parameters = _condition(where)
+        condition, parameters = filter_condition(where)
         rows = self._database.rows(f"SELECT number FROM items WHERE {condition} ORDER BY number", parameters)
         return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
 
     def page(self, where: Filter | None = None, limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
         """Records (see `records`) in the order in which the items were added, without those merged into another."""
-        condition, parameters = _condition(where)
+        condition, parameters = filter_condition(where)
         rows = self._database.rows(
             f"SELECT number FROM items WHERE {condition} ORDER BY number LIMIT ? OFFSET ?",
             [*parameters, limit, offset],
@@ -137,11 +133,11 @@ class Store:
             batch = asked[start : start + _BATCH]
             marks = ",".join("?" * len(batch))
             for row in self._database.rows(
-                f"SELECT {_FIELDS}, (SELECT path FROM images WHERE item = number AND found_as IS NOT NULL "
+                f"SELECT {ITEM_FIELDS}, (SELECT path FROM images WHERE item = number AND found_as IS NOT NULL "
                 f"ORDER BY position LIMIT 1) FROM items WHERE number IN ({marks})",
                 batch,
             ):
-                found[row[0]] = _record(row, self.folder)
+                found[row[0]] = item_record(row, self.folder)
         return {number: found[number] for number in asked if number in found}
 
     def categories(self, numbers: Iterable[int]) -> dict[int, str]:
@@ -224,10 +220,10 @@ class Store:
 
     def fields(self, id: str) -> ItemFields | None:
         """The fields of an item as they were put, None if there is no such item."""
-        rows = self._database.rows(f"SELECT {_FIELDS}, NULL FROM items WHERE id = ?", [id])
+        rows = self._database.rows(f"SELECT {ITEM_FIELDS}, NULL FROM items WHERE id = ?", [id])
         if not rows:
             return None
-        record = _record(rows[0], self.folder)
+        record = item_record(rows[0], self.folder)
         del record["image"]
         return ItemFields(**record)
 
@@ -268,82 +264,3 @@ class Store:
             for row, (number, blob) in enumerate(cursor):
                 numbers[row], values[row] = number, np.frombuffer(blob, dtype="<f4")
         return values, numbers
-
-
-def _condition(where: Filter | None) -> tuple[str, list[Any]]:
-    condition, parameters = ("1", []) if where is None else where.sql()
-    return f"merged_into IS NULL AND ({condition})", parameters
-
-
-def _record(row: Sequence[Any], folder: Path) -> dict[str, Any]:
-    _, id, title, brand, category, price, url, attributes, image = row
-    return {
-        "id": id,
-        "title": title,
-        "brand": brand,
-        "category": category,
-        "image": None if image is None else whole_path(image, folder),
-        "price": price,
-        "url": url,
-        "attributes": json.loads(attributes),
-    }
-
-
-def _put(
-    connection: sqlite3.Connection,
-    folder: Path,
-    fields: ItemFields,
-    pictures: Sequence[Picture],
-    fingerprint: str,
-    now: str,
-) -> Outcome:
-    attributes = json.dumps(fields.attributes, ensure_ascii=False, allow_nan=False, sort_keys=True)
-    values = (fields.title, fields.brand, fields.category, fields.price, fields.url, attributes, now)
-    known = connection.execute("SELECT number FROM items WHERE id = ?", (fields.id,)).fetchone()
-    if known is None:
-        number = connection.execute(
-            "INSERT INTO items (title, brand, category, price, url, attributes, updated, added, id) "
-            "VALUES (?,?,?,?,?,?,?,?,?)",
-            (*values, now, fields.id),
-        ).lastrowid
-        assert number is not None  # of the row that was just inserted
-    else:
-        number = known[0]
-        connection.execute(
-            "UPDATE items SET title = ?, brand = ?, category = ?, price = ?, url = ?, attributes = ?, "
-            "updated = ? WHERE number = ?",
-            (*values, number),
-        )
-        connection.execute("DELETE FROM images WHERE item = ?", (number,))
-    for position, picture in enumerate(pictures):
-        image = connection.execute(
-            "INSERT INTO images (item, position, path, sha256, found_as) VALUES (?,?,?,?,?)",
-            (number, position, stored_path(picture.path, folder), picture.sha256, number),
-        ).lastrowid
-        connection.executemany(
-            "INSERT INTO vectors (image, fingerprint, x1, y1, x2, y2, vector) VALUES (?,?,?,?,?,?,?)",
-            [(image, fingerprint, *vector.box, vector.values.astype("<f4").tobytes()) for vector in picture.vectors],
-        )
-        if picture.local is not None:
-            connection.execute("INSERT INTO local_features VALUES (?,?)", (image, picture.local))
-        if picture.facts != Facts():
-            record_facts(connection, image, picture.facts)
-    settle(connection, number)
-    if known is None:
-        settle_merged_into(connection, fields.id)
-    return "added" if known is None else "updated"
-
-
-def _delete(connection: sqlite3.Connection, id: str) -> bool:
-    """Delete an item; whether it was there."""
-    known = connection.execute("SELECT number, merged_into FROM items WHERE id = ?", (id,)).fetchone()
-    if known is None:
-        return False
-    number, main = known
-    connection.execute("DELETE FROM items WHERE number = ?", (number,))
-    record_text(connection, number)
-    record_change(connection, number)
-    if main is not None:
-        record_change(connection, main)
-    settle_merged_into(connection, id)
-    return True

@@ -85,8 +85,8 @@ def add(
     from whatsit.catalogue.ingest.prepare import Settings
     from whatsit.catalogue.sources import open_source
     from whatsit.catalogue.web import Downloads
-    from whatsit.cli.catalogue.app import print_json
-    from whatsit.cli.catalogue.publish import generation_record, print_published, publish_index
+    from whatsit.cli.catalogue.output import generation_record, print_json, print_published
+    from whatsit.cli.catalogue.publish import publish_index
 
     if engine not in ("local", "ray"):
         raise InvalidInput(f"There is no engine '{engine}'; the engines are local and ray.")

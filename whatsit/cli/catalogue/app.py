@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from whatsit.cli.catalogue import clean as catalogue_clean
 from whatsit.cli.catalogue.add import add
 from whatsit.cli.catalogue.migrate import migrate
+from whatsit.cli.catalogue.options import AsJson, Folder, Where
+from whatsit.cli.catalogue.output import print_json
 from whatsit.cli.catalogue.publish import compact, publish
 
-if TYPE_CHECKING:
-    from whatsit.catalogue.store.store import Store
-
 app = typer.Typer(no_args_is_help=True, help="Put items into a catalogue, look at them, and publish its index.")
-
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The catalogue's folder.", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Where = Annotated[
-    str | None, typer.Option(help='Only items that fulfil this JSON filter, such as \'{"price": {"$lt": 5}}\'.')
-]
 
 
 app.command(epilog="Example: whatsit catalogue add demo/catalogue products.csv --publish")(add)
@@ -98,7 +89,7 @@ def delete(
 ) -> None:
     """Delete items; a running server stops returning them at once, the next index is made without them."""
     from whatsit.catalogue import Layout
-    from whatsit.catalogue.backends import open_items, store_url
+    from whatsit.catalogue.backends import existing_store, open_items, store_url
     from whatsit.catalogue.store.picture_files import forget_pictures
 
     with closing(existing_store(folder) if store_url(folder) is None else open_items(folder)) as store:
@@ -113,25 +104,6 @@ def delete(
             typer.echo(f"Not in the catalogue: {', '.join(unknown)}", err=True)
     if unknown:
         raise typer.Exit(1)
-
-
-def existing_store(folder: Path) -> Store:
-    """The store of a catalogue that is there; one that is not is refused, not made."""
-    from whatsit_client.errors import Unavailable
-
-    from whatsit.catalogue import Layout, Store
-    from whatsit.catalogue.backends import check_embedded
-
-    check_embedded(folder)
-    path = Layout(folder).store
-    if not path.is_file():
-        raise Unavailable(f"There is no catalogue {path}; make one with 'whatsit catalogue add'.")
-    return Store(path)
-
-
-def print_json(value: Any) -> None:
-    """A value as JSON on the standard output."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=1))
 
 
 def _cell(value: object) -> str:

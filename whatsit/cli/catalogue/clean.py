@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from whatsit.cli.catalogue.options import AsJson, Folder
+
 if TYPE_CHECKING:
     from whatsit.catalogue.cleaning.cleaning_settings import CleaningSettings
     from whatsit.catalogue.cleaning.decision import Decision
     from whatsit.catalogue.store.store import Store
 
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The catalogue's folder.", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 _SHOWN = 20
 
@@ -49,7 +49,7 @@ def clean(
     from whatsit.catalogue.cleaning.clean import find
     from whatsit.catalogue.cleaning.cleaning_settings import STEPS
     from whatsit.catalogue.cleaning.decision_sheet import check_sheet, write_sheet
-    from whatsit.cli.catalogue.app import print_json
+    from whatsit.cli.catalogue.output import print_json
 
     wanted = dict(zip(STEPS, (duplicates, denoise, merge), strict=True))
     given = {
@@ -91,7 +91,7 @@ def show_decisions(
     from rich.table import Table
 
     from whatsit.catalogue import Layout, Store
-    from whatsit.cli.catalogue.app import print_json
+    from whatsit.cli.catalogue.output import print_json
 
     with Store(Layout(folder).store, read_only=True) as store:
         found, standing = store.decisions.read(limit, run), store.decisions.count()
@@ -119,7 +119,7 @@ def undo(
     """Take back the latest cleaning, or one decision, which later cleanings then leave alone."""
     from whatsit_client.errors import InvalidInput
 
-    from whatsit.cli.catalogue.app import print_json
+    from whatsit.cli.catalogue.output import print_json
 
     if last == (number is not None):
         raise InvalidInput("Name a decision by its number, or --last for the latest cleaning.")
@@ -149,8 +149,7 @@ def register(app: typer.Typer) -> None:
 def _store(folder: Path) -> Store:
     from whatsit_client.errors import InvalidInput
 
-    from whatsit.catalogue.backends import store_url
-    from whatsit.cli.catalogue.app import existing_store
+    from whatsit.catalogue.backends import existing_store, store_url
 
     if url := store_url(folder):
         raise InvalidInput(

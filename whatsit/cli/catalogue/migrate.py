@@ -38,7 +38,7 @@ def migrate(
     from whatsit.catalogue.publish import publish
     from whatsit.catalogue.store.store import Store
     from whatsit.catalogue.store_migration import migrate as move
-    from whatsit.cli.catalogue.app import print_json
+    from whatsit.cli.catalogue.output import print_json
 
     url = None if to == EMBEDDED else to
     if url == store_url(folder):

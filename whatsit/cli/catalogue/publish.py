@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from whatsit.cli.catalogue.options import AsJson, Folder
 
 if TYPE_CHECKING:
     from whatsit.catalogue.publish import Published
     from whatsit.catalogue.store.store import Store
     from whatsit.index.index_budget import Wishes
-
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
-
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The catalogue's folder.", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
 def publish(
@@ -63,7 +60,8 @@ def publish(
     Budgets choose the kind of index: kinds are built and measured, smallest first, until one meets them all. They
     hold for later runs too, until other ones are given (`--kind auto` alone drops them).
     """
-    from whatsit.cli.catalogue.app import existing_store, print_json
+    from whatsit.catalogue.backends import existing_store
+    from whatsit.cli.catalogue.output import generation_record, print_json, print_published
 
     wishes = _wishes(kind, max_query_ms, max_memory, min_recall, shards)
     with existing_store(folder) as store:
@@ -110,44 +108,6 @@ def publish_index(
         return write_index(store, Layout(folder).index, fingerprint, geometry, describe, wishes, build)
 
 
-def generation_record(published: Published) -> dict[str, Any]:
-    """What was published, for machines."""
-    manifest = published.generation.manifest
-    return {
-        "generation": published.generation.name,
-        "items": manifest.items,
-        "vectors": manifest.vectors,
-        "pictures_with_geometry": manifest.pictures,
-        "fingerprint": manifest.fingerprint,
-        "shards": [{name: shard[name] for name in ("name", "kind", "rows", "effort")} for shard in manifest.shards],
-        "shards_per_query": manifest.touch or len(manifest.shards),
-        "measured": dict(manifest.measured),
-        "notes": list(published.notes),
-    }
-
-
-def print_published(published: Published) -> None:
-    """Say what was published."""
-    manifest = published.generation.manifest
-    words = f", geometry of {manifest.pictures} pictures" if manifest.pictures else ""
-    kinds = "/".join(sorted({str(shard["kind"]) for shard in manifest.shards}))
-    index = (
-        kinds if len(manifest.shards) == 1 else f"{kinds}, {manifest.touch or 'all'} of {len(manifest.shards)} shards"
-    )
-    typer.echo(
-        f"Published {published.generation.name}: {manifest.items} items, {manifest.vectors} vectors ({index}){words}."
-    )
-    if manifest.measured:
-        found = manifest.measured
-        effort = ", ".join(f"{name} {value}" for name, value in found["effort"].items()) or "no settings"
-        typer.echo(
-            f"Chosen by budgets: {found['kind']} ({effort}) finds {found['recall']:.1%} of the ten nearest items in "
-            f"{found['query_ms']:.2f} ms on one thread and takes {found['bytes'] / 1e6:.1f} MB."
-        )
-    for note in published.notes:
-        typer.echo(note, err=True)
-
-
 def _wishes(
     kind: str | None, max_query_ms: float | None, max_memory: str | None, min_recall: float | None, shards: str | None
 ) -> Wishes | None:
@@ -160,23 +120,22 @@ def _wishes(
     return Wishes(
         kind=None if kind in (None, "auto") else kind,
         max_query_ms=max_query_ms,
-        max_memory=None if max_memory is None else parse_size(max_memory),
+        max_memory=None if max_memory is None else _parse_size(max_memory),
         min_recall=min_recall,
         sharding=check_sharding(shards or "auto"),
     )
 
 
-def parse_size(text: str) -> int:
-    """Bytes from a number with KB, MB, GB or nothing behind it.
+def _parse_size(text: str) -> int:
+    """Return the bytes of a size such as 300MB.
 
     Raises:
         InvalidInput: it is none.
     """
-    import re
-
+    from pydantic import ByteSize, TypeAdapter, ValidationError
     from whatsit_client.errors import InvalidInput
 
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", text.strip(), re.IGNORECASE)
-    if found is None:
-        raise InvalidInput(f"A size is a number such as 300MB or 2GB, not '{text[:40]}'.")
-    return int(float(found[1]) * _UNITS[found[2].upper()])
+    try:
+        return int(TypeAdapter(ByteSize).validate_python(text.strip()))
+    except ValidationError as error:
+        raise InvalidInput(f"A size is a number such as 300MB or 2GB, not '{text[:40]}'.") from error

@@ -122,9 +122,9 @@ def composites(
 ) -> None:
     """Paste cut-out products on scenes: pictures whose boxes are exact. The same command goes on after Ctrl-C."""
     from whatsit.evaluation.datasets.label_file import read_labels
+    from whatsit.evaluation.datasets.labelled_pictures import picture_files
     from whatsit.labelling.background_removal import named_pictures, write_cutouts
     from whatsit.labelling.composites import compose
-    from whatsit.labelling.label_folder import picture_files
 
     console = open_console()
     cut, refused = write_cutouts(named_pictures(products), out / "cutouts")
@@ -175,7 +175,8 @@ def _look(
 ) -> None:
     import cv2
 
-    from whatsit.labelling.label_folder import look_through, picture_files
+    from whatsit.evaluation.datasets.labelled_pictures import picture_files
+    from whatsit.labelling.label_folder import look_through
 
     cv2.setNumThreads(1)
     console = open_console()

@@ -50,7 +50,7 @@ def rounds(
     import json
 
     from whatsit.evaluation.datasets.label_file import read_labels
-    from whatsit.labelling.label_folder import picture_files
+    from whatsit.evaluation.datasets.labelled_pictures import picture_files
     from whatsit.labelling.round_training import detector_trainer
     from whatsit.labelling.self_training import Plan, run_rounds
     from whatsit.pipeline.box_detectors import trained_finder

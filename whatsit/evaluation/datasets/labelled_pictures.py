@@ -159,3 +159,18 @@ def read_names(file: Path) -> frozenset[str]:
         return frozenset(file.read_text(encoding="utf-8").split())
     except OSError as error:
         raise InvalidInput(f"The list of held-out pictures {file} cannot be read: pass --held-out with it.") from error
+
+
+_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+
+
+def picture_files(folder: Path) -> list[str]:
+    """Paths of all pictures below a folder, sorted, with `/`.
+
+    Raises:
+        InvalidInput: there are none.
+    """
+    files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES)
+    if not files:
+        raise InvalidInput(f"There are no pictures in {folder}: pass a folder of JPEG, PNG or WebP files.")
+    return files

@@ -9,8 +9,7 @@ import numpy as np
 from whatsit_client.errors import Damaged, InvalidInput
 
 from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture
-from whatsit.evaluation.datasets.labelled_pictures import read_rgb
-from whatsit.labelling.label_folder import picture_files
+from whatsit.evaluation.datasets.labelled_pictures import picture_files, read_rgb
 from whatsit.models.yolox import COCO_NAMES
 
 

@@ -17,13 +17,13 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.engines.onnx_runner import OnnxRunner
 from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture, read_coco, read_yolo, write_coco
-from whatsit.labelling.teacher_labels import teach
 from whatsit.models.product_labels import of_clothing, of_coco, of_grocery, of_rendered
 from whatsit.models.yolox import COCO_NAMES, Yolox
 from whatsit.rendering.product import Product, draw, make_products
 from whatsit.rendering.scene import make_scene
 from whatsit.training.detector.copy_paste import Cutout
 from whatsit.training.detector.recipe import DetectorRecipe
+from whatsit.training.detector.teacher_labels import teach
 from whatsit.vision.boxes import FloatArray
 
 _VALIDATION_SHOP = 7

@@ -2,9 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
-from whatsit.labelling.teacher_labels import teach
 from whatsit.models.product_labels import UNKNOWN, product_label
 from whatsit.models.yolox import COCO_NAMES, Detections
+from whatsit.training.detector.teacher_labels import teach
 
 CARTON, TOP = product_label("carton"), product_label("top")
 

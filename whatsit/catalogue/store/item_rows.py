@@ -1,0 +1,102 @@
+"""Rows of the store's tables: reading, writing and deleting one item inside a transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from whatsit.catalogue.cleaning.apply_decisions import settle, settle_merged_into
+from whatsit.catalogue.filter.where_filter import Filter
+from whatsit.catalogue.item import ItemFields, Picture
+from whatsit.catalogue.store.change_log import record_change
+from whatsit.catalogue.store.picture_files import stored_path, whole_path
+from whatsit.catalogue.store.picture_metadata import Facts, record_facts
+from whatsit.catalogue.store.text_index import record_text
+
+Outcome = Literal["added", "updated"]
+ITEM_FIELDS = "number, id, title, brand, category, price, url, attributes"
+
+
+def filter_condition(where: Filter | None) -> tuple[str, list[Any]]:
+    """Return the SQL condition of the visible items that fulfil a filter, and its parameters."""
+    condition, parameters = ("1", []) if where is None else where.sql()
+    return f"merged_into IS NULL AND ({condition})", parameters
+
+
+def item_record(row: Sequence[Any], folder: Path) -> dict[str, Any]:
+    """Return a row of `ITEM_FIELDS` and the main picture as a record."""
+    _, id, title, brand, category, price, url, attributes, image = row
+    return {
+        "id": id,
+        "title": title,
+        "brand": brand,
+        "category": category,
+        "image": None if image is None else whole_path(image, folder),
+        "price": price,
+        "url": url,
+        "attributes": json.loads(attributes),
+    }
+
+
+def put_item(
+    connection: sqlite3.Connection,
+    folder: Path,
+    fields: ItemFields,
+    pictures: Sequence[Picture],
+    fingerprint: str,
+    now: str,
+) -> Outcome:
+    """Add an item with its pictures and vectors, or replace it; return which."""
+    attributes = json.dumps(fields.attributes, ensure_ascii=False, allow_nan=False, sort_keys=True)
+    values = (fields.title, fields.brand, fields.category, fields.price, fields.url, attributes, now)
+    known = connection.execute("SELECT number FROM items WHERE id = ?", (fields.id,)).fetchone()
+    if known is None:
+        number = connection.execute(
+            "INSERT INTO items (title, brand, category, price, url, attributes, updated, added, id) "
+            "VALUES (?,?,?,?,?,?,?,?,?)",
+            (*values, now, fields.id),
+        ).lastrowid
+        assert number is not None  # of the row that was just inserted
+    else:
+        number = known[0]
+        connection.execute(
+            "UPDATE items SET title = ?, brand = ?, category = ?, price = ?, url = ?, attributes = ?, "
+            "updated = ? WHERE number = ?",
+            (*values, number),
+        )
+        connection.execute("DELETE FROM images WHERE item = ?", (number,))
+    for position, picture in enumerate(pictures):
+        image = connection.execute(
+            "INSERT INTO images (item, position, path, sha256, found_as) VALUES (?,?,?,?,?)",
+            (number, position, stored_path(picture.path, folder), picture.sha256, number),
+        ).lastrowid
+        connection.executemany(
+            "INSERT INTO vectors (image, fingerprint, x1, y1, x2, y2, vector) VALUES (?,?,?,?,?,?,?)",
+            [(image, fingerprint, *vector.box, vector.values.astype("<f4").tobytes()) for vector in picture.vectors],
+        )
+        if picture.local is not None:
+            connection.execute("INSERT INTO local_features VALUES (?,?)", (image, picture.local))
+        if picture.facts != Facts():
+            record_facts(connection, image, picture.facts)
+    settle(connection, number)
+    if known is None:
+        settle_merged_into(connection, fields.id)
+    return "added" if known is None else "updated"
+
+
+def delete_item(connection: sqlite3.Connection, id: str) -> bool:
+    """Delete an item and return whether it was there."""
+    known = connection.execute("SELECT number, merged_into FROM items WHERE id = ?", (id,)).fetchone()
+    if known is None:
+        return False
+    number, main = known
+    connection.execute("DELETE FROM items WHERE number = ?", (number,))
+    record_text(connection, number)
+    record_change(connection, number)
+    if main is not None:
+        record_change(connection, main)
+    settle_merged_into(connection, id)
+    return True
