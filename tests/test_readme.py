@@ -1,7 +1,8 @@
-"""Every code block of README.md is run, in order and in one folder, as a reader would run them.
+"""Run every code block of README.md and docs/, in order and in one folder, as a reader would.
 
-Blocks tagged `bash` and `python` are run; blocks with another tag are not. An HTML comment in the line before a block
-says what is special about it:
+README.md comes first; its server serves the pages of docs/, which follow in the order of `mkdocs.yml`. Blocks tagged
+`bash` and `python` are run; the only other tag is `text`. An HTML comment in the line before a block says what is
+special about it:
 
 - `<!-- readme: server -->`: the command starts a server and does not end. It is started on free ports, the later blocks
   talk to it, and it is stopped at the end.
@@ -21,7 +22,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,8 +40,9 @@ _READY_SECONDS = 300
 
 @dataclass(frozen=True)
 class Block:
-    """One fenced block: its tag, its first line's number, its text and what the comment before it says."""
+    """One fenced block: its page, tag, first line's number, text and what the comment before it says."""
 
+    page: str
     tag: str
     line: int
     text: str
@@ -67,7 +69,7 @@ class Ground:
         return text
 
 
-def read_blocks(text: str) -> list[Block]:
+def read_blocks(text: str, page: str = "README.md") -> list[Block]:
     blocks, lines, number = [], text.splitlines(), 0
     while number < len(lines):
         opened = _FENCE.match(lines[number])
@@ -77,20 +79,27 @@ def read_blocks(text: str) -> list[Block]:
         end = lines.index("```", number + 1)
         before = _DIRECTIVE.match(lines[number - 1]) if number else None
         directive, argument = before.groups() if before else ("", "")
-        blocks.append(Block(opened[1], number + 1, "\n".join(lines[number + 1 : end]), directive, argument))
+        blocks.append(Block(page, opened[1], number + 1, "\n".join(lines[number + 1 : end]), directive, argument))
         number = end + 1
     return blocks
 
 
+def all_blocks() -> list[Block]:
+    """Return the blocks of README.md and of docs/, in the order of the site's navigation."""
+    navigation = re.findall(r"([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    pages = ["README.md", *(f"docs/{name}" for name in navigation if (ROOT / "docs" / name).is_file())]
+    return [block for page in pages for block in read_blocks((ROOT / page).read_text(encoding="utf-8"), page)]
+
+
 def _parameters() -> list[object]:
-    """The blocks to run; those from the server on are marked `triton`."""
+    """Return the blocks to run; those from the server on are marked `triton`."""
     parameters: list[object] = []
     marks: list[pytest.MarkDecorator] = []
-    for block in read_blocks((ROOT / "README.md").read_text(encoding="utf-8")):
+    for block in all_blocks():
         if block.tag in {"bash", "python"}:
             if block.directive == "server":
                 marks = [pytest.mark.triton]
-            parameters.append(pytest.param(block, id=f"line {block.line}", marks=marks))
+            parameters.append(pytest.param(block, id=f"{block.page} line {block.line}", marks=marks))
     return parameters
 
 
@@ -122,7 +131,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
 @pytest.mark.parametrize("block", _parameters())
 def test_block(block: Block, ground: Ground) -> None:
     if block.directive == "skip":
-        pytest.skip(block.argument or "README.md gives no reason")
+        pytest.skip(block.argument or f"{block.page} gives no reason")
     for program in ("curl", "make"):
         if re.search(rf"^{program} ", block.text, re.MULTILINE) and not shutil.which(program):
             pytest.skip(f"the program {program} is not installed")
@@ -170,6 +179,23 @@ def _start(block: Block, ground: Ground) -> None:
     threading.Thread(target=listen, daemon=True).start()
     told.wait(_READY_SECONDS)
     assert ground.http_url != "localhost:8000", "".join(ground.said) or "the server said nothing"
+
+
+def test_every_block_is_run_or_says_why_not(record_property: Callable[[str, object], None]) -> None:
+    blocks = all_blocks()
+    assert {block.tag for block in blocks} <= {"bash", "python", "text"}
+    code = [block for block in blocks if block.tag != "text"]
+    assert all(block.argument for block in code if block.directive == "skip")
+    executed = sum(block.directive != "skip" for block in code)
+    record_property("executed_blocks", executed)
+    print(f"{executed} of {len(code)} code blocks are executed")  # README.md of 1c405fc: 13 of 22
+    assert executed > 20
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    pages = [path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")]
+    assert not [page for page in pages if page not in navigation]
 
 
 def test_blocks_are_found_with_their_comments() -> None:
