@@ -23,7 +23,7 @@ from perf.common.setting import RESULTS, ROOT, Setting
 from perf.index.many_vectors import PICTURES, catalogue, photos
 from whatsit.index import write_generation
 from whatsit.index.autotune import measure
-from whatsit.index.index_budget import Wishes
+from whatsit.index.index_budget import IndexBudget
 from whatsit.index.probe_queries import Probes
 from whatsit.index.shard_search import Part, first_of_each
 
@@ -50,17 +50,17 @@ def main() -> None:
     probes = Probes(made.queries[:300], first_of_each(gaps, made.items[made.nearest], 10)[1][:300])
     lines: list[list[object]] = []
     for ms, size, recall in TRIPLES:
-        wishes = Wishes(max_query_ms=ms, max_memory=size * arguments.vectors, min_recall=recall, sharding="one")
+        budget = IndexBudget(max_query_ms=ms, max_memory=size * arguments.vectors, min_recall=recall, sharding="one")
         root = arguments.work / "chosen"
         shutil.rmtree(root, ignore_errors=True)
         start = time.perf_counter()
-        generation = write_generation(root, made.vectors, made.items, "perf", wishes=wishes, progress=_tell)
+        generation = write_generation(root, made.vectors, made.items, "perf", budget=budget, progress=_tell)
         seconds = time.perf_counter() - start
         found = generation.manifest.measured
         again = measure([Part(shard) for shard in generation.shards], probes, PICTURES)
         effort = " ".join(f"{name}={value}" for name, value in found["effort"].items())
         lines.append(
-            [arguments.vectors, ms, f"{wishes.max_memory / 1e6:.0f}" if wishes.max_memory else "", recall,
+            [arguments.vectors, ms, f"{budget.max_memory / 1e6:.0f}" if budget.max_memory else "", recall,
              found["kind"], effort, f"{found['query_ms']:.2f}", f"{found['bytes'] / 1e6:.0f}", f"{found['recall']:.4f}",
              "no" if generation.manifest.note else "yes", f"{again[2]:.2f}", f"{again[0]:.4f}", f"{seconds:.0f}"]
         )  # fmt: skip

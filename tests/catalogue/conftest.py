@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from whatsit.catalogue.backends import follow, name_store, open_items
+from whatsit.catalogue.backends import open_index_view, open_store, set_store_url
 from whatsit.catalogue.item import Picture, Vector
 from whatsit.catalogue.layout import Layout
-from whatsit.catalogue.protocols import Following, Items
+from whatsit.catalogue.protocols import CatalogueStore, IndexView
 from whatsit.catalogue.publish import publish
 from whatsit.catalogue.store.store import Store
 
@@ -35,19 +35,19 @@ class Engine:
     def __init__(self, folder: Path, url: str | None) -> None:
         self.folder, self.url = folder, url
         if url is not None:
-            name_store(folder, url)
-        self.items: Items = open_items(folder)
+            set_store_url(folder, url)
+        self.items: CatalogueStore = open_store(folder)
 
-    def follow(self, fingerprint: str) -> Following:
+    def open_index_view(self, fingerprint: str) -> IndexView:
         """The index, published first where the engine needs that."""
         if isinstance(self.items, Store) and not (Layout(self.folder).index / "CURRENT").exists():
             publish(self.items, Layout(self.folder).index)
-        return follow(self.items, self.folder, fingerprint)
+        return open_index_view(self.items, self.folder, fingerprint)
 
     def reader(self) -> Engine:
         """The same catalogue, opened a second time."""
         second = copy(self)
-        second.items = open_items(self.folder, read_only=True)
+        second.items = open_store(self.folder, read_only=True)
         return second
 
     def publish(self) -> None:

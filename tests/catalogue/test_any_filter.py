@@ -102,7 +102,7 @@ def check(engine: Engine, items: list[ItemFields], wheres: list[dict[str, Any]])
     engine.items.delete([record["id"] for record in engine.items.page(limit=100)])
     kept = {item.id: pictures(item, place) for place, item in enumerate(items)}
     engine.items.put([(item, kept[item.id], E) for item in items])
-    index = engine.follow(E)
+    index = engine.open_index_view(E)
     query = np.random.default_rng(99).normal(size=8).astype(np.float32)
     query /= np.linalg.norm(query)
     numbers_of = {item.id: engine.items.show(item.id)["number"] for item in items}

@@ -161,14 +161,14 @@ def test_duplicates_of_rendered_pictures(store: Store, tmp_path: Path) -> None:
             pictures.append(picture(tmp_path / "0.jpg", around(0, 1, 0.001), "original 0", 256.0))
         put(store, f"i{centre}", pictures, title=f"{centre}")
     settings = CleaningSettings(steps=("duplicates",))
-    album, found = store.album(E), find(store, settings)
+    table, found = store.picture_table(E), find(store, settings)
     dropped = {(one.item, one.sha256, one.other_sha256) for one in found if one.verdict == "dropped"}
     assert dropped == {(f"i{n}", f"copy {n}", f"original {n}") for n in range(3)}
     (shared,) = (one for one in found if one.verdict == "reported")
     assert (shared.item, shared.other_item, shared.figures["denied"]) == ("i2", "i0", 1)
     assert store.decisions.record("test", {}, [shared]) == 1
     assert store.decisions.record("test", {}, [shared]) is None  # it stands in the book already
-    assert write_sheet(tmp_path / "sheet.png", album, found) == 0
+    assert write_sheet(tmp_path / "sheet.png", table, found) == 0
     assert (tmp_path / "sheet.png").stat().st_size > 10_000
 
 

@@ -13,7 +13,7 @@ import pytest
 from whatsit_client.errors import InvalidInput, Unavailable
 
 from whatsit.catalogue import Filter, Store
-from whatsit.catalogue.ingest import BATCH_ITEMS, Report, Seen, ingest
+from whatsit.catalogue.ingest import BATCH_ITEMS, PictureAnalysis, Report, ingest
 from whatsit.catalogue.ingest.ingest_run import BATCH_ROWS
 from whatsit.catalogue.ingest.picture_analysis import Step
 from whatsit.catalogue.item import ItemFields, Vector
@@ -32,7 +32,7 @@ class FakeEmbedder:
         self.calls = 0
         self.lock = threading.Lock()
 
-    def __call__(self, data: bytes, steps: frozenset[Step]) -> Seen:
+    def __call__(self, data: bytes, steps: frozenset[Step]) -> PictureAnalysis:
         if "embed" in steps:
             with self.lock:
                 self.calls += 1
@@ -40,7 +40,7 @@ class FakeEmbedder:
             raise InvalidInput("This is no picture.")
         whole, part = Vector((0.0, 0.0, 9.0, 9.0), self.vector_of(data)), self.vector_of(data + b"2")
         hashes = {"dhash": hashlib.md5(data).digest()[:8]} if "hash" in steps else {}
-        return Seen((whole, Vector((1.0, 1.0, 5.0, 5.0), part)) if "embed" in steps else None, hashes)
+        return PictureAnalysis((whole, Vector((1.0, 1.0, 5.0, 5.0), part)) if "embed" in steps else None, hashes)
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_at_most_one_byte_too_many_of_a_huge_file_is_read(store: Store, tmp_path
         file.truncate(MAX_BYTES * 2)
     sizes: list[int] = []
 
-    def refuse(data: bytes, steps: frozenset[Step]) -> Seen:
+    def refuse(data: bytes, steps: frozenset[Step]) -> PictureAnalysis:
         sizes.append(len(data))
         raise InvalidInput("Too large.")
 
@@ -180,7 +180,14 @@ def test_what_a_sudden_end_can_cost_is_one_batch(store: Store, rows: list[Row], 
 
 
 def test_a_picture_in_which_nothing_is_found_is_skipped(store: Store, rows: list[Row]) -> None:
-    assert len(ingest(store, rows[:1], lambda data, steps: Seen(()), E).skipped) == 1
+    assert len(ingest(store, rows[:1], lambda data, steps: PictureAnalysis(()), E).skipped) == 1
     nan = np.full(8, np.nan, dtype=np.float32)
-    assert len(ingest(store, rows[:1], lambda data, steps: Seen((Vector((0.0, 0.0, 1.0, 1.0), nan),)), E).skipped) == 1
+    assert (
+        len(
+            ingest(
+                store, rows[:1], lambda data, steps: PictureAnalysis((Vector((0.0, 0.0, 1.0, 1.0), nan),)), E
+            ).skipped
+        )
+        == 1
+    )
     assert store.count() == 0

@@ -12,7 +12,7 @@ import pytest
 from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue import Store
-from whatsit.catalogue.ingest import Fetch, Report, Seen, ingest
+from whatsit.catalogue.ingest import Fetch, PictureAnalysis, Report, ingest
 from whatsit.catalogue.ingest.ingest_run import BATCH_ROWS
 from whatsit.catalogue.ingest.picture_analysis import Step, checked_steps
 from whatsit.catalogue.ingest.prepare import Settings
@@ -20,11 +20,11 @@ from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.sources import Row
 from whatsit.catalogue.sources.picture_location import Image, WebImage
-from whatsit.catalogue.store.picture_metadata import Facts, MainThing, Prediction
+from whatsit.catalogue.store.picture_metadata import PictureMetadata, Prediction, PrimaryDetection
 from whatsit.catalogue.web import Downloads
 
 E = "test-embedder"
-MAIN = MainThing((1.0, 2.0, 3.0, 4.0), "cup", 0.5)
+MAIN = PrimaryDetection((1.0, 2.0, 3.0, 4.0), "cup", 0.5)
 PREDICTION = Prediction("home", 0.75, "kitchenware", 0.5)
 
 
@@ -35,14 +35,14 @@ class FakeLook:
         self.steps: list[frozenset[Step]] = []
         self.lock = threading.Lock()
 
-    def __call__(self, data: bytes, steps: frozenset[Step]) -> Seen:
+    def __call__(self, data: bytes, steps: frozenset[Step]) -> PictureAnalysis:
         with self.lock:
             self.steps.append(steps)
         if data.startswith(b"bad"):
             raise InvalidInput("This is no picture.")
         values = np.zeros(4, dtype=np.float32)
         values[hashlib.sha256(data).digest()[0] % 4] = 1
-        return Seen(
+        return PictureAnalysis(
             (Vector((0.0, 0.0, 9.0, 9.0), values),) if "embed" in steps else None,
             {"dhash": data[:8].ljust(8, b"\0")} if "hash" in steps else {},
             MAIN if "detect" in steps else None,
@@ -130,7 +130,7 @@ def test_a_step_that_is_chosen_later_does_not_embed_again(store: Store, look: Fa
     (a,) = write(tmp_path, a=b"picture")
     ingest(store, [row("x", a)], look, E, settings=Settings(frozenset()))
     assert look.steps == [{"embed"}]
-    assert store.pictures("x", E)[0].facts == Facts(hashlib.md5(b"picture").digest())
+    assert store.pictures("x", E)[0].facts == PictureMetadata(hashlib.md5(b"picture").digest())
     report = ingest(store, [row("x", a)], look, E, settings=Settings(checked_steps(["detect", "hash"])))
     assert (report.updated, look.steps[1:]) == (1, [{"detect", "hash"}])
     facts = store.pictures("x", E)[0].facts

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
 
 from whatsit.catalogue import Layout, Store
-from whatsit.catalogue.backends import name_store, open_items, store_url
+from whatsit.catalogue.backends import open_store, set_store_url, store_url
 from whatsit.catalogue.item import ItemFields, Picture
 from whatsit.catalogue.milvus.milvus_store import MilvusStore
 from whatsit.catalogue.milvus.milvus_url import TOKEN_VARIABLE, Address
@@ -36,7 +36,7 @@ def folder(tmp_path: Path, picture_of: PictureOf) -> Path:
 
 
 def everything(folder: Path) -> Iterator[tuple[ItemFields | None, list[tuple[str, str, bytes]]]]:
-    items = open_items(folder, read_only=True)
+    items = open_store(folder, read_only=True)
     for i in range(60):
         pictures = items.pictures(f"i{i}", E)
         yield (
@@ -59,9 +59,9 @@ def test_there_and_back(folder: Path, milvus_file: str, monkeypatch: pytest.Monk
         migrate(source, MilvusStore(Address.parse(url)), folder, progress=stop)
     done = CliRunner().invoke(app, ["catalogue", "migrate", str(folder), url, "--json"], catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    told = json.loads(done.stdout)
-    assert (told["items"], told["written"], told["searches"]) == (60, 20, 20)
-    assert told["agreement"] == 1.0
+    translate_errors = json.loads(done.stdout)
+    assert (translate_errors["items"], translate_errors["written"], translate_errors["searches"]) == (60, 20, 20)
+    assert translate_errors["agreement"] == 1.0
     assert store_url(folder) == url
     assert list(everything(folder)) == before
     shown = CliRunner().invoke(app, ["catalogue", "show", str(folder), "i7", "--json"], catch_exceptions=False)
@@ -71,7 +71,7 @@ def test_there_and_back(folder: Path, milvus_file: str, monkeypatch: pytest.Monk
     with pytest.raises(InvalidInput, match="there already"):
         CliRunner().invoke(app, ["catalogue", "migrate", str(folder), url], catch_exceptions=False)
 
-    open_items(folder).delete(["i0"])
+    open_store(folder).delete(["i0"])
     with pytest.raises(Unavailable, match="59 items were moved and 60 are there"):
         CliRunner().invoke(app, ["catalogue", "migrate", str(folder), "embedded"], catch_exceptions=False)
     assert store_url(folder) == url
@@ -84,14 +84,14 @@ def test_there_and_back(folder: Path, milvus_file: str, monkeypatch: pytest.Monk
 
 def test_a_folder_names_one_store(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="itself"):
-        name_store(folder, "milvus://host:1/db")
-    name_store(tmp_path / "new", "milvus://host:1/db")
-    name_store(tmp_path / "new", "milvus://host:1/db")
+        set_store_url(folder, "milvus://host:1/db")
+    set_store_url(tmp_path / "new", "milvus://host:1/db")
+    set_store_url(tmp_path / "new", "milvus://host:1/db")
     with pytest.raises(InvalidInput, match="migrate"):
-        name_store(tmp_path / "new", "milvus://other:1/db")
+        set_store_url(tmp_path / "new", "milvus://other:1/db")
     Layout(tmp_path / "new").address.write_text("nonsense")
     with pytest.raises(WhatsitError, match="does not name a store"):
-        open_items(tmp_path / "new")
+        open_store(tmp_path / "new")
 
 
 @pytest.mark.parametrize(

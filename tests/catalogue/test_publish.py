@@ -13,7 +13,7 @@ from whatsit.catalogue import Store
 from whatsit.catalogue.item import ItemFields, Picture
 from whatsit.catalogue.publish import publish
 from whatsit.index import current, open_generation, sharding
-from whatsit.index.index_budget import Wishes
+from whatsit.index.index_budget import IndexBudget
 
 PictureOf = Callable[..., Picture]
 
@@ -65,7 +65,7 @@ def test_shards_follow_the_categories_and_stay_so(
     monkeypatch.setattr(sharding.divide, "__defaults__", (None, "auto", 3, 0))
     categories = ["shoe"] * 5 + ["cup"] * 4 + ["rare", None]
     store.put([(ItemFields(str(i), category=name), [picture_of(str(i))], "e") for i, name in enumerate(categories)])
-    first = publish(store, tmp_path / "index", wishes=Wishes(sharding="category")).generation
+    first = publish(store, tmp_path / "index", budget=IndexBudget(sharding="category")).generation
     assert [(shard["name"], shard["rows"]) for shard in first.manifest.shards] == [
         ("shoe", 5),
         ("cup", 4),
@@ -80,6 +80,6 @@ def test_shards_follow_the_categories_and_stay_so(
 
 def test_budgets_that_cannot_be_met_are_among_the_notes(store: Store, picture_of: PictureOf, tmp_path: Path) -> None:
     store.put([(ItemFields(str(i)), [picture_of(str(i))], "e") for i in range(30)])
-    published = publish(store, tmp_path / "index", wishes=Wishes(max_memory=10))
+    published = publish(store, tmp_path / "index", budget=IndexBudget(max_memory=10))
     assert published.notes[0].startswith("No index met")
     assert published.generation.manifest.measured["recall"] > 0.9

@@ -12,10 +12,10 @@ import pytest
 from whatsit_client.errors import InvalidInput, WhatsitError
 
 from whatsit.catalogue import Filter
-from whatsit.catalogue.backends import open_items
+from whatsit.catalogue.backends import open_store
 from whatsit.catalogue.item import ItemFields, Picture, Vector
-from whatsit.catalogue.protocols import Following
-from whatsit.catalogue.store.picture_metadata import Facts, MainThing, Prediction
+from whatsit.catalogue.protocols import IndexView
+from whatsit.catalogue.store.picture_metadata import PictureMetadata, Prediction, PrimaryDetection
 
 if TYPE_CHECKING:
     from tests.catalogue.conftest import Engine
@@ -24,7 +24,7 @@ E = "embedder"
 PictureOf = Callable[..., Picture]
 
 
-def found(index: Following, engine: Engine, vector: Any, k: int = 10, where: dict[str, Any] | None = None) -> list[str]:
+def found(index: IndexView, engine: Engine, vector: Any, k: int = 10, where: dict[str, Any] | None = None) -> list[str]:
     """The ids that a search finds, nearest first."""
     searcher, allowed = (index.now(), None) if where is None else index.where(Filter.parse(where))
     numbers = searcher.search(np.atleast_2d(vector), k, allowed)[1][0]
@@ -66,7 +66,7 @@ def test_what_is_put_is_found_and_shown(engine: Engine, picture_of: PictureOf) -
     with pytest.raises(InvalidInput, match="no item 'none'"):
         items.show("none")
 
-    index = engine.follow(E)
+    index = engine.open_index_view(E)
     for vector in pictures[0].vectors:
         assert found(index, engine, vector.values) == ["milk", "tea"]  # once, though it has four vectors
     searcher = index.now()
@@ -84,9 +84,9 @@ def test_what_is_put_is_found_and_shown(engine: Engine, picture_of: PictureOf) -
 
 
 def test_what_ingestion_notes_of_a_picture_is_kept(engine: Engine, picture_of: PictureOf) -> None:
-    main, prediction = MainThing((1.0, 2.5, 3.0, 4.0), "cup", 0.1), Prediction("food", 0.3, "tea", 1 / 3)
-    facts = Facts(bytes(range(16)), {"dhash": b"12345678"}, main, prediction, "/kept.jpg")
-    noted, bare = replace(picture_of("a"), facts=facts), replace(picture_of("b"), facts=Facts(bytes(16)))
+    main, prediction = PrimaryDetection((1.0, 2.5, 3.0, 4.0), "cup", 0.1), Prediction("food", 0.3, "tea", 1 / 3)
+    facts = PictureMetadata(bytes(range(16)), {"dhash": b"12345678"}, main, prediction, "/kept.jpg")
+    noted, bare = replace(picture_of("a"), facts=facts), replace(picture_of("b"), facts=PictureMetadata(bytes(16)))
     engine.items.put([(ItemFields("a"), [noted, bare], E)])
     assert [picture.facts for picture in engine.items.pictures("a", E)] == [facts, bare.facts]
 
@@ -94,7 +94,7 @@ def test_what_ingestion_notes_of_a_picture_is_kept(engine: Engine, picture_of: P
 def test_every_change_counts_in_the_next_search(engine: Engine, picture_of: PictureOf) -> None:
     items = engine.items
     items.put([(ItemFields("a", "A"), [picture_of("a", regions=3)], E), (ItemFields("b"), [picture_of("b")], E)])
-    index = engine.follow(E)
+    index = engine.open_index_view(E)
     assert items.put([(ItemFields("c"), [picture_of("c")], E)]) == ["added"]
     assert found(index, engine, picture_of("c").vectors[0].values)[0] == "c"
     # Other vectors, and fewer of them; the old ones are not found any more.
@@ -115,7 +115,7 @@ def test_every_change_counts_in_the_next_search(engine: Engine, picture_of: Pict
 
 def test_a_second_reader_sees_a_change_within_a_second(engine: Engine, picture_of: PictureOf) -> None:
     engine.items.put([(ItemFields("a"), [picture_of("a")], E)])
-    engine.follow(E)
+    engine.open_index_view(E)
     reader = engine.reader()
     index = reader.follow(E)
     started = time.monotonic()
@@ -129,7 +129,7 @@ def test_a_second_reader_sees_a_change_within_a_second(engine: Engine, picture_o
 
 
 def test_an_empty_catalogue_finds_nothing_until_it_has_something(engine: Engine, picture_of: PictureOf) -> None:
-    index = engine.follow(E)
+    index = engine.open_index_view(E)
     query = picture_of("a").vectors[0].values
     assert found(index, engine, query) == []
     assert found(index, engine, query, where={"brand": "X"}) == []
@@ -141,22 +141,22 @@ def test_an_empty_catalogue_finds_nothing_until_it_has_something(engine: Engine,
 
 def test_another_embedders_catalogue_is_refused(engine: Engine, picture_of: PictureOf) -> None:
     engine.items.put([(ItemFields("a"), [picture_of("a")], E)])
-    engine.follow(E)
+    engine.open_index_view(E)
     with pytest.raises(InvalidInput, match=f"made by the embedder {E} and this one is other"):
-        engine.follow("other")
+        engine.open_index_view("other")
     # Embedded anew, the vectors of the embedder before are gone.
     engine.items.put([(ItemFields("a"), [picture_of("a2")], "other")])
     engine.publish()
     assert engine.items.fingerprints() == ["other"]
     assert engine.items.vectors(E)[0].shape[0] == 0
-    assert found(engine.follow("other"), engine, picture_of("a2").vectors[0].values) == ["a"]
+    assert found(engine.open_index_view("other"), engine, picture_of("a2").vectors[0].values) == ["a"]
     with pytest.raises(InvalidInput, match="made by the embedder other"):
-        engine.follow(E)
+        engine.open_index_view(E)
 
 
 def test_queries_of_another_length_are_refused(engine: Engine, picture_of: PictureOf) -> None:
     engine.items.put([(ItemFields("a"), [picture_of("a")], E)])
-    index = engine.follow(E)
+    index = engine.open_index_view(E)
     with pytest.raises(InvalidInput, match="takes queries"):
         index.now().search(np.ones((1, 5), np.float32), 1)
     with pytest.raises(InvalidInput, match="k is 1 or more"):
@@ -168,7 +168,7 @@ def test_unicode_and_awkward_texts_come_back_as_they_were(engine: Engine, pictur
     attributes = {"k.e y": "v\"'\\", "größe": "ö", "n": 2**62 + 1, "f": 0.1, "yes": True, "list": [1, None, "x"]}
     fields = [ItemFields(id, title=id + "!", brand="B'\"\\", attributes=attributes) for id in ids]
     engine.items.put([(one, [picture_of(one.id)], E) for one in fields])
-    index = engine.follow(E)
+    index = engine.open_index_view(E)
     for one in fields:
         assert engine.items.fields(one.id) == one
         where = {
@@ -207,7 +207,7 @@ def test_an_item_without_a_vector_is_kept_and_not_found(engine: Engine, picture_
     bare = Picture("/x.jpg", "0", ())
     engine.items.put([(ItemFields("a"), [], E), (ItemFields("b"), [bare], E), (ItemFields("c"), [picture_of("c")], E)])
     assert engine.items.count() == 3
-    assert found(engine.follow(E), engine, picture_of("c").vectors[0].values) == ["c"]
+    assert found(engine.open_index_view(E), engine, picture_of("c").vectors[0].values) == ["c"]
     assert [(one.path, one.vectors) for one in engine.items.pictures("b", E)] == [("/x.jpg", ())]
 
 
@@ -230,7 +230,7 @@ def test_a_large_batch_is_whole_and_a_search_reaches_past_many_vectors_of_one_it
     owner = np.array(["big"] * 200 + [f"i{i}" for i in range(200, 700)])
     order = np.argsort(np.linalg.norm(vectors - vectors[0], axis=1))
     expected = list(dict.fromkeys(owner[order].tolist()))
-    index = engine.follow(E)
+    index = engine.open_index_view(E)
     assert found(index, engine, vectors[0], 12) == expected[:12]
     cheap = [id for id in expected if id != "big" and float(id[1:]) < 210]
     assert found(index, engine, vectors[0], 20, {"price": {"$lt": 210}}) == cheap
@@ -252,7 +252,7 @@ def test_pages_count_and_select_agree(engine: Engine, picture_of: PictureOf) -> 
 
 def test_reading_alone_changes_nothing(engine: Engine, picture_of: PictureOf) -> None:
     engine.items.put([(ItemFields("a"), [picture_of("a")], E)])
-    reader = open_items(engine.folder, read_only=True)
+    reader = open_store(engine.folder, read_only=True)
     with pytest.raises(WhatsitError):
         reader.put([(ItemFields("b"), [picture_of("b")], E)])
     with pytest.raises(WhatsitError):

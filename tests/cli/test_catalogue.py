@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 from whatsit_client.errors import InvalidInput, Unavailable
 
-from whatsit.catalogue.ingest import Seen
+from whatsit.catalogue.ingest import PictureAnalysis
 from whatsit.catalogue.item import Vector
 from whatsit.catalogue.store.picture_metadata import Prediction
 from whatsit.cli.catalogue.app import app
@@ -35,13 +35,13 @@ class FakeLook:
 
     def __exit__(self, *_: object) -> None: ...
 
-    def __call__(self, data: bytes, steps: frozenset[str]) -> Seen:
+    def __call__(self, data: bytes, steps: frozenset[str]) -> PictureAnalysis:
         if not data:
             raise InvalidInput("The image is empty.")
         seed = int.from_bytes(hashlib.sha256(data).digest()[:8], "big")
         vector = np.random.default_rng(seed).normal(size=16).astype(np.float32)
         prediction = Prediction("accessories", 0.75, "bag", 0.5) if "categorise" in steps else None
-        return Seen((Vector((0.0, 0.0, 1.0, 1.0), vector / np.linalg.norm(vector)),), prediction=prediction)
+        return PictureAnalysis((Vector((0.0, 0.0, 1.0, 1.0), vector / np.linalg.norm(vector)),), prediction=prediction)
 
 
 @pytest.fixture(autouse=True)

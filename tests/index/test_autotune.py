@@ -11,7 +11,7 @@ from whatsit_client.errors import Damaged, InvalidInput
 
 from whatsit.index import autotune as choosing
 from whatsit.index import open_generation, write_generation
-from whatsit.index.index_budget import Measured, Wishes
+from whatsit.index.index_budget import IndexBudget, Measured
 from whatsit.index.probe_queries import Probes, recall
 
 
@@ -42,8 +42,8 @@ def test_what_is_chosen_meets_memory_and_recall_and_is_measured(
 ) -> None:
     if sample:
         monkeypatch.setattr(choosing, "TRIED_ON", 2000)
-    wishes = Wishes(max_query_ms=1000, max_memory=4000 * 60, min_recall=0.9)
-    generation = write_generation(tmp_path, vectors, np.arange(4000), "e", wishes=wishes)
+    budget = IndexBudget(max_query_ms=1000, max_memory=4000 * 60, min_recall=0.9)
+    generation = write_generation(tmp_path, vectors, np.arange(4000), "e", budget=budget)
     manifest = generation.manifest
     assert manifest.note == ""
     assert manifest.measured["recall"] >= 0.9
@@ -56,27 +56,27 @@ def test_what_is_chosen_meets_memory_and_recall_and_is_measured(
 
 
 def test_exactness_is_met_by_keeping_all_bits(tmp_path: Path, vectors: np.ndarray) -> None:
-    wishes = Wishes(max_query_ms=1000, min_recall=1.0)
-    generation = write_generation(tmp_path, vectors, np.arange(4000), "e", wishes=wishes)
+    budget = IndexBudget(max_query_ms=1000, min_recall=1.0)
+    generation = write_generation(tmp_path, vectors, np.arange(4000), "e", budget=budget)
     assert generation.manifest.measured["recall"] == 1.0
     assert not generation.manifest.measured["kind"].endswith("byte")
 
 
 def test_a_budget_that_cannot_be_met_is_named_with_what_comes_nearest(tmp_path: Path, vectors: np.ndarray) -> None:
-    wishes = Wishes(kind="flat-half", max_memory=1000)
-    generation = write_generation(tmp_path, vectors, np.arange(4000), "e", wishes=wishes)
+    budget = IndexBudget(kind="flat-half", max_memory=1000)
+    generation = write_generation(tmp_path, vectors, np.arange(4000), "e", budget=budget)
     assert generation.manifest.note.startswith("No index met 0 MB with the other budgets; the nearest is flat-half")
     assert generation.search(vectors[:5], 1)[1].ravel().tolist() == [0, 1, 2, 3, 4]
 
 
 def test_wishes_stay_until_others_are_given(tmp_path: Path, vectors: np.ndarray) -> None:
     items = np.arange(4000)
-    first = write_generation(tmp_path, vectors, items, "e", wishes=Wishes(kind="ivf-byte", sharding="cluster"))
+    first = write_generation(tmp_path, vectors, items, "e", budget=IndexBudget(kind="ivf-byte", sharding="cluster"))
     assert write_generation(tmp_path, vectors, items, "e").name == first.name
     second = write_generation(tmp_path, vectors[:3000], items[:3000], "e")
     assert len(second.shards) == 16
-    assert Wishes.from_record(second.manifest.wishes) == Wishes(kind="ivf-byte", sharding="cluster")
-    third = write_generation(tmp_path, vectors[:3000], items[:3000], "e", wishes=Wishes())
+    assert IndexBudget.from_record(second.manifest.budget) == IndexBudget(kind="ivf-byte", sharding="cluster")
+    third = write_generation(tmp_path, vectors[:3000], items[:3000], "e", budget=IndexBudget())
     assert [shard["kind"] for shard in third.manifest.shards] == ["flat"]
     assert open_generation(tmp_path).name == third.name
 
@@ -94,13 +94,13 @@ def test_wishes_stay_until_others_are_given(tmp_path: Path, vectors: np.ndarray)
 )
 def test_wishes_out_of_range_are_refused(wish: dict[str, object]) -> None:
     with pytest.raises(InvalidInput):
-        Wishes(**wish)  # type: ignore[arg-type]  # one wish of each type
+        IndexBudget(**wish)  # type: ignore[arg-type]  # one wish of each type
     with pytest.raises(Damaged):
-        Wishes.from_record(wish)
+        IndexBudget.from_record(wish)
 
 
 def test_the_worst_budget_counts() -> None:
     measured = Measured("flat", {}, recall=0.91, error=0.01, query_ms=2.0, bytes=300, queries=10)
-    assert measured.excess(Wishes(min_recall=0.9, max_query_ms=2.0, max_memory=300)) == 1.0
-    assert measured.excess(Wishes(min_recall=0.8, max_query_ms=1.0)) == 2.0
-    assert measured.excess(Wishes(min_recall=0.95, max_query_ms=4.0)) == pytest.approx(2.0)
+    assert measured.budget_ratio(IndexBudget(min_recall=0.9, max_query_ms=2.0, max_memory=300)) == 1.0
+    assert measured.budget_ratio(IndexBudget(min_recall=0.8, max_query_ms=1.0)) == 2.0
+    assert measured.budget_ratio(IndexBudget(min_recall=0.95, max_query_ms=4.0)) == pytest.approx(2.0)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from whatsit_client.errors import InvalidInput
 
-from whatsit.index import Live, write_generation
+from whatsit.index import DeltaIndex, write_generation
 from whatsit.index.shard import Floats, Numbers
 
 DIMENSION = 6
@@ -61,7 +61,7 @@ def test_changes_on_a_generation_equal_a_search_of_the_final_state(
     rng = np.random.default_rng(seed)
     state = {item: unit(rng, count) for item, count in published.items()}
     root = tmp_path_factory.mktemp("index")
-    live = Live.of(write_generation(root, *stacked(state), "e", kind=kind))
+    live = DeltaIndex.of(write_generation(root, *stacked(state), "e", kind=kind))
     for step in changes:
         new = {item: unit(rng, count) for item, count in step.items()}
         live = live.apply(np.array(list(step)), *stacked(new))
@@ -81,7 +81,7 @@ def test_changes_on_a_generation_equal_a_search_of_the_final_state(
 def test_a_snapshot_never_changes(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     vectors = unit(rng, 200)
-    first = Live.of(write_generation(tmp_path, vectors, np.arange(200), "e"))
+    first = DeltaIndex.of(write_generation(tmp_path, vectors, np.arange(200), "e"))
     before = first.search(vectors[:20], 5)
     same: list[bool] = []
 
@@ -102,7 +102,7 @@ def test_a_snapshot_never_changes(tmp_path: Path) -> None:
 
 def test_many_small_changes_stay_few_shards_and_forget_what_is_overwritten(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
-    live = Live.of(write_generation(tmp_path, unit(rng, 10), np.arange(10), "e"))
+    live = DeltaIndex.of(write_generation(tmp_path, unit(rng, 10), np.arange(10), "e"))
     for step in range(1500):
         item = np.array([1000 + step % 300])
         live = live.apply(item, unit(rng, 1), item)
@@ -112,7 +112,9 @@ def test_many_small_changes_stay_few_shards_and_forget_what_is_overwritten(tmp_p
 
 
 def test_changes_on_an_empty_index_set_its_length(tmp_path: Path) -> None:
-    live = Live.of(write_generation(tmp_path, np.empty((0, 1), dtype=np.float32), np.empty(0, dtype=np.int64), "e"))
+    live = DeltaIndex.of(
+        write_generation(tmp_path, np.empty((0, 1), dtype=np.float32), np.empty(0, dtype=np.int64), "e")
+    )
     vectors = unit(np.random.default_rng(3), 4)
     live = live.apply(np.arange(4), vectors, np.arange(4))
     assert live.search(vectors, 1)[1][:, 0].tolist() == [0, 1, 2, 3]

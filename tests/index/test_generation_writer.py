@@ -16,7 +16,7 @@ from whatsit_client.errors import Damaged, InvalidInput, Unavailable
 
 from whatsit.index import current, open_generation, write_generation
 from whatsit.index.generation_writer import oldest_sequence
-from whatsit.index.index_budget import Wishes
+from whatsit.index.index_budget import IndexBudget
 from whatsit.index.manifest import MANIFEST
 from whatsit.index.shard import Floats
 
@@ -72,7 +72,7 @@ def test_a_writer_that_fails_late_leaves_the_old_one_current(
 
 def _write_shards(root: Path) -> None:
     vectors = np.concatenate([vectors_of(4000, seed) for seed in range(5)])
-    write_generation(root, vectors, np.arange(20_000), "e", wishes=Wishes(kind="hnsw", sharding="cluster"))
+    write_generation(root, vectors, np.arange(20_000), "e", budget=IndexBudget(kind="hnsw", sharding="cluster"))
 
 
 def test_a_writer_killed_among_its_shards_leaves_the_old_one_current(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import faiss
 import numpy as np
 import pytest
 
-from whatsit.index import Generation, Live
+from whatsit.index import DeltaIndex, Generation
 from whatsit.index import gpu_shard as module
 from whatsit.index.generation_writer import write_generation
 from whatsit.index.gpu_shard import GpuShard, gpus, on_gpu
@@ -90,14 +90,14 @@ def test_answers_as_numpy_does_under_every_filter(generation: Generation, share:
 
 @pytest.mark.usefixtures("card")
 def test_deleted_and_changed_items_are_never_found_in_the_old_place(generation: Generation) -> None:
-    live = Live.of(on_gpu(generation, min_rows=1))
+    live = DeltaIndex.of(on_gpu(generation, min_rows=1))
     query = units(3000)[300:303]  # the vectors of item 101
     assert live.search(query, 1)[1].ravel().tolist() == [101] * 3
     gone = live.apply(np.array([101]), units(0), np.array([], np.int64))
     distances, numbers = gone.search(query, 50)
     assert 101 not in numbers
     assert numbers.min() > 0
-    want, wanted = Live.of(generation).apply(np.array([101]), units(0), np.array([], np.int64)).search(query, 50)
+    want, wanted = DeltaIndex.of(generation).apply(np.array([101]), units(0), np.array([], np.int64)).search(query, 50)
     np.testing.assert_array_equal(numbers, wanted)
     np.testing.assert_allclose(distances, want, atol=1e-6)
     moved = live.apply(np.array([101]), -query[:1], np.array([101]))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from whatsit_client.errors import InvalidInput
 
-from whatsit.index import Live, open_generation, write_generation
+from whatsit.index import DeltaIndex, open_generation, write_generation
 from whatsit.index.index_kind import FEWEST_ROWS, Floats, Kind, Numbers, build, lists
 
 KINDS = [
@@ -54,7 +54,7 @@ def test_each_kind_finds_filters_forgets_and_gives_back(tmp_path: Path, clustere
         assert np.isin(found, allowed).all()
         assert overlap(found, nearest(clustered, queries, 10, allowed)) >= wanted
         assert (np.diff(distances, axis=1) >= 0).all()
-    gone = Live.of(generation).apply(items[::2], clustered[:0], items[:0])
+    gone = DeltaIndex.of(generation).apply(items[::2], clustered[:0], items[:0])
     assert (gone.search(queries, 10)[1] % 2 == 1).all()
     query = clustered[77]
     np.testing.assert_allclose(

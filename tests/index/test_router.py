@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from whatsit_client.errors import Damaged
 
-from whatsit.index import Generation, Live, open_generation, write_generation
-from whatsit.index.index_budget import Wishes
+from whatsit.index import DeltaIndex, Generation, open_generation, write_generation
+from whatsit.index.index_budget import IndexBudget
 from whatsit.index.manifest import Manifest
-from whatsit.index.router import CENTROIDS, OWNERS, Router, usual_touch
+from whatsit.index.router import CENTROIDS, OWNERS, Router, default_nprobe
 from whatsit.index.sharding import Labels, Share
 
 NAMES = tuple(f"c{code}" for code in range(8))
@@ -37,7 +37,7 @@ def sharded(vectors: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Ge
         labels = Labels(np.repeat(np.arange(8), 400), NAMES)
         root = tmp_path_factory.mktemp("sharded")
         generation = write_generation(
-            root, vectors, np.arange(3200), "e", wishes=Wishes(sharding="category"), labels=labels
+            root, vectors, np.arange(3200), "e", budget=IndexBudget(sharding="category"), labels=labels
         )
     patch.undo()
     return generation
@@ -47,38 +47,38 @@ def test_a_shard_per_category_and_a_router_to_them(sharded: Generation) -> None:
     assert sorted(shard["name"] for shard in sharded.manifest.shards) == list(NAMES)
     assert [shard["rows"] for shard in sharded.manifest.shards] == [400] * 8
     assert sharded.router is not None
-    assert (sharded.manifest.touch, sharded.manifest.format) == (3, 2)
+    assert (sharded.manifest.nprobe, sharded.manifest.format) == (3, 2)
 
 
 def test_touching_all_shards_is_exact_and_few_find_nearly_all(sharded: Generation, vectors: np.ndarray) -> None:
     queries = vectors[::40]
     exact = np.argsort(np.linalg.norm(vectors[None] - queries[:, None], axis=2), axis=1)[:, :10]
-    whole = sharded.search(queries, 10, touch=0)[1]
+    whole = sharded.search(queries, 10, nprobe=0)[1]
     np.testing.assert_array_equal(np.sort(whole), np.sort(exact))
     shares = [
         np.mean(
-            [len(set(a) & set(b)) / 10 for a, b in zip(sharded.search(queries, 10, touch=n)[1], exact, strict=True)]
+            [len(set(a) & set(b)) / 10 for a, b in zip(sharded.search(queries, 10, nprobe=n)[1], exact, strict=True)]
         )
         for n in (1, 2, 3, 8)
     ]
     assert shares == sorted(shares)
     assert shares[2] >= 0.95
     assert shares[3] == 1.0
-    np.testing.assert_array_equal(sharded.search(queries, 10)[1], sharded.search(queries, 10, touch=3)[1])
+    np.testing.assert_array_equal(sharded.search(queries, 10)[1], sharded.search(queries, 10, nprobe=3)[1])
 
 
 def test_a_filter_leads_to_the_shards_that_hold_its_items(sharded: Generation, vectors: np.ndarray) -> None:
     query, wanted = vectors[:1], np.arange(2800, 3200)  # of the first category, among items of the last one
-    found = sharded.search(query, 5, wanted, touch=1)[1]
+    found = sharded.search(query, 5, wanted, nprobe=1)[1]
     expected = wanted[np.argsort(np.linalg.norm(vectors[wanted] - query, axis=1))[:5]]
     np.testing.assert_array_equal(found[0], expected)
 
 
 def test_changes_and_deletions_do_not_depend_on_the_router(sharded: Generation, vectors: np.ndarray) -> None:
-    live = Live.of(sharded).apply(np.array([0, 5000]), -vectors[:1], np.array([5000]))
-    assert live.search(-vectors[:1], 1, touch=1)[1].tolist() == [[5000]]
-    assert 0 not in live.search(vectors[:1], 400, touch=0)[1]
-    assert live.search(vectors[1:2], 1, touch=1)[1].tolist() == [[1]]
+    live = DeltaIndex.of(sharded).apply(np.array([0, 5000]), -vectors[:1], np.array([5000]))
+    assert live.search(-vectors[:1], 1, nprobe=1)[1].tolist() == [[5000]]
+    assert 0 not in live.search(vectors[:1], 400, nprobe=0)[1]
+    assert live.search(vectors[1:2], 1, nprobe=1)[1].tolist() == [[1]]
 
 
 def test_routing_counts_only_useful_shards() -> None:
@@ -94,7 +94,7 @@ def test_routing_counts_only_useful_shards() -> None:
 
 
 def test_few_shards_are_all_searched_and_many_by_a_few() -> None:
-    assert [usual_touch(shards) for shards in (1, 4, 5, 16, 31, 32, 81)] == [1, 4, 3, 3, 3, 4, 7]
+    assert [default_nprobe(shards) for shards in (1, 4, 5, 16, 31, 32, 81)] == [1, 4, 3, 3, 3, 4, 7]
 
 
 def test_a_shard_with_several_clouds_is_near_at_each_of_them() -> None:

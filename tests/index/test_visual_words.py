@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from whatsit_client.errors import Damaged, InvalidInput
 
-from whatsit.index import Live, open_generation, write_generation
+from whatsit.index import DeltaIndex, open_generation, write_generation
 from whatsit.index.visual_words import FILES, VisualWords
 from whatsit.index.vocabulary_tree import BRANCHES, Vocabulary
 from whatsit.vision.local_features import LocalFeatures, unit_descriptors
@@ -117,7 +117,7 @@ def test_a_damaged_file_is_refused(root: Path) -> None:
 
 
 def test_changes_count_at_once(root: Path, pictures: list[LocalFeatures]) -> None:
-    live = Live.of(open_generation(root))
+    live = DeltaIndex.of(open_generation(root))
     assert live.words is not None
     # 102 gets another picture, 103 is deleted, 200 and later ones are new.
     fresh = picture(5000)

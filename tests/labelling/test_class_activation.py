@@ -12,8 +12,8 @@ from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture, read
 from whatsit.evaluation.datasets.labelled_pictures import picture_files
 from whatsit.evaluation.datasets.yolo_labels import read_yolo_folder
 from whatsit.labelling.agreement import agreement
-from whatsit.labelling.label_folder import look_through
-from whatsit.labelling.progress_log import Journal
+from whatsit.labelling.label_folder import label_pictures
+from whatsit.labelling.progress_log import ProgressLog
 from whatsit.labelling.single_object import centred, single_product
 from whatsit.models.yolox import COCO_NAMES, Yolox
 from whatsit.pipeline.box_detectors import ContractFinder, YoloxFinder, open_finder
@@ -81,17 +81,17 @@ def test_interrupted_looking_goes_on_and_other_settings_are_refused(tmp_path: Pa
 
     journal = tmp_path / "part"
     with pytest.raises(KeyboardInterrupt):
-        look_through(tmp_path, files, look, journal, {"sure": 1})
+        label_pictures(tmp_path, files, look, journal, {"sure": 1})
     with journal.open("a") as file:
         file.write('{"file": "b/d.p')  # a line that a crash cut off
-    labels = look_through(tmp_path, files, look, journal, {"sure": 1}, on_unreadable=odd.append)
+    labels = label_pictures(tmp_path, files, look, journal, {"sure": 1}, on_unreadable=odd.append)
     assert looked == ["a.png", "b/c.png", "b/c.png", "b/d.png"]
     assert odd == ["broken.jpg"]
     assert [(p.file, p.width, p.height, p.boxes[0]) for p in labels.pictures] == [
         (name, 30, 20, Box(0, 0, 0.5, 6, name, score=0.0)) for name in files[:3]
     ]
     with pytest.raises(InvalidInput, match="other settings"):
-        Journal(journal, {"sure": 2})
+        ProgressLog(journal, {"sure": 2})
 
 
 def test_agreement_counts_what_is_found_right_and_named() -> None:

@@ -13,7 +13,7 @@ import pytest
 from whatsit_client import Client, Item, WhatsitError
 from whatsit_client.errors import InvalidInput, Unavailable
 
-from whatsit.catalogue.backends import open_items, write_address
+from whatsit.catalogue.backends import open_store, write_address
 from whatsit.catalogue.store_migration import migrate
 from whatsit.engines.repository import default_root
 from whatsit.search.check_catalogue import check_catalogue
@@ -51,9 +51,9 @@ def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def moved(catalogue: Path, milvus: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the shop's catalogue, which is in Milvus."""
-    source, folder = open_items(catalogue, read_only=True), tmp_path_factory.mktemp("moved")
+    source, folder = open_store(catalogue, read_only=True), tmp_path_factory.mktemp("moved")
     write_address(folder, milvus)
-    target = open_items(folder)
+    target = open_store(folder)
     assert migrate(source, target, catalogue).agreement == 1.0
     source.close()
     target.close()

@@ -79,7 +79,7 @@ from whatsit.training.classifier.custom import known_picture, read_tags, train_o
 from whatsit.training.classifier.recipe import ClassifierRecipe  # noqa: E402
 from whatsit.training.common import run_checkpoint as checkpoint  # noqa: E402
 from whatsit.training.common.initial_weights import begin, draw_weights  # noqa: E402
-from whatsit.training.common.resolve_recipe import settled  # noqa: E402
+from whatsit.training.common.resolve_recipe import resolve_recipe  # noqa: E402
 from whatsit.training.detector.custom import label_of, own_detector_data, train_own_detector  # noqa: E402
 from whatsit.training.detector.recipe import DetectorRecipe  # noqa: E402
 from whatsit.training.embedder.custom import OwnItems  # noqa: E402
@@ -129,7 +129,7 @@ def weights_of(out: Path) -> dict[str, torch.Tensor]:
 
 
 def test_the_embedder_trains_on_folders_without_any_other_data(photos: Path, tmp_path: Path) -> None:
-    whole = settled(EMBEDDER, None, OwnData(photos=photos), "own_r1").model_copy(update=SMALL)
+    whole = resolve_recipe(EMBEDDER, None, OwnData(photos=photos), "own_r1").model_copy(update=SMALL)
     assert whole.monitor == "own_r1"
     assert train_embedder(whole, NOWHERE, NOWHERE, tmp_path / "whole", console=QUIET).finished
     assert {"own_r1", "own_r5", "train_loss"} <= trained(tmp_path / "whole")
@@ -190,9 +190,11 @@ def test_own_products_come_before_the_standing_ones(photos: Path, shared_data: P
 
 
 def test_an_earlier_network_is_a_start(photos: Path, tmp_path: Path) -> None:
-    recipe = settled(EMBEDDER, None, OwnData(photos=photos), "own_r1").model_copy(update=SMALL | {"epochs": 1})
+    recipe = resolve_recipe(EMBEDDER, None, OwnData(photos=photos), "own_r1").model_copy(update=SMALL | {"epochs": 1})
     train_embedder(recipe, NOWHERE, NOWHERE, tmp_path / "first", console=QUIET)
-    again = settled(recipe, str(tmp_path / "first" / "best.pt"), None, "own_r1").model_copy(update=SMALL | {"seed": 4})
+    again = resolve_recipe(recipe, str(tmp_path / "first" / "best.pt"), None, "own_r1").model_copy(
+        update=SMALL | {"seed": 4}
+    )
     train_embedder(again, NOWHERE, NOWHERE, tmp_path / "second", console=QUIET)
     before = checkpoint.load(tmp_path / "first" / "best.pt")["module"]
     begun = checkpoint.load(tmp_path / "second" / "start.pt")["module"]
@@ -204,7 +206,7 @@ def test_an_earlier_network_is_a_start(photos: Path, tmp_path: Path) -> None:
 
 
 def test_a_random_start_trains_everything_alike() -> None:
-    recipe = settled(EmbedderRecipe(blend=0.5, head_rate=0.003, monitor="val_r1"), "random", None, "own_r1")
+    recipe = resolve_recipe(EmbedderRecipe(blend=0.5, head_rate=0.003, monitor="val_r1"), "random", None, "own_r1")
     assert (recipe.start, recipe.frozen_blocks, recipe.blend, recipe.backbone_rate) == ("random", -1, 1, 0.003)
     assert recipe.monitor == "val_r1"  # the standing data's figure stays where it trains
 
@@ -222,7 +224,7 @@ def test_a_random_start_lets_pictures_differ() -> None:
 
 
 def test_the_detector_trains_on_coco_without_any_other_data(photos: Path, tmp_path: Path) -> None:
-    recipe = settled(DETECTOR, None, OwnData(coco=photos / "boxes.json", images=photos), "recall")
+    recipe = resolve_recipe(DETECTOR, None, OwnData(coco=photos / "boxes.json", images=photos), "recall")
     assert recipe.monitor == "recall"
     assert train_own_detector(recipe, NOWHERE, NOWHERE, tmp_path / "run", console=QUIET).finished
     assert {"recall", "recall_own", "train_box"} <= trained(tmp_path / "run")
@@ -246,7 +248,7 @@ def test_own_boxes_take_our_labels_or_none(photos: Path, tmp_path: Path) -> None
 
 
 def test_the_classifier_trains_on_a_table_without_any_other_data(photos: Path, tmp_path: Path) -> None:
-    recipe = settled(CLASSIFIER, None, OwnData(csv=photos / "tags.csv"), "accuracy")
+    recipe = resolve_recipe(CLASSIFIER, None, OwnData(csv=photos / "tags.csv"), "accuracy")
     assert train_own_classifier(recipe, NOWHERE, NOWHERE, tmp_path / "run", console=QUIET).finished
     assert {"accuracy", "tag", "topic", "intent", "train_tag"} <= trained(tmp_path / "run")
     load_network("classifier", tmp_path / "run" / "best.pt")

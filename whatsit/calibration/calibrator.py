@@ -12,7 +12,7 @@ import numpy as np
 from whatsit_client.errors import InvalidInput, Unavailable
 from whatsit_client.types import Box
 
-from whatsit.catalogue.backends import open_items
+from whatsit.catalogue.backends import open_store
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store.picture_files import read_picture
 from whatsit.catalogue.store.store import Store
@@ -84,7 +84,7 @@ class Calibrator:
             raise Unavailable(
                 f"There is no catalogue in {folder}: make one with `whatsit catalogue add {folder} SOURCE`."
             )
-        self._store = open_items(folder, read_only=True)
+        self._store = open_store(folder, read_only=True)
         self.generation = open_generation(self.layout.index, networks.fingerprint)
         if self.generation.manifest.items < 2:
             raise InvalidInput(f"The index of {folder} holds fewer than two items: there is nothing to tell apart.")

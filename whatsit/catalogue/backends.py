@@ -11,10 +11,10 @@ from whatsit_client.errors import Damaged, InvalidInput, Unavailable
 
 from whatsit.catalogue.index_view import LiveIndex
 from whatsit.catalogue.layout import Layout
-from whatsit.catalogue.milvus.milvus_index_view import MilvusFollowing
+from whatsit.catalogue.milvus.milvus_index_view import MilvusIndexView
 from whatsit.catalogue.milvus.milvus_store import MilvusStore
 from whatsit.catalogue.milvus.milvus_url import Address
-from whatsit.catalogue.protocols import Following, Items
+from whatsit.catalogue.protocols import CatalogueStore, IndexView
 from whatsit.catalogue.publish import compact_note, published
 from whatsit.catalogue.store.store import Store
 from whatsit.index.current_generation import sync_folder
@@ -36,7 +36,7 @@ def store_url(folder: Path) -> str | None:
         raise Damaged(f"{file} does not name a store; write it with '--store milvus://…', or delete it.") from error
 
 
-def name_store(folder: Path, url: str) -> None:
+def set_store_url(folder: Path, url: str) -> None:
     """Make a folder that of a catalogue in Milvus; harmless where it is that already.
 
     Raises:
@@ -68,7 +68,7 @@ def write_address(folder: Path, url: str | None) -> None:
     sync_folder(folder)
 
 
-def open_items(folder: Path, read_only: bool = False) -> Items:
+def open_store(folder: Path, read_only: bool = False) -> CatalogueStore:
     """The items of the catalogue in a folder.
 
     Args:
@@ -99,16 +99,16 @@ def check_embedded(folder: Path) -> None:
         )
 
 
-def follow(
-    items: Items,
+def open_index_view(
+    items: CatalogueStore,
     folder: Path,
     fingerprint: str,
     place: Callable[[Generation], Generation] = lambda generation: generation,
-) -> Following:
+) -> IndexView:
     """The vectors of one embedder, followed as they change.
 
     Args:
-        items: of `open_items`.
+        items: of `open_store`.
         folder: the catalogue's.
         fingerprint: of the embedder whose vectors will be looked up.
         place: see `LiveIndex`.
@@ -117,13 +117,13 @@ def follow(
         WhatsitError: nothing is published, or it is damaged or made by another embedder.
     """
     if isinstance(items, MilvusStore):
-        return MilvusFollowing(items, fingerprint)
+        return MilvusIndexView(items, fingerprint)
     if not isinstance(items, Store):
         raise Unavailable(f"The catalogue in {folder} has an engine that cannot be searched.")
     return LiveIndex(Layout(folder).index, items, fingerprint, place=place)
 
 
-def index_status(items: Items, folder: Path, fingerprint: str) -> dict[str, Any]:
+def index_status(items: CatalogueStore, folder: Path, fingerprint: str) -> dict[str, Any]:
     """What the index says of itself: items and vectors in it, when it was published, what waits for the next one."""
     if isinstance(items, MilvusStore):
         return {

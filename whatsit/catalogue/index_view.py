@@ -12,7 +12,7 @@ from whatsit_client.errors import Damaged, WhatsitError
 
 from whatsit.catalogue.filter.where_filter import Filter
 from whatsit.catalogue.store.store import Numbers, Store
-from whatsit.index import Generation, Live, current, open_generation
+from whatsit.index import DeltaIndex, Generation, current, open_generation
 
 # Of 128 numbers about 100 MB, and a few times as much for the moment in which shards are merged. A server must not run
 # out of memory over an import.
@@ -29,7 +29,7 @@ class _State:
         full: whether additions had to be left out of it.
     """
 
-    live: Live
+    live: DeltaIndex
     sequence: int
     full: bool = False
 
@@ -66,7 +66,7 @@ class LiveIndex:
         self._told: str | None = None
         self._state = self._caught_up(self._opened())
 
-    def now(self) -> Live:
+    def now(self) -> DeltaIndex:
         """A snapshot that holds every change which was committed before this call.
 
         Raises:
@@ -80,7 +80,7 @@ class LiveIndex:
                 self._take_up(name)
         return self._state.live
 
-    def where(self, where: Filter) -> tuple[Live, Numbers]:
+    def where(self, where: Filter) -> tuple[DeltaIndex, Numbers]:
         """The snapshot, and the numbers of the items that fulfil a filter, int64 ascending.
 
         Raises:
@@ -134,7 +134,7 @@ class LiveIndex:
                 f"The index {generation.folder} is of a later state than the catalogue {self._store.path}; "
                 "run 'whatsit catalogue compact' to write it anew."
             )
-        return _State(Live.of(self._place(generation)), generation.manifest.sequence)
+        return _State(DeltaIndex.of(self._place(generation)), generation.manifest.sequence)
 
     def _caught_up(self, state: _State) -> _State:
         end = self._store.changes.position()

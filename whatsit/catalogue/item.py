@@ -12,7 +12,7 @@ import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 from whatsit_client.types import Box
 
-from whatsit.catalogue.store.picture_metadata import Facts
+from whatsit.catalogue.store.picture_metadata import PictureMetadata
 
 _TEXTS = ("title", "brand", "category", "url")
 
@@ -87,7 +87,7 @@ class Picture:
     sha256: str
     vectors: tuple[Vector, ...]
     local: bytes | None = None
-    facts: Facts = field(default_factory=Facts)
+    facts: PictureMetadata = field(default_factory=PictureMetadata)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", _storable(self.path))  # a file's name may be any bytes

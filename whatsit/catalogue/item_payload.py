@@ -22,7 +22,7 @@ _NAMES = ("id", *_TEXTS, "price", "attributes", "image", "vectors")
 
 
 @dataclass(frozen=True, eq=False)
-class Incoming:
+class ItemPayload:
     """An item on its way into the catalogue.
 
     Args:
@@ -36,7 +36,7 @@ class Incoming:
     vectors: npt.NDArray[np.float32] | None
 
     @classmethod
-    def parse(cls, text: str, dimension: int) -> Incoming:
+    def parse(cls, text: str, dimension: int) -> ItemPayload:
         """Read a JSON object: `id`, and whichever of the other fields are known.
 
         Args:

@@ -16,7 +16,7 @@ Numbers = npt.NDArray[np.int64]
 Outcome = Literal["added", "updated"]
 
 
-class KeepsLocal(Protocol):
+class LocalFeatureStore(Protocol):
     """The part of an engine that may keep local features."""
 
     @property
@@ -25,7 +25,7 @@ class KeepsLocal(Protocol):
         ...
 
 
-class SearchesText(Protocol):
+class TextIndex(Protocol):
     """The part of an engine that finds items by words."""
 
     def search(self, text: str, limit: int, allowed: Numbers | None = None) -> Numbers:
@@ -37,16 +37,16 @@ class SearchesText(Protocol):
         ...
 
 
-class Items(Protocol):
+class CatalogueStore(Protocol):
     """The items of one catalogue, with their pictures and vectors. `Store` documents each method."""
 
     @property
-    def local(self) -> KeepsLocal:
+    def local(self) -> LocalFeatureStore:
         """Local features."""
         ...
 
     @property
-    def text(self) -> SearchesText:
+    def text(self) -> TextIndex:
         """Search by words."""
         ...
 
@@ -99,7 +99,7 @@ class Items(Protocol):
         ...
 
 
-class Following(Protocol):
+class IndexView(Protocol):
     """The vectors of one embedder, followed as they change. `LiveIndex` and Milvus' are such."""
 
     def now(self) -> Searcher:

@@ -13,7 +13,7 @@ from whatsit.catalogue.store.store import Store
 from whatsit.index import Generation, current, write_generation
 from whatsit.index.current_generation import GENERATIONS
 from whatsit.index.generation_writer import exclusively, oldest_sequence
-from whatsit.index.index_budget import Wishes
+from whatsit.index.index_budget import IndexBudget
 from whatsit.index.index_kind import Numbers
 from whatsit.index.manifest import Manifest
 from whatsit.index.shard_files import Progress, quiet
@@ -45,7 +45,7 @@ def publish(
     fingerprint: str | None = None,
     geometry: bool | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
-    wishes: Wishes | None = None,
+    budget: IndexBudget | None = None,
     stages: Progress = quiet,
 ) -> Published:
     """Write all vectors of one embedder as the index's next generation and make it current.
@@ -60,7 +60,7 @@ def publish(
         geometry: True takes and keeps the local features of every picture from now on, for the ranking stage
             `geometry`; False drops them; None leaves it as it is.
         progress: called while local features are taken, with pictures done and in all.
-        wishes: kind, budgets and sharding of the index; None for those of the current generation.
+        budget: kind, budgets and sharding of the index; None for those of the current generation.
         stages: told of the steps of building the index.
 
     Raises:
@@ -89,7 +89,7 @@ def publish(
             vectors = np.empty((0, EMPTY_DIMENSION), dtype=np.float32)
         generation = write_generation(
             root, vectors, numbers, fingerprint,
-            sequence=sequence, local=local, wishes=wishes, labels=labels, progress=stages,
+            sequence=sequence, local=local, budget=budget, labels=labels, progress=stages,
         )  # fmt: skip
         store.changes.trim(oldest_sequence(root))
     notes = _notes(items, embedded, unread)

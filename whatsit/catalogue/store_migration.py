@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from whatsit_client.errors import InvalidInput, Unavailable
 
-from whatsit.catalogue.backends import follow
+from whatsit.catalogue.backends import open_index_view
 from whatsit.catalogue.filter.where_filter import Filter
 from whatsit.catalogue.item import ItemFields, Picture
 from whatsit.catalogue.milvus.milvus_rows import item_row, number_of
 from whatsit.catalogue.milvus.milvus_store import MilvusStore
-from whatsit.catalogue.protocols import Items
+from whatsit.catalogue.protocols import CatalogueStore
 from whatsit.catalogue.store.store import Store
 from whatsit.index.shard import Floats, Numbers
 
@@ -44,8 +44,8 @@ class Migrated:
 
 
 def migrate(
-    source: Items,
-    target: Items,
+    source: CatalogueStore,
+    target: CatalogueStore,
     source_folder: Path,
     fingerprint: str | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -73,7 +73,9 @@ def migrate(
     fingerprint = fingerprint or (known[0] if known else None)
     if fingerprint is None:
         raise InvalidInput("The catalogue holds no vectors: there is nothing to move.")
-    follow(source, source_folder, fingerprint)  # which is refused now, not at the end, where it cannot be searched
+    open_index_view(
+        source, source_folder, fingerprint
+    )  # which is refused now, not at the end, where it cannot be searched
     numbers = source.select(Filter.parse({}))
     written = 0
     for start in range(0, len(numbers), _BATCH):
@@ -100,7 +102,9 @@ def migrate(
     return Migrated(len(numbers), written, searches, agreement)
 
 
-def _items(source: Items, ids: Sequence[str], fingerprint: str) -> Iterator[tuple[ItemFields, tuple[Picture, ...]]]:
+def _items(
+    source: CatalogueStore, ids: Sequence[str], fingerprint: str
+) -> Iterator[tuple[ItemFields, tuple[Picture, ...]]]:
     for id in ids:
         fields = source.fields(id)
         if fields is None:  # deleted meanwhile
@@ -109,14 +113,16 @@ def _items(source: Items, ids: Sequence[str], fingerprint: str) -> Iterator[tupl
         yield fields, tuple(picture for member in members for picture in _visible(source, member, fingerprint))
 
 
-def _visible(source: Items, id: str, fingerprint: str) -> Iterator[Picture]:
+def _visible(source: CatalogueStore, id: str, fingerprint: str) -> Iterator[Picture]:
     shown = source.show(id)["images"]
     for picture, image in zip(source.pictures(id, fingerprint), shown, strict=True):
         if not image["hidden"]:
             yield replace(picture, local=None)
 
 
-def _same(target: Items, batch: Sequence[tuple[ItemFields, tuple[Picture, ...]]], fingerprint: str) -> set[str]:
+def _same(
+    target: CatalogueStore, batch: Sequence[tuple[ItemFields, tuple[Picture, ...]]], fingerprint: str
+) -> set[str]:
     """The ids of those items that are there just so."""
     if isinstance(target, MilvusStore):
         stored = target.stored([fields.id for fields, _ in batch])
@@ -139,7 +145,7 @@ def _same(target: Items, batch: Sequence[tuple[ItemFields, tuple[Picture, ...]]]
 
 
 def _compared(
-    source: Items, target: Items, source_folder: Path, fingerprint: str, numbers: Numbers
+    source: CatalogueStore, target: CatalogueStore, source_folder: Path, fingerprint: str, numbers: Numbers
 ) -> tuple[int, float]:
     """How many searches with vectors of the catalogue were made, and the share of equal ids that they found."""
     chosen = np.random.default_rng(0).choice(numbers, size=min(SAMPLE, len(numbers)), replace=False)
@@ -154,7 +160,7 @@ def _compared(
     return len(queries), float(np.mean(same))
 
 
-def _found(items: Items, folder: Path, fingerprint: str, queries: Floats) -> list[list[str]]:
-    found = follow(items, folder, fingerprint).now().search(queries, _NEIGHBOURS)[1]
+def _found(items: CatalogueStore, folder: Path, fingerprint: str, queries: Floats) -> list[list[str]]:
+    found = open_index_view(items, folder, fingerprint).now().search(queries, _NEIGHBOURS)[1]
     records = items.records(found.ravel().tolist())
     return [[records[number]["id"] for number in row if number in records] for row in found.tolist()]

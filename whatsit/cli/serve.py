@@ -71,7 +71,7 @@ def serve(
 
     from rich.console import Console
 
-    from whatsit.catalogue.backends import name_store
+    from whatsit.catalogue.backends import set_store_url
     from whatsit.engines.repository import default_root
     from whatsit.engines.runtime_target import config_name
     from whatsit.server.core_usage import core_usage_warning
@@ -81,7 +81,7 @@ def serve(
     from whatsit.tuning.config_overlay import check_named, stale_models
 
     if store is not None:
-        name_store(catalogue, store)
+        set_store_url(catalogue, store)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops in the same order as Ctrl-C
     console = Console(stderr=True)
     ports = Ports(http_port, grpc_port, metrics_port)

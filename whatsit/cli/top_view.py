@@ -55,10 +55,10 @@ def view(overview: Overview, url: str, rates: Sequence[float], width: int, note:
     return Group(*parts)
 
 
-Facts = list[tuple[str, RenderableType]]
+PictureMetadata = list[tuple[str, RenderableType]]
 
 
-def _facts(facts: Facts, rows: int) -> Table:
+def _facts(facts: PictureMetadata, rows: int) -> Table:
     """Return names and values, padded to a number of rows."""
     table = Table.grid(padding=(0, 1), expand=True)
     table.add_column(style="dim", no_wrap=True)
@@ -68,11 +68,11 @@ def _facts(facts: Facts, rows: int) -> Table:
     return table
 
 
-def _requests(overview: Overview, rates: Sequence[float]) -> Facts:
+def _requests(overview: Overview, rates: Sequence[float]) -> PictureMetadata:
     outside = [one for one in overview.models if one.name in ENSEMBLES]
     refused = sum(overview.refused.values())
     busiest = max(outside, key=lambda one: one.rate, default=None)
-    facts: Facts = [
+    facts: PictureMetadata = [
         ("answered", f"{sum(one.rate for one in outside):.1f}/s"),
         ("refused", Text(f"{refused:.1f}/s", style="yellow" if refused else "")),
         ("turned away", Text(f"{overview.turned_away:.1f}/s", style="yellow" if overview.turned_away else "")),
@@ -83,7 +83,7 @@ def _requests(overview: Overview, rates: Sequence[float]) -> Facts:
     return facts
 
 
-def _pictures(overview: Overview) -> Facts:
+def _pictures(overview: Overview) -> PictureMetadata:
     worst = max(overview.refused, key=lambda reason: overview.refused[reason], default=None)
     return [
         ("identified", f"{overview.identified:.1f}/s"),
@@ -94,9 +94,9 @@ def _pictures(overview: Overview) -> Facts:
     ]
 
 
-def _catalogue(overview: Overview) -> Facts:
+def _catalogue(overview: Overview) -> PictureMetadata:
     index = overview.index
-    facts: Facts = [("items", _NONE if overview.items is None else f"{overview.items:,}")]
+    facts: PictureMetadata = [("items", _NONE if overview.items is None else f"{overview.items:,}")]
     if index is None:
         return [*facts, ("changes", f"{overview.changes:.1f}/s")]
     return [
@@ -108,9 +108,9 @@ def _catalogue(overview: Overview) -> Facts:
     ]
 
 
-def _machine(overview: Overview) -> Facts:
+def _machine(overview: Overview) -> PictureMetadata:
     machine = overview.machine
-    facts: Facts = [("CPU", Text(_percent(machine.cpu), style="red" if (machine.cpu or 0) > 0.95 else ""))]
+    facts: PictureMetadata = [("CPU", Text(_percent(machine.cpu), style="red" if (machine.cpu or 0) > 0.95 else ""))]
     if machine.memory_used is not None and machine.memory_total:
         facts.append(("memory", f"{machine.memory_used / 2**30:.1f} of {machine.memory_total / 2**30:.0f} GiB"))
     facts += [(f"GPU {number}", _percent(share)) for number, share in enumerate(machine.gpus)]

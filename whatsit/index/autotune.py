@@ -13,7 +13,7 @@ from typing import Any
 import faiss
 import numpy as np
 
-from whatsit.index.index_budget import Measured, Wishes
+from whatsit.index.index_budget import IndexBudget, Measured
 from whatsit.index.index_kind import Floats, Kind, Numbers
 from whatsit.index.probe_queries import K, Probes, recall
 from whatsit.index.shard_files import Progress, bytes_of, open_parts, quiet, with_effort, write_shards
@@ -55,7 +55,7 @@ def choose(
     vectors: Floats,
     items: Numbers,
     shares: Sequence[Share],
-    wishes: Wishes,
+    budget: IndexBudget,
     routing: Routing | None = None,
     progress: Progress = quiet,
 ) -> Choice:
@@ -69,14 +69,14 @@ def choose(
         vectors: f32 [N,D], N at least 1; may be memory-mapped.
         items: int64 [N], ascending.
         shares: of the rows.
-        wishes: the budgets.
+        budget: the budgets.
         routing: to the shards; None where all are searched.
         progress: told of rows.
     """
     progress("Exact search", 0, 0)
     probes = Probes.of(vectors, items)
-    known = [Kind.parse(wishes.kind)] if wishes.kind else _CANDIDATES
-    affordable = [kind for kind in known if _fits(kind, vectors, wishes)] or known[:1]
+    known = [Kind.parse(budget.kind)] if budget.kind else _CANDIDATES
+    affordable = [kind for kind in known if _fits(kind, vectors, budget)] or known[:1]
     sample = None
     if len(vectors) > TRIED_ON and len(affordable) > 1:
         sample = _Sample.of(folder, vectors, items, progress)
@@ -85,19 +85,19 @@ def choose(
         trial = folder / f"trial-{kind}"
         trial.mkdir()
         entries = write_shards(trial, vectors, items, shares, kind, progress=progress)
-        measured = _tuned(trial, entries, kind, probes, _rows_per_item(items), wishes, routing)
+        measured = _tuned(trial, entries, kind, probes, _rows_per_item(items), budget, routing)
         return Choice(with_effort(entries, measured.effort), measured, "")
 
     best: Choice | None = None
     hopeless: dict[Kind, float] = {}
     for kind in affordable:
         if sample is not None:
-            excess = sample.excess(kind, wishes)
-            if excess > 1.0:
-                hopeless[kind] = excess
+            budget_ratio = sample.budget_ratio(kind, budget)
+            if budget_ratio > 1.0:
+                hopeless[kind] = budget_ratio
                 continue
-        best = _better(folder, best, tried(kind), wishes)
-        if best.measured.excess(wishes) <= 1.0:
+        best = _better(folder, best, tried(kind), budget)
+        if best.measured.budget_ratio(budget) <= 1.0:
             break
     # None is hopeful: the one that comes nearest is built all the same.
     best = best or tried(min(hopeless, key=lambda kind: hopeless[kind]))
@@ -105,14 +105,14 @@ def choose(
     for path in trial.iterdir():
         path.rename(folder / path.name)
     trial.rmdir()
-    return Choice(best.entries, best.measured, _note(best.measured, wishes))
+    return Choice(best.entries, best.measured, _note(best.measured, budget))
 
 
-def _better(folder: Path, one: Choice | None, other: Choice, wishes: Wishes) -> Choice:
+def _better(folder: Path, one: Choice | None, other: Choice, budget: IndexBudget) -> Choice:
     """That which comes nearer to the budgets; the files of the other one are removed."""
     if one is None:
         return other
-    first, second = sorted((one, other), key=lambda choice: choice.measured.excess(wishes))
+    first, second = sorted((one, other), key=lambda choice: choice.measured.budget_ratio(budget))
     shutil.rmtree(folder / f"trial-{second.measured.kind}")
     return first
 
@@ -149,7 +149,7 @@ def _tuned(
     kind: Kind,
     probes: Probes,
     rows_per_item: int,
-    wishes: Wishes,
+    budget: IndexBudget,
     routing: Routing | None,
 ) -> Measured:
     """The least effort that reaches the recall, or else the one tried that misses the budgets by least."""
@@ -162,7 +162,7 @@ def _tuned(
         share, error, ms = measure(parts, probes, rows_per_item, routing)
         found = (round(share, 4), round(error, 4), round(ms, 3), size, asked)
         tried.append(Measured(str(kind), efforts[place], *found))
-        return tried[-1].surely >= wishes.recall
+        return tried[-1].recall_lower_bound >= budget.recall
 
     low, high = 0, len(efforts) - 1
     if reaches(high):
@@ -171,7 +171,7 @@ def _tuned(
             low, high = (low, middle) if reaches(middle) else (middle + 1, high)
     elif high:
         reaches(high // 2)
-    return min(tried, key=lambda one: one.excess(wishes))
+    return min(tried, key=lambda one: one.budget_ratio(budget))
 
 
 @dataclass
@@ -203,42 +203,42 @@ class _Sample:
         own, owners = np.array(vectors[rows], dtype=np.float32), np.asarray(items)[rows]
         return cls(folder, own, owners, len(vectors), Probes.of(own, owners), progress)
 
-    def excess(self, kind: Kind, wishes: Wishes) -> float:
+    def budget_ratio(self, kind: Kind, budget: IndexBudget) -> float:
         """By what factor a kind would miss the budgets of recall and time with all rows, with some leeway."""
         trial = self.folder / f"sample-{kind}"
         trial.mkdir()
         entries = write_shards(trial, self.vectors, self.items, (Share("all"),), kind, progress=self._step)
-        lenient = Wishes(min_recall=max(wishes.recall - _RECALL_MARGIN, 0.01), max_query_ms=wishes.query_ms)
+        lenient = IndexBudget(min_recall=max(budget.recall - _RECALL_MARGIN, 0.01), max_query_ms=budget.query_ms)
         measured = _tuned(trial, entries, kind, self.probes, _rows_per_item(self.items), lenient, None)
         shutil.rmtree(trial)
         growth = self.total / len(self.items)
         slower = {"flat": growth, "ivf": growth**0.5, "ivfpq": growth**0.5, "hnsw": 1.0}[kind.structure]
         ms = measured.query_ms * slower / _TIME_MARGIN[kind.structure]
-        return replace(measured, query_ms=ms).excess(lenient)
+        return replace(measured, query_ms=ms).budget_ratio(lenient)
 
     def _step(self, stage: str, done: int, total: int) -> None:
         self.progress(f"{stage} on a sample", done, total)
 
 
-def _fits(kind: Kind, vectors: Floats, wishes: Wishes) -> bool:
+def _fits(kind: Kind, vectors: Floats, budget: IndexBudget) -> bool:
     size = len(vectors) * (kind.bytes_per_vector(vectors.shape[1]) + 8)
-    return wishes.max_memory is None or size <= wishes.max_memory
+    return budget.max_memory is None or size <= budget.max_memory
 
 
 def _rows_per_item(items: Numbers) -> int:
     return -(-len(items) // max(len(np.unique(items)), 1))
 
 
-def _note(measured: Measured, wishes: Wishes) -> str:
-    if measured.excess(wishes) <= 1.0:
+def _note(measured: Measured, budget: IndexBudget) -> str:
+    if measured.budget_ratio(budget) <= 1.0:
         return ""
     missed = []
-    if measured.surely < wishes.recall:
-        missed.append(f"recall {wishes.recall:g}")
-    if measured.query_ms > wishes.query_ms:
-        missed.append(f"{wishes.query_ms:g} ms a query")
-    if wishes.max_memory is not None and measured.bytes > wishes.max_memory:
-        missed.append(f"{wishes.max_memory / 1e6:.0f} MB")
+    if measured.recall_lower_bound < budget.recall:
+        missed.append(f"recall {budget.recall:g}")
+    if measured.query_ms > budget.query_ms:
+        missed.append(f"{budget.query_ms:g} ms a query")
+    if budget.max_memory is not None and measured.bytes > budget.max_memory:
+        missed.append(f"{budget.max_memory / 1e6:.0f} MB")
     return (
         f"No index met {' and '.join(missed)} with the other budgets; the nearest is {measured.kind} with recall "
         f"{measured.recall:.3f}, {measured.query_ms:.2f} ms a query and {measured.bytes / 1e6:.0f} MB."

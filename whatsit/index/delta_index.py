@@ -23,7 +23,7 @@ _MERGE_BELOW = 8
 
 
 @dataclass(frozen=True)
-class Live:
+class DeltaIndex:
     """A snapshot that is never changed: searches in many threads go on undisturbed while `apply` makes the next one.
 
     Args:
@@ -39,7 +39,7 @@ class Live:
     words: VisualWords | None = None
 
     @classmethod
-    def of(cls, generation: Generation) -> Live:
+    def of(cls, generation: Generation) -> DeltaIndex:
         """A generation to which nothing has happened yet."""
         return cls(generation, tuple(Part(shard) for shard in generation.shards), words=generation.words)
 
@@ -48,7 +48,7 @@ class Live:
         """How many vectors the delta holds in memory."""
         return sum(part.shard.index.ntotal for part in self.delta)
 
-    def apply(self, changed: Numbers, vectors: Floats, items: Numbers, local: LocalPictures = ()) -> Live:
+    def apply(self, changed: Numbers, vectors: Floats, items: Numbers, local: LocalPictures = ()) -> DeltaIndex:
         """The snapshot after some items were added, changed or deleted.
 
         Args:
@@ -75,10 +75,10 @@ class Live:
         if words is not None:
             owners = np.array([item for item, _ in local], dtype=np.int64)
             words = words.apply(changed, [features for _, features in local], owners)
-        return Live(self.generation, base, _merged(delta), words)
+        return DeltaIndex(self.generation, base, _merged(delta), words)
 
     def search(
-        self, queries: Floats, k: int, allowed: Numbers | None = None, touch: int | None = None
+        self, queries: Floats, k: int, allowed: Numbers | None = None, nprobe: int | None = None
     ) -> tuple[Floats, Numbers]:
         """The k nearest items of each query; arguments, result and errors as in `Generation.search`.
 
@@ -87,7 +87,7 @@ class Live:
         queries = check_queries(queries, k, self.generation.name, self._dimension())
         manifest = self.generation.manifest
         rows_per_item = -(-manifest.vectors // manifest.items) if manifest.items else 1
-        routing = self.generation.routing(touch)
+        routing = self.generation.routing(nprobe)
         return search_parts((*self.base, *self.delta), queries, k, allowed, rows_per_item, routing)
 
     def held(self, items: Numbers) -> npt.NDArray[np.bool_]:

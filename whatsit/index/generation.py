@@ -28,7 +28,7 @@ class Generation:
         shards: the memory-mapped FAISS indexes.
         words: the memory-mapped visual words; None where the generation was written without.
         router: sends a query to a few of the shards; None where there is one shard.
-        touch: shards per query where a search does not say; None for what the manifest says.
+        nprobe: shards per query where a search does not say; None for what the manifest says.
     """
 
     name: str
@@ -37,10 +37,10 @@ class Generation:
     shards: tuple[Shard, ...]
     words: VisualWords | None = None
     router: Router | None = None
-    touch: int | None = None
+    nprobe: int | None = None
 
     def search(
-        self, queries: Floats, k: int, allowed: Numbers | None = None, touch: int | None = None
+        self, queries: Floats, k: int, allowed: Numbers | None = None, nprobe: int | None = None
     ) -> tuple[Floats, Numbers]:
         """The k nearest items of each query; an item with several vectors counts once, with its nearest.
 
@@ -49,7 +49,7 @@ class Generation:
             k: items per query, 1 or more.
             allowed: item numbers that may be returned (a filter inside the search); None for all. Shards that hold none
                 of them are not searched, so a filter on a category leads to the shard of that category.
-            touch: shards per query, the nearest ones; None for the generation's own number, 0 for all.
+            nprobe: shards per query, the nearest ones; None for the generation's own number, 0 for all.
 
         Returns:
             L2 distances f32 [Q,k] (0..2, not squared) and item numbers int64 [Q,k], nearest first; where fewer than k
@@ -61,19 +61,19 @@ class Generation:
         queries = check_queries(queries, k, self.name, self.manifest.dimension if self.manifest.vectors else 0)
         rows_per_item = -(-self.manifest.vectors // max(self.manifest.items, 1))
         parts = [Part(shard) for shard in self.shards]
-        return search_parts(parts, queries, k, allowed, rows_per_item, self.routing(touch))
+        return search_parts(parts, queries, k, allowed, rows_per_item, self.routing(nprobe))
 
-    def routing(self, touch: int | None = None) -> Routing | None:
+    def routing(self, nprobe: int | None = None) -> Routing | None:
         """How a search goes to the shards; None where it goes to all of them.
 
         Args:
-            touch: as in `search`.
+            nprobe: as in `search`.
         """
-        if touch is None:
-            touch = self.manifest.touch if self.touch is None else self.touch
-        if self.router is None or not 0 < touch < len(self.shards):
+        if nprobe is None:
+            nprobe = self.manifest.nprobe if self.nprobe is None else self.nprobe
+        if self.router is None or not 0 < nprobe < len(self.shards):
             return None
-        return Routing(self.router, len(self.shards), touch)
+        return Routing(self.router, len(self.shards), nprobe)
 
     def held(self, items: Numbers) -> npt.NDArray[np.bool_]:
         """Whether each item, int64 [K], has a vector here: bool [K]."""

@@ -19,10 +19,10 @@ from whatsit_client.errors import Damaged, InvalidInput
 from whatsit.index.autotune import choose
 from whatsit.index.current_generation import GENERATIONS, current, is_generation_name, set_current, sync_folder
 from whatsit.index.generation import Generation, open_generation
-from whatsit.index.index_budget import Wishes
+from whatsit.index.index_budget import IndexBudget
 from whatsit.index.index_kind import Kind
 from whatsit.index.manifest import FORMAT, Manifest, file_sha256
-from whatsit.index.router import Router, usual_touch
+from whatsit.index.router import Router, default_nprobe
 from whatsit.index.shard import Floats, Numbers, choose_kind
 from whatsit.index.shard_files import Progress, quiet, write_shards
 from whatsit.index.shard_search import Routing
@@ -47,7 +47,7 @@ def write_generation(
     kind: str | None = None,
     keep: int = 3,
     local: LocalPictures = (),
-    wishes: Wishes | None = None,
+    budget: IndexBudget | None = None,
     labels: Labels | None = None,
     progress: Progress = quiet,
 ) -> Generation:
@@ -65,7 +65,7 @@ def write_generation(
         kind: of every shard (see `Kind`), in place of the wishes' one.
         keep: how many of the newest generations stay on disk.
         local: pictures' item numbers and local features, for the visual words; none where geometry is not asked for.
-        wishes: budgets, kind and sharding; None for those of the current generation, which are none at first.
+        budget: budgets, kind and sharding; None for those of the current generation, which are none at first.
         labels: the category of each row, where shards may follow it.
         progress: told of rows.
 
@@ -77,11 +77,11 @@ def write_generation(
     (root / GENERATIONS).mkdir(parents=True, exist_ok=True)
     with exclusively(root / ".lock"):
         before = _current_or_none(root)
-        if wishes is None:
-            wishes = Wishes() if before is None else Wishes.from_record(before.manifest.wishes)
+        if budget is None:
+            budget = IndexBudget() if before is None else IndexBudget.from_record(before.manifest.budget)
         if kind is not None:
-            wishes = replace(wishes, kind=kind)
-        origin = _Origin(fingerprint, content, sequence, wishes)
+            budget = replace(budget, kind=kind)
+        origin = _Origin(fingerprint, content, sequence, budget)
         if before is not None and origin.is_of(before.manifest):
             return before
         for leftover in (root / GENERATIONS).glob(f"{_TEMPORARY}*"):
@@ -149,12 +149,12 @@ class _Origin:
     fingerprint: str
     content: str
     sequence: int
-    wishes: Wishes
+    budget: IndexBudget
 
     def is_of(self, manifest: Manifest) -> bool:
         """Whether a generation was made of the same, by the same wishes."""
         same = (self.content, self.sequence) == (manifest.content, manifest.sequence)
-        return same and self.wishes == Wishes.from_record(manifest.wishes)
+        return same and self.budget == IndexBudget.from_record(manifest.budget)
 
 
 def _write_files(
@@ -166,19 +166,19 @@ def _write_files(
     pictures: int,
     progress: Progress,
 ) -> None:
-    shares = divide(vectors, labels, origin.wishes.sharding)
+    shares = divide(vectors, labels, origin.budget.sharding)
     routing = None
     if len(shares) > 1:
         progress("Learning the router", 0, 0)
-        routing = Routing(Router.learn(vectors, shares), len(shares), usual_touch(len(shares)))
+        routing = Routing(Router.learn(vectors, shares), len(shares), default_nprobe(len(shares)))
         routing.router.write(folder)
     measured: dict[str, Any] = {}
     note = ""
-    if origin.wishes.has_budgets and len(vectors):
-        choice = choose(folder, vectors, items, shares, origin.wishes, routing, progress)
+    if origin.budget.has_budgets and len(vectors):
+        choice = choose(folder, vectors, items, shares, origin.budget, routing, progress)
         entries, measured, note = choice.entries, choice.measured.to_record(), choice.note
     else:
-        kind = Kind.parse(origin.wishes.kind or choose_kind(len(vectors)))
+        kind = Kind.parse(origin.budget.kind or choose_kind(len(vectors)))
         entries = write_shards(folder, vectors, items, shares, kind, progress=progress)
     manifest = Manifest(
         format=FORMAT,
@@ -192,8 +192,8 @@ def _write_files(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         shards=entries,
         files={path.name: file_sha256(path) for path in sorted(folder.iterdir())},
-        touch=routing.touch if routing is not None else 0,
-        wishes=origin.wishes.to_record(),
+        nprobe=routing.nprobe if routing is not None else 0,
+        budget=origin.budget.to_record(),
         measured=measured,
         note=note,
     )

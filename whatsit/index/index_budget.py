@@ -12,12 +12,12 @@ from whatsit.index.index_kind import Kind
 from whatsit.index.sharding import Sharding, check_sharding
 
 # What counts where budgets are given, but not this one.
-USUAL_RECALL = 0.95
-USUAL_MS = 10.0
+DEFAULT_RECALL = 0.95
+DEFAULT_QUERY_MS = 10.0
 
 
 @dataclass(frozen=True)
-class Wishes:
+class IndexBudget:
     """Budgets of an index, checked when they are made; kept from one generation to the next.
 
     Args:
@@ -56,19 +56,19 @@ class Wishes:
     @property
     def recall(self) -> float:
         """The recall that is asked for."""
-        return USUAL_RECALL if self.min_recall is None else self.min_recall
+        return DEFAULT_RECALL if self.min_recall is None else self.min_recall
 
     @property
     def query_ms(self) -> float:
         """The milliseconds that are asked for."""
-        return USUAL_MS if self.max_query_ms is None else self.max_query_ms
+        return DEFAULT_QUERY_MS if self.max_query_ms is None else self.max_query_ms
 
     def to_record(self) -> dict[str, Any]:
         """For the manifest."""
         return asdict(self)
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Wishes:
+    def from_record(cls, record: Mapping[str, Any]) -> IndexBudget:
         """From a manifest.
 
         Raises:
@@ -103,16 +103,16 @@ class Measured:
     queries: int
 
     @property
-    def surely(self) -> float:
+    def recall_lower_bound(self) -> float:
         """The recall that other queries will hardly fall below."""
         return self.recall - self.error
 
-    def excess(self, wishes: Wishes) -> float:
+    def budget_ratio(self, budget: IndexBudget) -> float:
         """By what factor the worst budget is missed; 1 or less where all are met."""
-        spare = max(1.0 - wishes.recall, 1e-3)
-        excesses = [self.query_ms / wishes.query_ms, 1.0 + (wishes.recall - self.surely) / spare]
-        if wishes.max_memory is not None:
-            excesses.append(self.bytes / wishes.max_memory)
+        spare = max(1.0 - budget.recall, 1e-3)
+        excesses = [self.query_ms / budget.query_ms, 1.0 + (budget.recall - self.recall_lower_bound) / spare]
+        if budget.max_memory is not None:
+            excesses.append(self.bytes / budget.max_memory)
         return max(excesses)
 
     def to_record(self) -> dict[str, Any]:

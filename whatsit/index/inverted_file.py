@@ -17,7 +17,7 @@ ARRAYS = ("rows", "starts", "items", "lists", "postings", "weights")
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
+class InvertedFile:
     """Pictures that are never changed, searched by their words (Sivic and Zisserman 2003).
 
     Args:
@@ -49,7 +49,7 @@ class Pictures:
             raise InvalidInput("The arrays of local features do not fit together.")
 
     @classmethod
-    def of(cls, features: Sequence[LocalFeatures], items: Numbers, vocabulary: Vocabulary, idf: Floats) -> Pictures:
+    def of(cls, features: Sequence[LocalFeatures], items: Numbers, vocabulary: Vocabulary, idf: Floats) -> InvertedFile:
         """Turn pictures into words.
 
         Args:

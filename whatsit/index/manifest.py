@@ -18,6 +18,8 @@ REPAIR = "run 'whatsit catalogue publish' to write it anew"
 
 # What older manifests leave out.
 _SINCE: dict[str, Any] = {"sequence": 0, "pictures": 0, "touch": 0, "wishes": {}, "measured": {}, "note": ""}
+# Keys of the file, which indexes on disk have, where they differ from the field.
+_KEYS = {"nprobe": "touch", "budget": "wishes"}
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class Manifest:
         files: file name -> SHA-256 of every file but the manifest.
         sequence: the catalogue's last change that is in it; 0 in manifests of before there was a change log.
         pictures: how many pictures are there with visual words; 0 where geometry was not asked for.
-        touch: shards that a query goes to; 0 for all.
-        wishes: what the catalogue's owner asked of the index; see `Wishes`.
+        nprobe: shards that a query goes to; 0 for all.
+        budget: what the catalogue's owner asked of the index; see `IndexBudget`.
         measured: what was measured of the index when budgets chose it; see `Measured`.
         note: a sentence about budgets that could not be met, or "".
     """
@@ -54,14 +56,15 @@ class Manifest:
     files: Mapping[str, str]
     sequence: int = 0
     pictures: int = 0
-    touch: int = 0
-    wishes: Mapping[str, Any] = field(default_factory=dict)
+    nprobe: int = 0
+    budget: Mapping[str, Any] = field(default_factory=dict)
     measured: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
 
     def write(self, folder: Path) -> None:
         """Write `manifest.json` into `folder`."""
-        (folder / MANIFEST).write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        data = {_KEYS.get(name, name): value for name, value in asdict(self).items()}
+        (folder / MANIFEST).write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
@@ -79,7 +82,8 @@ class Manifest:
                     f"update Whatsit or {REPAIR}."
                 )
             data = {**_SINCE, **data}
-            manifest = cls(**{one.name: data[one.name] for one in fields(cls)} | {"shards": tuple(data["shards"])})
+            values = {one.name: data[_KEYS.get(one.name, one.name)] for one in fields(cls)}
+            manifest = cls(**values | {"shards": tuple(data["shards"])})
             for shard in manifest.shards:
                 if not {"file", "items", "kind", "rows"} <= shard.keys():
                     raise KeyError("shards")

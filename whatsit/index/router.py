@@ -21,7 +21,7 @@ OWNERS = "router.shards.npy"
 CENTROIDS_PER_SHARD = 16
 # Up to here all shards are searched unless the caller says otherwise.
 ALL_UP_TO = 4
-USUAL_TOUCH = 3
+DEFAULT_NPROBE = 3
 _FEWEST_ROWS = 39
 _SAMPLE = 16_384
 
@@ -85,28 +85,28 @@ class Router:
         np.minimum.at(nearest, self.owners, squared.T)
         return nearest.T
 
-    def route(self, queries: Floats, touch: int, useful: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    def route(self, queries: Floats, nprobe: int, useful: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """The shards that are worth searching.
 
         Args:
             queries: f32 [Q,D].
-            touch: shards per query, 1 or more.
+            nprobe: shards per query, 1 or more.
             useful: bool [shards], False for a shard that holds nothing that may be returned: it is not counted.
 
         Returns:
-            bool [Q,shards], `touch` True in each row, or as many as there are useful shards.
+            bool [Q,shards], `nprobe` True in each row, or as many as there are useful shards.
         """
         wanted = np.zeros((len(queries), len(useful)), dtype=bool)
         places = np.flatnonzero(useful)
-        if touch >= len(places):
+        if nprobe >= len(places):
             wanted[:, places] = True
             return wanted
         near = self.distances(queries, len(useful))[:, places]
-        nearest = places[np.argpartition(near, touch - 1, axis=1)[:, :touch]]
+        nearest = places[np.argpartition(near, nprobe - 1, axis=1)[:, :nprobe]]
         np.put_along_axis(wanted, nearest, values=True, axis=1)
         return wanted
 
 
-def usual_touch(shards: int) -> int:
+def default_nprobe(shards: int) -> int:
     """Shards per query where nobody says otherwise: all of a few, 3 of up to 31, one more for every further 16."""
-    return shards if shards <= ALL_UP_TO else USUAL_TOUCH + max(0, shards - CLUSTERS) // CLUSTERS
+    return shards if shards <= ALL_UP_TO else DEFAULT_NPROBE + max(0, shards - CLUSTERS) // CLUSTERS

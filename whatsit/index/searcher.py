@@ -12,7 +12,10 @@ from whatsit.index.visual_words import VisualWords
 
 
 class Searcher(Protocol):
-    """An index as it is at one moment; may be asked from many threads. `Generation`, `Live` and Milvus' are such."""
+    """A snapshot of an index, safe for many threads.
+
+    `Generation`, `DeltaIndex` and `MilvusSearcher` implement it.
+    """
 
     @property
     def words(self) -> VisualWords | None:

@@ -69,12 +69,12 @@ class Routing:
     Args:
         router: of the generation.
         shards: how many of the first parts are its shards.
-        touch: shards per query, 1 or more.
+        nprobe: shards per query, 1 or more.
     """
 
     router: Router
     shards: int
-    touch: int
+    nprobe: int
 
 
 def search_parts(
@@ -102,7 +102,7 @@ def search_parts(
     useful = np.array([len(p.shard.items) > 0 if m is None else m.any() for p, m in zip(parts, masks, strict=True)])
     wanted = np.repeat(useful[None].astype(bool), len(queries), axis=0)
     if routing is not None:
-        wanted[:, : routing.shards] = routing.router.route(queries, routing.touch, useful[: routing.shards])
+        wanted[:, : routing.shards] = routing.router.route(queries, routing.nprobe, useful[: routing.shards])
     found = []
     for part, mask, asked in zip(parts, masks, wanted.T, strict=True):
         if asked.all():

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import Damaged, InvalidInput
 
-from whatsit.index.inverted_file import ARRAYS, Pictures, inverse_frequency
+from whatsit.index.inverted_file import ARRAYS, InvertedFile, inverse_frequency
 from whatsit.index.shard import Floats, Numbers
 from whatsit.index.vocabulary_tree import Vocabulary
 from whatsit.vision.local_features import LocalFeatures
@@ -25,7 +25,7 @@ _MERGE_BELOW = 8
 class _Section:
     """Pictures, and those of them that still count: bool [P], None for all."""
 
-    pictures: Pictures
+    pictures: InvertedFile
     alive: npt.NDArray[np.bool_] | None = None
 
     def without(self, items: Numbers) -> _Section:
@@ -67,7 +67,7 @@ class VisualWords:
             raise InvalidInput("No picture has texture: visual words need some.")
         vocabulary = Vocabulary.train(np.concatenate([one.rows for one in ordered])[:, 4:])
         idf = inverse_frequency(ordered, vocabulary)
-        return cls(vocabulary, idf, (_Section(Pictures.of(ordered, kept, vocabulary, idf)),))
+        return cls(vocabulary, idf, (_Section(InvertedFile.of(ordered, kept, vocabulary, idf)),))
 
     def write(self, folder: Path) -> None:
         """Write the files `FILES`; only what `build` made, not what was applied to it, can be written."""
@@ -92,7 +92,7 @@ class VisualWords:
             idf = np.load(folder / IDF, allow_pickle=False)
             if idf.shape != (vocabulary.size,) or arrays[3].shape != (vocabulary.size + 1,):
                 raise InvalidInput("The words do not fit their vocabulary.")
-            return cls(vocabulary, idf, (_Section(Pictures(*arrays)),))
+            return cls(vocabulary, idf, (_Section(InvertedFile(*arrays)),))
         except (OSError, ValueError, EOFError, InvalidInput) as error:
             raise Damaged(f"The visual words in {folder} cannot be read; run 'whatsit catalogue publish' again.") from (
                 error
@@ -117,7 +117,7 @@ class VisualWords:
             sections[-2:] = [self._joined(sections[-2:])]
         return replace(self, sections=tuple(sections))
 
-    def look(self, query: LocalFeatures) -> Look:
+    def look(self, query: LocalFeatures) -> VisualWordQuery:
         """Compare the words of a region with those of every picture."""
         words, counts = np.unique(self.vocabulary.words(query.rows[:, 4:]), return_counts=True)
         weights = counts * self.idf[words]
@@ -126,10 +126,10 @@ class VisualWords:
         for section in self.sections:
             scores = section.pictures.scores(words, shares)
             found.append(scores if section.alive is None else np.where(section.alive, scores, np.float32(-1.0)))
-        return Look(self.sections, tuple(found))
+        return VisualWordQuery(self.sections, tuple(found))
 
     def _section(self, features: Sequence[LocalFeatures], items: Numbers) -> _Section:
-        return _Section(Pictures.of(features, items, self.vocabulary, self.idf))
+        return _Section(InvertedFile.of(features, items, self.vocabulary, self.idf))
 
     def _joined(self, sections: Sequence[_Section]) -> _Section:
         held = [
@@ -143,7 +143,7 @@ class VisualWords:
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class VisualWordQuery:
     """What the pictures share with one query.
 
     Args:

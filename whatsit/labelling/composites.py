@@ -12,7 +12,7 @@ import numpy as np
 from whatsit.evaluation.datasets.label_file import OBJECT, Box, LabelFile, Picture
 from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture
 from whatsit.labelling.background_removal import NamedPicture
-from whatsit.labelling.progress_log import Journal
+from whatsit.labelling.progress_log import ProgressLog
 from whatsit.training.detector.copy_paste import Cutout, paste
 from whatsit.training.detector.mosaic import Sample, empty, place
 from whatsit.vision.boxes import FloatArray
@@ -62,7 +62,7 @@ def compose(
         "products": len(products),
         "scenes": len(scenes),
     }
-    done = Journal(out / "composed.jsonl", settings)
+    done = ProgressLog(out / "composed.jsonl", settings)
     rows = {int(entry["number"]): entry for entry in done.entries}
     for number in shown([n for n in range(count) if n not in rows]):
         rng = np.random.default_rng([seed, 41, number])

@@ -13,17 +13,17 @@ from whatsit_client.errors import Damaged
 
 from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture
 from whatsit.evaluation.datasets.labelled_pictures import read_rgb
-from whatsit.labelling.progress_log import Journal
+from whatsit.labelling.progress_log import ProgressLog
 
 Pixels = npt.NDArray[np.uint8]
-Look = Callable[[str, Pixels], Sequence[Box]]
+FindBoxes = Callable[[str, Pixels], Sequence[Box]]
 """The picture's path below the folder, RGB uint8 [H, W, 3] -> boxes."""
 
 
-def look_through(
+def label_pictures(
     folder: Path,
     files: Sequence[str],
-    look: Look,
+    find_boxes: FindBoxes,
     journal: Path,
     settings: Mapping[str, Any],
     shown: Callable[[Sequence[str]], Iterable[str]] = iter,
@@ -34,16 +34,16 @@ def look_through(
     Args:
         folder: that `files` are below.
         files: the pictures.
-        look: finds boxes.
+        find_boxes: finds boxes.
         journal: file of what is done; it stays, the caller deletes it once the result is written.
-        settings: everything that `look` depends on.
+        settings: everything that `find_boxes` depends on.
         shown: goes through files and may show how far it is.
         on_unreadable: told of a file that is no picture; it is left out of the result.
 
     Raises:
         InvalidInput: the journal is of other settings.
     """
-    done = Journal(journal, settings)
+    done = ProgressLog(journal, settings)
     rows = {entry["file"]: entry for entry in done.entries}
     for file in shown([file for file in files if file not in rows]):
         try:
@@ -52,7 +52,7 @@ def look_through(
             rows[file] = {"file": file, "unreadable": True}
         else:
             height, width = pixels.shape[:2]
-            boxes = [_plain(box) for box in look(file, pixels)]
+            boxes = [_plain(box) for box in find_boxes(file, pixels)]
             rows[file] = {"file": file, "width": width, "height": height, "boxes": boxes}
         done.add(rows[file])
     for file in files:

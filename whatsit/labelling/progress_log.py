@@ -10,7 +10,7 @@ from typing import Any
 from whatsit_client.errors import InvalidInput
 
 
-class Journal:
+class ProgressLog:
     """JSON lines on disk: the first says what is being done, each further one that a part of it is done.
 
     Args:

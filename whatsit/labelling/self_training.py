@@ -30,7 +30,7 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.evaluation.datasets.label_file import LabelFile, Picture, read_labels
 from whatsit.evaluation.datasets.labelled_pictures import read_rgb
-from whatsit.labelling.label_folder import look_through
+from whatsit.labelling.label_folder import label_pictures
 from whatsit.labelling.review_page import write_sheet
 from whatsit.labelling.review_table import Decision, decide, read_review, undecided, write_table
 from whatsit.labelling.score_thresholds import Thresholds, measure_thresholds
@@ -127,7 +127,7 @@ def run_rounds(
                 return report
             finder = open_network(folder / "run" / "best.pt", f"round {number}")
             thresholds = _thresholds(folder / "thresholds.json", finder, examined, plan, shown)
-            found = look_through(
+            found = label_pictures(
                 plan.photos,
                 rest,
                 lambda _, pixels, finder=finder: finder.find(pixels, _FLOOR),  # type: ignore[misc]  # mypy: lambda default

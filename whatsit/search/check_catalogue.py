@@ -6,7 +6,7 @@ from pathlib import Path
 
 from whatsit_client.errors import Unavailable
 
-from whatsit.catalogue.backends import follow, open_items, store_url
+from whatsit.catalogue.backends import open_index_view, open_store, store_url
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.milvus.milvus_url import Address
 from whatsit.engines.fingerprint import embedder_fingerprint
@@ -36,11 +36,11 @@ def check_catalogue(folder: Path, model_repository: Path) -> None:
     Calibration.read(layout.calibration)
     fingerprint = embedder_fingerprint(network_file(model_repository, "embedder"))
     TrainedRanker(layout.ranker, fingerprint)
-    items = open_items(folder, read_only=True)
+    items = open_store(folder, read_only=True)
     try:
         if url is None:
             open_generation(layout.index, fingerprint)
         else:
-            follow(items, folder, fingerprint)
+            open_index_view(items, folder, fingerprint)
     finally:
         items.close()

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from whatsit.index.searcher import Searcher
 from whatsit.index.shard import Floats, Numbers
-from whatsit.index.visual_words import Look
+from whatsit.index.visual_words import VisualWordQuery
 from whatsit.ranking.fusion import fuse
 from whatsit.ranking.matches import Matches, SearchContext
 from whatsit.ranking.score import match
@@ -172,6 +172,6 @@ class RegionContext:
         return [] if self._word_query is None else self._word_query.pictures(number, most)
 
     @cached_property
-    def _word_query(self) -> Look | None:
+    def _word_query(self) -> VisualWordQuery | None:
         words = self.lookup.index.words
         return None if words is None else words.look(self.features)

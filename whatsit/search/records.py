@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
-from whatsit.catalogue.protocols import Items
+from whatsit.catalogue.protocols import CatalogueStore
 from whatsit.catalogue.store.change_log import ChangeLog
 
 # Of about 1 kB each: the items that callers ask for come again and again, whatever the catalogue's size.
@@ -32,7 +32,7 @@ class RecentRecords:
         most: records that are held.
     """
 
-    def __init__(self, items: Items, changes: ChangeLog | None, most: int = MOST) -> None:
+    def __init__(self, items: CatalogueStore, changes: ChangeLog | None, most: int = MOST) -> None:
         self._items, self._changes, self._most = items, changes, most
         self._held: tuple[int, dict[int, Record]] = (-1, {})
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 from whatsit_client.types import Answer
 
-from whatsit.catalogue.backends import follow, open_items
+from whatsit.catalogue.backends import open_index_view, open_store
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store.store import Store
 from whatsit.index.generation import Generation
@@ -87,12 +87,12 @@ class Retriever:
         self._min_score, self._answer_score, self._stages = min_score, answer_score, stages
         self._calibrated = CalibratedThreshold(layout.calibration, fingerprint)
         self._ranker = TrainedRanker(layout.ranker, fingerprint)
-        self.store = open_items(folder, read_only=True)
+        self.store = open_store(folder, read_only=True)
 
         def place(generation: Generation) -> Generation:
-            return replace(on_gpu(generation) if gpu else generation, touch=nprobe)
+            return replace(on_gpu(generation) if gpu else generation, nprobe=nprobe)
 
-        self.index = follow(self.store, folder, fingerprint, place)
+        self.index = open_index_view(self.store, folder, fingerprint, place)
         self._records = RecentRecords(self.store, self.store.changes if isinstance(self.store, Store) else None)
 
     def __call__(

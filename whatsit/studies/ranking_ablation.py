@@ -10,7 +10,7 @@ import numpy as np
 
 from whatsit.catalogue.ingest.add import index_source
 from whatsit.evaluation.datasets.grocery import GroceryStore
-from whatsit.evaluation.metrics.ablation import Listed, Look, Row, ablate
+from whatsit.evaluation.metrics.ablation import Query, RankedResult, Row, ablate
 from whatsit.index.database_augmentation import average_database
 from whatsit.pipeline.decoded_picture import decode_picture
 from whatsit.pipeline.networks import Networks
@@ -64,18 +64,18 @@ class Ablation:
                 row = {"id": item.name, "title": item.name, "category": item.coarse, "images": images}
                 file.write(json.dumps(row) + "\n")
         photos = list(zip(store.queries(), store.truth(), strict=True))
-        looks, packages = [], []
+        queries, packages = [], []
         with Networks() as networks:
             for done, (path, label) in enumerate(photos, start=1):
                 picture = decode_picture(path.read_bytes())
                 vector = embed_regions(picture, picture.whole, networks.embedder)[0]
                 item = store.classes[label]
-                looks.append(Look(vector, item.name, item.coarse))
-                packages += [looks[-1]] if item.department == "Packages" else []
+                queries.append(Query(vector, item.name, item.coarse))
+                packages += [queries[-1]] if item.department == "Packages" else []
                 self._advanced("embedding grocery val", done, len(photos))
         title = f"grocery val -> {name}"
         catalogue = self._index(source)
-        return [*self._measure(title, catalogue, looks), *self._measure(f"{title}, packages", catalogue, packages)]
+        return [*self._measure(title, catalogue, queries), *self._measure(f"{title}, packages", catalogue, packages)]
 
     def shop(self, seed: int, products: int = 300, scenes: int = 100) -> list[Row]:
         """The true boxes of a drawn shop's scenes to its catalogue pictures."""
@@ -83,7 +83,7 @@ class Ablation:
         source = write_shop(folder, products, seed)
         shop = {product.id: product for product in make_products(products, seed)}
         truth = json.loads(write_scenes(folder / "scenes", list(shop.values()), scenes, seed).read_text())
-        looks = []
+        queries = []
         with Networks() as networks:
             for done, scene in enumerate(truth, start=1):
                 picture = decode_picture((folder / "scenes" / scene["image"]).read_bytes())
@@ -91,9 +91,9 @@ class Ablation:
                 regions = picture.whole.plus(boxes, np.ones(len(boxes), dtype=np.float32), [USER_BOX] * len(boxes))
                 vectors = embed_regions(picture, regions, networks.embedder)[1:]
                 ids = scene["product_ids"]
-                looks += [Look(v, i, shop[i].category) for v, i in zip(vectors, ids, strict=True)]
+                queries += [Query(v, i, shop[i].category) for v, i in zip(vectors, ids, strict=True)]
                 self._advanced(f"embedding shop {seed}", done, len(truth))
-        return list(self._measure(f"rendered shop {seed}: boxes -> pictures", self._index(source), looks))
+        return list(self._measure(f"rendered shop {seed}: boxes -> pictures", self._index(source), queries))
 
     def _index(self, source: Path) -> Path:
         """A published catalogue of a source."""
@@ -103,29 +103,31 @@ class Ablation:
         )
         return catalogue
 
-    def _measure(self, data: str, catalogue: Path, looks: Sequence[Look]) -> tuple[Row, ...]:
+    def _measure(self, data: str, catalogue: Path, queries: Sequence[Query]) -> tuple[Row, ...]:
         with Networks() as networks:
             retriever = Retriever(catalogue, networks.fingerprint)
 
-        def find(look: Look, stages: str) -> Listed:
+        def find(look: Query, stages: str) -> RankedResult:
             found = retriever(
                 look.vector[None], np.ones(1, np.float32), SearchOptions(rerank=stages, min_score=self._min_score)
             )
             matches = found.regions[0]
             ids = tuple(str(found.records[number]["id"]) for number in matches.numbers.tolist())
-            return Listed(ids, matches.categories, found.answer.ids[0] if found.answer.found else "")
+            return RankedResult(ids, matches.categories, found.answer.ids[0] if found.answer.found else "")
 
-        return (*ablate(data, looks, self._choices, find), *self._averaged(data, retriever, looks))
+        return (*ablate(data, queries, self._choices, find), *self._averaged(data, retriever, queries))
 
-    def _averaged(self, data: str, retriever: Retriever, looks: Sequence[Look]) -> tuple[Row, ...]:
+    def _averaged(self, data: str, retriever: Retriever, queries: Sequence[Query]) -> tuple[Row, ...]:
         """The same with the catalogue's vectors averaged, and no stage: what that would do if it were published so."""
         vectors, numbers = retriever.catalogue_vectors()
         averaged = average_database(vectors)
         records = retriever.records(numbers)
 
-        def find(look: Look, _: str) -> Listed:
+        def find(look: Query, _: str) -> RankedResult:
             nearest = dict.fromkeys(numbers[np.argsort(-averaged @ look.vector, kind="stable")].tolist())
             items = [records[number] for number in list(nearest)[:10]]
-            return Listed(tuple(str(item["id"]) for item in items), tuple(item["category"] or "" for item in items), "")
+            return RankedResult(
+                tuple(str(item["id"]) for item in items), tuple(item["category"] or "" for item in items), ""
+            )
 
-        return ablate(data, looks, (AVERAGED,), find)
+        return ablate(data, queries, (AVERAGED,), find)

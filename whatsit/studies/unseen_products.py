@@ -28,9 +28,9 @@ from whatsit.training.common.progress import counted
 from whatsit.training.common.wise_ft import blend
 from whatsit.training.embedder.cached_views import CachedViews, Maps, cached_maps
 from whatsit.training.embedder.data import GroceryParts, ingredients
-from whatsit.training.embedder.losses.center_loss import alignment_loss
+from whatsit.training.embedder.losses.center_loss import center_loss
 from whatsit.training.embedder.losses.metric_losses import class_loss
-from whatsit.training.embedder.losses.simclr import twin_loss, twins_of_batch
+from whatsit.training.embedder.losses.simclr import positive_pairs, simclr_loss
 from whatsit.training.embedder.mixture import Ingredient, Mixture
 from whatsit.training.embedder.picture_sources import PictureSource
 from whatsit.training.embedder.recipe import EmbedderRecipe
@@ -150,7 +150,7 @@ class UnseenTask:
         self.recipe, self._pictures, self._held_out = recipe, pictures, held_out
         self._ingredients = pictures.without(held_out)
         self.mixture = Mixture(self._ingredients, recipe.batch, recipe.size, recipe.seed)
-        self.twins = twins_of_batch(self._ingredients, self.mixture.pictures)
+        self.twins = positive_pairs(self._ingredients, self.mixture.pictures)
         self.tail = Tail(Embedder(recipe.dimension, pictures.weights))
         classes = max(i.first_label + i.source.classes for i in self._ingredients)
         self.criterion = class_loss(recipe.class_loss, classes, recipe.dimension, recipe.margin, recipe.scale)
@@ -197,10 +197,10 @@ class UnseenTask:
         vectors = self.tail(maps.float())
         loss: Tensor = self.criterion(vectors, labels)
         if self.recipe.align_weight:
-            pull = alignment_loss(vectors, labels, cast(Tensor, self.criterion.W), self.products)
+            pull = center_loss(vectors, labels, cast(Tensor, self.criterion.W), self.products)
             loss = loss + self.recipe.align_weight * pull
         if self.recipe.twin_weight and len(self.twins):
-            loss = loss + self.recipe.twin_weight * twin_loss(vectors, self.twins)
+            loss = loss + self.recipe.twin_weight * simclr_loss(vectors, self.twins)
         return loss, {}
 
     def validate(self) -> dict[str, float]:

@@ -42,9 +42,9 @@ class Goal:
 
     def of(self, rate: float, p99_ms: float) -> float:
         """The same of figures."""
-        excess = math.log(p99_ms / self.slo_p99_ms)
-        near, far = min(excess, _NEAR), max(excess - _NEAR, 0.0)
-        return math.log(rate) - (_BROKEN + _PENALTY * near + _FAR_PENALTY * far if excess > 0 else 0.0)
+        budget_ratio = math.log(p99_ms / self.slo_p99_ms)
+        near, far = min(budget_ratio, _NEAR), max(budget_ratio - _NEAR, 0.0)
+        return math.log(rate) - (_BROKEN + _PENALTY * near + _FAR_PENALTY * far if budget_ratio > 0 else 0.0)
 
     def lead(self, ours: Sequence[Block], theirs: Sequence[Block]) -> Difference:
         """Difference of two configurations over alternating rounds."""

@@ -15,7 +15,7 @@ from whatsit_client.types import Answer
 
 from whatsit.server.launcher import Server
 from whatsit.serving.metrics import definitions as measures
-from whatsit.serving.metrics.instruments import Histogram, close_ledger, open_ledger
+from whatsit.serving.metrics.instruments import Histogram, close_buffer, open_buffer
 from whatsit.serving.metrics.publisher import Publisher
 from whatsit.serving.metrics.scrape import MetricsPage
 
@@ -61,12 +61,12 @@ class Page:
 def page() -> Iterator[Page]:
     yield Page()
     measures.stop()
-    close_ledger()
+    close_buffer()
 
 
 def test_buckets_hold_what_is_at_most_their_bound(page: Page) -> None:
     histogram = Histogram("seconds", "x", (1.0, 2.0, 5.0), (("stage", ("a", "b")),))
-    ledger = open_ledger()
+    ledger = open_buffer()
     publisher = Publisher(page, "m_0", [histogram], ledger, PERIOD_S)
     values = [0.5, 1.0, 1.5, 7.0]
     for value in values:

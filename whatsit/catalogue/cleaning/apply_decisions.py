@@ -24,7 +24,7 @@ _MERGED_INTO = (
 )
 
 
-def settle(connection: sqlite3.Connection, number: int) -> None:
+def apply_decisions(connection: sqlite3.Connection, number: int) -> None:
     """Bring an item to what the standing decisions say, and log its change; in the transaction that changes it.
 
     Args:
@@ -46,10 +46,10 @@ def settle(connection: sqlite3.Connection, number: int) -> None:
         record_change(connection, changed)
 
 
-def settle_merged_into(connection: sqlite3.Connection, id: str) -> None:
+def apply_merge_decisions(connection: sqlite3.Connection, id: str) -> None:
     """Settle the items that were merged into this one, after it came or went."""
     for (number,) in connection.execute(_MERGED_INTO, (id, id)).fetchall():
-        settle(connection, number)
+        apply_decisions(connection, number)
 
 
 def _main(connection: sqlite3.Connection, id: str) -> int | None:

@@ -11,9 +11,9 @@ from whatsit_client.errors import InvalidInput
 from whatsit.catalogue.cleaning.cleaning_settings import CleaningSettings
 from whatsit.catalogue.cleaning.decision import Decision, Step
 from whatsit.catalogue.cleaning.denoise import belonging, consensus
-from whatsit.catalogue.cleaning.duplicates import Twin, between_items, within_items
+from whatsit.catalogue.cleaning.duplicates import NearDuplicatePair, between_items, within_items
 from whatsit.catalogue.cleaning.merge import confusions, contradict, groups
-from whatsit.catalogue.cleaning.picture_table import Album, Flags, read_hashes
+from whatsit.catalogue.cleaning.picture_table import Flags, PictureTable, read_hashes
 from whatsit.catalogue.store.store import Store
 
 Progress = Callable[[str, int, int], None]
@@ -27,7 +27,8 @@ def find(
 ) -> list[Decision]:
     """What cleaning would decide; nothing is changed.
 
-    Each step looks at what the steps before it leave. What a person took back (`Decisions.undo`) is not decided again.
+    Each step works on what the steps before it leave. What a person took back (`DecisionLog.undo`) is not decided
+    again.
 
     Args:
         store: the catalogue.
@@ -39,66 +40,66 @@ def find(
         InvalidInput: no item was embedded by that embedder.
     """
     fingerprint = fingerprint or next(iter(store.fingerprints()), "")
-    album = store.album(fingerprint)
-    if not len(album):
+    table = store.picture_table(fingerprint)
+    if not len(table):
         raise InvalidInput(f"There is nothing to clean in {store.path}: no picture in it has a vector.")
     by_hand = store.decisions.by_hand()
     found: list[Decision] = []
     if "duplicates" in settings.steps:
         known = {image: hash for _, image, hash in store.facts.hashes(settings.hash)}
         hashes, there = read_hashes(
-            album, settings.hash, known, lambda done, total: progress("duplicates", done, total)
+            table, settings.hash, known, lambda done, total: progress("duplicates", done, total)
         )
         twins = [
             twin
-            for twin in within_items(album, hashes, there, settings.radius, settings.min_similarity)
-            if ("duplicates", *_picture(album, twin.picture)) not in by_hand
+            for twin in within_items(table, hashes, there, settings.radius, settings.min_similarity)
+            if ("duplicates", *_picture(table, twin.picture)) not in by_hand
         ]
-        dropped = np.zeros(len(album), np.bool_)
+        dropped = np.zeros(len(table), np.bool_)
         dropped[[twin.picture for twin in twins]] = True
-        found += _duplicates(album, twins)
-        album, hashes, there = album.without(dropped), hashes[~dropped], there[~dropped]
-        elsewhere = between_items(album, hashes, there, settings.radius, settings.min_similarity)
-        found += [_shared(album, twin) for twin in elsewhere]
+        found += _duplicates(table, twins)
+        table, hashes, there = table.without(dropped), hashes[~dropped], there[~dropped]
+        elsewhere = between_items(table, hashes, there, settings.radius, settings.min_similarity)
+        found += [_shared(table, twin) for twin in elsewhere]
     if "denoise" in settings.steps:
-        noise, decisions = _denoise(album, settings, by_hand, progress)
+        noise, decisions = _denoise(table, settings, by_hand, progress)
         found += decisions
-        album = album.without(noise)
+        table = table.without(noise)
     if "merge" in settings.steps:
         progress("merge", 0, 1)
-        found += _merge(album, settings, by_hand)
+        found += _merge(table, settings, by_hand)
         progress("merge", 1, 1)
     return found
 
 
-def _picture(album: Album, n: int) -> tuple[str, str]:
-    return album.ids[album.items[n]], album.sha256[n]
+def _picture(table: PictureTable, n: int) -> tuple[str, str]:
+    return table.ids[table.items[n]], table.sha256[n]
 
 
-def _duplicates(album: Album, twins: list[Twin]) -> Iterator[Decision]:
+def _duplicates(table: PictureTable, twins: list[NearDuplicatePair]) -> Iterator[Decision]:
     copies: dict[int, int] = {}
     for twin in twins:
         copies[twin.kept] = copies.get(twin.kept, 0) + 1
         yield Decision(
-            "duplicates", "dropped", *_picture(album, twin.picture), *_picture(album, twin.kept),
+            "duplicates", "dropped", *_picture(table, twin.picture), *_picture(table, twin.kept),
             f"Of the same item as a picture whose hash differs in {twin.bits} of 64 bits, at a cosine of "
             f"{twin.similarity:.3f}; that one is larger or earlier.",
             {"bits": twin.bits, "similarity": round(twin.similarity, 4)},
         )  # fmt: skip
     for kept, count in copies.items():
         reason = f"The largest or first of {count + 1} pictures of the item that are nearly one."
-        yield Decision("duplicates", "kept", *_picture(album, kept), None, None, reason, {"pictures": count + 1})
+        yield Decision("duplicates", "kept", *_picture(table, kept), None, None, reason, {"pictures": count + 1})
 
 
-def _shared(album: Album, twin: Twin) -> Decision:
-    denied = _denied(album, int(album.found_as[twin.picture]), int(album.found_as[twin.kept]))
+def _shared(table: PictureTable, twin: NearDuplicatePair) -> Decision:
+    denied = _denied(table, int(table.found_as[twin.picture]), int(table.found_as[twin.kept]))
     verdict = (
         "titles or brands say they are two, so they look alike, or one shows the other's picture"
         if denied
         else "nothing said of them denies that they are one"
     )
     return Decision(
-        "duplicates", "reported", *_picture(album, twin.picture), *_picture(album, twin.kept),
+        "duplicates", "reported", *_picture(table, twin.picture), *_picture(table, twin.kept),
         f"Pictures of two items are nearly one ({twin.bits} of 64 bits differ, cosine {twin.similarity:.3f}): "
         f"{verdict}.",
         {"bits": twin.bits, "similarity": round(twin.similarity, 4), "denied": int(denied)},
@@ -106,34 +107,34 @@ def _shared(album: Album, twin: Twin) -> Decision:
 
 
 def _denoise(
-    album: Album, settings: CleaningSettings, by_hand: set[tuple[Step, str, str | None]], progress: Progress
+    table: PictureTable, settings: CleaningSettings, by_hand: set[tuple[Step, str, str | None]], progress: Progress
 ) -> tuple[Flags, list[Decision]]:
-    noise = np.zeros(len(album), np.bool_)
+    noise = np.zeros(len(table), np.bool_)
     found: list[Decision] = []
-    for item, members in album.by_item():
-        progress("denoise", int(members[-1]) + 1, len(album))
+    for item, members in table.by_item():
+        progress("denoise", int(members[-1]) + 1, len(table))
         if len(members) < settings.min_pictures:
             continue
-        kept = belonging(album.vectors[members], settings.radii)
-        kept |= np.array([("denoise", *_picture(album, n)) in by_hand for n in members])
+        kept = belonging(table.vectors[members], settings.radii)
+        kept |= np.array([("denoise", *_picture(table, n)) in by_hand for n in members])
         if kept.all():
             continue
-        found += _noise(album, members, kept, settings.radii[-1])
+        found += _noise(table, members, kept, settings.radii[-1])
         noise[members[~kept]] = True
         reason = f"{int(kept.sum())} of {len(members)} pictures belong together."
         figures = {"kept": int(kept.sum()), "pictures": len(members)}
-        found.append(Decision("denoise", "kept", album.ids[item], None, None, None, reason, figures))
+        found.append(Decision("denoise", "kept", table.ids[item], None, None, None, reason, figures))
     return noise, found
 
 
-def _noise(album: Album, members: npt.NDArray[np.int64], kept: Flags, radius: float) -> Iterator[Decision]:
-    agreement = consensus(album.vectors[members], kept)
-    among = album.vectors[members] @ album.vectors[members[kept]].T
+def _noise(table: PictureTable, members: npt.NDArray[np.int64], kept: Flags, radius: float) -> Iterator[Decision]:
+    agreement = consensus(table.vectors[members], kept)
+    among = table.vectors[members] @ table.vectors[members[kept]].T
     for place in np.flatnonzero(~kept).tolist():
         nearest = int(among[place].argmax())
         best = float(among[place, nearest])
         yield Decision(
-            "denoise", "dropped", *_picture(album, members[place]), *_picture(album, members[kept][nearest]),
+            "denoise", "dropped", *_picture(table, members[place]), *_picture(table, members[kept][nearest]),
             f"No layer joins it with the {int(kept.sum())} of {len(members)} pictures that belong together: its cosine "
             f"is {best:.3f} with the nearest of them (from {1 - radius:.2f} on they would be joined) and "
             f"{agreement[place]:.3f} with their mean.",
@@ -141,10 +142,12 @@ def _noise(album: Album, members: npt.NDArray[np.int64], kept: Flags, radius: fl
         )  # fmt: skip
 
 
-def _merge(album: Album, settings: CleaningSettings, by_hand: set[tuple[Step, str, str | None]]) -> list[Decision]:
-    pictures = np.bincount(album.found_as, minlength=len(album.ids))
+def _merge(
+    table: PictureTable, settings: CleaningSettings, by_hand: set[tuple[Step, str, str | None]]
+) -> list[Decision]:
+    pictures = np.bincount(table.found_as, minlength=len(table.ids))
     accepted, found = {}, []
-    for pair in confusions(album.vectors, album.found_as):
+    for pair in confusions(table.vectors, table.found_as):
         if pair.mutual < settings.min_confusion or pair.similarity < settings.min_likeness:
             continue
         if min(pictures[pair.one], pictures[pair.other]) < settings.min_merged:
@@ -155,8 +158,8 @@ def _merge(album: Album, settings: CleaningSettings, by_hand: set[tuple[Step, st
             "backward": round(pair.backward, 4),
             "similarity": round(pair.similarity, 4),
         }
-        one, other = album.ids[pair.one], album.ids[pair.other]
-        if _denied(album, pair.one, pair.other):
+        one, other = table.ids[pair.one], table.ids[pair.other]
+        if _denied(table, pair.one, pair.other):
             reason = f"Not merged, although {numbers}: titles or brands say they are two."
             found.append(Decision("merge", "reported", other, None, one, None, reason, figures))
         elif ("merge", one, None) not in by_hand and ("merge", other, None) not in by_hand:
@@ -168,13 +171,13 @@ def _merge(album: Album, settings: CleaningSettings, by_hand: set[tuple[Step, st
             f"One item: {numbers}; the main item has {pictures[main]} pictures, this one {pictures[item]}, and "
             "neither titles nor brands say they are two."
         )
-        found.append(Decision("merge", "merged", album.ids[item], None, album.ids[main], None, reason, figures))
+        found.append(Decision("merge", "merged", table.ids[item], None, table.ids[main], None, reason, figures))
     for main in sorted(set(mains.values())):
         joined = sum(other == main for other in mains.values())
         reason = f"The item with most pictures of {joined + 1} that are one."
-        found.append(Decision("merge", "kept", album.ids[main], None, None, None, reason, {"items": joined + 1}))
+        found.append(Decision("merge", "kept", table.ids[main], None, None, None, reason, {"items": joined + 1}))
     return found
 
 
-def _denied(album: Album, one: int, other: int) -> bool:
-    return contradict((album.titles[one], album.titles[other]), (album.brands[one], album.brands[other]))
+def _denied(table: PictureTable, one: int, other: int) -> bool:
+    return contradict((table.titles[one], table.titles[other]), (table.brands[one], table.brands[other]))

@@ -11,7 +11,7 @@ from typing import Any
 
 from whatsit_client.errors import InvalidInput
 
-from whatsit.catalogue.cleaning.apply_decisions import settle, settle_merged_into
+from whatsit.catalogue.cleaning.apply_decisions import apply_decisions, apply_merge_decisions
 from whatsit.catalogue.cleaning.decision import Decision, Step
 from whatsit.catalogue.store.database import Database
 
@@ -20,7 +20,7 @@ _EFFECTIVE = "verdict IN ('dropped', 'merged')"
 
 
 @dataclass(frozen=True)
-class Recorded:
+class LoggedDecision:
     """A decision in the book.
 
     Args:
@@ -54,7 +54,7 @@ class Recorded:
         }
 
 
-class Decisions:
+class DecisionLog:
     """The book of one store.
 
     Args:
@@ -87,7 +87,7 @@ class Decisions:
             _settle(connection, [one.item for one in decisions if one.verdict in ("dropped", "merged")])
         return run
 
-    def read(self, limit: int = 50, run: int | None = None) -> list[Recorded]:
+    def read(self, limit: int = 50, run: int | None = None) -> list[LoggedDecision]:
         """Decisions, the latest first.
 
         Args:
@@ -101,7 +101,7 @@ class Decisions:
             [*parameters, limit],
         )
         return [
-            Recorded(number, run, made, command, json.loads(settings), undone, _decision(values))
+            LoggedDecision(number, run, made, command, json.loads(settings), undone, _decision(values))
             for number, run, made, command, settings, undone, *values in rows
         ]
 
@@ -192,8 +192,8 @@ def _settle(connection: sqlite3.Connection, ids: Iterable[str]) -> None:
     for id in dict.fromkeys(ids):
         known = connection.execute("SELECT number FROM items WHERE id = ?", (id,)).fetchone()
         if known is not None:
-            settle(connection, known[0])
-        settle_merged_into(connection, id)
+            apply_decisions(connection, known[0])
+        apply_merge_decisions(connection, id)
 
 
 def _pair(decision: Decision) -> tuple[str | None, ...]:

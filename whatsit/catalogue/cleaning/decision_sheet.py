@@ -12,7 +12,7 @@ from whatsit_client.drawing.style import BACKGROUND, CARD, FAINT, INK, MUTED, St
 from whatsit_client.errors import InvalidInput, Unavailable
 
 from whatsit.catalogue.cleaning.decision import Decision
-from whatsit.catalogue.cleaning.picture_table import Album
+from whatsit.catalogue.cleaning.picture_table import PictureTable
 
 _STYLE = Style(14)
 _TILE, _GAP = 128, 10
@@ -46,12 +46,12 @@ def check_sheet(path: Path) -> None:
         raise InvalidInput(f"A contact sheet is a .png or .jpg file, not {path.name}.")
 
 
-def write_sheet(path: Path, album: Album, decisions: Sequence[Decision]) -> int:
+def write_sheet(path: Path, table: PictureTable, decisions: Sequence[Decision]) -> int:
     """Draw a sheet of the decisions; of more than 60 groups the first of each step.
 
     Args:
         path: of the picture, .png or .jpg.
-        album: the pictures as they were when it was decided.
+        table: the pictures as they were when it was decided.
         decisions: of one cleaning.
 
     Returns:
@@ -62,25 +62,25 @@ def write_sheet(path: Path, album: Album, decisions: Sequence[Decision]) -> int:
         Unavailable: the file cannot be written.
     """
     check_sheet(path)
-    by_step = [list(_rows(album, decisions, step)) for step in ("duplicates", "denoise", "merge", "reported")]
+    by_step = [list(_rows(table, decisions, step)) for step in ("duplicates", "denoise", "merge", "reported")]
     share = max(1, _MOST_ROWS // max(1, sum(bool(rows) for rows in by_step)))
     shown = [row for rows in by_step for row in rows[:share]]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _draw(album, shown).save(path)
+        _draw(table, shown).save(path)
     except OSError as error:
         raise Unavailable(f"The contact sheet {path} cannot be written ({error.strerror or error}).") from error
     return sum(map(len, by_step)) - len(shown)
 
 
-def _rows(album: Album, decisions: Sequence[Decision], step: str) -> Iterator[_Row]:
+def _rows(table: PictureTable, decisions: Sequence[Decision], step: str) -> Iterator[_Row]:
     files = {
-        (album.ids[item], sha256): n for n, (item, sha256) in enumerate(zip(album.items, album.sha256, strict=True))
+        (table.ids[item], sha256): n for n, (item, sha256) in enumerate(zip(table.items, table.sha256, strict=True))
     }
     pictures: dict[str, list[int]] = {}
-    for n, item in enumerate(album.items):
-        pictures.setdefault(album.ids[item], []).append(n)
-    titles = dict(zip(album.ids, album.titles, strict=True))
+    for n, item in enumerate(table.items):
+        pictures.setdefault(table.ids[item], []).append(n)
+    titles = dict(zip(table.ids, table.titles, strict=True))
 
     def tile(item: str, sha256: str | None, verdict: str, caption: str) -> _Tile:
         return _Tile(files.get((item, sha256 or "")), verdict, caption)
@@ -119,7 +119,7 @@ def _rows(album: Album, decisions: Sequence[Decision], step: str) -> Iterator[_R
             if step == "duplicates":
                 tiles = [tile(item, kept, "kept", "kept")]
             else:
-                stay = [n for n in pictures.get(item, []) if (item, album.sha256[n]) not in hidden]
+                stay = [n for n in pictures.get(item, []) if (item, table.sha256[n]) not in hidden]
                 tiles = [_Tile(n, "kept", "kept") for n in stay[:_SHOWN_KEPT]]
             tiles += [tile(item, one.sha256, "dropped", _figures(one)) for one in gone]
             yield _Row(f"{step} · {name(item)}", gone[0].reason, tiles)
@@ -132,7 +132,7 @@ def _figures(decision: Decision) -> str:
     return f"nearest {figures['nearest']:.3f}"
 
 
-def _draw(album: Album, rows: Sequence[_Row]) -> Image.Image:
+def _draw(table: PictureTable, rows: Sequence[_Row]) -> Image.Image:
     width = _TILES * (_TILE + _GAP) + 3 * _GAP
     heights = [62 + (_TILE + 24) * max(1, -(-min(len(row.tiles), 2 * _TILES) // _TILES)) for row in rows]
     sheet = Image.new("RGB", (width, max(60, sum(heights) + _GAP * (len(rows) + 1))), BACKGROUND)
@@ -145,19 +145,19 @@ def _draw(album: Album, rows: Sequence[_Row]) -> Image.Image:
         _STYLE.write(pen, (2 * _GAP, top + 30), row.reason, 0.9, MUTED, width - 4 * _GAP)
         for n, tile in enumerate(row.tiles[: 2 * _TILES]):
             left, upper = 2 * _GAP + n % _TILES * (_TILE + _GAP), top + 52 + n // _TILES * (_TILE + 24)
-            sheet.paste(_thumbnail(album, tile.picture), (left, upper))
+            sheet.paste(_thumbnail(table, tile.picture), (left, upper))
             pen.rectangle((left - 2, upper - 2, left + _TILE + 1, upper + _TILE + 1), None, _INKS[tile.verdict], 3)
             _STYLE.write(pen, (left, upper + _TILE + 4), tile.caption, 0.8, _INKS[tile.verdict], _TILE)
         top += height + _GAP
     return sheet
 
 
-def _thumbnail(album: Album, n: int | None) -> Image.Image:
+def _thumbnail(table: PictureTable, n: int | None) -> Image.Image:
     square = Image.new("RGB", (_TILE, _TILE), FAINT)
     if n is None:
         return square
     try:
-        picture = Image.fromarray(album.pixels(n, 2 * _TILE))
+        picture = Image.fromarray(table.pixels(n, 2 * _TILE))
     except InvalidInput:
         return square
     picture.thumbnail((_TILE, _TILE))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from whatsit.catalogue.cleaning.picture_table import Album, Flags, Numbers
+from whatsit.catalogue.cleaning.picture_table import Flags, Numbers, PictureTable
 from whatsit.index.hash_index import HashIndex
 from whatsit.vision.perceptual_hash import hamming
 
@@ -17,7 +17,7 @@ _MOST_TWINS = 5
 
 
 @dataclass(frozen=True)
-class Twin:
+class NearDuplicatePair:
     """Two pictures that are nearly one.
 
     Args:
@@ -34,26 +34,26 @@ class Twin:
 
 
 def within_items(
-    album: Album, hashes: npt.NDArray[np.uint8], there: Flags, radius: int, min_similarity: float
-) -> Iterator[Twin]:
+    table: PictureTable, hashes: npt.NDArray[np.uint8], there: Flags, radius: int, min_similarity: float
+) -> Iterator[NearDuplicatePair]:
     """Pictures of an item that repeat a larger or, at the same size, an earlier one of it.
 
     Every picture is compared with those that stay, so a chain of small differences does not swallow an item.
 
     Args:
-        album: the pictures.
+        table: the pictures.
         hashes: uint8 [N,8].
         there: bool [N], whether the picture has a hash.
         radius: bits that may differ.
         min_similarity: cosine of the embeddings from which two pictures of near hashes are duplicates.
     """
-    for _, members in album.by_item():
+    for _, members in table.by_item():
         stay: list[int] = []
-        for n in members[np.lexsort((members, -album.sizes[members]))].tolist():
-            twin = _nearest(album, hashes, n, np.array([s for s in stay if there[s]], np.int64)) if there[n] else None
-            same = [s for s in stay if album.sha256[s] == album.sha256[n]]
+        for n in members[np.lexsort((members, -table.sizes[members]))].tolist():
+            twin = _nearest(table, hashes, n, np.array([s for s in stay if there[s]], np.int64)) if there[n] else None
+            same = [s for s in stay if table.sha256[s] == table.sha256[n]]
             if same:
-                yield Twin(n, same[0], 0, 1.0)
+                yield NearDuplicatePair(n, same[0], 0, 1.0)
             elif twin is not None and twin.bits <= radius and twin.similarity >= min_similarity:
                 yield twin
             else:
@@ -61,12 +61,12 @@ def within_items(
 
 
 def between_items(
-    album: Album, hashes: npt.NDArray[np.uint8], there: Flags, radius: int, min_similarity: float
-) -> Iterator[Twin]:
+    table: PictureTable, hashes: npt.NDArray[np.uint8], there: Flags, radius: int, min_similarity: float
+) -> Iterator[NearDuplicatePair]:
     """Pictures that nearly are a picture of another item, each pair once; for each picture the nearest few.
 
     Args:
-        album: the pictures.
+        table: the pictures.
         hashes: uint8 [N,8].
         there: bool [N], whether the picture has a hash.
         radius: bits that may differ.
@@ -86,22 +86,22 @@ def between_items(
     for row, group in members.items():
         others = np.array([m for number in near[row] for m in members[number][: 2 * _MOST_TWINS]], np.int64)
         for n in group[: 2 * _MOST_TWINS]:
-            yield from _twins_elsewhere(album, hashes, n, others, min_similarity)
+            yield from _twins_elsewhere(table, hashes, n, others, min_similarity)
 
 
 def _twins_elsewhere(
-    album: Album, hashes: npt.NDArray[np.uint8], n: int, others: Numbers, min_similarity: float
-) -> list[Twin]:
-    others = others[(others > n) & (album.found_as[others] != album.found_as[n])]
+    table: PictureTable, hashes: npt.NDArray[np.uint8], n: int, others: Numbers, min_similarity: float
+) -> list[NearDuplicatePair]:
+    others = others[(others > n) & (table.found_as[others] != table.found_as[n])]
     bits = hamming(hashes[n], hashes[others])
-    similarity = album.vectors[others] @ album.vectors[n]
+    similarity = table.vectors[others] @ table.vectors[n]
     order = [m for m in np.lexsort((others, bits)) if similarity[m] >= min_similarity][:_MOST_TWINS]
-    return [Twin(int(others[m]), n, int(bits[m]), float(similarity[m])) for m in order]
+    return [NearDuplicatePair(int(others[m]), n, int(bits[m]), float(similarity[m])) for m in order]
 
 
-def _nearest(album: Album, hashes: npt.NDArray[np.uint8], n: int, stay: Numbers) -> Twin | None:
+def _nearest(table: PictureTable, hashes: npt.NDArray[np.uint8], n: int, stay: Numbers) -> NearDuplicatePair | None:
     if not len(stay):
         return None
     bits = hamming(hashes[n], hashes[stay])
     best = int(np.argmin(bits))
-    return Twin(n, int(stay[best]), int(bits[best]), float(album.vectors[stay[best]] @ album.vectors[n]))
+    return NearDuplicatePair(n, int(stay[best]), int(bits[best]), float(table.vectors[stay[best]] @ table.vectors[n]))

@@ -25,7 +25,7 @@ _HASHED_SIDE = 512
 
 
 @dataclass(frozen=True, eq=False)
-class Album:
+class PictureTable:
     """Pictures, by item and position.
 
     Args:
@@ -57,14 +57,14 @@ class Album:
     def __len__(self) -> int:
         return len(self.items)
 
-    def without(self, dropped: Flags) -> Album:
+    def without(self, dropped: Flags) -> PictureTable:
         """The other pictures.
 
         Args:
             dropped: bool [N].
         """
         left = np.flatnonzero(~dropped)
-        return Album(
+        return PictureTable(
             self.ids, self.titles, self.brands, self.items[left], self.found_as[left], self.images[left],
             tuple(self.paths[n] for n in left), tuple(self.sha256[n] for n in left),
             self.sizes[left], self.vectors[left], self.folder,
@@ -85,7 +85,7 @@ class Album:
             yield int(self.items[start]), np.arange(start, end)
 
 
-def read_album(database: Database, fingerprint: str) -> Album:
+def read_picture_table(database: Database, fingerprint: str) -> PictureTable:
     """Every picture that is found and has a vector by this embedder."""
     with database.snapshot() as connection:
         items = connection.execute("SELECT number, id, title, brand FROM items ORDER BY number").fetchall()
@@ -97,7 +97,7 @@ def read_album(database: Database, fingerprint: str) -> Album:
         ).fetchall()
     place = {number: n for n, (number, *_) in enumerate(items)}
     vectors = np.array([np.frombuffer(row[6], dtype="<f4") for row in rows], dtype=np.float32)
-    return Album(
+    return PictureTable(
         ids=tuple(item[1] for item in items),
         titles=tuple(item[2] for item in items),
         brands=tuple(item[3] for item in items),
@@ -113,7 +113,7 @@ def read_album(database: Database, fingerprint: str) -> Album:
 
 
 def read_hashes(
-    album: Album,
+    table: PictureTable,
     kind: Kind,
     known: Mapping[int, bytes],
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -121,7 +121,7 @@ def read_hashes(
     """The hash of each picture, from its file where it is not known.
 
     Args:
-        album: the pictures.
+        table: the pictures.
         kind: of hash.
         known: hash by the picture's key in the store.
         progress: called with pictures done and in all.
@@ -129,19 +129,19 @@ def read_hashes(
     Returns:
         uint8 [N,8], and bool [N]: whether there is one, or the file could not be read.
     """
-    hashes, there = np.zeros((len(album), BYTES), np.uint8), np.zeros(len(album), np.bool_)
+    hashes, there = np.zeros((len(table), BYTES), np.uint8), np.zeros(len(table), np.bool_)
 
     def take(n: int) -> npt.NDArray[np.uint8] | None:
-        if (hash := known.get(int(album.images[n]))) is not None:
+        if (hash := known.get(int(table.images[n]))) is not None:
             return np.frombuffer(hash, np.uint8)
         try:
-            return perceptual_hash(album.pixels(n, _HASHED_SIDE), kind)
+            return perceptual_hash(table.pixels(n, _HASHED_SIDE), kind)
         except InvalidInput:
             return None
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        for n, found in enumerate(pool.map(take, range(len(album)))):
+        for n, found in enumerate(pool.map(take, range(len(table)))):
             if found is not None:
                 hashes[n], there[n] = found, True
-            progress(n + 1, len(album))
+            progress(n + 1, len(table))
     return hashes, there

@@ -8,7 +8,16 @@
 from whatsit.catalogue.ingest.fetch import Fetch
 from whatsit.catalogue.ingest.ingest_report import Report
 from whatsit.catalogue.ingest.ingest_run import ingest
-from whatsit.catalogue.ingest.picture_analysis import CHOICES, DEFAULT_STEPS, Look, Seen
+from whatsit.catalogue.ingest.picture_analysis import CHOICES, DEFAULT_STEPS, PictureAnalysis, PictureAnalysisSteps
 from whatsit.catalogue.ingest.writer import BATCH_ITEMS
 
-__all__ = ["BATCH_ITEMS", "CHOICES", "DEFAULT_STEPS", "Fetch", "Look", "Report", "Seen", "ingest"]
+__all__ = [
+    "BATCH_ITEMS",
+    "CHOICES",
+    "DEFAULT_STEPS",
+    "Fetch",
+    "PictureAnalysis",
+    "PictureAnalysisSteps",
+    "Report",
+    "ingest",
+]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from whatsit.catalogue.ingest import Look, Report, ingest
+from whatsit.catalogue.ingest import PictureAnalysisSteps, Report, ingest
 from whatsit.catalogue.ingest.ingest_run import Engine
 from whatsit.catalogue.ingest.picture_analyzer import PictureAnalyzer
 from whatsit.catalogue.ingest.ray_executor import OnRay
@@ -61,7 +61,7 @@ def index_source(
 @contextmanager
 def networks(
     model_repository: Path | None, target: str, ray_actors: int = 0, address: str | None = None
-) -> Iterator[tuple[Look | None, Engine | None, str]]:
+) -> Iterator[tuple[PictureAnalysisSteps | None, Engine | None, str]]:
     """What `ingest` needs of the networks: `look` in this process, or an engine of actors that load them themselves.
 
     Args:

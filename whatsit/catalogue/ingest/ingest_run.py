@@ -9,12 +9,12 @@ from typing import Protocol
 
 from whatsit.catalogue.ingest.fetch import Fetch
 from whatsit.catalogue.ingest.ingest_report import Report
-from whatsit.catalogue.ingest.picture_analysis import Look
+from whatsit.catalogue.ingest.picture_analysis import PictureAnalysisSteps
 from whatsit.catalogue.ingest.plan import Batch, plan
 from whatsit.catalogue.ingest.prepare import Done, Prepare, Settings
 from whatsit.catalogue.ingest.thread_executor import run_in_threads
 from whatsit.catalogue.ingest.writer import Writer
-from whatsit.catalogue.protocols import Items
+from whatsit.catalogue.protocols import CatalogueStore
 from whatsit.catalogue.sources.source_row import Row, Skipped
 from whatsit.catalogue.store.store import Store
 
@@ -31,9 +31,9 @@ class Engine(Protocol):
 
 
 def ingest(
-    store: Items,
+    store: CatalogueStore,
     rows: Iterable[Row | Skipped],
-    look: Look | None,
+    look: PictureAnalysisSteps | None,
     fingerprint: str,
     *,
     workers: int = 1,

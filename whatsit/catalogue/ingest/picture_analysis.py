@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.item import Vector
-from whatsit.catalogue.store.picture_metadata import Facts, MainThing, Prediction
+from whatsit.catalogue.store.picture_metadata import PictureMetadata, Prediction, PrimaryDetection
 from whatsit.vision.perceptual_hash import Kind
 
 Step = Literal["embed", "hash", "detect", "categorise"]
@@ -22,7 +22,7 @@ HASH: Kind = "dhash"
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class PictureAnalysis:
     """What was seen in one picture; None and {} for the steps that were not asked for.
 
     Args:
@@ -34,14 +34,14 @@ class Seen:
 
     vectors: tuple[Vector, ...] | None = None
     hashes: dict[str, bytes] = field(default_factory=dict)
-    main: MainThing | None = None
+    main: PrimaryDetection | None = None
     prediction: Prediction | None = None
 
 
-class Look(Protocol):
+class PictureAnalysisSteps(Protocol):
     """The networks and hashes; called from many threads."""
 
-    def __call__(self, data: bytes, steps: frozenset[Step]) -> Seen:
+    def __call__(self, data: bytes, steps: frozenset[Step]) -> PictureAnalysis:
         """Decode a picture and take the steps.
 
         A picture's answer depends on nothing but its bytes: not on what is looked at beside it.
@@ -64,7 +64,7 @@ def checked_steps(names: Sequence[str]) -> frozenset[Step]:
     return frozenset(step for step in CHOICES if step in names)
 
 
-def lacking(facts: Facts, wanted: frozenset[Step]) -> frozenset[Step]:
+def lacking(facts: PictureMetadata, wanted: frozenset[Step]) -> frozenset[Step]:
     """Those of the wanted steps whose results are not among these facts."""
     there = {"hash": HASH in facts.hashes, "detect": facts.main is not None, "categorise": facts.prediction is not None}
     return frozenset(step for step in wanted if not there.get(step, False) and step != "embed")

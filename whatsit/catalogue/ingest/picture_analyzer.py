@@ -8,9 +8,9 @@ from types import TracebackType
 import numpy as np
 from whatsit_client.taxonomy import TAGS, TOPICS
 
-from whatsit.catalogue.ingest.picture_analysis import HASH, Seen, Step
+from whatsit.catalogue.ingest.picture_analysis import HASH, PictureAnalysis, Step
 from whatsit.catalogue.item import Vector
-from whatsit.catalogue.store.picture_metadata import MainThing, Prediction
+from whatsit.catalogue.store.picture_metadata import Prediction, PrimaryDetection
 from whatsit.pipeline.decoded_picture import DecodedPicture, decode_picture
 from whatsit.pipeline.networks import Networks
 from whatsit.pipeline.picture_description import embed_regions, run_classifier, run_detector
@@ -45,14 +45,14 @@ class PictureAnalyzer:
     ) -> None:
         self._networks.close()
 
-    def __call__(self, data: bytes, steps: frozenset[Step]) -> Seen:
+    def __call__(self, data: bytes, steps: frozenset[Step]) -> PictureAnalysis:
         """Decode a picture and run the steps.
 
         Raises:
             InvalidInput: it is no picture that Whatsit takes.
         """
         picture = decode_picture(data)
-        return Seen(
+        return PictureAnalysis(
             self.embed(picture) if "embed" in steps else None,
             {HASH: perceptual_hash(picture.pixels, HASH).tobytes()} if "hash" in steps else {},
             self.detect(picture) if "detect" in steps else None,
@@ -69,13 +69,13 @@ class PictureAnalyzer:
         x1, y1, x2, y2 = (float(value) for value in picture.whole.boxes[0])
         return (Vector((x1, y1, x2, y2), values),)
 
-    def detect(self, picture: DecodedPicture) -> MainThing:
+    def detect(self, picture: DecodedPicture) -> PrimaryDetection:
         """Return the region with the highest score of those that the server would look up in the picture."""
         found = run_detector(picture, self._networks.detector, self._networks.names)
         regions = choose_regions(found, picture.width, picture.height, RegionOptions(), gated=False)
         best = 1 + int(np.argmax(regions.scores[1:])) if len(regions) > 1 else 0
         x1, y1, x2, y2 = (float(value) for value in regions.boxes[best])
-        return MainThing((x1, y1, x2, y2), regions.labels[best], float(regions.scores[best]) if best else 0.0)
+        return PrimaryDetection((x1, y1, x2, y2), regions.labels[best], float(regions.scores[best]) if best else 0.0)
 
     def categorise(self, picture: DecodedPicture) -> Prediction:
         """Return the likeliest of all topics and the likeliest of all tags, by the classifier.

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from whatsit.catalogue.item import Picture
-from whatsit.catalogue.protocols import Items
+from whatsit.catalogue.protocols import CatalogueStore
 from whatsit.catalogue.sources.source_row import Row, Skipped
 
 
@@ -30,7 +30,7 @@ class Task:
 Batch = list[Task | Skipped]
 
 
-def plan(store: Items, rows: Iterable[Row | Skipped], fingerprint: str, size: int) -> Iterator[Batch]:
+def plan(store: CatalogueStore, rows: Iterable[Row | Skipped], fingerprint: str, size: int) -> Iterator[Batch]:
     """Rows in batches of `size`; where an id comes twice, its first row wins and the others are skipped."""
     batch: Batch = []
     for row in _first_of_each_id(rows):
@@ -42,7 +42,7 @@ def plan(store: Items, rows: Iterable[Row | Skipped], fingerprint: str, size: in
         yield batch
 
 
-def _task(store: Items, row: Row, fingerprint: str) -> Task:
+def _task(store: CatalogueStore, row: Row, fingerprint: str) -> Task:
     fields = store.fields(row.fields.id)
     if fields is None:
         return Task(row)

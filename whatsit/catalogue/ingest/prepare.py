@@ -13,14 +13,20 @@ from whatsit_client.errors import InvalidInput
 from whatsit.catalogue.ingest.digests import Fetched, first_alike
 from whatsit.catalogue.ingest.fetch import Fetch
 from whatsit.catalogue.ingest.near_duplicates import near_duplicates
-from whatsit.catalogue.ingest.picture_analysis import DEFAULT_STEPS, Look, Seen, Step, lacking
+from whatsit.catalogue.ingest.picture_analysis import (
+    DEFAULT_STEPS,
+    PictureAnalysis,
+    PictureAnalysisSteps,
+    Step,
+    lacking,
+)
 from whatsit.catalogue.ingest.plan import Batch, Task
 from whatsit.catalogue.item import Picture, Vector
 from whatsit.catalogue.sources.picture_location import Image, WebImage, path_of
 from whatsit.catalogue.sources.source_row import Skipped
 from whatsit.catalogue.store.local_feature_table import local_features
 from whatsit.catalogue.store.picture_files import keep_picture
-from whatsit.catalogue.store.picture_metadata import Facts
+from whatsit.catalogue.store.picture_metadata import PictureMetadata
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ class Prepare:
         settings: what is wanted.
     """
 
-    look: Look
+    look: PictureAnalysisSteps
     fetch: Fetch
     settings: Settings
 
@@ -133,19 +139,19 @@ class Prepare:
 
     def _looked_at(self, task: Task, part: Fetched) -> Picture | Skipped:
         known = next((one for one in task.before if one.sha256 == part.sha256 and one.vectors), None)
-        facts = known.facts if known else Facts()
+        facts = known.facts if known else PictureMetadata()
         steps: frozenset[Step] = lacking(facts, self._steps(task))
         if known is None:
             steps |= {"embed"}
         try:
-            seen = self.look(part.data, steps) if steps else Seen()
+            seen = self.look(part.data, steps) if steps else PictureAnalysis()
             vectors = known.vectors if known else _checked(seen.vectors)
             local = known.local if known else None
             if self.settings.local and local is None:
                 local = local_features(part.data)
         except InvalidInput as error:
             return Skipped(path_of(part.image), str(error).rstrip("."))
-        facts = Facts(
+        facts = PictureMetadata(
             part.md5,
             {**facts.hashes, **seen.hashes},
             seen.main or facts.main,

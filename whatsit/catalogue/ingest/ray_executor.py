@@ -14,7 +14,7 @@ from typing import Any
 from whatsit_client.errors import Unavailable, WhatsitError
 
 from whatsit.catalogue.ingest.fetch import Fetch
-from whatsit.catalogue.ingest.picture_analysis import Look
+from whatsit.catalogue.ingest.picture_analysis import PictureAnalysisSteps
 from whatsit.catalogue.ingest.plan import Batch
 from whatsit.catalogue.ingest.prepare import Done, Prepare, Settings
 from whatsit.catalogue.ingest.thread_executor import FETCHES
@@ -38,7 +38,7 @@ class OnRay:
         memory: bytes of Ray's object store on this machine, None for Ray's own choice.
     """
 
-    open_look: Callable[[], Look]
+    open_look: Callable[[], PictureAnalysisSteps]
     actors: int
     address: str | None = None
     memory: int | None = None
@@ -90,7 +90,7 @@ class OnRay:
 class _Actor:
     """One process of the cluster."""
 
-    def __init__(self, open_look: Callable[[], Look], fetch: Fetch, settings: Settings) -> None:
+    def __init__(self, open_look: Callable[[], PictureAnalysisSteps], fetch: Fetch, settings: Settings) -> None:
         self._prepare = Prepare(open_look(), fetch, settings)
         self._fetching = ThreadPoolExecutor(FETCHES)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from whatsit.catalogue.ingest.ingest_report import Report
 from whatsit.catalogue.ingest.prepare import Prepared
-from whatsit.catalogue.protocols import Items
+from whatsit.catalogue.protocols import CatalogueStore
 from whatsit.catalogue.sources.source_row import Skipped
 from whatsit.catalogue.store.picture_files import forget_pictures
-from whatsit.catalogue.store.picture_metadata import FactStore
+from whatsit.catalogue.store.picture_metadata import MetadataTable
 
 # What one SIGKILL may cost beside what is in the threads: so many items, or so many seconds of work.
 BATCH_ITEMS = 32
@@ -29,7 +29,7 @@ class Writer:
     """
 
     def __init__(
-        self, store: Items, facts: FactStore | None, fingerprint: str, report: Report, keep: Path | None
+        self, store: CatalogueStore, facts: MetadataTable | None, fingerprint: str, report: Report, keep: Path | None
     ) -> None:
         self._store, self._facts, self._fingerprint, self._report, self._keep = store, facts, fingerprint, report, keep
         self._pending: list[Prepared] = []

@@ -8,7 +8,7 @@ from typing import Any
 
 from whatsit_client.errors import InvalidInput, Unavailable
 
-from whatsit.catalogue.milvus.milvus_url import Address, told
+from whatsit.catalogue.milvus.milvus_url import Address, translate_errors
 from whatsit.index.shard import HNSW_BUILD_EFFORT, HNSW_LINKS
 
 TEXT_BYTES = 65_535
@@ -57,7 +57,7 @@ class Collections:
 
     def embedders(self) -> dict[str, tuple[str, int]]:
         """Fingerprint -> collection and dimension, the latest used embedder first."""
-        with told(self.address.uri):
+        with translate_errors(self.address.uri):
             rows = self.client.query(
                 self._embedders, filter="used > 0", output_fields=["fingerprint", "collection", "dimension", "used"]
             )
@@ -91,13 +91,13 @@ class Collections:
             )
         if self._latest != fingerprint:
             row = {"fingerprint": fingerprint, "collection": found[0], "dimension": dimension}
-            with told(self.address.uri):
+            with translate_errors(self.address.uri):
                 self.client.upsert(self._embedders, [{**row, "used": time.time_ns(), "vector": NO_VECTOR}])
             self._latest = fingerprint
         return found[0]
 
     def _is_there(self, collection: str) -> bool:
-        with told(self.address.uri):
+        with translate_errors(self.address.uri):
             return bool(self.client.has_collection(collection))
 
     def _prepare(self, collection: str, fields: Any) -> None:
@@ -111,7 +111,7 @@ class Collections:
             if any(field.name == "picture" for field in schema.fields):
                 index.add_index("item", index_type="INVERTED")
             try:
-                with told(self.address.uri):
+                with translate_errors(self.address.uri):
                     self.client.create_collection(
                         collection, schema=schema, index_params=index, consistency_level=self.address.consistency
                     )
@@ -122,7 +122,7 @@ class Collections:
 
     def _load(self, collection: str) -> None:
         if collection not in self._loaded:
-            with told(self.address.uri):
+            with translate_errors(self.address.uri):
                 self.client.load_collection(collection)
             self._loaded.add(collection)
 

@@ -24,7 +24,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_]{1,100}")
 _TRUTH, _NUMBER, _OTHER, _TEXT, _END = "b", "n", "o", "s", "t"
 
 
-class Unsayable(Exception):
+class UnsupportedFilter(Exception):
     """A filter that no expression over the facts says."""
 
 
@@ -127,7 +127,7 @@ def _comparison(compare: Compare, wanted: bool) -> str:
     if compare.operator == "$eq":
         return f'{reference} == "{value}"' if wanted else f'(not ({there}) or {reference} != "{value}")'
     if "~" in value:
-        raise Unsayable
+        raise UnsupportedFilter
     kind = value[0]
     # In the alphabet of the kinds, the letter after a kind's own is above all of its values.
     low, high = f'"{kind}"', f'"{_END if kind == _TEXT else _OTHER}"'

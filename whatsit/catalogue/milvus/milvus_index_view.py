@@ -9,7 +9,7 @@ from whatsit.catalogue.milvus.milvus_searcher import MilvusSearcher
 from whatsit.catalogue.milvus.milvus_store import MilvusStore, Numbers
 
 
-class MilvusFollowing:
+class MilvusIndexView:
     """What `LiveIndex` is for an embedded catalogue.
 
     Args:

@@ -13,7 +13,7 @@ from whatsit_client.errors import InvalidInput
 from whatsit.catalogue.item import ItemFields, Picture
 from whatsit.catalogue.milvus.collections import NO_VECTOR, TEXT_BYTES
 from whatsit.catalogue.milvus.filter_expression import category_of, facts_of
-from whatsit.catalogue.store.picture_metadata import Facts, MainThing, Prediction
+from whatsit.catalogue.store.picture_metadata import PictureMetadata, Prediction, PrimaryDetection
 
 
 def number_of(id: str) -> int:
@@ -89,14 +89,14 @@ def _picture_record(picture: Picture) -> dict[str, Any]:
     return {"path": picture.path, "sha256": picture.sha256, "vectors": len(picture.vectors), "facts": kept}
 
 
-def read_facts(record: dict[str, Any]) -> Facts:
+def read_facts(record: dict[str, Any]) -> PictureMetadata:
     """What is noted of a picture, from the record that `item_row` made of it."""
     noted = record["facts"]
     main = noted.get("main")
-    return Facts(
+    return PictureMetadata(
         bytes.fromhex(noted["md5"]) if "md5" in noted else None,
         {kind: bytes.fromhex(value) for kind, value in noted.get("hashes", {}).items()},
-        MainThing(tuple(main["box"]), main["label"], main["score"]) if main else None,
+        PrimaryDetection(tuple(main["box"]), main["label"], main["score"]) if main else None,
         Prediction(**noted["prediction"]) if "prediction" in noted else None,
         noted.get("kept"),
     )

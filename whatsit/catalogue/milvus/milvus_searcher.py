@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
-from whatsit.catalogue.milvus.milvus_url import told
+from whatsit.catalogue.milvus.milvus_url import translate_errors
 from whatsit.index.generation import check_queries
 from whatsit.index.shard import HNSW_SEARCH_EFFORT, Floats, Numbers
 from whatsit.index.shard_search import first_of_each, nothing
@@ -109,7 +109,7 @@ class MilvusSearcher:
     def _nearest(self, queries: Floats, rows: int, condition: str) -> tuple[Floats, Numbers]:
         """Distances and items of the nearest rows: [Q,rows]."""
         effort = {"ef": max(HNSW_SEARCH_EFFORT, 2 * rows)} if self.graph else {}
-        with told(self.place):
+        with translate_errors(self.place):
             found = self.client.search(
                 self.collection,
                 data=list(queries),
@@ -140,14 +140,14 @@ def one_of(field: str, numbers: Numbers) -> str:
 def rows_of(client: Any, place: str, collection: str, items: Numbers, fields: list[str]) -> Iterator[dict[str, Any]]:
     """The rows of a collection that belong to these items, in no order."""
     for start in range(0, len(items), _ITEMS_AT_ONCE):
-        with told(place):
+        with translate_errors(place):
             listed = one_of("item", items[start : start + _ITEMS_AT_ONCE])
             yield from client.query(collection, filter=listed, output_fields=fields)
 
 
 def every_row(client: Any, place: str, collection: str, condition: str, fields: list[str]) -> Iterator[dict[str, Any]]:
     """All rows that fulfil an expression, in batches, in no order."""
-    with told(place):
+    with translate_errors(place):
         iterator = client.query_iterator(collection, batch_size=1_000, filter=condition, output_fields=fields)
         try:
             while rows := iterator.next():

@@ -16,10 +16,10 @@ from whatsit_client.errors import InvalidInput, Unavailable
 from whatsit.catalogue.filter.where_filter import Filter
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.milvus.collections import Collections
-from whatsit.catalogue.milvus.filter_expression import Unsayable, expression
+from whatsit.catalogue.milvus.filter_expression import UnsupportedFilter, expression
 from whatsit.catalogue.milvus.milvus_rows import item_row, number_of, read_facts, vector_rows
 from whatsit.catalogue.milvus.milvus_searcher import every_row, one_of, rows_of
-from whatsit.catalogue.milvus.milvus_url import Address, told
+from whatsit.catalogue.milvus.milvus_url import Address, translate_errors
 from whatsit.catalogue.milvus.unsupported import NoLocal, NoText
 from whatsit.catalogue.protocols import Outcome
 
@@ -93,7 +93,7 @@ class MilvusStore:
         numbers = np.array(sorted(number_of(id) for id in gone), dtype=np.int64)
         for start in range(0, len(numbers), 1_000):
             condition = one_of("item", numbers[start : start + 1_000])
-            with told(self.address.uri):
+            with translate_errors(self.address.uri):
                 self._client.delete(self._items, filter=condition)
                 for collection in self._vector_collections():
                     self._client.delete(collection, filter=condition)
@@ -106,7 +106,7 @@ class MilvusStore:
             return 0
         if condition is None:
             return len(self._scanned(where))
-        with told(self.address.uri):
+        with translate_errors(self.address.uri):
             rows = self._client.query(self._items, filter=condition, output_fields=["count(*)"])
         return int(rows[0]["count(*)"])
 
@@ -124,7 +124,7 @@ class MilvusStore:
         """The filter as an expression: "" for every item, False for none, None where Milvus cannot say it."""
         try:
             compiled = True if where is None else expression(where)
-        except Unsayable:
+        except UnsupportedFilter:
             return None
         return "" if compiled is True else compiled
 
@@ -211,7 +211,7 @@ class MilvusStore:
         held = self.collections.vectors(fingerprint)
         if held is None:
             return 0
-        with told(self.address.uri):
+        with translate_errors(self.address.uri):
             return int(self._client.query(held[0], filter="", output_fields=["count(*)"])[0]["count(*)"])
 
     def vectors(self, fingerprint: str) -> tuple[npt.NDArray[np.float32], Numbers]:
@@ -246,7 +246,7 @@ class MilvusStore:
             for fingerprint, rows in vectors.items()
             if rows
         }
-        with told(self.address.uri):
+        with translate_errors(self.address.uri):
             for fingerprint, collection in collections.items():
                 self._client.upsert(collection, vectors[fingerprint])
             self._forget_rows(counts, collections)

@@ -101,14 +101,14 @@ class Address:
             for name in ("milvus_lite", "grpc._server"):
                 logging.getLogger(name).setLevel(logging.CRITICAL)
             Path(self.uri).parent.mkdir(parents=True, exist_ok=True)
-        with told(self.uri):
+        with translate_errors(self.uri):
             return MilvusClient(
                 uri=self.uri, db_name=self.database, token=os.environ.get(TOKEN_VARIABLE, ""), timeout=_SECONDS
             )
 
 
 @contextmanager
-def told(place: str) -> Iterator[None]:
+def translate_errors(place: str) -> Iterator[None]:
     """Milvus' errors as one sentence.
 
     Raises:

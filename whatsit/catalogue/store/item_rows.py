@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from whatsit.catalogue.cleaning.apply_decisions import settle, settle_merged_into
+from whatsit.catalogue.cleaning.apply_decisions import apply_decisions, apply_merge_decisions
 from whatsit.catalogue.filter.where_filter import Filter
 from whatsit.catalogue.item import ItemFields, Picture
 from whatsit.catalogue.store.change_log import record_change
 from whatsit.catalogue.store.picture_files import stored_path, whole_path
-from whatsit.catalogue.store.picture_metadata import Facts, record_facts
+from whatsit.catalogue.store.picture_metadata import PictureMetadata, record_metadata
 from whatsit.catalogue.store.text_index import record_text
 
 Outcome = Literal["added", "updated"]
@@ -79,11 +79,11 @@ def put_item(
         )
         if picture.local is not None:
             connection.execute("INSERT INTO local_features VALUES (?,?)", (image, picture.local))
-        if picture.facts != Facts():
-            record_facts(connection, image, picture.facts)
-    settle(connection, number)
+        if picture.facts != PictureMetadata():
+            record_metadata(connection, image, picture.facts)
+    apply_decisions(connection, number)
     if known is None:
-        settle_merged_into(connection, fields.id)
+        apply_merge_decisions(connection, fields.id)
     return "added" if known is None else "updated"
 
 
@@ -98,5 +98,5 @@ def delete_item(connection: sqlite3.Connection, id: str) -> bool:
     record_change(connection, number)
     if main is not None:
         record_change(connection, main)
-    settle_merged_into(connection, id)
+    apply_merge_decisions(connection, id)
     return True

@@ -16,7 +16,7 @@ _BATCH = 10_000
 
 
 @dataclass(frozen=True)
-class MainThing:
+class PrimaryDetection:
     """The most certain thing that the detector found in a picture; the whole picture where it found none.
 
     Args:
@@ -48,7 +48,7 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Facts:
+class PictureMetadata:
     """What is noted of one picture; None and {} where a step did not run.
 
     Args:
@@ -61,12 +61,12 @@ class Facts:
 
     md5: bytes | None = None
     hashes: Mapping[str, bytes] = field(default_factory=dict)
-    main: MainThing | None = None
+    main: PrimaryDetection | None = None
     prediction: Prediction | None = None
     kept: str | None = None
 
 
-class FactStore:
+class MetadataTable:
     """The tables of facts of one store.
 
     Args:
@@ -76,9 +76,9 @@ class FactStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def of(self, images: Iterable[int]) -> dict[int, Facts]:
+    def of(self, images: Iterable[int]) -> dict[int, PictureMetadata]:
         """Row of the table `images` -> facts, of those pictures that have any."""
-        found: dict[int, Facts] = {}
+        found: dict[int, PictureMetadata] = {}
         asked = list(images)
         for start in range(0, len(asked), _BATCH):
             batch = asked[start : start + _BATCH]
@@ -136,7 +136,7 @@ class FactStore:
         return rows[0][0] if rows else None
 
 
-def record_facts(connection: sqlite3.Connection, image: int | None, facts: Facts) -> None:
+def record_metadata(connection: sqlite3.Connection, image: int | None, facts: PictureMetadata) -> None:
     """Write the facts of a picture, in the transaction that writes the picture."""
     main = facts.main and (*facts.main.box, facts.main.label, facts.main.score)
     seen = facts.prediction
@@ -150,7 +150,7 @@ def record_facts(connection: sqlite3.Connection, image: int | None, facts: Facts
     )
 
 
-def _facts(row: list[Any], hashes: Mapping[str, bytes]) -> Facts:
+def _facts(row: list[Any], hashes: Mapping[str, bytes]) -> PictureMetadata:
     md5, kept, x1, y1, x2, y2, label, label_score, *prediction = row
-    main = None if label is None else MainThing((x1, y1, x2, y2), label, label_score)
-    return Facts(md5, hashes, main, None if prediction[0] is None else Prediction(*prediction), kept)
+    main = None if label is None else PrimaryDetection((x1, y1, x2, y2), label, label_score)
+    return PictureMetadata(md5, hashes, main, None if prediction[0] is None else Prediction(*prediction), kept)

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import Damaged, InvalidInput
 
-from whatsit.catalogue.cleaning.decision_log import Decisions
-from whatsit.catalogue.cleaning.picture_table import Album, read_album
+from whatsit.catalogue.cleaning.decision_log import DecisionLog
+from whatsit.catalogue.cleaning.picture_table import PictureTable, read_picture_table
 from whatsit.catalogue.filter.where_filter import Filter
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.store.change_log import ChangeLog
@@ -25,7 +25,7 @@ from whatsit.catalogue.store.field_columns import Columns
 from whatsit.catalogue.store.item_rows import ITEM_FIELDS, Outcome, delete_item, filter_condition, item_record, put_item
 from whatsit.catalogue.store.local_feature_table import LocalStore
 from whatsit.catalogue.store.picture_files import whole_path
-from whatsit.catalogue.store.picture_metadata import Facts, FactStore
+from whatsit.catalogue.store.picture_metadata import MetadataTable, PictureMetadata
 from whatsit.catalogue.store.text_index import ItemText
 
 Numbers = npt.NDArray[np.int64]
@@ -58,8 +58,8 @@ class Store:
         self.local = LocalStore(self._database)
         self.text = ItemText(self._database)
         self.clicks = Clicks(self._database)
-        self.facts = FactStore(self._database)
-        self.decisions = Decisions(self._database)
+        self.facts = MetadataTable(self._database)
+        self.decisions = DecisionLog(self._database)
 
     def __enter__(self) -> Store:
         return self
@@ -214,7 +214,7 @@ class Store:
                 vectors.append(Vector((x1, y1, x2, y2), np.frombuffer(blob, dtype="<f4")))
         facts = self.facts.of(found)
         return tuple(
-            Picture(whole_path(path, self.folder), sha256, tuple(vectors), local, facts.get(image, Facts()))
+            Picture(whole_path(path, self.folder), sha256, tuple(vectors), local, facts.get(image, PictureMetadata()))
             for image, (path, sha256, local, vectors) in found.items()
         )
 
@@ -232,9 +232,9 @@ class Store:
         rows = self._database.rows("SELECT fingerprint FROM vectors GROUP BY fingerprint ORDER BY max(rowid) DESC")
         return [row[0] for row in rows]
 
-    def album(self, fingerprint: str) -> Album:
+    def picture_table(self, fingerprint: str) -> PictureTable:
         """The pictures that are found, as cleaning looks at them."""
-        return read_album(self._database, fingerprint)
+        return read_picture_table(self._database, fingerprint)
 
     def vectors(self, fingerprint: str) -> tuple[npt.NDArray[np.float32], Numbers]:
         """All vectors of one embedder that are to be found: a dropped picture has none, a merged item's are the main's.

@@ -24,7 +24,7 @@ _BLOCK = 1 << 16
 _HEADERS = {"User-Agent": "whatsit", "Accept": "image/*", "Accept-Encoding": "identity", "Connection": "close"}
 
 
-class _Passing(Exception):
+class _TransientError(Exception):
     """A failure that may be gone at the next try."""
 
 
@@ -55,7 +55,7 @@ class Downloads:
         for number in range(self.tries):
             try:
                 return self._follow(url)
-            except _Passing as failure:
+            except _TransientError as failure:
                 if number + 1 == self.tries:
                     tried = f" (tried {self.tries} times)" if self.tries > 1 else ""
                     raise InvalidInput(f"{failure}{tried}") from failure
@@ -69,7 +69,7 @@ class Downloads:
             try:
                 target = resolve(url, self.allow_private)
             except TimeoutError as error:
-                raise _Passing(str(error)) from error
+                raise _TransientError(str(error)) from error
             answer = self._ask(target, deadline)
             if isinstance(answer, bytes):
                 return answer
@@ -90,21 +90,21 @@ class Downloads:
                 return _location(response)
             if response.status != 200:
                 sentence = f"the server answered {response.status} {response.reason}".strip()
-                raise (_Passing if response.status == 429 or response.status >= 500 else InvalidInput)(sentence)
+                raise (_TransientError if response.status == 429 or response.status >= 500 else InvalidInput)(sentence)
             data = self._body(response)
         except (OSError, http.client.HTTPException, ValueError) as error:
             if isinstance(error, InvalidInput):
                 raise
             if isinstance(error, TimeoutError) or time.monotonic() >= deadline:
-                raise _Passing(f"the server took longer than {self.seconds:g} s") from error
+                raise _TransientError(f"the server took longer than {self.seconds:g} s") from error
             if isinstance(error, ssl.SSLCertVerificationError):
                 raise InvalidInput(f"the server's certificate is refused ({error.verify_message})") from error
-            raise _Passing(f"the connection failed ({_words(error)})") from error
+            raise _TransientError(f"the connection failed ({_words(error)})") from error
         finally:
             watch.cancel()
             connection.close()
         if time.monotonic() >= deadline:  # what was cut off without a length looks whole
-            raise _Passing(f"the server took longer than {self.seconds:g} s")
+            raise _TransientError(f"the server took longer than {self.seconds:g} s")
         return data
 
     def _body(self, response: http.client.HTTPResponse) -> bytes:

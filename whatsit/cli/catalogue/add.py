@@ -78,7 +78,7 @@ def add(
     from whatsit_client.errors import InvalidInput
 
     from whatsit.catalogue import Layout, Store
-    from whatsit.catalogue.backends import name_store, open_items, store_url
+    from whatsit.catalogue.backends import open_store, set_store_url, store_url
     from whatsit.catalogue.ingest import Fetch, ingest
     from whatsit.catalogue.ingest.add import networks
     from whatsit.catalogue.ingest.picture_analysis import checked_steps
@@ -95,10 +95,10 @@ def add(
     workers = workers or len(os.sched_getaffinity(0))
     opened = [open_source(source) for source in sources]
     if store_address is not None:
-        name_store(folder, store_address)
+        set_store_url(folder, store_address)
     with (
         networks(model_repository, target, workers if engine == "ray" else 0, address) as (look, on, fingerprint),
-        closing(open_items(folder)) as store,
+        closing(open_store(folder)) as store,
         _bar(sum(one.count() for one in opened), quiet=as_json) as step,
     ):
         report = ingest(

@@ -37,10 +37,10 @@ def list_items(
     from rich.table import Table
 
     from whatsit.catalogue import Filter
-    from whatsit.catalogue.backends import open_items
+    from whatsit.catalogue.backends import open_store
 
     condition = None if where is None else Filter.parse(where)
-    with closing(open_items(folder, read_only=True)) as store:
+    with closing(open_store(folder, read_only=True)) as store:
         records, count = store.page(condition, limit, offset), store.count(condition)
     if as_json:
         print_json({"count": count, "items": records})
@@ -59,9 +59,9 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show everything that is known of one item."""
-    from whatsit.catalogue.backends import open_items
+    from whatsit.catalogue.backends import open_store
 
-    with closing(open_items(folder, read_only=True)) as store:
+    with closing(open_store(folder, read_only=True)) as store:
         item = store.show(item_id)
     if as_json:
         print_json(item)
@@ -89,10 +89,10 @@ def delete(
 ) -> None:
     """Delete items; a running server stops returning them at once, the next index is made without them."""
     from whatsit.catalogue import Layout
-    from whatsit.catalogue.backends import existing_store, open_items, store_url
+    from whatsit.catalogue.backends import existing_store, open_store, store_url
     from whatsit.catalogue.store.picture_files import forget_pictures
 
-    with closing(existing_store(folder) if store_url(folder) is None else open_items(folder)) as store:
+    with closing(existing_store(folder) if store_url(folder) is None else open_store(folder)) as store:
         kept = [picture for id in ids for picture in store.pictures(id, "")]
         unknown = store.delete(ids)
     forget_pictures(Layout(folder).pictures, kept)

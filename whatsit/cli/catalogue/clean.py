@@ -64,9 +64,11 @@ def clean(
     if sheet:
         check_sheet(sheet)
     with _store(folder) as store:
-        album = store.album(next(iter(store.fingerprints()), "")) if sheet else None  # before pictures are hidden
+        table = (
+            store.picture_table(next(iter(store.fingerprints()), "")) if sheet else None
+        )  # before pictures are hidden
         decisions = _find(find, store, settings, quiet=as_json)
-        left = write_sheet(sheet, album, decisions) if sheet and album else 0
+        left = write_sheet(sheet, table, decisions) if sheet and table else 0
         command = "whatsit catalogue clean " + " ".join(f"--{step}" for step in settings.steps)
         run = store.decisions.record(command, settings.to_record(), decisions) if decisions and not dry_run else None
     if as_json:

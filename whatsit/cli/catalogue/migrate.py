@@ -31,7 +31,7 @@ def migrate(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
     from whatsit_client.errors import InvalidInput
 
-    from whatsit.catalogue.backends import open_items, store_url, write_address
+    from whatsit.catalogue.backends import open_store, store_url, write_address
     from whatsit.catalogue.layout import Layout
     from whatsit.catalogue.milvus.milvus_store import MilvusStore
     from whatsit.catalogue.milvus.milvus_url import Address
@@ -44,7 +44,7 @@ def migrate(
     if url == store_url(folder):
         raise InvalidInput(f"The catalogue of {folder} is there already.")
     address = None if url is None else Address.parse(url)
-    source = open_items(folder, read_only=True)
+    source = open_store(folder, read_only=True)
     target = MilvusStore(address) if address is not None else Store(Layout(folder).store)
     columns = (TextColumn("Moving"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
     try:

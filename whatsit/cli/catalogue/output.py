@@ -26,7 +26,7 @@ def generation_record(published: Published) -> dict[str, Any]:
         "pictures_with_geometry": manifest.pictures,
         "fingerprint": manifest.fingerprint,
         "shards": [{name: shard[name] for name in ("name", "kind", "rows", "effort")} for shard in manifest.shards],
-        "shards_per_query": manifest.touch or len(manifest.shards),
+        "shards_per_query": manifest.nprobe or len(manifest.shards),
         "measured": dict(manifest.measured),
         "notes": list(published.notes),
     }
@@ -38,7 +38,7 @@ def print_published(published: Published) -> None:
     words = f", geometry of {manifest.pictures} pictures" if manifest.pictures else ""
     kinds = "/".join(sorted({str(shard["kind"]) for shard in manifest.shards}))
     index = (
-        kinds if len(manifest.shards) == 1 else f"{kinds}, {manifest.touch or 'all'} of {len(manifest.shards)} shards"
+        kinds if len(manifest.shards) == 1 else f"{kinds}, {manifest.nprobe or 'all'} of {len(manifest.shards)} shards"
     )
     typer.echo(
         f"Published {published.generation.name}: {manifest.items} items, {manifest.vectors} vectors ({index}){words}."

@@ -12,7 +12,7 @@ from whatsit.cli.catalogue.options import AsJson, Folder
 if TYPE_CHECKING:
     from whatsit.catalogue.publish import Published
     from whatsit.catalogue.store.store import Store
-    from whatsit.index.index_budget import Wishes
+    from whatsit.index.index_budget import IndexBudget
 
 
 def publish(
@@ -63,9 +63,9 @@ def publish(
     from whatsit.catalogue.backends import existing_store
     from whatsit.cli.catalogue.output import generation_record, print_json, print_published
 
-    wishes = _wishes(kind, max_query_ms, max_memory, min_recall, shards)
+    budget = _wishes(kind, max_query_ms, max_memory, min_recall, shards)
     with existing_store(folder) as store:
-        published = publish_index(store, folder, None, geometry, quiet=as_json, wishes=wishes)
+        published = publish_index(store, folder, None, geometry, quiet=as_json, budget=budget)
     if as_json:
         print_json(generation_record(published))
     else:
@@ -86,7 +86,7 @@ def publish_index(
     fingerprint: str | None,
     geometry: bool | None = None,
     quiet: bool = True,
-    wishes: Wishes | None = None,
+    budget: IndexBudget | None = None,
 ) -> Published:
     """Publish, with a bar while local features are taken and while shards are built."""
     from rich.console import Console
@@ -105,19 +105,19 @@ def publish_index(
         def describe(done: int, total: int) -> None:
             build("Local features", done, total)
 
-        return write_index(store, Layout(folder).index, fingerprint, geometry, describe, wishes, build)
+        return write_index(store, Layout(folder).index, fingerprint, geometry, describe, budget, build)
 
 
 def _wishes(
     kind: str | None, max_query_ms: float | None, max_memory: str | None, min_recall: float | None, shards: str | None
-) -> Wishes | None:
+) -> IndexBudget | None:
     """What was asked for; None where nothing was."""
-    from whatsit.index.index_budget import Wishes
+    from whatsit.index.index_budget import IndexBudget
     from whatsit.index.sharding import check_sharding
 
     if all(one is None for one in (kind, max_query_ms, max_memory, min_recall, shards)):
         return None
-    return Wishes(
+    return IndexBudget(
         kind=None if kind in (None, "auto") else kind,
         max_query_ms=max_query_ms,
         max_memory=None if max_memory is None else _parse_size(max_memory),

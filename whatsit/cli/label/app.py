@@ -176,7 +176,7 @@ def _look(
     import cv2
 
     from whatsit.evaluation.datasets.labelled_pictures import picture_files
-    from whatsit.labelling.label_folder import look_through
+    from whatsit.labelling.label_folder import label_pictures
 
     cv2.setNumThreads(1)
     console = open_console()
@@ -184,7 +184,7 @@ def _look(
     if limit is not None and limit < len(files):
         files = [files[number * len(files) // limit] for number in range(limit)]
     journal = out.with_name(f"{out.name}.part")
-    labels = look_through(
+    labels = label_pictures(
         photos,
         files,
         look,

@@ -55,13 +55,13 @@ def rounds(
     from whatsit.labelling.self_training import Plan, run_rounds
     from whatsit.pipeline.box_detectors import trained_finder
     from whatsit.training.common.progress import counted
-    from whatsit.training.common.resolve_recipe import settled
+    from whatsit.training.common.resolve_recipe import resolve_recipe
     from whatsit.training.common.training_recipe import read_recipe
     from whatsit.training.detector.recipe import DetectorRecipe
 
     console = open_console()
     wanted = read_recipe(recipe or recipe_of("detector"), DetectorRecipe)
-    wanted = settled(wanted, start_of("detector", start), None, "recall")
+    wanted = resolve_recipe(wanted, start_of("detector", start), None, "recall")
     report = run_rounds(
         Plan(photos, read_labels(labels), out, number, precision, review),
         picture_files(photos),

@@ -71,12 +71,12 @@ def embedder(
     whose split is val. No other data is needed, unless --share leaves room for the standing sources.
     """
     from whatsit.training.common.custom_data import own_data
-    from whatsit.training.common.resolve_recipe import settled
+    from whatsit.training.common.resolve_recipe import resolve_recipe
     from whatsit.training.common.training_recipe import read_recipe
     from whatsit.training.embedder.recipe import EmbedderRecipe
     from whatsit.training.embedder.task import train_embedder
 
-    wanted = settled(
+    wanted = resolve_recipe(
         read_recipe(recipe or recipe_of("embedder"), EmbedderRecipe),
         start_of("embedder", start),
         own_data(share, photos=photos, csv=csv),
@@ -124,13 +124,13 @@ def detector(
     """
     from whatsit.evaluation.datasets.labelled_pictures import read_names
     from whatsit.training.common.custom_data import own_data
-    from whatsit.training.common.resolve_recipe import settled
+    from whatsit.training.common.resolve_recipe import resolve_recipe
     from whatsit.training.common.training_recipe import read_recipe
     from whatsit.training.detector.custom import train_own_detector
     from whatsit.training.detector.recipe import DetectorRecipe
     from whatsit.training.detector.task import train_detector
 
-    wanted = settled(
+    wanted = resolve_recipe(
         read_recipe(recipe or recipe_of("detector"), DetectorRecipe),
         start_of("detector", start),
         own_data(share, coco=coco, images=images),
@@ -177,10 +177,10 @@ def classifier(
     from whatsit.training.classifier.recipe import ClassifierRecipe
     from whatsit.training.classifier.task import train_classifier
     from whatsit.training.common.custom_data import own_data
-    from whatsit.training.common.resolve_recipe import settled
+    from whatsit.training.common.resolve_recipe import resolve_recipe
     from whatsit.training.common.training_recipe import read_recipe
 
-    wanted = settled(
+    wanted = resolve_recipe(
         read_recipe(recipe or recipe_of("classifier"), ClassifierRecipe),
         start_of("classifier", start),
         own_data(share, csv=csv),

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class Query:
     """One query whose truth is known.
 
     Args:
@@ -25,7 +25,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Listed:
+class RankedResult:
     """What came back for a query.
 
     Args:
@@ -63,17 +63,17 @@ class Row:
 
 
 def ablate(
-    data: str, looks: Sequence[Look], stages: Sequence[str], find: Callable[[Look, str], Listed]
+    data: str, queries: Sequence[Query], stages: Sequence[str], find: Callable[[Query, str], RankedResult]
 ) -> tuple[Row, ...]:
     """Ask every query once for each choice of stages; a query without any match is a miss."""
     rows = []
     for choice in stages:
-        found = [(look, find(look, choice)) for look in looks]
+        found = [(look, find(look, choice)) for look in queries]
         shares = (
             [look.truth in listed.ids[:1] for look, listed in found],
             [look.truth in listed.ids[:5] for look, listed in found],
             [look.category in listed.categories[:1] for look, listed in found],
             [look.truth == listed.answer for look, listed in found],
         )
-        rows.append(Row(data, len(looks), choice, *(sum(hits) / max(len(hits), 1) for hits in shares)))
+        rows.append(Row(data, len(queries), choice, *(sum(hits) / max(len(hits), 1) for hits in shares)))
     return tuple(rows)

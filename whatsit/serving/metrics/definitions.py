@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from whatsit_client.errors import InvalidInput
 
-from whatsit.serving.metrics.instruments import Counter, Family, Gauge, Histogram, close_ledger, open_ledger
+from whatsit.serving.metrics.instruments import Counter, Family, Gauge, Histogram, close_buffer, open_buffer
 from whatsit.serving.metrics.publisher import Publisher, Sample
 
 if TYPE_CHECKING:
@@ -115,9 +115,9 @@ def start(triton: Any, model: str, process: str) -> None:
     if _publisher is not None or not families or not hasattr(triton, "MetricFamily"):
         return
     try:
-        _publisher = Publisher(triton, process, families, open_ledger())
+        _publisher = Publisher(triton, process, families, open_buffer())
     except Exception as error:  # Triton was started with --allow-metrics=false
-        close_ledger()
+        close_buffer()
         triton.Logger.log_info(f"{process} publishes no metrics: {error}")
 
 
@@ -127,7 +127,7 @@ def stop() -> None:
     publisher, _publisher = _publisher, None
     if publisher is not None:
         publisher.stop()
-        close_ledger()
+        close_buffer()
 
 
 def watch(sample: Sample) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from whatsit.catalogue.index_view import LiveIndex
-from whatsit.catalogue.protocols import Following, Items
+from whatsit.catalogue.protocols import CatalogueStore, IndexView
 from whatsit.serving.metrics import definitions as measures
 from whatsit.serving.metrics.instruments import Gauge
 
@@ -22,7 +22,7 @@ class IndexMeasures:
         items: the catalogue.
     """
 
-    def __init__(self, index: Following, items: Items) -> None:
+    def __init__(self, index: IndexView, items: CatalogueStore) -> None:
         self._index, self._items = index, items
         self._count, self._counted = 0, float("-inf")
 

@@ -1,6 +1,6 @@
 """Counters, gauges and histograms that cost a microsecond to feed, and what they have taken in since the last look.
 
-Nothing is kept, and nothing costs more than a comparison, until a `Ledger` is opened, which only a server does.
+Nothing is kept, and nothing costs more than a comparison, until a `MetricBuffer` is opened, which only a server does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from types import TracebackType
 Labels = tuple[str, ...]
 
 
-class Ledger:
+class MetricBuffer:
     """What a process has counted and not yet published; may be fed from many threads."""
 
     def __init__(self) -> None:
@@ -38,17 +38,17 @@ class Ledger:
         return taken
 
 
-_ledger: Ledger | None = None
+_ledger: MetricBuffer | None = None
 
 
-def open_ledger() -> Ledger:
+def open_buffer() -> MetricBuffer:
     """From now on this process keeps what its families are fed."""
     global _ledger
-    _ledger = Ledger()
+    _ledger = MetricBuffer()
     return _ledger
 
 
-def close_ledger() -> None:
+def close_buffer() -> None:
     """From now on nothing is kept."""
     global _ledger
     _ledger = None

@@ -2,7 +2,7 @@
 
 Every instance of a model is a process of its own. Triton keeps one series per name and labels for all of them:
 increments add up, and of a gauge the last writer's value stands, which is why gauges carry the label `process`. One
-increment is a message between processes and takes 35 to 170 microseconds, so requests only feed a `Ledger`, and a
+increment is a message between processes and takes 35 to 170 microseconds, so requests only feed a `MetricBuffer`, and a
 thread passes on the sums once a second.
 """
 
@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from whatsit.serving.metrics.instruments import Exposed, Family, Gauge, Labels, Ledger
+from whatsit.serving.metrics.instruments import Exposed, Family, Gauge, Labels, MetricBuffer
 
 PERIOD_S = 1.0
 
@@ -31,7 +31,7 @@ class Publisher:
     """
 
     def __init__(
-        self, triton: Any, process: str, families: Iterable[Family], ledger: Ledger, period_s: float = PERIOD_S
+        self, triton: Any, process: str, families: Iterable[Family], ledger: MetricBuffer, period_s: float = PERIOD_S
     ) -> None:
         self._triton, self._process, self._ledger, self._period_s = triton, process, ledger, period_s
         self._exposed = {one.name: one for family in families for one in family.exposed()}

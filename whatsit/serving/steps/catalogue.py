@@ -14,17 +14,17 @@ import numpy.typing as npt
 from whatsit_client.errors import InvalidInput, WhatsitError
 from whatsit_client.types import Box
 
-from whatsit.catalogue.backends import index_status, open_items
+from whatsit.catalogue.backends import index_status, open_store
 from whatsit.catalogue.ingest.digests import Fetched
 from whatsit.catalogue.ingest.picture_analyzer import PictureAnalyzer
 from whatsit.catalogue.item import ItemFields, Picture, Vector
-from whatsit.catalogue.item_payload import Incoming, parse_object
+from whatsit.catalogue.item_payload import ItemPayload, parse_object
 from whatsit.catalogue.layout import Layout
-from whatsit.catalogue.protocols import Items
+from whatsit.catalogue.protocols import CatalogueStore
 from whatsit.catalogue.store.click_log import Click
 from whatsit.catalogue.store.local_feature_table import local_features
 from whatsit.catalogue.store.picture_files import forget_pictures, keep_picture
-from whatsit.catalogue.store.picture_metadata import Facts
+from whatsit.catalogue.store.picture_metadata import PictureMetadata
 from whatsit.catalogue.store.store import Store
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.pipeline.region_selection import check_boxes
@@ -56,8 +56,8 @@ class ServedCatalogue:
         self._dimension = dimension
         self._read_only = read_only
         self._fingerprint = embedder_fingerprint(model_repository / "embedder" / "1" / "model.onnx")
-        self._reading = open_items(folder, read_only=True)
-        self._writing: Items | None = None
+        self._reading = open_store(folder, read_only=True)
+        self._writing: CatalogueStore | None = None
         self._loading: Future[PictureAnalyzer] | None = None
 
     def prepare(self) -> None:
@@ -71,7 +71,7 @@ class ServedCatalogue:
         """Add an item, or replace the fields of the one with this id.
 
         Args:
-            text: JSON, see `Incoming`.
+            text: JSON, see `ItemPayload`.
             image: an encoded picture, which takes the place of all pictures before. An item that is there already keeps
                 what it has where neither a picture nor vectors are sent.
 
@@ -83,7 +83,7 @@ class ServedCatalogue:
             Unavailable: the catalogue or the networks cannot be used.
         """
         store = self._writable()
-        item = Incoming.parse(text, self._dimension)
+        item = ItemPayload.parse(text, self._dimension)
         if image is not None and item.vectors is not None:
             raise InvalidInput("Send an item with IMAGE or with vectors, not with both.")
         new = self._embedded(image) if image is not None else _given(item)
@@ -171,11 +171,11 @@ class ServedCatalogue:
         status = index_status(self._reading, self._layout.folder, self._fingerprint)
         return {**status, "read_only": self._read_only}
 
-    def _writable(self) -> Items:
+    def _writable(self) -> CatalogueStore:
         if self._read_only:
             raise InvalidInput("This server does not change its catalogue: it was started read-only.")
         if self._writing is None:
-            self._writing = open_items(self._layout.folder)
+            self._writing = open_store(self._layout.folder)
         return self._writing
 
     def _embedded(self, image: bytes) -> Picture:
@@ -190,7 +190,7 @@ class ServedCatalogue:
         local = local_features(image) if self._reading.local.kept else None
         path = keep_picture(self._layout.pictures, image)
         fetched = Fetched.of(path, image)
-        return Picture(str(path), fetched.sha256, seen.vectors or (), local, Facts(fetched.md5, seen.hashes))
+        return Picture(str(path), fetched.sha256, seen.vectors or (), local, PictureMetadata(fetched.md5, seen.hashes))
 
     def _forget(self, pictures: list[Picture]) -> None:
         forget_pictures(self._layout.pictures, pictures)
@@ -236,7 +236,7 @@ def _text(inputs: Tensors, name: str) -> str:
         raise InvalidInput(f"{name} is not UTF-8 text.") from error
 
 
-def _given(item: Incoming) -> Picture | None:
+def _given(item: ItemPayload) -> Picture | None:
     """A picture that the caller embedded; its boxes are not known."""
     if item.vectors is None:
         return None

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 
-class AveragedWeights:
+class ExponentialMovingAverage:
     """Averages what is trained; everything else of the module is taken as it stands.
 
     The decay is warmed up (Tarvainen & Valpola 2017 use the same ramp), so that short runs are not held at their start.

@@ -25,7 +25,7 @@ from whatsit_client.errors import Damaged, InvalidInput
 from whatsit.training.common import run_checkpoint as checkpoint
 from whatsit.training.common.curves import draw_curves
 from whatsit.training.common.device import autocast, choose_device, move
-from whatsit.training.common.ema import AveragedWeights
+from whatsit.training.common.ema import ExponentialMovingAverage
 from whatsit.training.common.interrupt import StopRequest
 from whatsit.training.common.progress import EpochProgress
 from whatsit.training.common.training_recipe import TrainingRecipe
@@ -129,7 +129,7 @@ class _Run(Generic[Batch]):
         groups = [{"weight_decay": recipe.weight_decay, **group} for group in task.parameter_groups()]
         self.optimizer = torch.optim.AdamW(groups)
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
-        self.average = AveragedWeights(task.module, recipe.ema_decay)
+        self.average = ExponentialMovingAverage(task.module, recipe.ema_decay)
         self.state = _State()
         self.saved = self.drawn = time.monotonic()
 

@@ -9,7 +9,7 @@ from whatsit.training.common.initial_weights import RANDOM
 from whatsit.training.common.training_recipe import Recipe
 
 
-def settled(recipe: Recipe, start: str | None, own: OwnData | None, monitor: str) -> Recipe:
+def resolve_recipe(recipe: Recipe, start: str | None, own: OwnData | None, monitor: str) -> Recipe:
     """Return the recipe that is trained, and written into checkpoints.
 
     Args:

@@ -23,11 +23,11 @@ from whatsit.training.common.progress import counted
 from whatsit.training.common.wise_ft import blend_best
 from whatsit.training.embedder.custom import embedder_content
 from whatsit.training.embedder.embed_batch import embed, scaled
-from whatsit.training.embedder.losses.center_loss import alignment_loss
+from whatsit.training.embedder.losses.center_loss import center_loss
 from whatsit.training.embedder.losses.metric_losses import class_logits, class_loss, pair_loss
 from whatsit.training.embedder.losses.multi_task import MultiTask
 from whatsit.training.embedder.losses.mutual_learning import MutualLearning
-from whatsit.training.embedder.losses.simclr import twin_loss, twins_of_batch
+from whatsit.training.embedder.losses.simclr import positive_pairs, simclr_loss
 from whatsit.training.embedder.mined_mixture import HardGroups, MinedMixture
 from whatsit.training.embedder.mixture import Ingredient, Mixture
 from whatsit.training.embedder.random_erasing import erase
@@ -68,7 +68,7 @@ class EmbedderTask:
         self.module: nn.Module = nn.ModuleDict(parts)
         self.steps_per_epoch = max(1, len(photos) // self.mixture.pictures[0])
         self._products = content.products
-        self._twins = twins_of_batch(self.ingredients, self.mixture.pictures)
+        self._twins = positive_pairs(self.ingredients, self.mixture.pictures)
         self._viewpoints = viewpoints_of_batch(self.ingredients, self.mixture.pictures)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -109,10 +109,10 @@ class EmbedderTask:
             added = self.pairs(vectors, labels)
             loss, shown["pairs"] = loss + recipe.pair_weight * added, float(added.detach())
         if recipe.align_weight:
-            added = alignment_loss(vectors, labels, cast(Tensor, self.criterion.W), self._products)
+            added = center_loss(vectors, labels, cast(Tensor, self.criterion.W), self._products)
             loss, shown["alignment"] = loss + recipe.align_weight * added, float(added.detach())
         if recipe.twin_weight and len(self._twins):
-            added = twin_loss(vectors, self._twins)
+            added = simclr_loss(vectors, self._twins)
             loss, shown["twins"] = loss + recipe.twin_weight * added, float(added.detach())
         if self.tasks is not None:
             added = self.tasks(features, self.labels.of(labels, self._viewpoints))

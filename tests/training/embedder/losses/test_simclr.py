@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from whatsit.training.embedder.losses.simclr import TEMPERATURE, twin_loss, twins_of_batch  # noqa: E402
+from whatsit.training.embedder.losses.simclr import TEMPERATURE, positive_pairs, simclr_loss  # noqa: E402
 from whatsit.training.embedder.mixture import Ingredient, Mixture  # noqa: E402 (after the skip)
 
 
@@ -24,7 +24,7 @@ class _Blank:
 def test_twins_are_the_two_views_of_one_picture() -> None:
     parts = [Ingredient(_Blank(), 0.5), Ingredient(_Blank(), 0.5, views=2, first_label=6)]
     mixture = Mixture(parts, batch=8, size=4, seed=0)
-    twins = twins_of_batch(mixture.ingredients, mixture.pictures)
+    twins = positive_pairs(mixture.ingredients, mixture.pictures)
     _, labels = mixture.batch(3)
     assert len(twins) == sum(n for i, n in zip(mixture.ingredients, mixture.pictures, strict=True) if i.views == 2)
     assert torch.equal(labels[twins[:, 0]], labels[twins[:, 1]])
@@ -40,5 +40,5 @@ def test_loss_is_the_cross_entropy_over_all_other_views() -> None:
     for one, other in [*twins, *((b, a) for a, b in twins)]:
         similar = np.exp(vectors[one] @ vectors.T / TEMPERATURE)
         costs.append(-np.log(similar[other] / (similar.sum() - similar[one])))
-    loss = twin_loss(torch.from_numpy(vectors), torch.tensor(twins))
+    loss = simclr_loss(torch.from_numpy(vectors), torch.tensor(twins))
     assert float(loss) == pytest.approx(np.mean(costs), rel=1e-6)

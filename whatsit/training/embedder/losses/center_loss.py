@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def alignment_loss(vectors: Tensor, labels: Tensor, class_vectors: Tensor, classes: int) -> Tensor:
+def center_loss(vectors: Tensor, labels: Tensor, class_vectors: Tensor, classes: int) -> Tensor:
     """Return the mean of 1 - cosine between views and the class vectors of their products.
 
     Args:

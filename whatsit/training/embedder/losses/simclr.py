@@ -16,7 +16,7 @@ from whatsit.training.embedder.mixture import Ingredient
 TEMPERATURE = 0.1
 
 
-def twins_of_batch(ingredients: Sequence[Ingredient], pictures: Sequence[int]) -> Tensor:
+def positive_pairs(ingredients: Sequence[Ingredient], pictures: Sequence[int]) -> Tensor:
     """Return the places of the views that show one picture twice, int64 [pairs, 2], in every batch of a `Mixture`.
 
     Args:
@@ -31,7 +31,7 @@ def twins_of_batch(ingredients: Sequence[Ingredient], pictures: Sequence[int]) -
     return torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2)
 
 
-def twin_loss(vectors: Tensor, twins: Tensor) -> Tensor:
+def simclr_loss(vectors: Tensor, twins: Tensor) -> Tensor:
     """Return the mean cross-entropy of finding each view's twin by cosine among all other views (NT-Xent).
 
     Args:
