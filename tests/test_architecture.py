@@ -47,6 +47,21 @@ SHARED_NAMES = {
 # A command's module is named after the command, and a Triton step after its model; the library's module does the work.
 NAMED_AFTER_CALLER = ("whatsit/cli/", "whatsit/serving/steps/")
 
+# First lines of docstrings over 80 characters that are still to be rewritten, by package; lower these, never raise them.
+LONG_FIRST_LINES = {
+    "whatsit/calibration": 13,
+    "whatsit/catalogue": 148,
+    "whatsit/cli": 39,
+    "whatsit/evaluation": 68,
+    "whatsit/index": 56,
+    "whatsit/labelling": 30,
+    "whatsit/models": 61,
+    "whatsit/search": 25,
+    "whatsit/serving": 41,
+    "whatsit/studies": 32,
+    "whatsit/training": 117,
+}
+
 
 def modules() -> dict[str, Path]:
     """Return every module of the library and the client by its dotted name."""
@@ -158,14 +173,16 @@ def test_files_are_small() -> None:
 
 
 def test_docstrings_begin_with_one_short_line() -> None:
-    long = []
+    """A first line has at most 80 characters; what is older than this rule is counted, and may only become less."""
+    long = defaultdict(list)
     for path in MODULES.values():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 first = (ast.get_docstring(node) or "").split("\n")[0]
                 if len(first) > 80:
-                    long.append(f"{path.relative_to(ROOT)}: {first}")
-    assert not long, f"{len(long)} first lines over 80 characters:\n" + "\n".join(long)
+                    long["/".join(path.relative_to(ROOT).parts[:2])].append(f"{path.relative_to(ROOT)}: {first}")
+    wrong = [line for package, lines in long.items() if len(lines) > LONG_FIRST_LINES.get(package, 0) for line in lines]
+    assert not wrong, f"{len(wrong)} first lines over 80 characters:\n" + "\n".join(wrong)
 
 
 def test_torch_stays_where_networks_are_trained_and_built() -> None:

@@ -1,4 +1,4 @@
-"""Calls of the ensembles without transport: inputs, parameters, reader of the reply."""
+"""Calls of the ensembles without transport: inputs, parameters, reply."""
 
 from __future__ import annotations
 

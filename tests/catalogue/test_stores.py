@@ -117,7 +117,7 @@ def test_a_second_reader_sees_a_change_within_a_second(engine: Engine, picture_o
     engine.items.put([(ItemFields("a"), [picture_of("a")], E)])
     engine.open_index_view(E)
     reader = engine.reader()
-    index = reader.follow(E)
+    index = reader.open_index_view(E)
     started = time.monotonic()
     engine.items.put([(ItemFields("b"), [picture_of("b")], E)])
     while "b" not in found(index, reader, picture_of("b").vectors[0].values):

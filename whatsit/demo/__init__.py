@@ -1,1 +1,1 @@
-"""The demonstration: a shop, its index, a real Triton, and pictures with known truth."""
+"""Demonstration: a shop, its index, a real Triton, pictures with known truth."""

@@ -1,4 +1,4 @@
-"""Data of the demonstration: a source for the catalogue, and pictures with known truth."""
+"""Data of the demonstration: a catalogue source and pictures with known truth."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def prepare_photos(
 
 
 def _photograph(picture: Path, target: Path, number: int) -> list[float] | None:
-    """Photograph a picture synthetically and return its box, None where it cannot be read."""
+    """Photograph a picture synthetically; return its box, None if it is unreadable."""
     try:
         pixels = decode_image(picture.read_bytes(), max_side=800).pixels
     except (InvalidInput, OSError):

@@ -1,4 +1,7 @@
-"""Fingerprints of embedders: an index stores one, and servers refuse an index of another embedder."""
+"""Fingerprints of embedders.
+
+An index stores one, and servers refuse an index of another embedder.
+"""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def default_root() -> Path:
 
 
 def cache_folder() -> Path:
-    """Return the folder for generated files: WHATSIT_CACHE, else the user's cache folder."""
+    """Return the cache folder: WHATSIT_CACHE, else the user's."""
     return Path(os.environ.get(CACHE_VARIABLE) or user_cache_path("whatsit"))
 
 

@@ -1,4 +1,4 @@
-"""Networks that draw boxes into photos: YOLOX, or any detector that keeps the tensor contract, trained or built."""
+"""Detectors that draw boxes: YOLOX, or any network of the tensor contract."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ class Finder(Protocol):
     """Finds things in a picture."""
 
     def find(self, pixels: Pixels, least: float) -> list[Box]:
-        """Return the boxes of RGB uint8 [H, W, 3] whose score is at least `least`, best first."""
+        """Return the boxes whose score is at least `least`, best first.
+
+        Pixels are RGB uint8 [H, W, 3].
+        """
 
 
 class YoloxFinder:
@@ -51,7 +54,9 @@ class YoloxFinder:
 
 
 class ContractFinder:
-    """A detector of the tensor contract; its class-free boxes take names from class-wise ones on the same thing.
+    """Detector of the tensor contract.
+
+    Class-free boxes take names from class-wise boxes on the same thing.
 
     Args:
         run: uint8 [1, 3, size, size] -> boxes f32 [1, K, 4], scores f32 [1, K], labels int32 [1, K].

@@ -1,4 +1,4 @@
-"""The path from an encoded picture to its regions and their embeddings, as pure functions."""
+"""Pure functions from an encoded picture to its regions and their embeddings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The regions of a picture that are looked up, and what is cut out for each of them."""
+"""Selection of the regions that are searched, and their crops."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def check_boxes(boxes: Sequence[Box] | None, width: int, height: int) -> None:
 
 
 def is_gated(intent_scores: FloatArray, options: RegionOptions) -> bool:
-    """Return whether the gate is closed: the picture shows nothing that a catalogue holds.
+    """Return whether the gate is closed: the picture shows nothing to search for.
 
     Args:
         intent_scores: f32 [3], one probability per name of `INTENTS`.

@@ -56,7 +56,7 @@ class SearchContext(Protocol):
         """
 
     def pictures(self, number: int, most: int) -> list[LocalFeatures]:
-        """Return local features of an item's pictures that share most words with the region."""
+        """Return an item's local features, of pictures that share most words first."""
 
 
 @dataclass(frozen=True, eq=False)

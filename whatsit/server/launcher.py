@@ -139,7 +139,10 @@ class Server:
         return self
 
     def _launch(self, installation: Installation) -> None:
-        """Start the server's process in a temporary folder that holds its log, backends and repositories."""
+        """Start the server's process in a temporary folder.
+
+        The folder holds its log, backends and repositories.
+        """
         self._folder = Path(tempfile.mkdtemp(prefix="whatsit-"))
         backends = lay_out_backends(installation, self._folder / "backends")
         lay_out_repositories(self._root, self._folder, os.symlink)

@@ -1,1 +1,1 @@
-"""Search for the fastest configuration of the pipeline by measuring (`whatsit tune`)."""
+"""Search for the fastest configuration of the pipeline (`whatsit tune`)."""

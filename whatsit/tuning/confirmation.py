@@ -1,4 +1,4 @@
-"""Confirmation of a search: start, shipped and found configuration in alternating rounds."""
+"""Confirmation of a search: start, shipped and found in alternating rounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Coordinate descent over configurations, each step an A/B test with the incumbent."""
+"""Coordinate descent over configurations by A/B tests with the incumbent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Proposals of the next configuration, ordered by the measured costs of the stages."""
+"""Proposals of the next configuration, ordered by the stages' measured costs."""
 
 from __future__ import annotations
 

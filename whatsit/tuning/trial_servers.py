@@ -25,7 +25,7 @@ _ROUND_SECONDS = 1.8
 
 
 class TrialServers:
-    """`ServerPool` of real servers, a context manager that removes processes and files.
+    """`ServerPool` of real servers; closing it removes processes and files.
 
     Args:
         root: folder with `model_repository/` and `ensembles/`; it is never written to.

@@ -1,4 +1,4 @@
-"""Regions of a picture: the whole, and the best boxes of the detector or the caller."""
+"""Regions of a picture: the whole, and the best boxes of detector or caller."""
 
 from __future__ import annotations
 
