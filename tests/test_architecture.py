@@ -47,7 +47,7 @@ SHARED_NAMES = {
 # A command's module is named after the command, and a Triton step after its model; the library's module does the work.
 NAMED_AFTER_CALLER = ("whatsit/cli/", "whatsit/serving/steps/")
 
-# First lines of docstrings over 80 characters that are still to be rewritten, by package; lower these, never raise them.
+# First lines of docstrings over 80 characters, still to be rewritten, by package: lower these, never raise them.
 LONG_FIRST_LINES = {
     "whatsit/calibration": 13,
     "whatsit/catalogue": 148,
