@@ -49,14 +49,13 @@ NAMED_AFTER_CALLER = ("whatsit/cli/", "whatsit/serving/steps/")
 
 # First lines of docstrings over 80 characters, still to be rewritten, by package: lower these, never raise them.
 LONG_FIRST_LINES = {
-    "whatsit/calibration": 13,
+    "whatsit/calibration": 1,
     "whatsit/catalogue": 148,
-    "whatsit/cli": 39,
+    "whatsit/cli": 2,
     "whatsit/evaluation": 68,
     "whatsit/index": 56,
     "whatsit/labelling": 30,
     "whatsit/models": 61,
-    "whatsit/search": 25,
     "whatsit/serving": 41,
     "whatsit/studies": 32,
     "whatsit/training": 117,

@@ -23,7 +23,9 @@ def calibrate(
     model_repository: Path | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[Calibration, OpenSet, int]:
-    """Measure a catalogue's threshold and write it into its folder; a running server uses it from the next call.
+    """Measure a catalogue's threshold and write it into its folder.
+
+    A running server uses it from the next call.
 
     Args:
         catalogue: the catalogue's folder.

@@ -60,7 +60,7 @@ class Photo:
 
 
 class Calibrator:
-    """Looks photos up in a published catalogue, as the server would, and sees what it would take them for.
+    """Search for photos in a published catalogue as the server would.
 
     A photo counts twice: with its own item and that item's near-identical duplicates taken out it is a photo of
     something absent, and as it is one of something present. The score of a photo is the best of all its regions; the
@@ -110,7 +110,9 @@ class Calibrator:
         return {str(known["id"]): number for number, known in self._store.records(self._indexed).items()}
 
     def real(self, folder: Path) -> list[Photo]:
-        """Photos of a folder: those in a sub-folder named after an item's id show that item, all others none.
+        """Return the photos of a folder.
+
+        Those in a sub-folder named after an item's id show that item, all others none.
 
         Raises:
             InvalidInput: there is no such folder, or no picture in it.
@@ -145,12 +147,12 @@ class Calibrator:
         return encode_jpeg(taken)
 
     def absent(self, photo: Photo) -> Numbers:
-        """The items that a photo's own one and its near-identical duplicates are, int64: none of an unknown thing."""
+        """Return a photo's own item and its near duplicates, int64; none if it is unknown."""
         own = [] if photo.item is None else [photo.item]
         return np.union1d(own, self._duplicates(photo)).astype(np.int64)
 
     def without(self, photo: Photo) -> Numbers:
-        """All items but `absent`, int64 ascending: what is left where the photo's thing is taken out."""
+        """Return all items but `absent`, int64 ascending."""
         return np.setdiff1d(self._indexed, self.absent(photo))
 
     def see_probabilities(
@@ -202,7 +204,7 @@ class Calibrator:
     def calibration(
         self, open_set: OpenSet, false_positives: float, photos: str, probabilities: OpenSet | None = None
     ) -> Calibration:
-        """The record to be written for these sightings, and for those of the trained ranker if there is one.
+        """Return the calibration record of these sightings and of the trained ranker's.
 
         Raises:
             InvalidInput: no threshold reaches the target.
@@ -226,7 +228,7 @@ class Calibrator:
 
 
 def sighting(present: Mapping[int, float], gone: Mapping[int, float], item: int | None, absent: Numbers) -> Sighting:
-    """What a photo resembles, by values of items with its own one there and with it gone.
+    """Return what a photo resembles, with its own item in the catalogue and without it.
 
     Args:
         present: item number -> value where nothing is taken out.

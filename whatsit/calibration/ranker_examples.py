@@ -1,4 +1,7 @@
-"""Labelled examples for the ranker: photos whose item is known, looked up with that item there and with it gone."""
+"""Labelled examples for the ranker, from photos of known items.
+
+Each photo is searched with its item in the catalogue and without it.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +88,7 @@ def collect(
     photos: Sequence[Photo],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Examples:
-    """The examples of these photos, each of a known item; what cannot be read is left out."""
+    """Return the examples of photos of known items; unreadable ones are left out."""
     stages = "geometry" if calibrator.generation.words is not None else "none"
     rows, right, owners, unread = [np.empty((0, len(FEATURES)), np.float32)], [np.empty(0, bool)], [], 0
     for number, photo in enumerate(photos):

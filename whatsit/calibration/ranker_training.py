@@ -1,4 +1,4 @@
-"""Training the ranker: a small network on what the ranking stages know, written as ONNX."""
+"""Training of the ranker: a small network on the stages' evidence, as ONNX."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ def train_ranker(
     fingerprint: str = "",
     seed: int = 0,
 ) -> Fit:
-    """Fit a network with one hidden layer and a logistic regression, keep what does better on held-out photos.
+    """Fit a one-hidden-layer network and a logistic regression; keep the better one.
+
+    Held-out photos decide.
 
     A quarter of the photos is held out to choose and to report; the choice is then fitted on all of them.
 
@@ -98,7 +100,9 @@ def train_ranker(
 
 
 def calibration_error(said: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], bins: int = 10) -> float:
-    """Expected calibration error (Naeini et al. 2015): |mean probability - share right| of each bin, weighed by rows.
+    """Return the expected calibration error (Naeini et al. 2015).
+
+    It is |mean probability - share right| of each bin, weighted by its rows.
 
     Args:
         said: probabilities [n].
@@ -128,7 +132,7 @@ def _fit(kind: str, features: Floats, right: npt.NDArray[np.bool_], seed: int) -
 
 
 def _write(fitted: Any, columns: int, metadata: dict[str, str], out: Path) -> None:
-    """Scaling, layers and the logistic function as one ONNX graph; a reader sees the old file or the new one."""
+    """Write scaling, layers and the logistic function as one ONNX graph, atomically."""
     from onnx import TensorProto, helper, numpy_helper, save
 
     scaler, model = fitted[0], fitted[1]

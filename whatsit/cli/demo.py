@@ -45,7 +45,7 @@ def demo(
         "demo"
     ),
 ) -> None:
-    """Render a shop, index it, start a real Triton on it, identify scenes of it, and say what was right."""
+    """Render a shop, index it, start Triton, identify scenes and count right answers."""
     import signal
     import sys
 

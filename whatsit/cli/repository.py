@@ -14,7 +14,9 @@ def register(app: typer.Typer) -> None:
 
 
 def repository(folder: Annotated[Path, typer.Argument(help="Folder to write to.")]) -> None:
-    """Write the model repositories into a folder, for a Triton of your own or to change their configurations.
+    """Write the model repositories into a folder.
+
+    It serves a Triton of your own, or changes of the configurations.
 
     The folder gets model_repository/, ensembles/ and fused/, with the plans and tuned configurations of this machine.
     `whatsit serve --repository FOLDER` serves it.

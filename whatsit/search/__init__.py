@@ -1,1 +1,1 @@
-"""A query against an open catalogue in one process: look-up, records, ranker, answer."""
+"""Search of an open catalogue in one process: look-up, records, ranker, answer."""

@@ -1,4 +1,4 @@
-"""The threshold that was measured for one catalogue and one embedder: `calibration.json` in the catalogue's folder."""
+"""Threshold measured for one catalogue and one embedder: `calibration.json`."""
 
 from __future__ import annotations
 

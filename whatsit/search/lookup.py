@@ -1,4 +1,4 @@
-"""The searches of one request: its filter, its threshold, and the records of every item found."""
+"""Searches of one request: its filter, threshold, and records of found items."""
 
 from __future__ import annotations
 
@@ -87,7 +87,9 @@ class Lookup:
         return found.take(np.flatnonzero(scores >= np.float32(self.min_score)))
 
     def matches_for(self, context: SearchContext, numbers: Numbers) -> Matches:
-        """Return these items, int64 [K] each at most once, as matches in this order, whatever their scores.
+        """Return these items, int64 [K], as matches in this order, whatever their scores.
+
+        Each item occurs at most once.
 
         Items that are not in the index or were deleted are left out.
         """
@@ -95,12 +97,18 @@ class Lookup:
         return Matches(numbers, self._scores(context.query, numbers), self._categories(numbers), context=context)
 
     def fuse_text(self, context: SearchContext, matches: Matches, named: Numbers) -> Matches:
-        """Fuse matches with the items that a caller's words name, int64 best first, if their scores are enough."""
+        """Fuse matches with the items that a caller's words name.
+
+        The items are int64, best first; their scores must reach the threshold.
+        """
         found = self.matches_for(context, named)
         return fuse(matches, found.take(np.flatnonzero(found.scores >= np.float32(self.min_score))), named)
 
     def _nearest(self, queries: Floats) -> tuple[list[Floats], list[Numbers]]:
-        """Distances and numbers of the items near each query f32 [N,D], nearest first, without padding."""
+        """Return distances and numbers of the items near each query, nearest first.
+
+        Queries are f32 [N,D]; there is no padding.
+        """
         distances, numbers = self.index.search(queries, self._neighbours, self.allowed)
         kept = self._read(numbers)
         return (
@@ -109,7 +117,7 @@ class Lookup:
         )
 
     def _read(self, numbers: Numbers) -> npt.NDArray[np.bool_]:
-        """Read the records of items that were not found before; return which of all have one, of the same shape."""
+        """Read the records of new items; return which of all items have one."""
         new = np.setdiff1d(numbers[numbers >= 0], np.fromiter(self._records, dtype=np.int64))
         self._records.update(self._store.records(new.tolist()))
         known = [number in self._records for number in numbers.ravel().tolist()]
@@ -168,7 +176,7 @@ class RegionContext:
         return self.lookup.matches_for(self, numbers)
 
     def pictures(self, number: int, most: int) -> list[LocalFeatures]:
-        """Return the local features of an item's pictures, those that share most visual words first."""
+        """Return local features of an item's pictures, most shared visual words first."""
         return [] if self._word_query is None else self._word_query.pictures(number, most)
 
     @cached_property

@@ -1,4 +1,7 @@
-"""Photos looked up in this process as the server would: what calibration, training and evaluation of ranking share."""
+"""Identification in this process, as a server would do it.
+
+Calibration, training and evaluation of ranking share it.
+"""
 
 from __future__ import annotations
 
@@ -85,12 +88,15 @@ class OfflineIdentifier:
         return PhotoFeatures(described.embeddings, areas, facts)
 
     def matches(self, photo: PhotoFeatures, stages: str, allowed: Numbers | None = None) -> tuple[Matches, ...]:
-        """The matches of each region after these stages, of the items in `allowed` alone (None: of all)."""
+        """Return the matches of each region after these stages.
+
+        Only items in `allowed` count, where it is given.
+        """
         options = SearchOptions(top_k=NEIGHBOURS, rerank=stages)
         return self.retriever(photo.embeddings, photo.areas, options, photo.regions, allowed).regions
 
     def best(self, photo: PhotoFeatures, stages: str, allowed: Numbers | None = None) -> Mapping[int, float]:
-        """Item number -> the highest probability, or else score (at most 2), that it has in any region."""
+        """Return each item's highest probability, or else score, in any region."""
         return best_values(self.matches(photo, stages, allowed))
 
     def apply_ranker(self, regions: Sequence[Matches]) -> tuple[Matches, ...]:
@@ -104,7 +110,7 @@ class OfflineIdentifier:
 
 
 def best_values(regions: Sequence[Matches]) -> Mapping[int, float]:
-    """Item number -> the highest probability, or else score (at most 2), that it has in any region."""
+    """Return each item's highest probability, or else score, in any region."""
     found: dict[int, float] = {}
     for matches in regions:
         values: npt.NDArray[np.float32] = matches.rerank_scores if matches.confidences is None else matches.confidences

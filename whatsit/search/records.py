@@ -1,4 +1,4 @@
-"""What a catalogue knows of its items, remembered between requests until they change."""
+"""Records of items, cached between requests until they change."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Record(dict[str, Any]):
 
 
 class RecentRecords:
-    """Reads records and keeps them until their items change; may be asked from many threads.
+    """Cache of records until their items change, safe for many threads.
 
     Args:
         items: the catalogue.
@@ -37,7 +37,10 @@ class RecentRecords:
         self._held: tuple[int, dict[int, Record]] = (-1, {})
 
     def records(self, numbers: Iterable[int]) -> dict[int, Record]:
-        """Number -> record of these items; those that are not there are left out. In the order of `numbers`."""
+        """Return the records of these items by number, in the order of `numbers`.
+
+        Missing items are left out.
+        """
         asked = [int(number) for number in numbers]
         position, known = self._known()
         if new := [number for number in asked if number not in known]:
@@ -49,7 +52,7 @@ class RecentRecords:
         return {number: known[number] for number in asked if number in known}
 
     def _known(self) -> tuple[int, dict[int, Record]]:
-        """The number of the last change, and what was read of items that have not changed since.
+        """Return the last change's number and the records that are still valid.
 
         The log is asked before records are read: what is read then is of this change or of a later one, and a later one
         is noticed by the next call. A change makes a new dictionary, so that a reading which began before it cannot put

@@ -1,4 +1,4 @@
-"""Search of a published catalogue: embeddings become matches, records and an answer."""
+"""Retrieval from a published catalogue: embeddings to matches, records, answer."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ class Retrieved:
 
 
 class Retriever:
-    """Searches a published catalogue and follows it: what was changed or published before a call counts in it.
+    """Search a published catalogue and follow its changes.
+
+    What was changed or published before a call counts in it.
 
     Args:
         folder: the catalogue's folder.
@@ -137,7 +139,7 @@ class Retriever:
         return Retrieved(tuple(matches.first(options.top_k) for matches in regions), lookup.records, verdict)
 
     def catalogue_vectors(self) -> tuple[npt.NDArray[np.float32], Numbers]:
-        """All vectors as they are now, f32 [N,D], and the item of each, int64 [N]: for measurements."""
+        """Return all vectors f32 [N,D] and their items int64 [N], for measurements."""
         return self.store.vectors(self._fingerprint)
 
     def records(self, numbers: Numbers) -> Mapping[int, Mapping[str, Any]]:
@@ -162,7 +164,10 @@ class Retriever:
         return score
 
     def _chosen(self, options: SearchOptions, index: Searcher, trained: bool) -> str:
-        """The stages of a call: the caller's, else those of the server's that the catalogue is prepared for."""
+        """Return the stages of a call: the caller's, else the server's.
+
+        Of the server's, only those that the catalogue is prepared for.
+        """
         names = stage_names(self._stages if options.rerank is None else options.rerank)
         if index.words is None and "geometry" in names:
             if options.rerank is not None:
@@ -176,7 +181,7 @@ class Retriever:
         return ",".join(names) or "none"
 
     def _needed_score(self, options: SearchOptions) -> float:
-        """The score that an answer needs: the caller's, else the catalogue's, else the server's."""
+        """Return the score that an answer needs: the caller's, catalogue's or server's."""
         if options.min_score is not None:
             return options.min_score
         calibrated = self._calibrated()
@@ -184,7 +189,10 @@ class Retriever:
 
 
 def evidence(matches: Matches, position: int) -> dict[str, Any]:
-    """What the stages found out about a match beyond its score, e.g. {"match": {"inliers": 34, "confidence": 0.9}}."""
+    """Return the stages' evidence of a match beyond its score.
+
+    For example {"match": {"inliers": 34, "confidence": 0.9}}.
+    """
     known: dict[str, Any] = {}
     if matches.inliers is not None:
         known["inliers"] = int(matches.inliers[position])

@@ -10,7 +10,7 @@ from whatsit.pipeline.region_selection import RegionOptions
 
 @dataclass(frozen=True)
 class SearchOptions(RegionOptions):
-    """What a caller may ask for beyond the picture; `boxes` and `gate` are those of `RegionOptions`.
+    """Options of a call beyond those of `RegionOptions`.
 
     Args:
         top_k: matches per region, 1..100.

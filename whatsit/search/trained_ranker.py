@@ -1,4 +1,4 @@
-"""The trained ranker of a catalogue: an ONNX file that is taken up when it changes."""
+"""Trained ranker of a catalogue: an ONNX file, reloaded when it changes."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class WatchedFile(Generic[T]):
         self._value = None if self._seen is None else read(path)
 
     def __call__(self) -> T | None:
-        """Return what the file holds, None without one; a damaged version leaves the old one in use."""
+        """Return the file's content, None without one; a damaged version is ignored."""
         stamp = self._stamp()
         if stamp != self._seen:
             self._seen = stamp

@@ -70,7 +70,9 @@ def add(
     ] = "onnxruntime",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
-    """Add items, or update those whose id is there; a running server finds them at once.
+    """Add items, or update those whose id exists.
+
+    A running server finds them at once.
 
     Rows and pictures that cannot be read are reported and skipped. An interrupted run is resumed by running it again:
     what is there already is not embedded twice.

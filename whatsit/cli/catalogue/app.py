@@ -32,7 +32,10 @@ def list_items(
     offset: Annotated[int, typer.Option(min=0, help="Items before the page.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """List items, in the order in which they were added (in Milvus: in no order that says anything)."""
+    """List items in the order in which they were added.
+
+    In Milvus the order has no meaning.
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -87,7 +90,10 @@ def delete(
     ids: Annotated[list[str], typer.Argument(metavar="ID", help="The items' ids.", show_default=False)],
     as_json: AsJson = False,
 ) -> None:
-    """Delete items; a running server stops returning them at once, the next index is made without them."""
+    """Delete items.
+
+    A running server stops returning them at once, and the next index is made without them.
+    """
     from whatsit.catalogue import Layout
     from whatsit.catalogue.backends import existing_store, open_store, store_url
     from whatsit.catalogue.store.picture_files import forget_pictures

@@ -41,7 +41,9 @@ def clean(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Hide near duplicates and wrong pictures, and merge items that are one; all three unless some are named.
+    """Hide near duplicates and wrong pictures, and merge items that are one.
+
+    All three steps run unless some are named.
 
     Nothing is deleted: every decision is written down with its reason, servers follow at once, and 'whatsit catalogue
     undo' restores what was.
@@ -118,7 +120,10 @@ def undo(
     last: Annotated[bool, typer.Option("--last", help="All decisions of the latest cleaning.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take back the latest cleaning, or one decision, which later cleanings then leave alone."""
+    """Undo the latest cleaning, or one decision.
+
+    Later cleanings do not repeat an undone decision.
+    """
     from whatsit_client.errors import InvalidInput
 
     from whatsit.cli.catalogue.output import print_json

@@ -1,4 +1,4 @@
-"""`whatsit catalogue migrate`: move a catalogue into Milvus, or back into its folder."""
+"""`whatsit catalogue migrate`: move a catalogue into Milvus or back."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def migrate(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
-    """Move the items of a catalogue to another engine, compare the two, and let the folder name the new one.
+    """Move a catalogue to another store.
+
+    The two are compared, and the folder then names the new one.
 
     An interrupted run is resumed by running it again: what is there already is skipped. The old engine keeps its copy.
     """

@@ -1,4 +1,4 @@
-"""`whatsit catalogue publish` and `compact`: write the index, by budgets where there are any."""
+"""`whatsit catalogue publish` and `compact`: write the index."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ def publish(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the index that servers open; a running server takes it up at its next call.
+    """Write the index that servers open.
+
+    A running server opens it at its next call.
 
     The first time, this makes the index. After that, changes are found without it, and it is what `compact` does.
 
@@ -73,7 +75,9 @@ def publish(
 
 
 def compact(folder: Folder, as_json: AsJson = False) -> None:
-    """Fold all changes since the last index into the next one, and trim the change log; servers go on meanwhile.
+    """Write all changes since the last index into the next one and trim the change log.
+
+    Servers keep answering meanwhile.
 
     The same as `publish`. Worth it after some 25,000 changed items, which a server otherwise holds in memory.
     """

@@ -1,4 +1,4 @@
-"""`whatsit evaluate …`: how good a network or the whole service is, on data with known truth."""
+"""`whatsit evaluate …`: quality of networks and service on data with known truth."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def embedder(
     out: Annotated[Path | None, typer.Option(help="Folder for PNGs of the hardest confusions.")] = None,
     json_: AsJson = False,
 ) -> None:
-    """Recall@1 and @5 of the embedder, with the frozen ImageNet features beside it in the same run."""
+    """Measure recall@1 and @5 of the embedder beside frozen ImageNet features."""
     import json
     from dataclasses import asdict
 
@@ -90,7 +90,7 @@ def detector(
     out: Annotated[Path | None, typer.Option(help="Folder for PNGs: precision-recall, and scenes with boxes.")] = None,
     json_: AsJson = False,
 ) -> None:
-    """Class-free recall of 20 boxes and AP50 of the detector, with YOLOX-nano beside it in the same run."""
+    """Measure class-free recall of 20 boxes and AP50 beside YOLOX-nano."""
     import json
     from dataclasses import asdict
 

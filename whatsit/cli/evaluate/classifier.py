@@ -49,7 +49,7 @@ def classifier(
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of ONNX Runtime.")] = 1,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """The gate (is there something to look up?), the source and the tags, on pictures that training never saw.
+    """Measure gate, source and tags on pictures that training never saw.
 
     The frozen ImageNet network, its classes summed into tags and intents, stands beside it. How often both name the
     same best tag is counted on whole photos; the ImageNet photos are those of classes kept out of training.
@@ -113,6 +113,9 @@ def _print(title: str, sets: Sequence[JudgedSet], own: _Figures, frozen: _Figure
 
 
 def _beside(own: float, other: float | None) -> str:
-    """A share in percent with the other network's in brackets; a dash where there is nothing to measure."""
+    """Format a share in percent with the other network's in brackets.
+
+    A dash stands where there is nothing to measure.
+    """
     shown = "-" if own != own else f"{100 * own:.1f}"
     return shown if other is None or other != other else f"{shown} ({100 * other:.1f})"

@@ -22,7 +22,9 @@ def identify(
     ] = 60,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Start Triton on the 81 shop images, send the val photos and scenes of several products over gRPC: recall.
+    """Measure recall of a running server on val photos and scenes of several products.
+
+    Triton is started on the 81 shop images, and pictures are sent over gRPC.
 
     Looking up the whole picture alone stands beside looking up what the detector finds; both are read off one reply.
     """

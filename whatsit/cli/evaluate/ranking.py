@@ -1,4 +1,4 @@
-"""`whatsit evaluate ranking|stages|geometry|open-set`: what each ranking stage does, and what it costs."""
+"""`whatsit evaluate ranking|stages|geometry|open-set`: gain and cost of stages."""
 
 from __future__ import annotations
 
@@ -47,7 +47,10 @@ def ranking(
     file: Csv = None,
     json_: AsJson = False,
 ) -> None:
-    """Recall and latency of no stage, each alone, all and the default on groceries, through a running server."""
+    """Measure recall and latency of ranking stages on groceries, through a server.
+
+    No stage, each alone, all, and the default.
+    """
     from typing import cast
 
     from whatsit.evaluation.datasets.grocery import GroceryStore, Split
@@ -96,7 +99,10 @@ def stages(
     choices: Rerank = None,
     json_: AsJson = False,
 ) -> None:
-    """Recall of the stages that need vectors alone, in this process: groceries, and the drawn shop's true boxes."""
+    """Measure recall of the stages that need vectors alone, in this process.
+
+    Data: groceries, and true boxes of the rendered shop.
+    """
     from whatsit.evaluation.datasets.grocery import GroceryStore
     from whatsit.studies.ranking_ablation import CHOICES, Ablation
 
@@ -117,7 +123,10 @@ def geometry(
     file: Csv = None,
     json_: AsJson = False,
 ) -> None:
-    """Vectors alone, geometry alone, both: R@1 and milliseconds; the visual words' recall among many pictures."""
+    """Measure R@1 and milliseconds of vectors, geometry and both.
+
+    The recall of visual words among many pictures is measured too.
+    """
     from whatsit.evaluation.datasets.grocery import GroceryStore
     from whatsit.evaluation.reports.csv_table import write_table
     from whatsit.studies.geometry_study import GeometryStudy
@@ -146,7 +155,7 @@ def open_set(
     file: Csv = None,
     json_: AsJson = False,
 ) -> None:
-    """16 grocery classes taken out of the catalogue: coverage against false accepts, stage by stage."""
+    """Measure coverage against false accepts with 16 grocery classes taken out."""
     from whatsit.evaluation.datasets.grocery import GroceryStore
     from whatsit.studies.open_set_stages import measure_open_set, summary, write_curves
 

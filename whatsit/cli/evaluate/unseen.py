@@ -1,4 +1,4 @@
-"""`whatsit evaluate unseen`: does the embedder's training help with products that it never saw?"""
+"""`whatsit evaluate unseen`: recall on products that training never saw."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def unseen(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; torch's own choice if not given.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write every row there.")] = None,
 ) -> None:
-    """Train without 16 of the 81 grocery classes, find their photos' shop images among those 16; several splits.
+    """Train without 16 of the 81 grocery classes and measure recall on those 16.
+
+    Several splits are measured.
 
     Settings are chosen on the last split; the mean and spread are of the others.
     """

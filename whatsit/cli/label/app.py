@@ -1,4 +1,4 @@
-"""`whatsit label …`: boxes for pictures that nobody has labelled, as COCO JSON that labelling tools open."""
+"""`whatsit label …`: boxes for unlabelled pictures, as COCO JSON."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ def teacher(
     threads: Threads = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Take a teacher's boxes as labels. Ctrl-C keeps what is done; the same command goes on."""
+    """Take a teacher's boxes as labels.
+
+    Ctrl-C keeps what is done; the same command resumes.
+    """
     from dataclasses import replace
 
     from whatsit.engines.repository import default_root, network_file
@@ -84,7 +87,7 @@ def activation(
     threads: Threads = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Draw one weak box into each picture from what the picture shows as a whole (class activation maps).
+    """Draw one weak box into each picture by class activation maps.
 
     Good where a picture shows one thing; `whatsit label compare` measures how good against boxes you trust.
     """
@@ -120,7 +123,10 @@ def composites(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Paste cut-out products on scenes: pictures whose boxes are exact. The same command goes on after Ctrl-C."""
+    """Paste cut-out products on scenes, which gives exact boxes.
+
+    The same command resumes after Ctrl-C.
+    """
     from whatsit.evaluation.datasets.label_file import read_labels
     from whatsit.evaluation.datasets.labelled_pictures import picture_files
     from whatsit.labelling.background_removal import named_pictures, write_cutouts
@@ -156,7 +162,10 @@ def convert(
     out: Out = Path("labels.json"),
     as_json: AsJson = False,
 ) -> None:
-    """Write YOLO's text labels as COCO JSON (class names from classes.txt, else COCO's 80)."""
+    """Write YOLO's text labels as COCO JSON.
+
+    Class names come from classes.txt, else they are COCO's 80.
+    """
     from whatsit.evaluation.datasets.yolo_labels import read_yolo_folder
 
     labels = read_yolo_folder(folder)

@@ -1,4 +1,4 @@
-"""`whatsit label rounds|review|decide|compare`: labels that a person has a say in, and how good they are."""
+"""`whatsit label rounds|review|decide|compare`: reviewed labels and their quality."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def rounds(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of torch.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train on the labelled part, label the rest, keep what is sure, ask about what is doubtful; again.
+    """Train on the labelled part, label the rest, keep sure boxes, review doubtful ones.
 
     From which score on boxes are kept is measured on a fifth of the labelled pictures, which never trains (a --start
     that was trained on them would be believed too much). Doubtful
@@ -99,7 +99,7 @@ def review(
     out: Annotated[Path, typer.Option(help="Folder for review.html and review.csv.")] = Path("review"),
     as_json: AsJson = False,
 ) -> None:
-    """Lay the doubtful boxes of a label file out for a person: a page of thumbnails and a table."""
+    """Write the doubtful boxes of a label file as a page of thumbnails and a table."""
     import json
 
     from whatsit.evaluation.datasets.label_file import read_labels
@@ -120,7 +120,9 @@ def decide(
     out: Annotated[Path, typer.Option(help="The COCO JSON file to write.")] = Path("decided.json"),
     as_json: AsJson = False,
 ) -> None:
-    """Apply what a person decided: kept boxes become sure, dropped ones go, open ones stay doubtful.
+    """Apply a person's decisions.
+
+    Kept boxes become sure, dropped ones are removed, open ones stay doubtful.
 
     Every decision is added to a log beside --out (NAME.decisions.jsonl).
     """
@@ -149,7 +151,10 @@ def compare(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how far labels agree with boxes that you trust, at IoU 0.5; beside it, the centred box."""
+    """Measure how far labels agree with trusted boxes, at IoU 0.5.
+
+    A centred box is measured beside them.
+    """
     import json
     from dataclasses import asdict
 

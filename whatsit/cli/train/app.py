@@ -27,7 +27,7 @@ Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; torch's o
 
 
 def recipe_of(engine: str) -> Path:
-    """The recipe `build/ENGINE.yaml` of the working folder, else of the checkout that this is."""
+    """Return the recipe `build/ENGINE.yaml` of the working folder, else Whatsit's own."""
     from whatsit.engines.repository import default_root
 
     here = Path("build") / f"{engine}.yaml"
@@ -35,7 +35,7 @@ def recipe_of(engine: str) -> Path:
 
 
 def start_of(engine: str, start: str | None) -> str | None:
-    """The option --start with "shipped" turned into the checkpoint that the project comes with."""
+    """Return --start, with "shipped" replaced by the project's checkpoint."""
     from whatsit.engines.repository import default_root
 
     shipped = Path("build") / "checkpoints" / f"{engine}.safetensors"

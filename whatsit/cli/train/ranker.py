@@ -1,4 +1,4 @@
-"""`whatsit train ranker`: learn from known photos and from the click log which matches are right."""
+"""`whatsit train ranker`: learn from known photos and the click log."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def ranker(
     model_repository: Annotated[Path | None, typer.Option(help="Networks instead of Whatsit's own.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
-    """Train the ranking stage 'learned' for a catalogue; servers on it use it from the next call that asks for it.
+    """Train the ranking stage 'learned' for a catalogue.
+
+    Servers use it from the next call that asks for it.
 
     Give real photos (--photos, or `whatsit feedback`) that the embedder was not trained on. Measured on groceries, a
     ranker from synthetic photos told known from unknown things worse than rank alone.
