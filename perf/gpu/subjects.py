@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from perf.common.setting import ROOT
 from perf.gpu.check import Check
+from whatsit.engines.repository import plan_file
 from whatsit.engines.trained_networks import EngineNetwork, load_network, untrained_network
 from whatsit.training.classifier.recipe import ClassifierRecipe
 from whatsit.training.common.training_recipe import TrainingRecipe, read_recipe
@@ -50,7 +51,7 @@ def _recipe(name: str, kind: type[TrainingRecipe]) -> dict[str, Any]:
 def plans(check: Check) -> Iterator[tuple[str, Path]]:
     """Return the runnable engines: built by `builds`, then of the repository."""
     for name in (*NETWORKS, "detector-resnet50"):
-        served = ROOT / "model_repository" / name / "1" / "model.plan"
+        served = plan_file(ROOT / "model_repository", name)
         for path in (check.scratch / f"{name}.plan", served):
             if path.is_file():
                 yield name, path

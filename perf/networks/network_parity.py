@@ -120,7 +120,7 @@ def classifier(runs: dict[str, Run], network: EngineNetwork, data: Path, photos:
 ENGINES = {
     "embedder": (embedder, "grocery val, 81 shop images, every n-th train photo"),
     "detector": (detector, "28 held-out coco128 scenes"),
-    "classifier": (classifier, "every n-th picture of grocery val, clothing validation, held-out ImageNet, compositions"),
+    "classifier": (classifier, "every n-th of grocery val, clothing validation, held-out ImageNet, compositions"),
 }
 
 
