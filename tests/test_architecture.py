@@ -56,8 +56,8 @@ LONG_FIRST_LINES = {
     "whatsit/index": 56,
     "whatsit/labelling": 30,
     "whatsit/models": 61,
-    "whatsit/serving": 41,
-    "whatsit/studies": 32,
+    "whatsit/serving": 5,
+    "whatsit/studies": 1,
     "whatsit/training": 117,
 }
 

@@ -67,7 +67,7 @@ class Admission:
 
 
 class SharedCounter:
-    """A number that the processes of one server share: each adds to its own slot and reads the sum.
+    """Counter shared by the processes of a server: each adds to its slot and reads the sum.
 
     Args:
         name: of what is counted; one number for each.

@@ -24,5 +24,5 @@ def served_catalogue() -> Path:
 
 
 def is_read_only() -> bool:
-    """Whether this server refuses to change the catalogue: the variable is set and neither empty nor 0."""
+    """Return whether this server refuses changes: the variable is neither empty nor 0."""
     return os.environ.get(READ_ONLY_VARIABLE, "") not in ("", "0")

@@ -16,7 +16,10 @@ NO_LOCAL_ROWS: LocalRows = np.zeros((1, 1 + ROW), dtype=np.uint8)
 
 
 def pack_local_rows(features: Sequence[LocalFeatures]) -> LocalRows:
-    """Pack the features of each region as uint8 [M,133]: the region's index, then a row of `LocalFeatures`."""
+    """Pack the features of each region as uint8 [M,133].
+
+    A row is the region's index and a row of `LocalFeatures`.
+    """
     rows = [np.insert(one.rows, 0, region, axis=1) for region, one in enumerate(features)]
     return np.concatenate([NO_LOCAL_ROWS, *rows])
 

@@ -37,12 +37,12 @@ def read_config(path: Path) -> Any:
 
 
 def write_config(config: Any, path: Path, remark: str) -> None:
-    """Write a whole configuration under a remark of one or more lines; its folder is made."""
+    """Write a configuration under a remark of one or more lines and make its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = "".join(f"# {line}\n" for line in remark.splitlines())
     path.write_text(lines + text_format.MessageToString(config), encoding="utf-8")
 
 
 def digest(path: Path) -> str:
-    """Twelve hex digits of what a configuration means, whatever its comments and layout."""
+    """Return 12 hex digits of a configuration's content, without comments and layout."""
     return hashlib.sha256(read_config(path).SerializeToString(deterministic=True)).hexdigest()[:12]

@@ -1,4 +1,7 @@
-"""The options of a call: Triton request parameters, each checked, each refusal with its name and range."""
+"""Options of a call: checked Triton request parameters.
+
+A refusal names the parameter and its range.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,9 @@ class Options(SearchOptions):
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> Options:
-        """Read Triton's request parameters (numbers may come as text); Triton's own `triton_*` are passed over.
+        """Read Triton's request parameters; numbers may be text.
+
+        Triton's own `triton_*` are ignored.
 
         Raises:
             InvalidInput: an unknown name or a value out of its range.
@@ -49,7 +54,7 @@ class Options(SearchOptions):
 
     @classmethod
     def from_json(cls, text: str) -> Options:
-        """Read the JSON object that Triton's Python backend gives for `request.parameters()`."""
+        """Read the JSON object of `request.parameters()`."""
         if not text or text == "{}":
             return _DEFAULT
         try:

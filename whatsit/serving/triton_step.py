@@ -1,4 +1,4 @@
-"""The one adapter between Triton's Python backend and the steps: tensors in, a call, tensors out."""
+"""Adapter between Triton's Python backend and the steps."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Step:
     build: ClassVar[Callable[[Mapping[str, str]], Implementation]]
 
     def initialize(self, args: Mapping[str, str]) -> None:
-        """Triton calls this once per instance; the model's parameters go to the step as strings."""
+        """Build the step from the model's parameters; Triton calls this per instance."""
         import triton_python_backend_utils as pb_utils
 
         limit_threads()
@@ -57,7 +57,7 @@ class Step:
             raise pb_utils.TritonModelException(str(error)) from error
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
-        """Answer each request on its own: one caller's bad picture is nobody else's trouble."""
+        """Answer each request on its own: a bad picture fails one request alone."""
         return [self._answer(request) for request in requests]
 
     def finalize(self) -> None:
@@ -97,7 +97,7 @@ class Step:
 
 
 def limit_threads() -> None:
-    """One thread for OpenCV and OpenMP in this process: Triton's instances are the parallelism."""
+    """Limit OpenCV and OpenMP to one thread: Triton's instances are the parallelism."""
     import cv2
     import faiss
 

@@ -1,4 +1,4 @@
-"""What geometry gives beside vectors: R@1 of either alone and of both, the shortlist's recall, and what each costs."""
+"""Study of geometry: R@1 of vectors, geometry and both, shortlist recall, cost."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class _Photo:
 
 
 class GeometryStudy:
-    """Measures on photographed labels, on groceries, and the shortlist among many labels.
+    """Measurements on photographed labels, groceries, and a shortlist of many labels.
 
     Args:
         work: where catalogues are kept.
@@ -193,7 +193,7 @@ def _inliers(query: LocalFeatures, pictures: Sequence[LocalFeatures]) -> int:
 def _outcome(
     identifier: OfflineIdentifier, words: VisualWords, found: PhotoFeatures, extract_ms: float, truth: int
 ) -> tuple[float, ...]:
-    """Right or not by vectors, geometry, both; whether shortlisted; milliseconds of extraction, words and stage."""
+    """Return correctness by vectors, geometry and both, shortlisting, and milliseconds."""
     (alone,) = identifier.matches(found, "none")
     begin = time.perf_counter()
     (both,) = identifier.matches(found, "geometry")

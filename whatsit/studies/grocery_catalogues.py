@@ -1,4 +1,7 @@
-"""The groceries as catalogues for measuring ranking: shop images alone, with train photos, or with classes left out."""
+"""Grocery catalogues for studies of ranking.
+
+They hold shop images alone, with train photos, or with classes left out.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ LEFT_OUT_EVERY, LEFT_OUT_AT = 5, 2
 
 
 def left_out(label: int) -> bool:
-    """Whether a class is one of the 16 that the open-set figures take out of the catalogue."""
+    """Return whether a class is one of the 16 left out for open-set figures."""
     return label % LEFT_OUT_EVERY == LEFT_OUT_AT
 
 
@@ -33,7 +36,7 @@ def grocery_catalogue(
     with_train: bool = False,
     without: Collection[int] = (),
 ) -> Path:
-    """A published catalogue with geometry; what is there already is not embedded again.
+    """Publish a catalogue with geometry; existing items are not embedded again.
 
     Args:
         store: the data set.
@@ -64,7 +67,7 @@ def grocery_catalogue(
 
 
 def train_photos(store: GroceryStore, calibrator: Calibrator, limit: int) -> list[Photo]:
-    """Evenly spread train photos of the classes that a catalogue holds, as photos of its items."""
+    """Return evenly spread train photos of the classes that a catalogue holds."""
     items = calibrator.numbers()
     names = {item.label: item.name for item in store.gallery()}
     known = [

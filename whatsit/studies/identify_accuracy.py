@@ -1,4 +1,4 @@
-"""Known items through a running server: grocery photos one by one, and scenes of several products."""
+"""Accuracy of `identify` through a server: grocery photos and product scenes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,10 @@ class Report:
 
 
 def write_products(grocery: GroceryStore, path: Path) -> None:
-    """The 81 classes as a merchant's file: shop image, title, coarse class as category, description."""
+    """Write the 81 classes as a merchant's file.
+
+    Its columns are shop image, title, coarse class as category, description.
+    """
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["id", "title", "category", "image", "department", "description"])
@@ -76,7 +79,7 @@ def evaluate_grocery(
     started: Started = lambda what, total: None,
     advanced: Advanced = lambda: None,
 ) -> Report:
-    """Send the val photos over gRPC one by one, then scenes of several products; Triton is started for it.
+    """Start Triton and send val photos, then scenes of several products, over gRPC.
 
     The catalogue of photos and collages is the 81 shop images; that of the drawn scenes is their shop.
 

@@ -1,4 +1,7 @@
-"""Open set, stage by stage: 16 grocery classes are taken out of the catalogue, and their photos must find nothing."""
+"""Open-set study of ranking stages.
+
+16 grocery classes are left out of the catalogue, and their photos must find nothing.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,9 @@ def measure_open_set(
     real: bool = True,
     advanced: Advanced = lambda what, done, total: None,
 ) -> list[StageCurve]:
-    """Train and calibrate on one side, measure on val photos: of the 65 classes in the catalogue, and of the other 16.
+    """Train and calibrate on one part, measure on val photos of 65 and 16 classes.
+
+    The 65 are in the catalogue, the 16 are not.
 
     Args:
         grocery: the data set.
@@ -94,7 +99,10 @@ def measure_open_set(
 
 @dataclass(frozen=True)
 class Summary:
-    """A line of the table: shares of val photos, 0..1, at the calibrated threshold and where val meets the target."""
+    """Row of the table: shares of val photos, 0..1, at both thresholds.
+
+    One is the calibrated threshold, the other meets the target on val.
+    """
 
     stages: str
     threshold: float
@@ -119,12 +127,15 @@ def summary(one: StageCurve) -> Summary:
 
 
 def _present_only(sightings: Sequence[Sighting]) -> list[Sighting]:
-    """Photos of known things with their rivals, counted as photos of known things alone."""
+    """Return photos of known things with their rivals, counted as known alone."""
     return [Sighting(0.0, one.own, one.rival) for one in sightings if one.own is not None]
 
 
 def _at(seen: OpenSet, absent: int, level: float) -> Point:
-    """The point at a threshold; photos of known things, which count as absent ones with value 0, are left out."""
+    """Return the curve's point at a threshold.
+
+    Photos of known things that count as absent ones with value 0 are left out.
+    """
     point = seen.at(level)
     accepts = float((seen.others[:absent] >= np.float32(level)).mean()) if absent else 0.0
     return Point(level, accepts, point.coverage, point.right)
@@ -143,7 +154,10 @@ def _val_photos(grocery: GroceryStore, calibrator: Calibrator, limit: int | None
 def _sightings(
     calibrator: Calibrator, identifier: OfflineIdentifier, photos: Sequence[Photo], what: str, advanced: Advanced
 ) -> dict[str, list[Sighting]]:
-    """For each choice of stages, what each photo resembles; the networks see every photo once."""
+    """Return what each photo resembles for each choice of stages.
+
+    The networks run once for every photo.
+    """
     found: dict[str, list[Sighting]] = {choice: [] for choice in CHOICES}
     for done, photo in enumerate(photos, start=1):
         features = identifier.extract(calibrator.picture(photo))
@@ -160,7 +174,10 @@ def _sightings(
 def _values(
     identifier: OfflineIdentifier, features: PhotoFeatures, allowed: Numbers | None
 ) -> dict[str, Mapping[int, float]]:
-    """For each choice of stages the value of each item; what `learned` adds is worked out on the others' matches."""
+    """Return the value of each item for each choice of stages.
+
+    What `learned` adds is computed on the others' matches.
+    """
     found = {}
     for stages in ("none", "surprise", "geometry"):
         matches = identifier.matches(features, stages, allowed)
@@ -173,7 +190,9 @@ def _values(
 
 
 def write_curves(curves: Sequence[StageCurve], file: Path) -> None:
-    """Write all curves as one CSV; `point` marks the calibrated point and the one that meets the target on val.
+    """Write all curves as one CSV.
+
+    `point` marks the calibrated point and the one that meets the target on val.
 
     Raises:
         Unavailable: the file cannot be written.

@@ -1,4 +1,4 @@
-"""The ranking stages one by one, in this process: groceries and a drawn shop, each query embedded once."""
+"""Ablation of ranking stages in this process, on groceries and a rendered shop."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ class Ablation:
         self._work, self._min_score, self._choices, self._advanced = work, min_score, choices, advanced
 
     def grocery(self, store: GroceryStore, with_train: bool) -> list[Row]:
-        """Val photos, whole, to 81 items with their shop image, or also their train photos; then packages apart."""
+        """Search whole val photos among 81 items with shop images or also train photos.
+
+        Packages are reported apart.
+        """
         store.check()
         name = "train + shop" if with_train else "shop images"
         pictures = {item.label: [item.image] for item in store.gallery()}
@@ -118,7 +121,7 @@ class Ablation:
         return (*ablate(data, queries, self._choices, find), *self._averaged(data, retriever, queries))
 
     def _averaged(self, data: str, retriever: Retriever, queries: Sequence[Query]) -> tuple[Row, ...]:
-        """The same with the catalogue's vectors averaged, and no stage: what that would do if it were published so."""
+        """Measure database augmentation: averaged catalogue vectors and no stage."""
         vectors, numbers = retriever.catalogue_vectors()
         averaged = average_database(vectors)
         records = retriever.records(numbers)

@@ -1,4 +1,4 @@
-"""The ranking stages through a running server: the same photos with each choice of stages, and what each adds."""
+"""Ablation of ranking stages through a server, on the same photos."""
 
 from __future__ import annotations
 
@@ -85,7 +85,10 @@ class ServerAblation:
         return photos[:: max(1, len(photos) // limit)][:limit]
 
     def _times(self, client: Client, photos: Sequence[tuple[Path, int]]) -> dict[str, list[float]]:
-        """Seconds of each choice on the same few photos; each photo is asked with all of them before the next."""
+        """Return the seconds of each choice of stages on the same few photos.
+
+        Each photo is sent with all choices before the next photo.
+        """
         chosen = [path for path, _ in photos[:: max(1, len(photos) // max(self._timed, 1))]][: self._timed]
         times: dict[str, list[float]] = {choice: [] for choice in self._choices}
         for done, path in enumerate(chosen, start=1):

@@ -1,4 +1,4 @@
-"""How well a network trained on some products finds others: the grocery classes held out in turn.
+"""Study of unseen products: grocery classes are held out in turn.
 
 Each split leaves 16 of the 81 classes out of training and looks their photos up among their 16 shop images. To afford
 several splits on a CPU, layers 0 to 10 stay frozen and every run shares one set of views drawn beforehand.
@@ -43,7 +43,7 @@ Batch = tuple[Tensor, Tensor]
 
 
 def splits(classes: int, held_out: int, seed: int) -> list[tuple[int, ...]]:
-    """Cut the classes, shuffled, into as many disjoint groups of `held_out` as fit; each group sorted."""
+    """Split the shuffled classes into disjoint sorted groups of `held_out`."""
     order = np.random.default_rng(seed).permutation(classes)
     groups = [order[first : first + held_out] for first in range(0, classes - held_out + 1, held_out)]
     return [tuple(sorted(int(label) for label in group)) for group in groups]
@@ -76,7 +76,7 @@ def layers_of(network: Embedder) -> list[nn.Module]:
 
 
 class Tail(nn.Module):
-    """The layers after the frozen ones, the mean and the head: an `Embedder` on the frozen layers' maps."""
+    """Layers after the frozen ones, mean and head: an `Embedder` on frozen maps."""
 
     def __init__(self, network: Embedder) -> None:
         super().__init__()
@@ -98,7 +98,9 @@ class Tail(nn.Module):
 
 
 class Pictures:
-    """All maps of the frozen layers that any split needs, kept in `folder`: views to train on, plain ones to measure.
+    """Maps of the frozen layers for all splits, cached in `folder`.
+
+    Augmented views serve training, plain ones measuring.
 
     Args:
         recipe: sources, shares, size of the views, losses; `held_out_classes` is left to each split.
@@ -134,7 +136,7 @@ class Pictures:
         self.photos, self.shop = plain["plain_photos"], plain["plain_shop"]
 
     def without(self, classes: Sequence[int]) -> list[Ingredient]:
-        """Return the ingredients without the pictures of some grocery classes; the numbering stays."""
+        """Return the ingredients without some grocery classes; the numbering stays."""
         return [
             Ingredient(_Part(i.source, ~np.isin(i.source.labels, classes)), i.share, i.views, i.first_label)
             if i.first_label == 0
@@ -144,7 +146,7 @@ class Pictures:
 
 
 class UnseenTask:
-    """Trains the tail without some classes, as a task of `whatsit.training.common.loop.fit`."""
+    """Task of `whatsit.training.common.loop.fit`: train the tail without some classes."""
 
     def __init__(self, pictures: Pictures, recipe: EmbedderRecipe, held_out: Sequence[int]) -> None:
         self.recipe, self._pictures, self._held_out = recipe, pictures, held_out
@@ -160,7 +162,7 @@ class UnseenTask:
         self.frozen = self.measure("frozen", self.tail.features)
 
     def start(self) -> None:
-        """Start the head by principal axes and the class vectors by class means of the training views."""
+        """Initialise the head by principal axes, the class vectors by class means."""
         features, labels = [], []
         with torch.no_grad():
             for i in self._ingredients:
@@ -192,7 +194,7 @@ class UnseenTask:
         return prefetch(self.mixture.batch, first + start, first + self.steps_per_epoch)
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        """Return the embedder's class loss with the pull to class vectors and between twins."""
+        """Return the class loss with the center loss and the SimCLR loss."""
         maps, labels = batch
         vectors = self.tail(maps.float())
         loss: Tensor = self.criterion(vectors, labels)
@@ -228,7 +230,9 @@ def measure_split(
     max_minutes: float | None = None,
     console: Console | None = None,
 ) -> list[UnseenRow]:
-    """Train without `held_out` and measure on it: the frozen network, then the trained one blended with its start.
+    """Train without `held_out` and measure on it.
+
+    The frozen network is measured too; the trained one is blended with its start.
 
     Args:
         pictures: the maps.

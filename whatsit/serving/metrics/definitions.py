@@ -1,4 +1,4 @@
-"""What Whatsit counts and times while it serves; `build/monitoring` shows it and warns by it.
+"""Metrics of a server; `build/monitoring` shows them and alerts on them.
 
 The calls do nothing outside Triton, and cost a few microseconds inside.
 """
@@ -103,7 +103,7 @@ _publisher: Publisher | None = None
 
 
 def start(triton: Any, model: str, process: str) -> None:
-    """Count from now on and publish through Triton; without its metrics, nothing happens.
+    """Count from now on and publish through Triton, if it has metrics.
 
     Args:
         triton: the module `triton_python_backend_utils`.
@@ -161,7 +161,7 @@ def retrieved(matches: Sequence[Sequence[Any] | Any], answer: Answer, gated: boo
 
 
 def changed(operation: str, result: Mapping[str, Any]) -> None:
-    """Count what an operation on the catalogue changed; those that only look count nothing."""
+    """Count the changes of an operation on the catalogue; reading counts nothing."""
     if operation == "upsert":
         CHANGES.add(str(result["outcome"]))
     elif operation == "delete":

@@ -1,4 +1,4 @@
-"""The gauges of a served index: which generation, how old, how much has changed since."""
+"""Gauges of a served index: generation, age, changes since."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ ITEMS_PERIOD_S = 30.0  # counting the rows of a large catalogue takes a while
 
 
 class IndexMeasures:
-    """Reads the gauges; an index that is behind is brought up to date on the way, before a request has to wait for it.
+    """Reader of the gauges.
+
+    It also brings an index that is behind up to date, before a request has to wait for it.
 
     Args:
         index: what is searched; one that is no `LiveIndex` has no generations to tell of.

@@ -1,4 +1,4 @@
-"""Counters, gauges and histograms that cost a microsecond to feed, and what they have taken in since the last look.
+"""Counters, gauges and histograms that cost a microsecond, and a buffer of changes.
 
 Nothing is kept, and nothing costs more than a comparison, until a `MetricBuffer` is opened, which only a server does.
 """
@@ -24,7 +24,7 @@ class MetricBuffer:
         self._amounts: dict[tuple[str, Labels], float] = {}
 
     def add(self, *entries: tuple[str, Labels, float]) -> None:
-        """Add amounts to series, each named by an exposed name and the values of its labels."""
+        """Add amounts to series, named by an exposed name and label values."""
         with self._lock:
             amounts = self._amounts
             for name, labels, amount in entries:
@@ -101,7 +101,7 @@ class Counter:
 
 @dataclass(frozen=True)
 class Gauge:
-    """A value of this process as it is now; every process of a model shows its own, under the label `process`.
+    """Current value of this process, labelled by `process`.
 
     Args:
         name: with its unit.

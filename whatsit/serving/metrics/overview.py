@@ -48,7 +48,7 @@ class ModelLoad:
 
 @dataclass(frozen=True)
 class IndexState:
-    """The index that is searched; of several processes, the one that is furthest behind.
+    """State of the searched index; of several processes, the one furthest behind.
 
     Args:
         generation: its number.
@@ -90,7 +90,9 @@ class Machine:
 
 @dataclass(frozen=True)
 class Overview:
-    """A server between two looks; shares and means are None where nothing happened between them.
+    """Activity of a server between two readings.
+
+    Shares and means are None where nothing happened between them.
 
     Args:
         seconds: between the looks.
@@ -128,7 +130,7 @@ class Overview:
 
     @classmethod
     def between(cls, before: MetricsPage, after: MetricsPage) -> Overview:
-        """Compare two looks; a server that was started anew in between counts from its start."""
+        """Compare two readings; a server restarted in between counts from its start."""
         grown = _Growth(before, after)
         outcome = {name: grown.by(measures.IDENTIFIED.name, outcome=name) for name in measures.OUTCOMES}
         searched = outcome["found"] + outcome["absent"]

@@ -1,4 +1,4 @@
-"""Brings what a process of Triton's Python backend has counted onto the server's metrics page.
+"""Publisher of a Python backend process's metrics on the server's metrics page.
 
 Every instance of a model is a process of its own. Triton keeps one series per name and labels for all of them:
 increments add up, and of a gauge the last writer's value stands, which is why gauges carry the label `process`. One
@@ -48,7 +48,10 @@ class Publisher:
         self._thread.start()
 
     def watch(self, sample: Sample) -> None:
-        """Ask `sample` for values of gauges before every publication; what it raises leaves them as they were."""
+        """Call `sample` for gauge values before every publication.
+
+        What it raises leaves them unchanged.
+        """
         self._samples.append(sample)
 
     def stop(self) -> None:

@@ -71,7 +71,7 @@ class MetricsPage:
 
 
 def request_successes(metrics_url: str, model: str) -> int:
-    """Triton's `nv_inference_request_success` of a model at rest; 0 before the first request.
+    """Return `nv_inference_request_success` of a model; 0 before the first request.
 
     Triton counts a request a moment after its reply has left, so the counter is read until it stands still.
 

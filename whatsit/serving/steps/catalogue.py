@@ -41,7 +41,9 @@ Result = dict[str, Any]
 
 
 class ServedCatalogue:
-    """The operations on one catalogue; what one has answered for is on the disk and found by the next search.
+    """Operations on one catalogue.
+
+    An acknowledged change is on the disk and counts in the next search.
 
     Args:
         folder: the catalogue's folder.
@@ -61,7 +63,10 @@ class ServedCatalogue:
         self._loading: Future[PictureAnalyzer] | None = None
 
     def prepare(self) -> None:
-        """Begin to load the networks, or the first picture would wait for them and all changes behind it."""
+        """Start loading the networks.
+
+        Else the first picture would wait for them, and all changes behind it.
+        """
         if self._loading is None and not self._read_only:
             loader = ThreadPoolExecutor(1)
             self._loading = loader.submit(PictureAnalyzer, self._model_repository)
@@ -123,7 +128,7 @@ class ServedCatalogue:
         return {"deleted": len(ids) - len(unknown), "unknown": unknown}
 
     def get(self, text: str) -> Result:
-        """What is known of the item `{"id": "X1"}`: `item` (as in ITEM_RECORDS) and what else `Store.show` says."""
+        """Return the item `{"id": "X1"}`: `item` as in ITEM_RECORDS, and `Store.show`."""
         (id,) = _ids(parse_object(text), most=1)
         if self._reading.fields(id) is None:
             raise InvalidInput(f"The catalogue has no item '{id}'.")
@@ -167,7 +172,11 @@ class ServedCatalogue:
         return {"clicks": len(store.clicks.all())}
 
     def stats(self) -> Result:
-        """`items`, `generation`, `vectors` and `items_indexed` in it, `pending` changed items since, and `notes`."""
+        """Return the catalogue's state.
+
+        Its keys are `items`, `generation`, `vectors` and `items_indexed` in it, `pending` changed items since, and
+        `notes`.
+        """
         status = index_status(self._reading, self._layout.folder, self._fingerprint)
         return {**status, "read_only": self._read_only}
 

@@ -1,4 +1,4 @@
-"""First step: the file becomes pixels and the inputs of the networks that see the whole picture."""
+"""Step `decode`: from the file to pixels and the whole-picture networks' inputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from whatsit.vision.gpu_jpeg import find_gpu_jpeg
 
 
 class Decode:
-    """IMAGE uint8 [n] -> PIXELS, GEOMETRY (width, height, detector_scale), DETECTOR_IMAGE, CLASSIFIER_IMAGE.
+    """IMAGE uint8 [n] -> PIXELS, GEOMETRY, DETECTOR_IMAGE, CLASSIFIER_IMAGE.
+
+    GEOMETRY is width, height, detector_scale.
 
     Model parameter: `gpu` ("auto": JPEG files are decoded by nvImageCodec where it and a GPU are there).
     """

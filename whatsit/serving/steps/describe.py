@@ -1,4 +1,4 @@
-"""Decode, detector, classifier, regions and embedder as one step, with no hops between them, on a machine's cores.
+"""Step `describe`: decode, detector, classifier, regions and embedder in one process.
 
 Between steps of their own a picture changes cores and processes five times, which costs a tenth of its CPU time;
 `perf/notes.md` has the figures. Here it stays on one thread while other pictures keep the other cores busy, and its
@@ -37,7 +37,7 @@ _OF_BOXES = frozenset({"BOXES", "BOX_SCORES", "BOX_LABELS"})
 
 
 class Describe:
-    """IMAGE uint8 [n] -> what `regions` puts out, and EMBEDDINGS f32 [N,128] in place of the crops.
+    """IMAGE uint8 [n] -> outputs of `regions`, EMBEDDINGS f32 [N,128] for the crops.
 
     Model parameters: `networks` (the folder of the networks' models, relative to the model folder), and those of the
     steps that it stands for: `gpu`, `cap`, `min_score`, `stages`.
@@ -102,5 +102,5 @@ class Describe:
         return self._beside.submit(run).result if self._free_cores() > 1 else run
 
     def _free_cores(self) -> int:
-        """Return how many cores fall to this picture: all, where no other one is in flight."""
+        """Return the cores for this picture: all, where no other one is in flight."""
         return max(1, self._cores // max(1, self._busy.total()))

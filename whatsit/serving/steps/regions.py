@@ -1,4 +1,4 @@
-"""Middle step: from the networks' raw outputs to the regions that are looked up, and their crops."""
+"""Step `regions`: from the networks' outputs to regions and their crops."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ class RegionOutputs:
     def __call__(
         self, picture: DecodedPicture, found: Detections, heads: Heads, options: Options, wanted: frozenset[str]
     ) -> tuple[Regions, Outputs]:
-        """Choose the regions; LOCAL is filled only where the call's stages, or else the server's, compare prints."""
+        """Choose the regions.
+
+        LOCAL is filled only where a stage of the call, or else of the server, compares prints.
+        """
         gated = "intent" in heads and is_gated(heads["intent"], options)
         regions = choose_regions(found, picture.width, picture.height, options, gated=gated, limits=self._limits)
         REGIONS.observe(len(regions))
@@ -69,7 +72,7 @@ class RegionOutputs:
 
 
 class FindRegions:
-    """PIXELS, GEOMETRY, CLASSIFIER_IMAGE, detector and classifier outputs -> CROPS, LOCAL, BOXES, scores unbatched.
+    """PIXELS, GEOMETRY, CLASSIFIER_IMAGE, network outputs -> CROPS, LOCAL, BOXES, scores.
 
     Model parameters: `labels` (the label file, relative to the model folder) and those of `RegionOutputs`.
     """

@@ -42,7 +42,7 @@ def parse_nprobe(text: str) -> int | None:
 
 
 class Retrieve:
-    """EMBEDDINGS, AREAS, SCORES, LOCAL, GATED -> ITEM_IDS, ITEM_SCORES, ITEM_RANKS, ITEM_RECORDS, ANSWER.
+    """EMBEDDINGS, AREAS, SCORES, LOCAL, GATED -> ITEM_* tensors and ANSWER.
 
     ITEM_RANKS is the deprecated name of ITEM_SCORES.
 
@@ -81,7 +81,7 @@ class Retrieve:
 
 
 def _renamed(parameters: Mapping[str, str], name: str, deprecated: str) -> str | float:
-    """Return a model parameter that a configuration may still give under its deprecated name."""
+    """Return a model parameter, also under its deprecated name."""
     return parameters.get(name, parameters.get(deprecated, MIN_SCORE))
 
 
