@@ -1,4 +1,4 @@
-"""Vectors on disk: immutable generations of FAISS shards that many processes read at once."""
+"""Vectors on disk: immutable generations of FAISS shards, shared by processes."""
 
 from whatsit.index.current_generation import current
 from whatsit.index.delta_index import DeltaIndex

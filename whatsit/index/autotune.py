@@ -1,4 +1,4 @@
-"""Choosing the kind of an index by budgets: build, measure, and take the smallest that meets them all."""
+"""Selection of an index kind by budgets: the smallest measured one that meets all."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _better(folder: Path, one: Choice | None, other: Choice, budget: IndexBudget
 def measure(
     parts: Sequence[Part], probes: Probes, rows_per_item: int, routing: Routing | None = None
 ) -> tuple[float, float, float]:
-    """Recall among ten items, its standard error, and median milliseconds of a query on one thread."""
+    """Return recall@10, its standard error, and median milliseconds on one thread."""
     spent, found = [], []
     with one_thread():
         search_parts(parts, probes.queries[:1], K, None, rows_per_item, routing)
@@ -152,7 +152,7 @@ def _tuned(
     budget: IndexBudget,
     routing: Routing | None,
 ) -> Measured:
-    """The least effort that reaches the recall, or else the one tried that misses the budgets by least."""
+    """Return the least effort that reaches the recall, else the nearest one tried."""
     size, asked = bytes_of(folder, entries), len(probes.queries)
     tried: list[Measured] = []
     efforts = kind.efforts(max(int(one["rows"]) for one in entries))
@@ -204,7 +204,7 @@ class _Sample:
         return cls(folder, own, owners, len(vectors), Probes.of(own, owners), progress)
 
     def budget_ratio(self, kind: Kind, budget: IndexBudget) -> float:
-        """By what factor a kind would miss the budgets of recall and time with all rows, with some leeway."""
+        """Estimate the factor by which a kind misses recall and time with all rows."""
         trial = self.folder / f"sample-{kind}"
         trial.mkdir()
         entries = write_shards(trial, self.vectors, self.items, (Share("all"),), kind, progress=self._step)

@@ -1,4 +1,4 @@
-"""Which generation is the current one: the file `CURRENT` beside the folder `generations`."""
+"""The current generation: the file `CURRENT` beside the folder `generations`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NAME = re.compile(r"\d{6,}-[0-9a-f]{8}")
 
 
 def current(root: Path) -> str | None:
-    """The name of the current generation, or None before the first one; cheap enough to ask at every request.
+    """Return the current generation's name, None before the first; cheap per request.
 
     Raises:
         Damaged: `CURRENT` is there but cannot be read or names nothing that is a generation.
@@ -32,12 +32,12 @@ def current(root: Path) -> str | None:
 
 
 def is_generation_name(name: str) -> bool:
-    """Whether `name` has the form that `write_generation` gives: a number, a dash, eight hex digits."""
+    """Return whether `name` is a generation's: a number, a dash, eight hex digits."""
     return _NAME.fullmatch(name) is not None
 
 
 def set_current(root: Path, name: str) -> None:
-    """Make `name` the current generation; readers see the old or the new one, never neither."""
+    """Make `name` the current generation atomically."""
     temporary = root / f".{CURRENT}.{os.getpid()}"
     with temporary.open("w", encoding="ascii") as file:
         file.write(name + "\n")

@@ -1,4 +1,4 @@
-"""Database-side averaging: every catalogue vector moves towards its nearest neighbours, once, before any query."""
+"""Database augmentation: each vector is averaged with its neighbours once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from whatsit.index.shard import Floats
 
 
 def average_database(vectors: Floats, neighbours: int = 3, alpha: float = 10.0) -> Floats:
-    """Replace each vector by the weighted mean of itself and its nearest neighbours (Arandjelovic and Zisserman 2012).
+    """Average each vector with its neighbours (Arandjelovic and Zisserman 2012).
 
     It is what `query_expansion` does to a query, with the same weights max(x . y, 0)^alpha; it costs nothing at a call.
 

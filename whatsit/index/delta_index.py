@@ -1,4 +1,4 @@
-"""A generation and what has changed since: an exact delta over it, tombstones in it, searched as one."""
+"""A generation with later changes: an exact delta and tombstones, searched as one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MERGE_BELOW = 8
 
 @dataclass(frozen=True)
 class DeltaIndex:
-    """A snapshot that is never changed: searches in many threads go on undisturbed while `apply` makes the next one.
+    """Immutable snapshot of a generation and its changes; `apply` makes the next one.
 
     Args:
         generation: the immutable index underneath.
@@ -80,7 +80,7 @@ class DeltaIndex:
     def search(
         self, queries: Floats, k: int, allowed: Numbers | None = None, nprobe: int | None = None
     ) -> tuple[Floats, Numbers]:
-        """The k nearest items of each query; arguments, result and errors as in `Generation.search`.
+        """Return the k nearest items of each query; see `Generation.search`.
 
         Changes are in no shard that a router could miss: they are always searched.
         """
@@ -95,7 +95,7 @@ class DeltaIndex:
         return held((*self.base, *self.delta), items)
 
     def nearest_vectors(self, query: Floats, items: Numbers) -> Floats:
-        """Of each item the stored vector that is nearest to the query; as in `Generation.nearest_vectors`."""
+        """Return each item's vector nearest to the query; see `Generation.nearest_vectors`."""
         return nearest_vectors((*self.base, *self.delta), query, items)
 
     def _dimension(self) -> int:
@@ -106,7 +106,7 @@ class DeltaIndex:
 
 
 def _merged(parts: list[Part]) -> tuple[Part, ...]:
-    """Join small shards at the end and drop empty ones, so that there are about log(N) of them."""
+    """Merge small shards at the end and drop empty ones: about log(N) remain."""
     parts = [part for part in parts if part.alive is None or part.alive.any()]
     while len(parts) > 1 and parts[-2].shard.index.ntotal < _MERGE_BELOW * parts[-1].shard.index.ntotal:
         parts[-2:] = [_joined(parts[-2], parts[-1])]

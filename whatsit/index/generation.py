@@ -42,7 +42,7 @@ class Generation:
     def search(
         self, queries: Floats, k: int, allowed: Numbers | None = None, nprobe: int | None = None
     ) -> tuple[Floats, Numbers]:
-        """The k nearest items of each query; an item with several vectors counts once, with its nearest.
+        """Return the k nearest items of each query, each once, with its nearest vector.
 
         Args:
             queries: f32 [Q,D], unit length.

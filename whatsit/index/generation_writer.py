@@ -1,4 +1,4 @@
-"""Writing a generation: built in a temporary folder, made durable, renamed, then pointed to by `CURRENT`."""
+"""Writer of generations: temporary folder, fsync, rename, then `CURRENT`."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ def _last_number(root: Path) -> int:
 
 
 def oldest_sequence(root: Path) -> int:
-    """The lowest change number that a generation on disk was made at: later changes are needed to bring it up to date.
+    """Return the lowest change number of the generations on disk.
 
     A generation whose manifest cannot be read counts for nothing, for no server can open it.
     """
@@ -234,14 +234,14 @@ def oldest_sequence(root: Path) -> int:
 
 
 def _forget_old(root: Path, keep: int) -> None:
-    """A server that still maps a removed generation keeps its pages until it opens the new one."""
+    """Remove old generations; a server that maps one keeps its pages."""
     for folder in _numbered(root)[: -max(keep, 1)]:
         shutil.rmtree(folder)
 
 
 @contextmanager
 def exclusively(path: Path) -> Iterator[None]:
-    """Hold the lock file `path`, waiting for whoever holds it; another process's death frees it."""
+    """Hold the lock file `path`; the death of its holder frees it."""
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

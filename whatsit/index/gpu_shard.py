@@ -1,4 +1,4 @@
-"""Searching a generation's shards on a GPU, with filters and deletions as right as on the CPU.
+"""Search of shards on a GPU, with exact filters and deletions.
 
 FAISS' GPU indexes ignore selectors and know no deletion. So the GPU holds a plain exact copy of a shard's vectors and
 is asked for more rows than are wanted; those that may not be returned are taken out afterwards, and where too few are

@@ -1,4 +1,4 @@
-"""Perceptual hashes in a FAISS binary index: all that lie within a radius, exactly."""
+"""Perceptual hashes in a FAISS binary index, with exact radius search."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ DEFAULT_QUERY_MS = 10.0
 
 @dataclass(frozen=True)
 class IndexBudget:
-    """Budgets of an index, checked when they are made; kept from one generation to the next.
+    """Budgets of an index, checked when made and kept by later generations.
 
     Args:
         kind: of every shard (see `Kind`); None to leave it to the budgets, or without budgets to the size.

@@ -1,4 +1,4 @@
-"""The kinds of index that a shard can be: how each is built, searched with more or less effort, and scanned."""
+"""Index kinds of a shard: building, search effort and scanning."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Kind:
         return vector + beside[self.structure]
 
     def efforts(self, rows: int) -> list[dict[str, int]]:
-        """The steps of search effort worth trying for a shard of so many rows, least first."""
+        """Return the search efforts to try for a shard of so many rows, least first."""
         probes = [probes for probes in (1, 2, 4, 8, 16, 32, 64, 128, 256) if probes <= max(lists(rows) // 2, 1)]
         if self.structure == "hnsw":
             return [{"ef_search": ef} for ef in (16, 32, 64, 128, 256, 512)]
@@ -106,7 +106,7 @@ class Kind:
 
 
 def lists(rows: int) -> int:
-    """Lists of an inverted file of so many rows: 2 sqrt(rows), 39 rows in each at least."""
+    """Return the lists of an inverted file: 2 sqrt(rows), each of at least 39 rows."""
     return max(1, min(int(2 * np.sqrt(rows)), rows // 39))
 
 
@@ -167,7 +167,7 @@ def _empty(dimension: int, kind: Kind, lists: int, sample: Floats) -> Any:
 
 
 def _hand_over(index: Any, part: Any) -> None:
-    """Let FAISS free what the index is made of together with it: Python would do so earlier."""
+    """Let FAISS own the index's parts: Python would free them earlier."""
     index.own_fields = True
     part.this.disown()
 

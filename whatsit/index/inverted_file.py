@@ -18,7 +18,7 @@ ARRAYS = ("rows", "starts", "items", "lists", "postings", "weights")
 
 @dataclass(frozen=True, eq=False)
 class InvertedFile:
-    """Pictures that are never changed, searched by their words (Sivic and Zisserman 2003).
+    """Immutable inverted file of visual words (Sivic and Zisserman 2003).
 
     Args:
         rows: uint8 [F,132], the local features of all pictures one after the other.
@@ -80,7 +80,7 @@ class InvertedFile:
         return len(self.items)
 
     def scores(self, words: Numbers, weights: Floats) -> Floats:
-        """How alike each picture is to a query: the sum of min(query, picture) over words, f32 [P], 0..1.
+        """Return the histogram intersection of each picture with a query, f32 [P], 0..1.
 
         That is 1 - half the L1 distance of the two tf-idf vectors, Nister and Stewenius' score.
 
@@ -106,7 +106,7 @@ class InvertedFile:
 
 
 def inverse_frequency(features: Sequence[LocalFeatures], vocabulary: Vocabulary) -> Floats:
-    """idf of each word, ln(P / pictures that hold it), f32 [W]; of a word in no picture, ln P."""
+    """Return idf f32 [W]: ln(P / pictures with the word), ln P for unused words."""
     words = vocabulary.words(np.concatenate([one.rows for one in features])[:, 4:])
     owners = np.repeat(np.arange(len(features), dtype=np.int64), [len(one) for one in features])
     pairs = np.unique(words * len(features) + owners)

@@ -1,4 +1,4 @@
-"""The manifest of a generation: what it holds, who embedded it, and the checksums of its files."""
+"""Manifest of a generation: content, embedder and checksums."""
 
 from __future__ import annotations
 

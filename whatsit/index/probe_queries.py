@@ -31,7 +31,7 @@ class Probes:
 
     @classmethod
     def of(cls, vectors: Floats, items: Numbers, count: int = QUERIES, seed: int = 0) -> Probes:
-        """Make queries that lie between a catalogue vector and its neighbours, a little off, as new photos do.
+        """Make queries near catalogue vectors, between them and their neighbours.
 
         Args:
             vectors: f32 [N,D], N at least 1.
@@ -53,13 +53,13 @@ class Probes:
 
 
 def recall(found: Numbers, nearest: Numbers) -> float:
-    """Share of the nearest items, int64 [Q,k] filled up with -1, that are among those found, int64 [Q,K]."""
+    """Return the share of the nearest items [Q,k], padded with -1, among those found."""
     hits = [np.isin(right[right >= 0], row) for row, right in zip(found, nearest, strict=True)]
     return float(np.concatenate(hits).mean())
 
 
 def _exact(vectors: Floats, queries: Floats, k: int) -> tuple[Numbers, Floats]:
-    """The nearest rows, int64 [Q,k], and their squared distances, by comparing with all, piece by piece."""
+    """Return the nearest rows int64 [Q,k] and squared distances by brute force."""
     best = np.full((len(queries), 0), np.inf, dtype=np.float32)
     rows = np.full((len(queries), 0), -1, dtype=np.int64)
     for start in range(0, len(vectors), _PIECE):

@@ -28,7 +28,7 @@ _SAMPLE = 16_384
 
 @dataclass(frozen=True, eq=False)
 class Router:
-    """The coarse centroids of every shard; the shard of the nearest one is the category that a query is taken for.
+    """Coarse centroids of every shard; a query goes to the shards of the nearest.
 
     Args:
         centroids: f32 [C,D].
@@ -79,7 +79,7 @@ class Router:
         return router
 
     def distances(self, queries: Floats, shards: int) -> Floats:
-        """How far each shard's nearest centroid is from each query, f32 [Q,D] -> squared L2 f32 [Q,shards]."""
+        """Return squared distances f32 [Q,shards] of queries to shards' nearest centroids."""
         squared = faiss.pairwise_distances(np.ascontiguousarray(queries, dtype=np.float32), self.centroids)
         nearest = np.full((shards, len(queries)), np.inf, dtype=np.float32)
         np.minimum.at(nearest, self.owners, squared.T)
@@ -108,5 +108,5 @@ class Router:
 
 
 def default_nprobe(shards: int) -> int:
-    """Shards per query where nobody says otherwise: all of a few, 3 of up to 31, one more for every further 16."""
+    """Return the default shards per query: all of a few, 3 of 31, then 1 more per 16."""
     return shards if shards <= ALL_UP_TO else DEFAULT_NPROBE + max(0, shards - CLUSTERS) // CLUSTERS

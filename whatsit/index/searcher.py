@@ -23,7 +23,7 @@ class Searcher(Protocol):
         ...
 
     def search(self, queries: Floats, k: int, allowed: Numbers | None = None) -> tuple[Floats, Numbers]:
-        """The k nearest items of each query; an item with several vectors counts once, with its nearest.
+        """Return the k nearest items of each query, each once, with its nearest vector.
 
         Args:
             queries: f32 [Q,D], unit length.

@@ -51,7 +51,7 @@ def choose_kind(rows: int) -> str:
 
 
 def open_index(file: Path) -> Any:
-    """A FAISS index, its vectors, codes and links memory-mapped, so that processes share one copy.
+    """Open a FAISS index memory-mapped, so that processes share one copy.
 
     Raises:
         Damaged: it cannot be read.
@@ -64,7 +64,7 @@ def open_index(file: Path) -> Any:
 
 @dataclass(frozen=True)
 class Shard:
-    """A FAISS index with its rows' item numbers; searches may run in many threads at once.
+    """FAISS index with its rows' item numbers, safe for concurrent search.
 
     Args:
         index: the FAISS index, squared L2.
@@ -129,7 +129,7 @@ class Shard:
         return np.asarray(self.index.reconstruct_batch(rows), dtype=np.float32)
 
     def _walk(self, queries: Floats, rows: int, share: float, selector: Any) -> tuple[Floats, Numbers]:
-        """By the structure: squared distances and rows; where a filter leaves little, with more effort or by a scan."""
+        """Search by the structure, with more effort or a scan where a filter leaves little."""
         index, total = self.index, len(self.items)
         if isinstance(index, faiss.IndexHNSW):
             effort = max(self._effort("ef_search", "hnsw"), rows)

@@ -1,4 +1,4 @@
-"""The shards of a generation as files: built one after another, opened as they will be served."""
+"""Files of a generation's shards: building and opening."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def write_shards(
     effort: Effort | None = None,
     progress: Progress = quiet,
 ) -> tuple[dict[str, Any], ...]:
-    """Build and write one shard after another, so that only one is in memory beside the vectors.
+    """Build and write shards one by one: one is in memory beside the vectors.
 
     Args:
         folder: is there.
@@ -74,7 +74,7 @@ def write_shards(
 
 
 def open_parts(folder: Path, entries: Sequence[dict[str, Any]], effort: Effort | None = None) -> list[Part]:
-    """Open the shards that `write_shards` wrote, to be searched with this effort or the one in the entries."""
+    """Open the shards of `write_shards` with this effort or that of the entries."""
     return [
         Part(Shard.open(folder / one["file"], folder / one["items"], one["effort"] if effort is None else effort))
         for one in entries

@@ -1,4 +1,4 @@
-"""Searching several shards at once, some rows of which may be hidden: the nearest *items*, not vectors."""
+"""Search of several shards with hidden rows: nearest *items*, not vectors."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def search_parts(
     rows_per_item: int,
     routing: Routing | None = None,
 ) -> tuple[Floats, Numbers]:
-    """The k nearest items of each query over all parts; an item with several vectors counts once, with its nearest.
+    """Return the k nearest items of each query over all parts, each item once.
 
     Args:
         parts: with vectors as long as the queries.
@@ -154,7 +154,7 @@ def nearest_vectors(parts: Sequence[Part], query: Floats, items: Numbers) -> Flo
 def _search_items(
     part: Part, mask: npt.NDArray[np.bool_] | None, queries: Floats, k: int, rows: int
 ) -> tuple[Floats, Numbers]:
-    """Ask for `rows`, then for twice as many, until every query has k distinct items or no row is left."""
+    """Double the rows until every query has k distinct items or none are left."""
     shard = part.shard
     available = len(shard.items) if mask is None else int(mask.sum())
     if not available or not len(queries):
@@ -170,7 +170,7 @@ def _search_items(
 
 
 def first_of_each(distances: Floats, items: Numbers, k: int) -> tuple[Floats, Numbers]:
-    """Keep the nearest row of each item: [Q,R] rows in any order -> [Q,k] items, nearest first."""
+    """Keep each item's nearest row: [Q,R] rows -> [Q,k] items, nearest first."""
     best, numbers = nothing(len(items), k)
     for query, (row_distances, row_items) in enumerate(zip(distances, items, strict=True)):
         order = np.argsort(row_distances, kind="stable")

@@ -1,4 +1,4 @@
-"""Dividing a catalogue's vectors into shards: one per large category, and clusters for what has no such category."""
+"""Division of vectors into shards: one per large category, clusters for the rest."""
 
 from __future__ import annotations
 

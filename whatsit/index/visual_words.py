@@ -1,4 +1,4 @@
-"""The second channel: pictures found by their visual words, in a generation and in what has changed since."""
+"""Search by visual words, in a generation and its later changes."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class VisualWords:
         return cls(vocabulary, idf, (_Section(InvertedFile.of(ordered, kept, vocabulary, idf)),))
 
     def write(self, folder: Path) -> None:
-        """Write the files `FILES`; only what `build` made, not what was applied to it, can be written."""
+        """Write the files `FILES`; changes applied after `build` cannot be written."""
         np.save(folder / TREE, self.vocabulary.centres, allow_pickle=False)
         np.save(folder / IDF, self.idf, allow_pickle=False)
         for name in ARRAYS:
@@ -99,7 +99,7 @@ class VisualWords:
             )
 
     def apply(self, changed: Numbers, features: Sequence[LocalFeatures], items: Numbers) -> VisualWords:
-        """The snapshot after some items were added, changed or deleted; the vocabulary stays.
+        """Return the snapshot after changes of items; the vocabulary stays.
 
         Args:
             changed: int64, numbers of these items; the pictures that they had are forgotten.
@@ -155,7 +155,7 @@ class VisualWordQuery:
     scores: tuple[Floats, ...]
 
     def items(self, k: int, allowed: Numbers | None = None) -> Numbers:
-        """The shortlist: the k items that share most words with the query, best first, int64 [n].
+        """Return the k items that share most words with the query, best first, int64 [n].
 
         Args:
             k: items at most; an item counts with its best picture, and one that shares nothing is left out.

@@ -1,4 +1,4 @@
-"""A vocabulary tree: descriptors become words by k-means on k-means (Nister and Stewenius 2006)."""
+"""Vocabulary tree: words by hierarchical k-means (Nister and Stewenius 2006)."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _nodes(levels: int) -> int:
 
 
 def _split(values: Floats, seed: int) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Ten centres f32 [10,D] and the nearest of each row; where rows are few, some centres stand twice."""
+    """Return ten centres f32 [10,D], some repeated where rows are few, and assignments."""
     dimension = values.shape[1]
     if len(values) <= BRANCHES:
         centres = np.zeros((BRANCHES, dimension), dtype=np.float32)

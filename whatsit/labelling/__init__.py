@@ -1,1 +1,1 @@
-"""Boxes and names for pictures that nobody has labelled, kept in files that other tools open."""
+"""Boxes and names for unlabelled pictures, in files that other tools open."""

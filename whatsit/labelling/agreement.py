@@ -1,4 +1,4 @@
-"""How well one label file agrees with another: the worth of weak labels in figures."""
+"""Agreement of two label files: precision and recall of weak labels."""
 
 from __future__ import annotations
 

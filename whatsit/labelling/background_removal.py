@@ -27,7 +27,7 @@ class NamedPicture:
 
 
 def named_pictures(folder: Path) -> list[NamedPicture]:
-    """All pictures below a folder; the first sub-folder is the name, "object" where there is none.
+    """Return all pictures below a folder, named by their first sub-folder or "object".
 
     Raises:
         InvalidInput: there are none.

@@ -1,4 +1,4 @@
-"""Weak boxes from what a picture shows as a whole: class activation maps (Zhou et al., 2016) of the classifier.
+"""Weak boxes by class activation maps of the classifier (Zhou et al., 2016).
 
 The map of a tag says how much each place adds to the logits of the tag's ImageNet classes (to the best class of all
 where no tag is given, or it has none): probabilities near certainty hardly change with the features, and what small
@@ -32,12 +32,12 @@ _FINE = 96
 
 
 def imagenet_classifier(weights: Path) -> Classifier:
-    """The ImageNet network whose classes are summed into tags, as an untrained classifier is."""
+    """Return the ImageNet network with classes summed into tags."""
     return Classifier(weights, torch.from_numpy(tag_matrix()), torch.from_numpy(intent_matrix())).eval()
 
 
 def trained_classifier(checkpoint: Path) -> Classifier:
-    """A classifier from a checkpoint of `whatsit train classifier`, or from the one that the project ships.
+    """Return a classifier from a checkpoint of `whatsit train` or the shipped one.
 
     Raises:
         InvalidInput: there is none.
@@ -76,7 +76,7 @@ class ActivationFinder:
         return Box.of_corners(mass_box(heat, width, height, self._tail), found, score=score, origin=self._origin)
 
     def heat(self, pixels: npt.NDArray[np.uint8], tag: str | None = None) -> tuple[npt.NDArray[np.float32], str, float]:
-        """The map f32 [h, w], 0 or more, of the picture and its mirror image; its tag, and the probability of that."""
+        """Return the non-negative map f32 [h, w], its tag and the tag's probability."""
         with torch.no_grad():
             tags = self._network(_both_ways(pixels, IMAGE_SIZE))["tag"].softmax(dim=1).mean(dim=0)
             maps = self._network.backbone(_both_ways(pixels, self._size)).float()
@@ -92,7 +92,7 @@ class ActivationFinder:
 
 
 def activation_finder(classifier: Path | None, weights: Path, threads: int = 1) -> ActivationFinder:
-    """Open a classifier's checkpoint, or the ImageNet network where there is none; `threads` are torch's.
+    """Open a classifier's checkpoint, else the ImageNet network; `threads` are torch's.
 
     Raises:
         InvalidInput: the file is missing.
@@ -126,6 +126,6 @@ def mass_box(heat: npt.NDArray[np.float32], width: int, height: int, tail: float
 
 
 def _both_ways(pixels: npt.NDArray[np.uint8], size: int) -> Tensor:
-    """The picture and its mirror image as the network takes them, f32 [2, 3, size, size]."""
+    """Return the picture and its mirror image as network input f32 [2, 3, size, size]."""
     square = crop_resize(pixels, None, size).astype(np.float32)
     return (torch.from_numpy(np.stack([square, square[:, :, ::-1]])) - 127.5) / 127.5

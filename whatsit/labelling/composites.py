@@ -1,4 +1,4 @@
-"""Composites: cut-out products pasted on scenes, whose boxes are exact because we put them there."""
+"""Composites: cut-out products pasted on scenes, with exact boxes."""
 
 from __future__ import annotations
 

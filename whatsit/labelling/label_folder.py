@@ -1,4 +1,4 @@
-"""Goes through a folder of photos and writes down the boxes that somebody finds, one photo after another."""
+"""Labelling of a folder of photos, one after another, with resume."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def label_pictures(
     shown: Callable[[Sequence[str]], Iterable[str]] = iter,
     on_unreadable: Callable[[str], None] = lambda file: None,
 ) -> LabelFile:
-    """Label pictures; what the journal holds from an interrupted run is not looked at again.
+    """Label pictures; those in the log of an interrupted run are skipped.
 
     Args:
         folder: that `files` are below.

@@ -1,4 +1,4 @@
-"""A file that grows by a line for each thing done, so that an interrupted command goes on where it stopped."""
+"""Log of finished parts, from which an interrupted command resumes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from whatsit_client.errors import InvalidInput
 
 
 class ProgressLog:
-    """JSON lines on disk: the first says what is being done, each further one that a part of it is done.
+    """JSON lines on disk: the settings first, then a line for each finished part.
 
     Args:
         path: the file; it is made with the first entry.

@@ -1,4 +1,4 @@
-"""A page that shows every doubtful box as a thumbnail, to be clicked through in any browser, without a server."""
+"""Review page: a thumbnail of every doubtful box, for any browser, no server."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def write_sheet(
 
 
 def _thumbnail(path: Path, box: Box) -> str:
-    """The box in its surroundings, framed, as a JPEG in base 64; a grey square where the picture cannot be read."""
+    """Return the framed box as a base64 JPEG; grey where the picture is unreadable."""
     try:
         pixels = _framed(read_rgb(path), box)
     except Damaged:

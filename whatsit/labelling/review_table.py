@@ -1,4 +1,4 @@
-"""Doubtful boxes for a person to go through: a table to edit, a page of thumbnails beside it, and the way back.
+"""Review of doubtful boxes: a table to edit, a page of thumbnails, and its import.
 
     write_review(labels, photos, Path("review"))    # review.csv, review.html
     ...                                             # somebody writes keep or drop, or clicks and saves
@@ -57,7 +57,7 @@ class Decision:
 
 
 def doubtful_boxes(labels: LabelFile) -> list[tuple[Picture, Box]]:
-    """The boxes of a review, in the order of their numbers 1, 2, …: the pictures as they come, the surest first."""
+    """Return the boxes of a review in the order of their numbers."""
     return [
         (picture, box)
         for picture in labels.pictures
@@ -142,7 +142,7 @@ def _number(text: str | None) -> float | None:
 
 
 def _from_export(file: Path, labels: LabelFile) -> list[Decision]:
-    """What a person left, moved, drew or deleted in a labelling tool, on the pictures that the export holds."""
+    """Read a person's changes from a labelling tool's export."""
     ours = labels.by_file()
     numbers = {id(box): number for number, (_, box) in enumerate(doubtful_boxes(labels), start=1)}
     decisions = []
@@ -161,13 +161,13 @@ def _from_export(file: Path, labels: LabelFile) -> list[Decision]:
 
 
 def _same(one: Box, other: Box) -> bool:
-    """Whether a box came back as it was; tools store shares of the picture, so the last digits differ."""
+    """Return whether a box is unchanged up to the tools' rounding."""
     near = all(abs(a - b) < _ROUNDING for a, b in zip(one.corners, other.corners, strict=True))
     return near and one.name == other.name
 
 
 def decide(labels: LabelFile, decisions: Sequence[Decision]) -> LabelFile:
-    """Apply a person's decisions: kept boxes become sure and the person's, dropped ones go, open ones stay."""
+    """Apply decisions: kept boxes become sure, dropped ones are removed."""
     boxes = doubtful_boxes(labels)
     of_box = {id(boxes[d.number - 1][1]): d for d in decisions if d.number is not None}
     added: dict[str, list[Box]] = {}

@@ -1,4 +1,4 @@
-"""How a round trains: the detector on given and gained labels, from where the round before left off."""
+"""Training of a round: the detector on given and gained labels."""
 
 from __future__ import annotations
 

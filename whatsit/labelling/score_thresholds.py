@@ -1,4 +1,4 @@
-"""From which score on a network's boxes can be believed, measured on pictures whose boxes are known."""
+"""Score thresholds of a network's boxes, measured on labelled pictures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OPEN = 0.5
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Scores: from `sure` on a box is kept, from `doubtful` on it goes to the review, below it is dropped.
+    """Thresholds: `sure` keeps a box, `doubtful` sends it to review, below it is dropped.
 
     Args:
         sure: over 1 where no score gives the precision that was asked for.

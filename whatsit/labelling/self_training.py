@@ -1,4 +1,4 @@
-"""Semi-supervised rounds: train on what is labelled, label the rest, keep what is sure, ask a person about the rest.
+"""Self-training in rounds: train, label the rest, keep sure boxes, review others.
 
 A fifth of the pictures that came with labels never trains: it says from which score on boxes can be believed. So the
 network that the rounds start from must not have been trained on those pictures either. Each round has a folder:
@@ -179,7 +179,7 @@ def _thresholds(
 def _write_round(
     folder: Path, plan: Plan, sorted_out: tuple[LabelFile, list[Decision]], thresholds: Thresholds
 ) -> None:
-    """Write the round's files; `labels.json`, which says that the round is whole, comes last."""
+    """Write the round's files; `labels.json` comes last and marks it complete."""
     labels, log = sorted_out
     _write(folder / "decisions.jsonl", "".join(json.dumps(decision.row()) + "\n" for decision in log))
     asked = write_table(labels, folder / "review.csv")
@@ -201,7 +201,7 @@ def _write_round(
 
 
 def _reviewed(folder: Path, plan: Plan, last: bool) -> tuple[LabelFile, Path | None]:
-    """The round's labels with a person's decisions, and the review that still waits for them."""
+    """Return the round's labels with decisions applied, and the open review."""
     labels, table = read_labels(folder / "labels.json"), _review(folder)
     decisions = read_review(table, labels)
     if not decisions or undecided(decisions):

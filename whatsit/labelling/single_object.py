@@ -1,4 +1,4 @@
-"""Boxes for photos that show one product each, from whatever a detector found there."""
+"""Boxes of single-product photos, from a detector's boxes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CENTRED = 0.8
 
 
 def centred(width: int, height: int, share: float = _CENTRED) -> tuple[float, float, float, float]:
-    """x1, y1, x2, y2 of the box in the middle that holds `share` of each side (right on 73 % of product photos)."""
+    """Return the centred box with `share` of each side: x1, y1, x2, y2."""
     margin = (1 - share) / 2
     return width * margin, height * margin, width * (1 - margin), height * (1 - margin)
 

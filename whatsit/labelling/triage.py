@@ -1,4 +1,4 @@
-"""What becomes of each box that a round finds: kept, asked about or dropped; a person's word is above any score."""
+"""Triage of a round's boxes: kept, reviewed or dropped; a person's decision wins."""
 
 from __future__ import annotations
 
