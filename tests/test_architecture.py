@@ -55,7 +55,7 @@ LONG_FIRST_LINES = {
     "whatsit/evaluation": 68,
     "whatsit/index": 3,
     "whatsit/labelling": 2,
-    "whatsit/models": 61,
+    "whatsit/models": 5,
     "whatsit/serving": 5,
     "whatsit/studies": 1,
     "whatsit/training": 117,

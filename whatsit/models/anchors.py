@@ -39,7 +39,7 @@ def make_anchors(
 
 
 def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
-    """Boxes as offsets from their anchors (R-CNN parametrisation, scaled by 0.1 and 0.2).
+    """Encode boxes as offsets from anchors (R-CNN form, scaled by 0.1 and 0.2).
 
     Args:
         boxes: float32 [..., 4], x1,y1,x2,y2 with positive sides.
@@ -55,7 +55,7 @@ def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
 
 
 def decode(deltas: Tensor, anchors: Tensor) -> Tensor:
-    """The inverse of `encode`; log ratios are clamped so that an untrained head cannot overflow.
+    """Decode offsets to boxes; log ratios are clamped against overflow.
 
     Args:
         deltas: float32 [..., 4]: dx, dy, dw, dh.

@@ -1,4 +1,4 @@
-"""Attention on the last feature map: which channels and which places count for the embedding.
+"""Channel and spatial attention on the last feature map.
 
 Channels are gated by squeeze and excitation (Hu et al. 2018), places by the spatial half of CBAM (Woo et al. 2018);
 "both" gates channels first, as CBAM found best. The gates are 2 * sigmoid and start at 1, so that a network that gets
@@ -37,7 +37,7 @@ class ChannelAttention(nn.Module):
 
 
 class SpatialAttention(nn.Module):
-    """Gates each place by the mean and the maximum of its channels, and those of its neighbours.
+    """Spatial gate from the mean and maximum of channels in a neighbourhood.
 
     Args:
         kernel: side of the neighbourhood in cells, odd.
@@ -55,7 +55,7 @@ class SpatialAttention(nn.Module):
 
 
 def attention(kind: Attention, channels: int) -> nn.Module:
-    """Return the module that maps f32 [n, channels, h, w] to the same shape; nothing learnable for "none"."""
+    """Return the module on f32 [n, channels, h, w]; the identity for "none"."""
     gates: list[nn.Module] = []
     if kind in {"channel", "both"}:
         gates.append(ChannelAttention(channels))

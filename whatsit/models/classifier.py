@@ -1,4 +1,4 @@
-"""The classifier: one look at the whole picture says its intent, its source, its topic and its tags."""
+"""Classifier of whole pictures: intent, source, topic and tags."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LEAST = 1e-3
 
 
 class Classifier(nn.Module):
-    """MobileNetV2, mean over the map, heads for intent, source and tags; the topic is the sum of its tags.
+    """MobileNetV2, mean pooling, heads for intent, source and tags; topics sum tags.
 
     A tag or an intent is the union of dozens of ImageNet classes, which no single linear direction separates. So the
     ImageNet head stays: the probabilities of its classes are summed into tags and intents, and the heads learn what is
@@ -70,15 +70,15 @@ class Classifier(nn.Module):
 
     @classmethod
     def from_recipe(cls, recipe: Mapping[str, Any]) -> Classifier:
-        """Build the untrained network of a recipe's `training:` section, for a checkpoint to fill."""
+        """Build the untrained network of a recipe's `training:` section."""
         return cls(dropout=float(recipe.get("dropout", 0.0)), hidden=int(recipe.get("hidden", 0)))
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Return the logits of each output, f32 [n, length], of f32 images [n, 3, h, w] scaled to -1..1."""
+        """Return logits f32 [n, length] of f32 images [n, 3, h, w] scaled to -1..1."""
         return self.answer(torch.cat([pooled(part) for part in self.backbone.look(images)], dim=1))
 
     def answer(self, features: Tensor) -> dict[str, Tensor]:
-        """Return the logits of each output, f32 [n, length], of pooled features f32 [n, FEATURES].
+        """Return logits f32 [n, length] of pooled features f32 [n, FEATURES].
 
         "correction" beside them is what the tag head adds to ImageNet's logarithms, f32 [n, 42].
         """
@@ -98,7 +98,7 @@ class Classifier(nn.Module):
 
 
 class ClassifierForExport(nn.Module):
-    """The classifier with its tensor contract: uint8 in, normalisation, resizing and softmax inside the graph.
+    """Classifier with its tensor contract: uint8 in, softmax inside the graph.
 
     Args:
         network: the trained classifier.
@@ -114,7 +114,7 @@ class ClassifierForExport(nn.Module):
         self.resolution = resolution
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Return the softmax of each output, f32 [n, length], of uint8 RGB images [n, 3, 224, 224]."""
+        """Return softmax f32 [n, length] of uint8 RGB images [n, 3, 224, 224]."""
         x = (images.float() - 127.5) / 127.5
         if self.resolution != self.input_size:
             x = F.interpolate(x, size=(self.resolution, self.resolution), mode="bilinear", align_corners=False)

@@ -1,4 +1,4 @@
-"""CSPDarknet with its path-aggregation pyramid as in YOLOX-nano (Ge et al., 2021), batch norms folded."""
+"""CSPDarknet with path aggregation as in YOLOX-nano (Ge et al., 2021)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Bottleneck(nn.Module):
 
 
 class CspLayer(nn.Module):
-    """Cross stage partial (Wang et al., 2020): half of the channels go through bottlenecks, half go around them."""
+    """Cross stage partial layer (Wang et al., 2020): half of the channels bypass it."""
 
     def __init__(self, inputs: int, outputs: int, bottlenecks: int = 1, shortcut: bool = False) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class CspDarknet(nn.Module):
         self._frozen = 0
 
     def stages(self, x: Tensor) -> dict[int, Tensor]:
-        """Return the maps of strides 8, 16, 32: float32 [n, 64 | 128 | 256, h / stride, w / stride].
+        """Return maps of strides 8, 16, 32: f32 [n, 64 | 128 | 256, h / stride, w / stride].
 
         In training on a CPU the frozen blocks see one picture at a time: their wide maps then stay in the cache.
         """
@@ -115,7 +115,7 @@ class CspDarknet(nn.Module):
 
 
 class PathAggregation(nn.Module):
-    """YOLOX's pyramid: coarse to fine and back again (Liu et al., 2018), strides 8, 16, 32."""
+    """Path aggregation (Liu et al., 2018) of strides 8, 16, 32, as in YOLOX."""
 
     strides: tuple[int, ...] = (8, 16, 32)
     channels = (64, 128, 256)
@@ -129,7 +129,7 @@ class PathAggregation(nn.Module):
         self.shrink_16, self.up_32 = SeparableSilu(128, 128, 2), CspLayer(256, 256)
 
     def forward(self, stages: dict[int, Tensor]) -> list[Tensor]:
-        """Maps of the backbone by stride -> maps float32 [n, channels[i], h, w] in the order of `strides`."""
+        """Map backbone maps by stride to f32 [n, channels[i], h, w] in order of `strides`."""
         narrow_32 = self.narrow_32(stages[32])
         down_16 = self.down_16(torch.cat([_doubled(narrow_32), stages[16]], dim=1))
         narrow_16 = self.narrow_16(down_16)

@@ -1,4 +1,4 @@
-"""A detector that starts as YOLOX-nano: its backbone, pyramid and decoupled head, with our two streams on top."""
+"""Detector that starts as YOLOX-nano, with two streams on its decoupled head."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class LevelHead(nn.Module):
         nn.init.constant_(self.label_head.bias, -math.log((1 - _PRIOR) / _PRIOR))  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Map float32 [n, inputs, h, w] to object logits [n, h * w], product logits [n, h * w, C], deltas [.., 4]."""
+        """Map f32 [n, inputs, h, w] to object logits, product logits [.., C], deltas [.., 4]."""
         x = self.stem(x)
         label = rows(self.label_head(self.label_tower(x)), self.label_head.out_channels)
         box = rows(self.box_head(self.box_tower(x)), self.box_head.out_channels)
@@ -53,7 +53,7 @@ class LevelHead(nn.Module):
 
 
 class CspDetector(nn.Module):
-    """YOLOX-nano whose 80 classes became product classes and whose objectness is the class-free stream.
+    """YOLOX-nano with product classes and objectness as the class-free stream.
 
     YOLOX's objectness alone ranks boxes as well as its product with the best class does (100 scenes of coco128 that
     training uses, 741 boxes: recall of 20 boxes 58.0 % both, AP50 51.1 and 50.6 %). Both towers may speak of it here;
@@ -86,11 +86,11 @@ class CspDetector(nn.Module):
 
     @staticmethod
     def learnt(parameter: str) -> bool:
-        """Whether a parameter starts from trained weights that fit its task: all but the product classes' do."""
+        """Return whether a parameter starts from trained weights: all but product classes'."""
         return ".label_" not in parameter
 
     def level_sizes(self, size: int) -> list[tuple[int, int]]:
-        """Height and width of each pyramid level, in cells, for square pictures of `size` pixels."""
+        """Return height and width of each pyramid level, in cells, for `size` pixels."""
         return [(size // stride, size // stride) for stride in self.pyramid.strides]
 
     def anchors(self, size: int) -> Tensor:
@@ -112,7 +112,7 @@ class CspDetector(nn.Module):
 
 
 def _unfolded(weight: Tensor) -> Tensor:
-    """YOLOX's first convolution, after space to depth on BGR, as one of 6x6 on RGB: [o, 12, 3, 3] -> [o, 3, 6, 6]."""
+    """Convert YOLOX's first convolution to 6x6 on RGB: [o, 12, 3, 3] -> [o, 3, 6, 6]."""
     whole = weight.new_zeros(len(weight), 3, 6, 6)
     for part, (row, column) in enumerate(((0, 0), (1, 0), (0, 1), (1, 1))):
         whole[:, :, row::2, column::2] = weight[:, 3 * part : 3 * part + 3]
@@ -120,7 +120,7 @@ def _unfolded(weight: Tensor) -> Tensor:
 
 
 def _start(head: LevelHead, stored: Sequence[Weights]) -> None:
-    """Fill one head from YOLOX's stem, class tower, class scores, box tower, box code and objectness.
+    """Fill one head from the parts of YOLOX's head.
 
     Each product class begins as the mean of the COCO classes that fall under it, at a low score.
     """

@@ -41,5 +41,5 @@ def detector_network(recipe: Mapping[str, Any], weights: Path | None = None) -> 
 
 
 def for_export(network: RetinaNet | CspDetector, size: int) -> DetectorForExport:
-    """The network as it is served at `size` pixels; many cells of `CspDetector` agree on a thing, so it thins them."""
+    """Return the network as served at `size` pixels; `CspDetector`'s boxes are thinned."""
     return DetectorForExport(network, size, candidates=_CANDIDATES if isinstance(network, CspDetector) else 0)

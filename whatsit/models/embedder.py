@@ -1,4 +1,4 @@
-"""The embedder: a crop in, a point on the unit sphere out; near means the same item."""
+"""Embedder: from a crop to a unit vector; near vectors mean the same item."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ class Embedder(nn.Module):
 
     @classmethod
     def from_recipe(cls, recipe: Mapping[str, Any]) -> Embedder:
-        """Build the untrained network of a recipe's `training:` section, for a checkpoint to fill."""
+        """Build the untrained network of a recipe's `training:` section."""
         backbone, gates = recipe.get("backbone", "mobilenet_v2"), recipe.get("attention", "none")
         return cls(int(recipe.get("dimension", 128)), gates=gates, backbone=backbone)
 
     def features(self, images: Tensor) -> Tensor:
-        """Return the pooled features, f32 [n, 1280 or 2048], of f32 images [n, 3, h, w] scaled to -1..1."""
+        """Return features f32 [n, 1280 or 2048] of f32 images [n, 3, h, w] in -1..1."""
         return pooled(self.attention(self.backbone(images)))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return unit vectors, f32 [n, dimension], of f32 images [n, 3, h, w] scaled to -1..1."""
+        """Return unit vectors f32 [n, dimension] of f32 images [n, 3, h, w] in -1..1."""
         return self.project(self.features(images))
 
     def project(self, features: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ class Embedder(nn.Module):
 
 
 class LastMapOfResNet50(ResNet50):
-    """ResNet-50 that takes pictures as MobileNetV2 does and returns its last map alone."""
+    """ResNet-50 with MobileNetV2's input that returns its last map."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Return f32 [n, 2048, h / 32, w / 32] of f32 images [n, 3, h, w] scaled to -1..1."""
@@ -90,7 +90,7 @@ class LastMapOfResNet50(ResNet50):
 
 
 class EmbedderForExport(nn.Module):
-    """The embedder with its tensor contract: uint8 in, the normalisation inside the graph."""
+    """Embedder with its tensor contract: uint8 in, normalisation inside the graph."""
 
     input_name, input_size = "images", CROP_SIZE
     output_names = ("embedding",)

@@ -1,4 +1,4 @@
-"""Feature pyramid networks (Lin et al., 2017): depthwise-separable for CPUs, plain for GPUs."""
+"""Feature pyramids (Lin et al., 2017): separable for CPUs, plain for GPUs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SeparableConv(nn.Sequential):
 
 
 class FeaturePyramid(nn.Module):
-    """Backbone maps of strides 8, 16, 32 to maps of one width at strides 8, 16, 32, 64.
+    """Map backbone maps of strides 8, 16, 32 to one width at strides 8, 16, 32, 64.
 
     Args:
         in_channels: channels of the backbone's map at each stride.
@@ -67,7 +67,7 @@ class FeaturePyramid(nn.Module):
 
 
 class PlainPyramid(nn.Module):
-    """The pyramid of the RetinaNet paper: full 3x3 convolutions, no norms, strides 8 to 128.
+    """Pyramid of the RetinaNet paper: 3x3 convolutions, no norms, strides 8 to 128.
 
     Args:
         in_channels: channels of the backbone's map at each stride.
@@ -91,7 +91,7 @@ class PlainPyramid(nn.Module):
 
 
 def _top_down(lateral: nn.ModuleDict, smooth: nn.ModuleDict, stages: Mapping[int, Tensor]) -> list[Tensor]:
-    """Add each coarser level, doubled in size, to the lateral map below it; smoothed, finest first."""
+    """Add each coarser level, doubled, to the finer lateral map; finest first."""
     levels: list[Tensor] = []
     above: Tensor | None = None
     for stride in reversed(_BACKBONE_STRIDES):

@@ -1,4 +1,4 @@
-"""MobileNetV2 1.0 with its batch norms folded into the convolutions, started from an ONNX file."""
+"""MobileNetV2 1.0 with folded batch norms, initialised from an ONNX file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STAGE_CHANNELS = {4: 24, 8: 32, 16: 96, 32: 320}
 
 
 class ConvClip(nn.Sequential):
-    """A convolution with TensorFlow's "SAME" padding for even sizes, then ReLU6 unless `linear`.
+    """Convolution with TensorFlow's "SAME" padding, then ReLU6 unless `linear`.
 
     At stride 2 TensorFlow pads one row and column at the far side only; torch's symmetric padding would shift
     every feature map.
@@ -84,7 +84,7 @@ class MobileNetV2(nn.Module):
             self._load(weights)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the final feature map, f32 [n, 1280, h / 32, w / 32]; its mean over h, w is the classic embedding.
+        """Return the final feature map f32 [n, 1280, h / 32, w / 32].
 
         As in `stages`, training on a CPU takes few pictures at a time through the frozen layers.
         """
@@ -97,12 +97,12 @@ class MobileNetV2(nn.Module):
         return x
 
     def look(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the final map, f32 [n, 1280, h / 32, w / 32], and the last of stride 16: [n, 96, h / 16, w / 16]."""
+        """Return the maps f32 [n, 1280, h / 32, w / 32] and [n, 96, h / 16, w / 16]."""
         final, maps = self._walk(x, 0, len(self.layers))
         return final, maps[16]
 
     def stages(self, x: Tensor) -> dict[int, Tensor]:
-        """Return the last feature map of each stride s in 4, 8, 16, 32: f32 [n, STAGE_CHANNELS[s], h / s, w / s].
+        """Return maps of strides 4 to 32: f32 [n, STAGE_CHANNELS[s], h / s, w / s].
 
         The last 1x1 convolution (layer 18) takes no part: a detector need not carry it. In training on a CPU the frozen
         layers see one picture at a time: their wide maps then stay in the cache (2.5 times faster at 416 px).
@@ -115,7 +115,7 @@ class MobileNetV2(nn.Module):
         return {**maps, **self._walk(torch.cat([row[0] for row in rows]), self._frozen)[1]}
 
     def freeze(self, until_block: int) -> None:
-        """Stop training the stem and the inverted residuals 1..until_block; 0 is the stem alone, -1 frees all."""
+        """Freeze the stem and inverted residuals 1..until_block; 0 the stem, -1 nothing."""
         self._frozen = until_block + 1
         for i, layer in enumerate(self.layers):
             layer.requires_grad_(i > until_block)
@@ -141,7 +141,7 @@ class MobileNetV2(nn.Module):
 
 
 def imagenet_head(weights: Path) -> nn.Linear:
-    """Return the file's ImageNet classifier, pooled f32 [n, 1280] to f32 [n, 1001] logits (class 0 is background)."""
+    """Return the file's ImageNet head: f32 [n, 1280] to logits [n, 1001], 0 background."""
     weight, bias = convolutions(weights)[-1]
     head = nn.Linear(weight.shape[1], weight.shape[0])
     with torch.no_grad():
@@ -156,7 +156,7 @@ def pooled(features: Tensor) -> Tensor:
 
 
 def with_middle(weights: Path, target: Path) -> Path:
-    """Write the ONNX file anew with one more output, "middle": the last map of stride 16, f32 [n, 96, 14, 14].
+    """Add the output "middle" to the ONNX file: the stride-16 map f32 [n, 96, 14, 14].
 
     It is the eighth sum of a residual: strides 4, 8, 8, 16, 16, 16, then both of the wider 16.
     """
@@ -173,12 +173,12 @@ def with_middle(weights: Path, target: Path) -> Path:
 
 
 def fingerprint(weights: Path) -> str:
-    """Return the first 16 hex digits of the file's SHA-256, which recipes and cards name as the origin."""
+    """Return 16 hex digits of the file's SHA-256, the origin in recipes and cards."""
     return hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
 
 
 def convolutions(path: Path) -> list[tuple[Tensor, Tensor]]:
-    """Weights and biases of all convolutions of an ONNX file, in the order of the graph.
+    """Return weights and biases of an ONNX file's convolutions, in graph order.
 
     Raises:
         InvalidInput: there is no such file.

@@ -1,4 +1,4 @@
-"""An embedder on a backbone of Hugging Face's transformers (ConvNeXt, DINOv2, SigLIP, ResNet …), by name."""
+"""Embedder on a backbone of Hugging Face's transformers, by name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIDE = 224
 
 
 class PretrainedEmbedder(nn.Module):
-    """A pretrained image backbone, a linear head and the L2 norm, with the embedder's tensor contract.
+    """Pretrained backbone, linear head and L2 norm with the embedder's contract.
 
     The head is the principal axes of the features of some pictures (`start_head`): the angles of the backbone in
     `dimension` numbers, without training.
@@ -61,7 +61,7 @@ class PretrainedEmbedder(nn.Module):
 
     @torch.no_grad()
     def start_head(self, batches: list[Tensor]) -> None:
-        """Set the head to the principal axes of the features of some pictures, uint8 [b, 3, 224, 224] each.
+        """Set the head to principal axes of the features of uint8 [b, 3, 224, 224].
 
         Raises:
             InvalidInput: there are no more pictures than dimensions.
@@ -94,7 +94,7 @@ def _backbone(name: str) -> nn.Module:
 
 
 def _statistics(name: str) -> tuple[Any, Any]:
-    """Mean and deviation that the model was trained with; ImageNet's where its folder says nothing."""
+    """Return the model's mean and deviation, else ImageNet's."""
     from transformers.image_processing_base import ImageProcessingMixin
 
     try:

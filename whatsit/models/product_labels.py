@@ -114,7 +114,7 @@ def product_label(name: str) -> int:
 
 
 def of_coco(name: str) -> int:
-    """Product label of a COCO class; a person wears clothes and a vase may be a bottle, so those are `UNKNOWN`."""
+    """Return the product label of a COCO class; persons and vases are `UNKNOWN`."""
     if name in _COCO_UNKNOWN:
         return UNKNOWN
     return product_label(_COCO[name]) if name in _COCO else NO_PRODUCT
@@ -131,7 +131,7 @@ def of_clothing(folder: str) -> int:
 
 
 def of_rendered(category: str) -> int:
-    """Return the product label of a rendered shop's category; new categories are `UNKNOWN`."""
+    """Return the product label of a rendered category; new ones are `UNKNOWN`."""
     return product_label(_RENDERED[category]) if category in _RENDERED else UNKNOWN
 
 

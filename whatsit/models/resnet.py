@@ -1,4 +1,4 @@
-"""ResNet-50 (He et al., 2016; stride in the 3x3 convolution, "v1.5"): the backbone of detectors for GPUs."""
+"""ResNet-50 v1.5 (He et al., 2016), the backbone of detectors for GPUs."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Bottleneck(nn.Module):
 
 
 class ResNet50(nn.Module):
-    """ResNet-50 without its classifier. Batch norms keep their statistics in training, as is usual in detectors.
+    """ResNet-50 without classifier; batch norm statistics are frozen.
 
     Input: float32 [n, 3, h, w], RGB normalised by `MEAN` and `STD`, h and w multiples of 32.
 
@@ -80,7 +80,7 @@ class ResNet50(nn.Module):
             self._load(pretrained)
 
     def stages(self, x: Tensor) -> dict[int, Tensor]:
-        """Return the last feature map of each stride s in 8, 16, 32: float32 [n, STAGE_CHANNELS[s], h / s, w / s]."""
+        """Return maps of strides 8, 16, 32: f32 [n, STAGE_CHANNELS[s], h / s, w / s]."""
         x = F.max_pool2d(F.relu(self.stem(x)), 3, 2, padding=1)
         maps = []
         for block in self.blocks:

@@ -1,4 +1,4 @@
-"""RetinaNet (Lin et al., 2017) with two streams on shared features: class-free objects and product classes."""
+"""RetinaNet (Lin et al., 2017) with streams of objects and product classes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class DenseOutput(NamedTuple):
 
 
 class Tower(nn.Module):
-    """Separable convolutions shared by all pyramid levels, with batch norms of each level's own.
+    """Separable convolutions shared by pyramid levels, batch norms per level.
 
     The levels differ in statistics, so a shared norm would mix them (Tan et al., EfficientDet, 2020).
 
@@ -150,7 +150,7 @@ class RetinaNet(nn.Module):
         return parameter.startswith("backbone.")
 
     def level_sizes(self, size: int) -> list[tuple[int, int]]:
-        """Height and width of each pyramid level, in cells, for square pictures of `size` pixels."""
+        """Return height and width of each pyramid level, in cells, for `size` pixels."""
         return [(-(-size // stride), -(-size // stride)) for stride in self.pyramid.strides]
 
     def anchors(self, size: int) -> Tensor:
@@ -159,7 +159,7 @@ class RetinaNet(nn.Module):
 
 
 class DetectorForExport(nn.Module):
-    """The detector as the server's contract wants it: uint8 in, decoded top boxes of both streams out.
+    """Detector with its tensor contract: uint8 in, top boxes of both streams out.
 
     Args:
         network: a trained `RetinaNet` or `CspDetector`.
@@ -208,7 +208,7 @@ class DetectorForExport(nn.Module):
 
 
 def distinct(boxes: Tensor, threshold: float = NEARLY_THE_SAME) -> Tensor:
-    """Which boxes no better one nearly covers: "fast NMS" (Bolya et al., YOLACT, 2019), one matrix and no loop.
+    """Return the boxes that fast NMS keeps (Bolya et al., YOLACT, 2019).
 
     Args:
         boxes: float32 [n, K, 4], best first.

@@ -1,4 +1,4 @@
-"""Decoding of YOLOX outputs (Ge et al., 2021): the teacher of our detector and the bar beside it."""
+"""Decoding of YOLOX outputs (Ge et al., 2021): teacher and baseline."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COCO_NAMES = (
 
 
 class Detections(NamedTuple):
-    """Boxes float32 [N, 4] in pixels of the picture, scores float32 [N], labels int64 [N]; best first."""
+    """Boxes f32 [N, 4] in pixels, scores f32 [N], labels int64 [N]; best first."""
 
     boxes: FloatArray
     scores: FloatArray
