@@ -60,7 +60,7 @@ def test_what_is_missing_is_one_sentence(arguments: list[str], said: str, tmp_pa
         CliRunner().invoke(app, ["train", *arguments, "--out", str(tmp_path / "run")], catch_exceptions=False)
 
 
-def test_the_standing_classifier_takes_no_other_start(tmp_path: Path) -> None:
+def test_the_built_in_classifier_takes_no_other_start(tmp_path: Path) -> None:
     """It learns heads on the ImageNet network alone; the option must not be passed over in silence."""
     result = CliRunner().invoke(app, ["train", "classifier", "--start", "random", "--out", str(tmp_path / "run")])
     assert isinstance(result.exception, InvalidInput)

@@ -13,7 +13,7 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.rendering.photo import photograph
 from whatsit.rendering.product import draw, make_products
-from whatsit.training.common.custom_data import OwnData, hold_out, read_folders, read_table
+from whatsit.training.common.custom_data import CustomData, hold_out, read_folders, read_table
 
 
 def write(path: Path, pixels: np.ndarray) -> None:
@@ -75,12 +75,12 @@ from whatsit.engines.trained_networks import load_network  # noqa: E402
 from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture  # noqa: E402
 from whatsit.models.embedder import Embedder  # noqa: E402
 from whatsit.models.product_labels import UNKNOWN, product_label  # noqa: E402
-from whatsit.training.classifier.custom import known_picture, read_tags, train_own_classifier  # noqa: E402
+from whatsit.training.classifier.custom import known_picture, read_tags, train_custom_classifier  # noqa: E402
 from whatsit.training.classifier.recipe import ClassifierRecipe  # noqa: E402
 from whatsit.training.common import run_checkpoint as checkpoint  # noqa: E402
 from whatsit.training.common.initial_weights import begin, draw_weights  # noqa: E402
 from whatsit.training.common.resolve_recipe import resolve_recipe  # noqa: E402
-from whatsit.training.detector.custom import label_of, own_detector_data, train_own_detector  # noqa: E402
+from whatsit.training.detector.custom import custom_detector_data, label_of, train_custom_detector  # noqa: E402
 from whatsit.training.detector.recipe import DetectorRecipe  # noqa: E402
 from whatsit.training.embedder.custom import OwnItems  # noqa: E402
 from whatsit.training.embedder.mixture import Mixture  # noqa: E402
@@ -129,7 +129,7 @@ def weights_of(out: Path) -> dict[str, torch.Tensor]:
 
 
 def test_the_embedder_trains_on_folders_without_any_other_data(photos: Path, tmp_path: Path) -> None:
-    whole = resolve_recipe(EMBEDDER, None, OwnData(photos=photos), "own_r1").model_copy(update=SMALL)
+    whole = resolve_recipe(EMBEDDER, None, CustomData(photos=photos), "own_r1").model_copy(update=SMALL)
     assert whole.monitor == "own_r1"
     assert train_embedder(whole, NOWHERE, NOWHERE, tmp_path / "whole", console=QUIET).finished
     assert {"own_r1", "own_r5", "train_loss"} <= trained(tmp_path / "whole")
@@ -141,7 +141,7 @@ def test_the_embedder_trains_on_folders_without_any_other_data(photos: Path, tmp
     train_embedder(whole, NOWHERE, NOWHERE, tmp_path / "parts", resume=True, console=QUIET)
     one, other = weights_of(tmp_path / "whole"), weights_of(tmp_path / "parts")
     assert all(torch.equal(one[name], other[name]) for name in one)
-    table = whole.model_copy(update={"own": OwnData(csv=photos / "items.csv")})
+    table = whole.model_copy(update={"own": CustomData(csv=photos / "items.csv")})
     with pytest.raises(InvalidInput, match="another own"):
         train_embedder(table, NOWHERE, NOWHERE, tmp_path / "parts", resume=True, console=QUIET)
 
@@ -163,7 +163,7 @@ def stopped(after: int) -> Iterator[None]:
 
 
 def test_a_table_of_products_says_what_is_held_out(photos: Path) -> None:
-    items = OwnItems(OwnData(csv=photos / "items.csv"), EMBEDDER)
+    items = OwnItems(CustomData(csv=photos / "items.csv"), EMBEDDER)
     assert items.names == ["product 0", "product 1", "product 2"]
     assert [path.name for path in items.val.files] == ["4.png"] * 3
     assert len(items.train.files) == 12
@@ -172,7 +172,7 @@ def test_a_table_of_products_says_what_is_held_out(photos: Path) -> None:
 
 def test_one_picture_a_product_is_enough(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "items.csv").write_text(f"image,label\n{photos}/p0/0.png,a\n{photos}/p1/0.png,b\n")
-    items = OwnItems(OwnData(csv=tmp_path / "items.csv"), EMBEDDER)
+    items = OwnItems(CustomData(csv=tmp_path / "items.csv"), EMBEDDER)
     assert items.ingredient(1).views == 2
     torch.manual_seed(0)
     measured = items.measure(Embedder(8).eval())
@@ -180,8 +180,8 @@ def test_one_picture_a_product_is_enough(photos: Path, tmp_path: Path) -> None:
     assert measured["own_r5"] == 1
 
 
-def test_own_products_come_before_the_standing_ones(photos: Path, shared_data: Path) -> None:
-    recipe = EMBEDDER.model_copy(update={"own": OwnData(photos=photos, share=0.75), "batch": 40})
+def test_own_products_come_before_the_built_in_ones(photos: Path, shared_data: Path) -> None:
+    recipe = EMBEDDER.model_copy(update={"own": CustomData(photos=photos, share=0.75), "batch": 40})
     task = EmbedderTask(recipe, shared_data, None)
     _, labels = task.mixture.batch(0)
     assert (labels < 3).float().mean() == pytest.approx(0.75, abs=0.05)
@@ -190,7 +190,9 @@ def test_own_products_come_before_the_standing_ones(photos: Path, shared_data: P
 
 
 def test_an_earlier_network_is_a_start(photos: Path, tmp_path: Path) -> None:
-    recipe = resolve_recipe(EMBEDDER, None, OwnData(photos=photos), "own_r1").model_copy(update=SMALL | {"epochs": 1})
+    recipe = resolve_recipe(EMBEDDER, None, CustomData(photos=photos), "own_r1").model_copy(
+        update=SMALL | {"epochs": 1}
+    )
     train_embedder(recipe, NOWHERE, NOWHERE, tmp_path / "first", console=QUIET)
     again = resolve_recipe(recipe, str(tmp_path / "first" / "best.pt"), None, "own_r1").model_copy(
         update=SMALL | {"seed": 4}
@@ -208,7 +210,7 @@ def test_an_earlier_network_is_a_start(photos: Path, tmp_path: Path) -> None:
 def test_a_random_start_trains_everything_alike() -> None:
     recipe = resolve_recipe(EmbedderRecipe(blend=0.5, head_rate=0.003, monitor="val_r1"), "random", None, "own_r1")
     assert (recipe.start, recipe.frozen_blocks, recipe.blend, recipe.backbone_rate) == ("random", -1, 1, 0.003)
-    assert recipe.monitor == "val_r1"  # the standing data's figure stays where it trains
+    assert recipe.monitor == "val_r1"  # the built-in data's figure stays where it trains
 
 
 def test_a_random_start_lets_pictures_differ() -> None:
@@ -224,13 +226,15 @@ def test_a_random_start_lets_pictures_differ() -> None:
 
 
 def test_the_detector_trains_on_coco_without_any_other_data(photos: Path, tmp_path: Path) -> None:
-    recipe = resolve_recipe(DETECTOR, None, OwnData(coco=photos / "boxes.json", images=photos), "recall")
+    recipe = resolve_recipe(DETECTOR, None, CustomData(coco=photos / "boxes.json", images=photos), "recall")
     assert recipe.monitor == "recall"
-    assert train_own_detector(recipe, NOWHERE, NOWHERE, tmp_path / "run", console=QUIET).finished
+    assert train_custom_detector(recipe, NOWHERE, NOWHERE, tmp_path / "run", console=QUIET).finished
     assert {"recall", "recall_own", "train_box"} <= trained(tmp_path / "run")
     load_network("detector", tmp_path / "run" / "best.pt")
     longer = recipe.model_copy(update={"epochs": 3})
-    assert len(train_own_detector(longer, NOWHERE, NOWHERE, tmp_path / "run", resume=True, console=QUIET).history) == 3
+    assert (
+        len(train_custom_detector(longer, NOWHERE, NOWHERE, tmp_path / "run", resume=True, console=QUIET).history) == 3
+    )
 
 
 def test_own_boxes_take_our_labels_or_none(photos: Path, tmp_path: Path) -> None:
@@ -238,27 +242,27 @@ def test_own_boxes_take_our_labels_or_none(photos: Path, tmp_path: Path) -> None
     assert label_of("wine glass") == product_label("cup")
     assert label_of("car") == 0
     assert label_of("sprocket") == label_of("object") == UNKNOWN
-    data = own_detector_data(OwnData(coco=photos / "boxes.json", images=photos))
+    data = custom_detector_data(CustomData(coco=photos / "boxes.json", images=photos))
     assert len(data.validation["own"]) == 3
     assert not {p.path for p in data.sources["own"]} & {p.path for p in data.validation["own"]}
     with pytest.raises(InvalidInput, match="--coco"):
-        own_detector_data(OwnData(photos=photos))
+        custom_detector_data(CustomData(photos=photos))
     with pytest.raises(InvalidInput, match="--images"):
-        own_detector_data(OwnData(coco=photos / "boxes.json", images=tmp_path))
+        custom_detector_data(CustomData(coco=photos / "boxes.json", images=tmp_path))
 
 
 def test_the_classifier_trains_on_a_table_without_any_other_data(photos: Path, tmp_path: Path) -> None:
-    recipe = resolve_recipe(CLASSIFIER, None, OwnData(csv=photos / "tags.csv"), "accuracy")
-    assert train_own_classifier(recipe, NOWHERE, NOWHERE, tmp_path / "run", console=QUIET).finished
+    recipe = resolve_recipe(CLASSIFIER, None, CustomData(csv=photos / "tags.csv"), "accuracy")
+    assert train_custom_classifier(recipe, NOWHERE, NOWHERE, tmp_path / "run", console=QUIET).finished
     assert {"accuracy", "tag", "topic", "intent", "train_tag"} <= trained(tmp_path / "run")
     load_network("classifier", tmp_path / "run" / "best.pt")
     longer = recipe.model_copy(update={"epochs": 3})
-    more = train_own_classifier(longer, NOWHERE, NOWHERE, tmp_path / "run", resume=True, console=QUIET)
+    more = train_custom_classifier(longer, NOWHERE, NOWHERE, tmp_path / "run", resume=True, console=QUIET)
     assert len(more.history) == 3
 
 
 def test_what_a_table_leaves_open_is_not_learnt(photos: Path, tmp_path: Path) -> None:
-    train, val = read_tags(OwnData(csv=photos / "tags.csv"))
+    train, val = read_tags(CustomData(csv=photos / "tags.csv"))
     assert (len(train), len(val)) == (12, 3)
     answers = train[0].answers  # a tag alone: its topic and intent follow, the source stays open
     assert answers == {
@@ -273,7 +277,7 @@ def test_what_a_table_leaves_open_is_not_learnt(photos: Path, tmp_path: Path) ->
     write(tmp_path / "a.png", np.zeros((5, 5, 3), np.uint8))
     (tmp_path / "t.csv").write_text("image,colour\na.png,red\n")
     with pytest.raises(InvalidInput, match="at least one of the columns intent"):
-        read_tags(OwnData(csv=tmp_path / "t.csv"))
+        read_tags(CustomData(csv=tmp_path / "t.csv"))
 
 
 def test_unknown_answers_have_no_gradient(photos: Path) -> None:
@@ -291,7 +295,7 @@ def test_unknown_answers_have_no_gradient(photos: Path) -> None:
 
 def test_a_catalogues_own_file_names_products_by_id(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "products.csv").write_text(f"id,title,image\nA1,Tea,{photos}/p0/0.png\nB2,Jam,{photos}/p1/0.png\n")
-    assert OwnItems(OwnData(csv=tmp_path / "products.csv"), EMBEDDER).names == ["A1", "B2"]
+    assert OwnItems(CustomData(csv=tmp_path / "products.csv"), EMBEDDER).names == ["A1", "B2"]
     (tmp_path / "odd.csv").write_text(f"title,image\nTea,{photos}/p0/0.png\n")
     with pytest.raises(InvalidInput, match="neither a column 'label' nor 'id'"):
-        OwnItems(OwnData(csv=tmp_path / "odd.csv"), EMBEDDER)
+        OwnItems(CustomData(csv=tmp_path / "odd.csv"), EMBEDDER)

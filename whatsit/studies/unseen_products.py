@@ -25,7 +25,7 @@ from whatsit.training.common import run_checkpoint as checkpoint
 from whatsit.training.common.loop import fit
 from whatsit.training.common.prefetch import prefetch
 from whatsit.training.common.progress import counted
-from whatsit.training.common.wise_ft import blend
+from whatsit.training.common.wise_ft import wise_ft
 from whatsit.training.embedder.cached_views import CachedViews, Maps, cached_maps
 from whatsit.training.embedder.data import GroceryParts, ingredients
 from whatsit.training.embedder.losses.center_loss import center_loss
@@ -253,7 +253,7 @@ def measure_split(
     start, trained = (checkpoint.load(out / name)["module"] for name in ("start.pt", checkpoint.BEST))
     rows = [task.frozen]
     for share in blends:
-        task.module.load_state_dict(blend(start, trained, share))
+        task.module.load_state_dict(wise_ft(start, trained, share))
         rows.append(task.measure(f"blend {share:.2f}", task.tail))
     return rows
 

@@ -10,7 +10,7 @@ from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture  # noq
 from whatsit.models.detector import detector_network  # noqa: E402
 from whatsit.training.common.loop import fit  # noqa: E402
 from whatsit.training.common.run_checkpoint import best_weights  # noqa: E402
-from whatsit.training.common.wise_ft import blend_best  # noqa: E402
+from whatsit.training.common.wise_ft import apply_wise_ft  # noqa: E402
 from whatsit.training.detector.recipe import DetectorRecipe  # noqa: E402
 from whatsit.training.detector.task import DetectorTask  # noqa: E402
 
@@ -111,7 +111,7 @@ def test_blending_takes_the_share_asked_for_and_once_only(task, tmp_path):
     trained = best_weights(tmp_path)
     start = {name: torch.zeros_like(value) for name, value in trained.items()}
     for _ in range(2):
-        blend_best(tmp_path, start, 0.25)
+        apply_wise_ft(tmp_path, start, 0.25)
         for name, value in best_weights(tmp_path).items():
             if value.is_floating_point():
                 torch.testing.assert_close(value, trained[name] * 0.25)

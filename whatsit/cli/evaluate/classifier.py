@@ -67,7 +67,7 @@ def classifier(
         sets = report.judged_sets(data, drawn)
         with open_runner(model, threads) as own, OnnxRunner(weights / FROZEN, threads) as frozen:
             runs = {
-                "classifier": report.answers(report.own_classifier(own.run), sets),
+                "classifier": report.answers(report.served_classifier(own.run), sets),
                 "frozen": report.answers(report.frozen_classifier(frozen.run), sets),
             }
     figures = {name: report.judge(found, sets) for name, found in runs.items()}

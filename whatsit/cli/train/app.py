@@ -19,7 +19,8 @@ Start = Annotated[
     ),
 ]
 Share = Annotated[
-    float, typer.Option(min=0.01, max=1, help="Part of your own data in each batch; the rest is the standing sources.")
+    float,
+    typer.Option(min=0.01, max=1, help="Part of your own data in each batch; the rest is the built-in data sets."),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
 MaxMinutes = Annotated[float | None, typer.Option(min=0, help="Budget of training time; the schedule ends in it.")]
@@ -68,9 +69,9 @@ def embedder(
     """Train the embedder: 128-d unit vectors, near for the same item.
 
     With --photos or --csv it trains on your own products: every fifth picture of a product measures (own_r1), or those
-    whose split is val. No other data is needed, unless --share leaves room for the standing sources.
+    whose split is val. No other data is needed, unless --share admits the built-in data sets.
     """
-    from whatsit.training.common.custom_data import own_data
+    from whatsit.training.common.custom_data import custom_data
     from whatsit.training.common.resolve_recipe import resolve_recipe
     from whatsit.training.common.training_recipe import read_recipe
     from whatsit.training.embedder.recipe import EmbedderRecipe
@@ -79,10 +80,10 @@ def embedder(
     wanted = resolve_recipe(
         read_recipe(recipe or recipe_of("embedder"), EmbedderRecipe),
         start_of("embedder", start),
-        own_data(share, photos=photos, csv=csv),
+        custom_data(share, photos=photos, csv=csv),
         "own_r1",
     )
-    # An earlier run (.pt) holds class vectors of the standing classes, which go on too; a shipped network holds none.
+    # An earlier run (.pt) holds class vectors of the built-in classes, which go on too; a shipped network holds none.
     earlier = Path(wanted.start) if wanted.start.endswith(".pt") and wanted.own is None else None
     outcome = train_embedder(
         wanted,
@@ -120,23 +121,23 @@ def detector(
 
     The first run labels the photos with a teacher and renders shop scenes (about 15 minutes on one core, kept in
     --out); --max-minutes does not count that. With --coco it trains on your own boxes instead, every fifth picture
-    measuring (recall); --share leaves room for the standing sources.
+    measuring (recall); --share admits the built-in data sets.
     """
     from whatsit.evaluation.datasets.labelled_pictures import read_names
-    from whatsit.training.common.custom_data import own_data
+    from whatsit.training.common.custom_data import custom_data
     from whatsit.training.common.resolve_recipe import resolve_recipe
     from whatsit.training.common.training_recipe import read_recipe
-    from whatsit.training.detector.custom import train_own_detector
+    from whatsit.training.detector.custom import train_custom_detector
     from whatsit.training.detector.recipe import DetectorRecipe
     from whatsit.training.detector.task import train_detector
 
     wanted = resolve_recipe(
         read_recipe(recipe or recipe_of("detector"), DetectorRecipe),
         start_of("detector", start),
-        own_data(share, coco=coco, images=images),
+        custom_data(share, coco=coco, images=images),
         "recall",
     )
-    outcome = (train_own_detector if wanted.own else train_detector)(
+    outcome = (train_custom_detector if wanted.own else train_detector)(
         wanted,
         data,
         weights,
@@ -173,20 +174,20 @@ def classifier(
     instead, in which an empty field is an answer that nobody knows; every fifth line measures (accuracy), or those
     whose split is val.
     """
-    from whatsit.training.classifier.custom import train_own_classifier
+    from whatsit.training.classifier.custom import train_custom_classifier
     from whatsit.training.classifier.recipe import ClassifierRecipe
     from whatsit.training.classifier.task import train_classifier
-    from whatsit.training.common.custom_data import own_data
+    from whatsit.training.common.custom_data import custom_data
     from whatsit.training.common.resolve_recipe import resolve_recipe
     from whatsit.training.common.training_recipe import read_recipe
 
     wanted = resolve_recipe(
         read_recipe(recipe or recipe_of("classifier"), ClassifierRecipe),
         start_of("classifier", start),
-        own_data(share, csv=csv),
+        custom_data(share, csv=csv),
         "accuracy",
     )
-    outcome = (train_own_classifier if wanted.own else train_classifier)(
+    outcome = (train_custom_classifier if wanted.own else train_classifier)(
         wanted,
         data,
         weights,

@@ -149,7 +149,7 @@ def frozen_classifier(run: Callable[[Feeds], Mapping[str, npt.NDArray[np.generic
     return classify
 
 
-def own_classifier(run: Callable[[Feeds], Mapping[str, npt.NDArray[np.generic]]]) -> Classify:
+def served_classifier(run: Callable[[Feeds], Mapping[str, npt.NDArray[np.generic]]]) -> Classify:
     """Our file as a classifier.
 
     Args:

@@ -68,12 +68,12 @@ def ablate(
     """Ask every query once for each choice of stages; a query without any match is a miss."""
     rows = []
     for choice in stages:
-        found = [(look, find(look, choice)) for look in queries]
+        found = [(query, find(query, choice)) for query in queries]
         shares = (
-            [look.truth in listed.ids[:1] for look, listed in found],
-            [look.truth in listed.ids[:5] for look, listed in found],
-            [look.category in listed.categories[:1] for look, listed in found],
-            [look.truth == listed.answer for look, listed in found],
+            [query.truth in result.ids[:1] for query, result in found],
+            [query.truth in result.ids[:5] for query, result in found],
+            [query.category in result.categories[:1] for query, result in found],
+            [query.truth == result.answer for query, result in found],
         )
         rows.append(Row(data, len(queries), choice, *(sum(hits) / max(len(hits), 1) for hits in shares)))
     return tuple(rows)

@@ -22,7 +22,7 @@ from whatsit.models.classifier import IMAGE_SIZE, Classifier
 from whatsit.models.mobilenet_v2 import MobileNetV2, imagenet_head
 from whatsit.training.classifier.data import composed, recompressed, training_pictures
 from whatsit.training.classifier.recipe import ClassifierRecipe
-from whatsit.training.common.custom_data import OwnData, hold_out, read_table
+from whatsit.training.common.custom_data import CustomData, hold_out, read_table
 from whatsit.training.common.initial_weights import IMAGENET, RANDOM, begin
 from whatsit.training.common.loop import Outcome, fit
 from whatsit.training.common.prefetch import prefetch
@@ -77,7 +77,7 @@ def known_picture(path: Path, where: str, **names: str) -> KnownPicture:
     return KnownPicture(path, answers)
 
 
-def read_tags(own: OwnData) -> tuple[list[KnownPicture], list[KnownPicture]]:
+def read_tags(own: CustomData) -> tuple[list[KnownPicture], list[KnownPicture]]:
     """Read the table: what trains and what validates (by its `split`, else every fifth line).
 
     Raises:
@@ -188,7 +188,7 @@ def start_classifier(recipe: ClassifierRecipe, weights: Path) -> Classifier:
     return network
 
 
-def train_own_classifier(
+def train_custom_classifier(
     recipe: ClassifierRecipe,
     data: Path,
     weights: Path,
@@ -199,11 +199,11 @@ def train_own_classifier(
     threads: int | None = None,
     console: Console | None = None,
 ) -> Outcome:
-    """Train the classifier on `recipe.own`, beside the standing sources where its share is under 1.
+    """Train the classifier on `recipe.own`, beside the built-in data sets where its share is under 1.
 
     Args:
         recipe: with `own`.
-        data: the folder of the standing sources; looked at only where they take part.
+        data: the folder of the built-in data sets; looked at only where they take part.
         weights: the folder that holds the ImageNet MobileNetV2; looked at only where the recipe starts from it.
         out: the run's folder.
         resume: go on with the run in `out`.
@@ -215,17 +215,17 @@ def train_own_classifier(
         InvalidInput: data or weights are missing, a table is not understood, or `out` does not fit `resume`.
     """
     console = prepare(recipe.seed, threads, console)
-    own = recipe.own or OwnData.model_validate({})
+    own = recipe.own or CustomData.model_validate({})
     train, validation = read_tags(own)
     if not train or not validation:
         raise InvalidInput(f"{own.csv} has too few rows: training needs some, and a fifth (or split val) validates.")
     groups: list[tuple[float, Sequence[KnownPicture]]] = [(own.share, train)]
     if not own.alone:
-        standing = training_pictures(data, recipe, out / "rendered", console)
+        built_in = training_pictures(data, recipe, out / "rendered", console)
         for name, share in recipe.groups.model_dump().items():
             part = [
                 known_picture(p.path, name, intent=p.intent, tag=p.tag, source="photo")
-                for p in standing
+                for p in built_in
                 if p.group == name
             ]
             if part and share:

@@ -174,7 +174,7 @@ def train_classifier(
     """
     if recipe.start != IMAGENET:
         raise InvalidInput(
-            "On the standing data the classifier learns heads on the ImageNet network alone: leave --start out, "
+            "On the built-in data the classifier learns heads on the ImageNet network alone: leave --start out, "
             "or train on your own table with --csv."
         )
     console = prepare(recipe.seed, threads, console)

@@ -18,7 +18,7 @@ VALIDATE_EVERY = 5
 Thing = TypeVar("Thing")
 
 
-class OwnData(BaseModel):
+class CustomData(BaseModel):
     """`training.own` of a recipe, or the options of `whatsit train`; paths are relative to the working folder.
 
     Which fields apply depends on the network: the embedder takes `photos` or `csv`, the classifier `csv`, the detector
@@ -31,7 +31,7 @@ class OwnData(BaseModel):
     csv: Path | None = Field(None, description="Table with a column `image`, relative to the table, and labels.")
     coco: Path | None = Field(None, description="COCO JSON with boxes.")
     images: Path | None = Field(None, description="Folder that the file names in `coco` are relative to.")
-    share: float = Field(1.0, gt=0, le=1, description="Part of each batch; the rest comes from the standing sources.")
+    share: float = Field(1.0, gt=0, le=1, description="Part of each batch; the rest comes from the built-in data sets.")
 
     @property
     def alone(self) -> bool:
@@ -39,7 +39,7 @@ class OwnData(BaseModel):
         return self.share == 1
 
 
-def own_data(share: float, **paths: Path | None) -> OwnData | None:
+def custom_data(share: float, **paths: Path | None) -> CustomData | None:
     """Own data of a command line; None where none of the options is given.
 
     Args:
@@ -47,7 +47,7 @@ def own_data(share: float, **paths: Path | None) -> OwnData | None:
         paths: `photos`, `csv`, `coco`, `images`; None where the option was not given.
     """
     given = {name: path for name, path in paths.items() if path is not None}
-    return OwnData.model_validate({**given, "share": share}) if given else None
+    return CustomData.model_validate({**given, "share": share}) if given else None
 
 
 @dataclass(frozen=True)

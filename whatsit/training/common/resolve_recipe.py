@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from whatsit.training.common.custom_data import OwnData
+from whatsit.training.common.custom_data import CustomData
 from whatsit.training.common.initial_weights import RANDOM
 from whatsit.training.common.training_recipe import Recipe
 
 
-def resolve_recipe(recipe: Recipe, start: str | None, own: OwnData | None, monitor: str) -> Recipe:
+def resolve_recipe(recipe: Recipe, start: str | None, own: CustomData | None, monitor: str) -> Recipe:
     """Return the recipe that is trained, and written into checkpoints.
 
     Args:

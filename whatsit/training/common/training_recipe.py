@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from whatsit_client.errors import InvalidInput
 
-from whatsit.training.common.custom_data import OwnData
+from whatsit.training.common.custom_data import CustomData
 
 
 class TrainingRecipe(BaseModel):
@@ -24,8 +24,8 @@ class TrainingRecipe(BaseModel):
     start: str = Field(
         "imagenet", description='"imagenet" (--weights), "random", or a checkpoint of the same network to go on from.'
     )
-    own: OwnData | None = Field(
-        None, description="Your own pictures; the recipe's standing sources where there are none."
+    own: CustomData | None = Field(
+        None, description="Your own pictures; the recipe's built-in data sets where there are none."
     )
     epochs: int = Field(10, ge=1, description="Passes over the data; a time budget may end training earlier.")
     warmup_steps: int = Field(50, ge=0, description="Steps of linear warm-up before the cosine.")

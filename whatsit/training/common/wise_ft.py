@@ -15,7 +15,7 @@ from whatsit.training.common import run_checkpoint as checkpoint
 TRAINED = "trained.pt"
 
 
-def blend(start: Mapping[str, Tensor], trained: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+def wise_ft(start: Mapping[str, Tensor], trained: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
     """Return share * trained + (1 - share) * start for every tensor that both name; the others as trained.
 
     Args:
@@ -29,7 +29,7 @@ def blend(start: Mapping[str, Tensor], trained: Mapping[str, Tensor], share: flo
     }
 
 
-def blend_best(out: Path, start: Mapping[str, Tensor], share: float) -> None:
+def apply_wise_ft(out: Path, start: Mapping[str, Tensor], share: float) -> None:
     """Put the blend into a run's best.pt and keep what was trained as trained.pt; a second call changes nothing.
 
     Args:
@@ -40,5 +40,5 @@ def blend_best(out: Path, start: Mapping[str, Tensor], share: float) -> None:
     best = checkpoint.load(out / checkpoint.BEST)
     if "blend" not in best:
         checkpoint.save(out / TRAINED, best)
-        mixed = blend(start, best["module"], share)
+        mixed = wise_ft(start, best["module"], share)
         checkpoint.save(out / checkpoint.BEST, {**best, "module": mixed, "blend": share})

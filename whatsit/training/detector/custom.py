@@ -12,7 +12,7 @@ from whatsit.evaluation.datasets.label_file import LabelFile, Picture, read_labe
 from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture
 from whatsit.models.product_labels import PRODUCTS, UNKNOWN, of_coco, product_label
 from whatsit.models.yolox import COCO_NAMES
-from whatsit.training.common.custom_data import OwnData, hold_out
+from whatsit.training.common.custom_data import CustomData, hold_out
 from whatsit.training.common.loop import Outcome
 from whatsit.training.common.preparation import prepare
 from whatsit.training.detector.data import DetectorData, load_detector_data
@@ -25,7 +25,7 @@ _FEWEST = 5
 def label_of(name: str) -> int:
     """The product label that a category's name stands for.
 
-    Product classes keep their names and COCO's classes map as in the standing data. Any other thing is a thing of
+    Product classes keep their names and COCO's classes map as in the built-in data. Any other thing is a thing of
     which the class-wise stream learns nothing: it still gets class-free boxes.
     """
     if name in PRODUCTS:
@@ -55,7 +55,7 @@ def training_pictures(labels: LabelFile, images: Path) -> list[LabelledPicture]:
     return pictures
 
 
-def own_detector_data(own: OwnData) -> DetectorData:
+def custom_detector_data(own: CustomData) -> DetectorData:
     """Read own boxes; every fifth picture by name validates.
 
     Raises:
@@ -75,23 +75,23 @@ def own_detector_data(own: OwnData) -> DetectorData:
 
 
 def mixed(
-    own: DetectorData, standing: DetectorData, recipe: DetectorRecipe, share: float
+    own: DetectorData, built_in: DetectorData, recipe: DetectorRecipe, share: float
 ) -> tuple[DetectorData, dict[str, float]]:
-    """Own data beside the standing sources.
+    """Own data beside the built-in data sets.
 
     Returns:
         The data, and the shares of the sources: `share` for own data, the rest as the recipe divides it.
     """
-    rest = {name: weight for name, weight in recipe.shares.items() if weight > 0 and standing.sources.get(name)}
+    rest = {name: weight for name, weight in recipe.shares.items() if weight > 0 and built_in.sources.get(name)}
     whole = sum(rest.values())
     shares = {"own": share, **{name: (1 - share) * weight / whole for name, weight in rest.items()}}
     data = DetectorData(
-        {**standing.sources, **own.sources}, standing.cutouts, {**standing.validation, **own.validation}
+        {**built_in.sources, **own.sources}, built_in.cutouts, {**built_in.validation, **own.validation}
     )
     return data, shares
 
 
-def train_own_detector(
+def train_custom_detector(
     recipe: DetectorRecipe,
     data: Path,
     weights: Path,
@@ -103,12 +103,12 @@ def train_own_detector(
     threads: int | None = None,
     console: Console | None = None,
 ) -> Outcome:
-    """Train the detector on `recipe.own`, beside the standing sources where its share is under 1.
+    """Train the detector on `recipe.own`, beside the built-in data sets where its share is under 1.
 
     Args:
         recipe: with `own`.
-        data: the folder of the standing sources; looked at only where they take part, and so is `held_out`.
-        weights: the folder that holds the ImageNet MobileNetV2 and, for standing sources, the teacher.
+        data: the folder of the built-in data sets; looked at only where they take part, and so is `held_out`.
+        weights: the folder that holds the ImageNet MobileNetV2 and, for built-in data sets, the teacher.
         out: the run's folder.
         held_out: names of coco128 files that training never sees.
         resume: go on with the run in `out`.
@@ -120,11 +120,11 @@ def train_own_detector(
         InvalidInput: data or weights are missing, or `out` does not fit `resume`.
     """
     console = prepare(recipe.seed, threads, console)
-    own = recipe.own or OwnData.model_validate({})
-    content, shares = own_detector_data(own), {"own": 1.0}
+    own = recipe.own or CustomData.model_validate({})
+    content, shares = custom_detector_data(own), {"own": 1.0}
     if not own.alone:
-        standing = load_detector_data(data, weights, held_out, out / "data", recipe, console)
-        content, shares = mixed(content, standing, recipe, own.share)
+        built_in = load_detector_data(data, weights, held_out, out / "data", recipe, console)
+        content, shares = mixed(content, built_in, recipe, own.share)
     recipe = recipe.model_copy(update={"shares": shares})
     return fit_detector(
         recipe, content, weights, out, resume=resume, max_minutes=max_minutes, threads=threads, console=console

@@ -20,7 +20,7 @@ from whatsit.training.common.initial_weights import IMAGENET, begin
 from whatsit.training.common.loop import Outcome, fit
 from whatsit.training.common.prefetch import prefetch
 from whatsit.training.common.preparation import prepare
-from whatsit.training.common.wise_ft import blend_best
+from whatsit.training.common.wise_ft import apply_wise_ft
 from whatsit.training.detector.copy_paste import Cutout, paste
 from whatsit.training.detector.data import DetectorData, load_detector_data
 from whatsit.training.detector.losses.detection_loss import BoxTargets, detection_loss
@@ -194,5 +194,5 @@ def fit_detector(
     begun = {name: value.clone() for name, value in network.state_dict().items() if network.learnt(name)}
     outcome = fit(task, recipe, out, resume=resume, max_minutes=max_minutes, console=console)
     if outcome.finished and recipe.blend < 1:
-        blend_best(out, begun, recipe.blend)
+        apply_wise_ft(out, begun, recipe.blend)
     return outcome

@@ -14,7 +14,7 @@ from whatsit_client.errors import InvalidInput
 from whatsit.evaluation.datasets.grocery import GroceryClass, GroceryStore
 from whatsit.evaluation.metrics.recall import recall_at_k
 from whatsit.models.embedder import CROP_SIZE, Embedder
-from whatsit.training.common.custom_data import OwnData, hold_out, read_folders, read_table
+from whatsit.training.common.custom_data import CustomData, hold_out, read_folders, read_table
 from whatsit.training.embedder.augment import Image
 from whatsit.training.embedder.data import GroceryParts, ingredients
 from whatsit.training.embedder.embed_batch import embed
@@ -42,8 +42,8 @@ class EmbedderContent:
         ingredients: sources; the first gives an epoch its length.
         validation: measures.
         products: labels below it are single products, which alignment may pull together.
-        parts: the grocery photos, None without standing sources.
-        classes: of the groceries, for the heads of several tasks; empty without standing sources.
+        parts: the grocery photos, None without built-in data sets.
+        classes: of the groceries, for the heads of several tasks; empty without built-in data sets.
     """
 
     ingredients: list[Ingredient]
@@ -54,7 +54,7 @@ class EmbedderContent:
 
 
 def embedder_content(recipe: EmbedderRecipe, data: Path) -> EmbedderContent:
-    """Read what the recipe asks for: the standing sources, own products, or both by share.
+    """Read what the recipe asks for: the built-in data sets, own products, or both by share.
 
     Raises:
         InvalidInput: data is missing, or the recipe asks for what own data alone does not have.
@@ -67,12 +67,12 @@ def embedder_content(recipe: EmbedderRecipe, data: Path) -> EmbedderContent:
         return EmbedderContent([items.ingredient(own.share)], items, items.train.classes, None, [])
     store = GroceryStore(data / "grocery_store")
     parts = GroceryParts(store, recipe)
-    standing, validation = ingredients(recipe, data, parts), EmbedderValidation(parts, recipe.shares.rendered > 0)
+    built_in, validation = ingredients(recipe, data, parts), EmbedderValidation(parts, recipe.shares.rendered > 0)
     if own is None:
-        return EmbedderContent(standing, validation, parts.shop.classes, parts, store.classes)
+        return EmbedderContent(built_in, validation, parts.shop.classes, parts, store.classes)
     items = OwnItems(own, recipe)
     return EmbedderContent(
-        [items.ingredient(own.share), *_behind(standing, items.train.classes, 1 - own.share)],
+        [items.ingredient(own.share), *_behind(built_in, items.train.classes, 1 - own.share)],
         Both(items, validation),
         items.train.classes,
         parts,
@@ -100,7 +100,7 @@ class OwnItems:
         InvalidInput: no data is named, a file is missing, or there are not two products.
     """
 
-    def __init__(self, own: OwnData, recipe: EmbedderRecipe) -> None:
+    def __init__(self, own: CustomData, recipe: EmbedderRecipe) -> None:
         train, val = _split(own)
         self.names = sorted({name for _, name in train})
         if len(self.names) < 2:
@@ -146,7 +146,7 @@ class Both:
         return {name: value for measure in self._measures for name, value in measure.measure(network).items()}
 
 
-def _split(own: OwnData) -> tuple[list[tuple[Path, str]], list[tuple[Path, str]]]:
+def _split(own: CustomData) -> tuple[list[tuple[Path, str]], list[tuple[Path, str]]]:
     """Path and product of the pictures that train and of those that measure."""
     if own.csv is not None:
         rows = read_table(own.csv, [])
@@ -172,10 +172,10 @@ def _split(own: OwnData) -> tuple[list[tuple[Path, str]], list[tuple[Path, str]]
     return train, val
 
 
-def _behind(standing: Sequence[Ingredient], first: int, share: float) -> list[Ingredient]:
+def _behind(built_in: Sequence[Ingredient], first: int, share: float) -> list[Ingredient]:
     """Standing sources with labels from `first` on and `share` of each batch in all."""
-    whole = sum(i.share for i in standing)
-    return [Ingredient(i.source, share * i.share / whole, i.views, first + i.first_label) for i in standing]
+    whole = sum(i.share for i in built_in)
+    return [Ingredient(i.source, share * i.share / whole, i.views, first + i.first_label) for i in built_in]
 
 
 def _vectors(network: Embedder, pictures: Sequence[Image]) -> npt.NDArray[np.float32]:

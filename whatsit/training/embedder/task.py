@@ -20,7 +20,7 @@ from whatsit.training.common.loop import Outcome, fit
 from whatsit.training.common.prefetch import prefetch
 from whatsit.training.common.preparation import prepare
 from whatsit.training.common.progress import counted
-from whatsit.training.common.wise_ft import blend_best
+from whatsit.training.common.wise_ft import apply_wise_ft
 from whatsit.training.embedder.custom import embedder_content
 from whatsit.training.embedder.embed_batch import embed, scaled
 from whatsit.training.embedder.losses.center_loss import center_loss
@@ -219,7 +219,7 @@ def train_embedder(
         checkpoint.save(out / START, {"module": task.module.state_dict()})
     outcome = fit(task, recipe, out, resume=resume, max_minutes=max_minutes, console=console)
     if outcome.finished:
-        blend_best(out, checkpoint.load(out / START)["module"], recipe.blend)
+        apply_wise_ft(out, checkpoint.load(out / START)["module"], recipe.blend)
     return outcome
 
 
