@@ -13,17 +13,12 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.rendering.photo import photograph
 from whatsit.rendering.product import draw, make_products
-from whatsit.training.common.custom_data import CustomData, hold_out, read_folders, read_table
+from whatsit.training.common.custom_data import CustomData, read_folders, read_table
 
 
 def write(path: Path, pixels: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), pixels)
-
-
-def test_every_fifth_is_held_out() -> None:
-    assert hold_out(list(range(11))) == ([0, 1, 2, 3, 5, 6, 7, 8, 10], [4, 9])
-    assert hold_out([1, 2, 3, 4]) == ([1, 2, 3, 4], [])
 
 
 def test_folders_name_products(tmp_path: Path) -> None:
