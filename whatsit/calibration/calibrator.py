@@ -228,7 +228,7 @@ class Calibrator:
 
 
 def sighting(present: Mapping[int, float], gone: Mapping[int, float], item: int | None, absent: Numbers) -> Sighting:
-    """Return what a photo resembles, with its own item in the catalogue and without it.
+    """Return a photo's scores with its item in the catalogue and without it.
 
     Args:
         present: item number -> value where nothing is taken out.

@@ -95,7 +95,7 @@ class DeltaIndex:
         return held((*self.base, *self.delta), items)
 
     def nearest_vectors(self, query: Floats, items: Numbers) -> Floats:
-        """Return each item's vector nearest to the query; see `Generation.nearest_vectors`."""
+        """Return each item's nearest vector to the query, as `Generation` does."""
         return nearest_vectors((*self.base, *self.delta), query, items)
 
     def _dimension(self) -> int:

@@ -129,7 +129,7 @@ class Shard:
         return np.asarray(self.index.reconstruct_batch(rows), dtype=np.float32)
 
     def _walk(self, queries: Floats, rows: int, share: float, selector: Any) -> tuple[Floats, Numbers]:
-        """Search by the structure, with more effort or a scan where a filter leaves little."""
+        """Search the index, with a larger nprobe or a scan where a filter leaves little."""
         index, total = self.index, len(self.items)
         if isinstance(index, faiss.IndexHNSW):
             effort = max(self._effort("ef_search", "hnsw"), rows)

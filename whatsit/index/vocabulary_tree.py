@@ -104,7 +104,7 @@ def _nodes(levels: int) -> int:
 
 
 def _split(values: Floats, seed: int) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Return ten centres f32 [10,D], some repeated where rows are few, and assignments."""
+    """Return ten centres f32 [10,D] (repeated if rows are few) and the assignments."""
     dimension = values.shape[1]
     if len(values) <= BRANCHES:
         centres = np.zeros((BRANCHES, dimension), dtype=np.float32)

@@ -92,7 +92,7 @@ class ActivationFinder:
 
 
 def activation_finder(classifier: Path | None, weights: Path, threads: int = 1) -> ActivationFinder:
-    """Open a classifier's checkpoint, else the ImageNet network; `threads` are torch's.
+    """Open a classifier's checkpoint, else the ImageNet network.
 
     Raises:
         InvalidInput: the file is missing.

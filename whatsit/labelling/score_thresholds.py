@@ -17,7 +17,7 @@ _OPEN = 0.5
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Thresholds: `sure` keeps a box, `doubtful` sends it to review, below it is dropped.
+    """Thresholds: from `sure` a box is kept, from `doubtful` reviewed, else dropped.
 
     Args:
         sure: over 1 where no score gives the precision that was asked for.

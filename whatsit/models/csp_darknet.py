@@ -87,7 +87,7 @@ class CspDarknet(nn.Module):
         self._frozen = 0
 
     def stages(self, x: Tensor) -> dict[int, Tensor]:
-        """Return maps of strides 8, 16, 32: f32 [n, 64 | 128 | 256, h / stride, w / stride].
+        """Return maps of strides 8, 16, 32: f32 [n, 64|128|256, h/stride, w/stride].
 
         In training on a CPU the frozen blocks see one picture at a time: their wide maps then stay in the cache.
         """

@@ -44,7 +44,7 @@ class LevelHead(nn.Module):
         nn.init.constant_(self.label_head.bias, -math.log((1 - _PRIOR) / _PRIOR))  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Map f32 [n, inputs, h, w] to object logits, product logits [.., C], deltas [.., 4]."""
+        """Map f32 [n, inputs, h, w] to object logits, product logits and deltas."""
         x = self.stem(x)
         label = rows(self.label_head(self.label_tower(x)), self.label_head.out_channels)
         box = rows(self.box_head(self.box_tower(x)), self.box_head.out_channels)
@@ -86,7 +86,7 @@ class CspDetector(nn.Module):
 
     @staticmethod
     def learnt(parameter: str) -> bool:
-        """Return whether a parameter starts from trained weights: all but product classes'."""
+        """Return whether a parameter is pretrained: all but the product classes'."""
         return ".label_" not in parameter
 
     def level_sizes(self, size: int) -> list[tuple[int, int]]:

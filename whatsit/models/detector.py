@@ -41,5 +41,5 @@ def detector_network(recipe: Mapping[str, Any], weights: Path | None = None) -> 
 
 
 def for_export(network: RetinaNet | CspDetector, size: int) -> DetectorForExport:
-    """Return the network as served at `size` pixels; `CspDetector`'s boxes are thinned."""
+    """Return the network as served at `size` pixels, with NMS in `CspDetector`."""
     return DetectorForExport(network, size, candidates=_CANDIDATES if isinstance(network, CspDetector) else 0)

@@ -141,7 +141,7 @@ class MobileNetV2(nn.Module):
 
 
 def imagenet_head(weights: Path) -> nn.Linear:
-    """Return the file's ImageNet head: f32 [n, 1280] to logits [n, 1001], 0 background."""
+    """Return the ImageNet head: f32 [n, 1280] to logits [n, 1001], 0 background."""
     weight, bias = convolutions(weights)[-1]
     head = nn.Linear(weight.shape[1], weight.shape[0])
     with torch.no_grad():

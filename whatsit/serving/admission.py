@@ -67,7 +67,7 @@ class Admission:
 
 
 class SharedCounter:
-    """Counter shared by the processes of a server: each adds to its slot and reads the sum.
+    """Counter shared by a server's processes: one slot each, read as their sum.
 
     Args:
         name: of what is counted; one number for each.
@@ -123,7 +123,10 @@ class InFlight:
             os.write(self._fifo, b"-")
 
     def count(self) -> int:
-        """Return their number; direct calls of later steps end without a beginning, so it is clamped at 0."""
+        """Return the number in flight, at least 0.
+
+        Direct calls of later steps end without a beginning.
+        """
         count = self._counter.total()
         if count < 0:
             self._counter.add(-count)

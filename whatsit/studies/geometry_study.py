@@ -193,7 +193,7 @@ def _inliers(query: LocalFeatures, pictures: Sequence[LocalFeatures]) -> int:
 def _outcome(
     identifier: OfflineIdentifier, words: VisualWords, found: PhotoFeatures, extract_ms: float, truth: int
 ) -> tuple[float, ...]:
-    """Return correctness by vectors, geometry and both, shortlisting, and milliseconds."""
+    """Return hits by vectors, geometry, both and shortlist, and milliseconds."""
     (alone,) = identifier.matches(found, "none")
     begin = time.perf_counter()
     (both,) = identifier.matches(found, "geometry")

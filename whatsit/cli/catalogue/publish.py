@@ -75,7 +75,7 @@ def publish(
 
 
 def compact(folder: Folder, as_json: AsJson = False) -> None:
-    """Write all changes since the last index into the next one and trim the change log.
+    """Write all changes since the last index into the next and trim the change log.
 
     Servers keep answering meanwhile.
 

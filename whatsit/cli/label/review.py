@@ -40,7 +40,7 @@ def rounds(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of torch.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train on the labelled part, label the rest, keep sure boxes, review doubtful ones.
+    """Train on the labelled part, label the rest, and review the doubtful boxes.
 
     From which score on boxes are kept is measured on a fifth of the labelled pictures, which never trains (a --start
     that was trained on them would be believed too much). Doubtful

@@ -60,7 +60,7 @@ class JudgedSet:
 
 
 def judged_sets(data: Path, drawn: Path | None = None) -> list[JudgedSet]:
-    """The sets of the report: real photos of three data sets, compositions around them and, with `drawn`, drawings.
+    """Return the sets of the report: photos, compositions and, with `drawn`, drawings.
 
     Args:
         data: the folder that holds grocery_store, clothing_small and imagenet_sample.
@@ -117,7 +117,7 @@ def judge(found: Mapping[str, Mapping[str, FloatArray]], sets: Sequence[JudgedSe
 def gate_scores(
     found: Mapping[str, Mapping[str, FloatArray]], sets: Sequence[JudgedSet]
 ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """What the gate is judged by: f32 [N], how far from `other`, and bool [N], True for goods.
+    """Return the gate's scores f32 [N] (1 - P(other)) and bool [N], True for goods.
 
     Goods are those of the grocery and clothing photos; the others are the held-out ImageNet photos that show none.
     """
@@ -132,7 +132,9 @@ def gate_scores(
 
 
 def frozen_classifier(run: Callable[[Feeds], Mapping[str, npt.NDArray[np.generic]]]) -> Classify:
-    """The ImageNet network as a classifier: its classes summed into tags, topics and intents; it knows no sources.
+    """Return the ImageNet network as a classifier, without sources.
+
+    Its classes are summed into tags, topics and intents.
 
     Args:
         run: of `mobilenet_v2_1.0_224_float.onnx`.

@@ -8,7 +8,7 @@ from whatsit_client.errors import InvalidInput
 
 
 class Clothing:
-    """Validation photos as queries, train photos as gallery; a hit is a garment of the same class.
+    """Validation photos as queries and train photos as gallery; hits share the class.
 
     Args:
         folder: `clothing_small` with train/<class>/*.jpg and validation/<class>/*.jpg.

@@ -1,4 +1,4 @@
-"""Drawn products as tagged pictures: a shop's scenes, single photos and catalogue pictures."""
+"""Drawn products as tagged pictures: scenes, photos and catalogue pictures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from whatsit.rendering.shop import catalogue_picture, save_jpeg
 def draw_pictures(
     folder: Path, count: int, seed: int, shown: Callable[[Sequence[Product]], Iterable[Product]] = iter
 ) -> list[TaggedPicture]:
-    """Draw half scenes of several products, a quarter photos of one and a quarter catalogue pictures.
+    """Draw scenes (half), photos and catalogue pictures (a quarter each).
 
     What is in the folder already is kept. A scene takes the tag and intent of its first product.
 

@@ -1,4 +1,4 @@
-"""The Grocery Store data set (Klasson et al. 2019): phone photos of 81 products and one shop image of each."""
+"""The Grocery Store data set (Klasson et al. 2019): photos of 81 products."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class GroceryClass:
 
 
 class GroceryStore:
-    """Val photos as queries, the 81 shop images as gallery; a hit is the shop image of the photo's own class.
+    """Val photos as queries and 81 shop images as gallery; hits share the class.
 
     Args:
         folder: `grocery_store` with classes.csv, train.txt and val.txt.

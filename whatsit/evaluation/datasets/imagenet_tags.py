@@ -1,4 +1,4 @@
-"""ImageNet's classes under Whatsit's tags: what the ImageNet teacher's probabilities become.
+"""ImageNet's classes grouped into Whatsit's tags.
 
 Numbers are those of the teacher's 1001 outputs (`imagenet_labels_1001.txt`, 0 is background): 1..398 are animals, the
 rest runs alphabetically through artefacts up to 916, then print, dishes, food, nature and people.
@@ -132,7 +132,7 @@ def class_intents() -> tuple[str | None, ...]:
 
 
 def tag_matrix() -> npt.NDArray[np.float32]:
-    """0/1 matrix f32 [1001, 42]: `probs @ tag_matrix()` are the teacher's tag probabilities."""
+    """Return the 0/1 matrix f32 [1001, 42] from ImageNet's classes to tags."""
     matrix = np.zeros((CLASSES, len(TAGS)), np.float32)
     for number, tag in enumerate(class_tags()):
         if tag is not None:
@@ -141,7 +141,7 @@ def tag_matrix() -> npt.NDArray[np.float32]:
 
 
 def intent_matrix() -> npt.NDArray[np.float32]:
-    """0/1 matrix f32 [1001, 3]: `probs @ intent_matrix()` are the teacher's intent probabilities."""
+    """Return the 0/1 matrix f32 [1001, 3] from ImageNet's classes to intents."""
     matrix = np.zeros((CLASSES, len(INTENTS)), np.float32)
     for number, intent in enumerate(class_intents()):
         if intent is not None:

@@ -1,4 +1,4 @@
-"""Label files: COCO JSON that Label Studio, FiftyOne and pycocotools open, read back without a loss."""
+"""Label files: COCO JSON that Label Studio, FiftyOne and pycocotools open."""
 
 from __future__ import annotations
 
@@ -226,7 +226,7 @@ def matching(files: Iterable[str], known: Iterable[str]) -> dict[str, str]:
 
 
 def renamed(labels: LabelFile, known: Iterable[str]) -> LabelFile:
-    """The same labels under our names of the pictures; pictures that we do not have are left out."""
+    """Return the labels under the local file names; unknown pictures are left out."""
     names = matching([picture.file for picture in labels.pictures], known)
     kept = [replace(picture, file=names[picture.file]) for picture in labels.pictures if picture.file in names]
     return replace(labels, pictures=tuple(kept))

@@ -1,4 +1,4 @@
-"""Pictures with boxes: the one form in which every source reaches the detector's trainer and its examiner."""
+"""Pictures with boxes, as the detector's training and evaluation read them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def read_rgb(path: Path) -> Pixels:
 
 
 def read_yolo(folder: Path, label_of: Sequence[int], leave_out: frozenset[str] = frozenset()) -> list[LabelledPicture]:
-    """Read a data set in YOLO's text form (`images/NAME.jpg` with `labels/NAME.txt`: class, centre and size, 0..1).
+    """Read a data set in YOLO's text format.
 
     Args:
         folder: holds `images` and `labels`.
@@ -96,7 +96,7 @@ def read_yolo(folder: Path, label_of: Sequence[int], leave_out: frozenset[str] =
 
 
 def write_coco(file: Path, root: Path, pictures: Sequence[LabelledPicture]) -> None:
-    """Write boxes as COCO JSON, paths relative to `root`; doubtful boxes carry `iscrowd: 1`.
+    """Write boxes as COCO JSON with paths relative to `root`.
 
     Category ids are product labels; `NO_PRODUCT` (0) is named "object", `UNKNOWN` (-1) "unknown".
     """
@@ -118,7 +118,7 @@ def write_coco(file: Path, root: Path, pictures: Sequence[LabelledPicture]) -> N
 
 
 def read_coco(file: Path, root: Path) -> list[LabelledPicture]:
-    """Read what `write_coco`, Label Studio or FiftyOne wrote: COCO JSON whose category names are ours.
+    """Read COCO JSON with Whatsit's category names.
 
     Raises:
         InvalidInput: no such file, or a category that is no product class.

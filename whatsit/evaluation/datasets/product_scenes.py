@@ -1,4 +1,4 @@
-"""Pictures of several products with known boxes: a drawn shop's scenes, and collages of real photos."""
+"""Pictures of several products with known boxes: drawn scenes and collages."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ProductScene:
 
 
 def drawn_scenes(products: Sequence[Product], count: int, seed: int) -> Iterator[ProductScene]:
-    """Scenes of two to four products of a drawn shop; scene k of a seed is the same whatever `count` is."""
+    """Draw scenes of two to four products; scene k does not depend on `count`."""
     for number in range(count):
         rng = np.random.default_rng([seed, 31, number])
         scene = make_scene(products, rng, count=int(rng.integers(2, 5)))
@@ -46,7 +46,7 @@ def drawn_scenes(products: Sequence[Product], count: int, seed: int) -> Iterator
 
 
 def collages(photos: Sequence[tuple[Path, str]], count: int, seed: int) -> Iterator[ProductScene]:
-    """Two to four photos of different items, in different sizes, side by side on a drawn background.
+    """Paste two to four photos of different items on a drawn background.
 
     The photos are pasted whole, with what stands around the product in them; the truth is the rectangle of each photo.
 
@@ -71,7 +71,7 @@ def collages(photos: Sequence[tuple[Path, str]], count: int, seed: int) -> Itera
 
 
 def split(width: int, height: int, parts: int, rng: np.random.Generator) -> list[tuple[int, int, int, int]]:
-    """Cut a rectangle into `parts` cells x1, y1, x2, y2, each cut straight across the longer side."""
+    """Cut a rectangle into cells x1, y1, x2, y2, across the longer side each time."""
     cells = [(0, 0, width, height)]
     while len(cells) < parts:
         cells.sort(key=lambda c: (c[2] - c[0]) * (c[3] - c[1]))

@@ -1,4 +1,4 @@
-"""An invented shop as a test of unseen products: crops of rendered scenes as queries, catalogue pictures as gallery."""
+"""A rendered shop of unseen products: scene crops to catalogue pictures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Image = npt.NDArray[np.uint8]
 
 
 class RenderedShop:
-    """Products of one seed, three to a scene; a hit is the catalogue picture of the very product, not of a look-alike.
+    """Products of one seed, three to a scene; a hit is the same product's picture.
 
     Args:
         products: number of products in the shop.
@@ -29,7 +29,7 @@ class RenderedShop:
         self.seed, self.scenes = seed, scenes
 
     def queries(self) -> list[tuple[Image, npt.NDArray[np.float32]]]:
-        """Return (scene uint8 [H, W, 3], box f32 [4] x1, y1, x2, y2 in pixels) of each product in each scene."""
+        """Return each product's scene uint8 [H, W, 3] and box f32 [4] in pixels."""
         return [(image, box) for image, box, _ in self._queries]
 
     def truth(self) -> list[int]:

@@ -1,4 +1,4 @@
-"""Same item: each garment photo is its own item, looked up by a synthetic photograph of it."""
+"""Same-item retrieval: synthetic photographs of garments to the garment photos."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Image = npt.NDArray[np.uint8]
 
 
 class SameItem:
-    """Synthetic photographs of the clothing validation photos as queries, all clothing photos as gallery.
+    """Synthetic photographs of validation photos to all clothing photos.
 
     The gallery is `clothing.queries()` followed by `clothing.gallery()`, so query k belongs to entry k. The photographs
     come from the renderer that also makes training views, of pictures that are not trained on, from another seed.
@@ -30,7 +30,7 @@ class SameItem:
         self.clothing, self.strength, self.seed = clothing, strength, seed
 
     def queries(self) -> list[tuple[Image, npt.NDArray[np.float32]]]:
-        """Return (photograph uint8 [256, 256, 3], true box f32 [4] x1, y1, x2, y2 in pixels) of each item."""
+        """Return each item's photograph uint8 [256, 256, 3] and box f32 [4] in pixels."""
         return self._queries
 
     def truth(self) -> list[int]:

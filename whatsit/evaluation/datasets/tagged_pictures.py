@@ -80,7 +80,7 @@ def read_clothing(folder: Path, split: str) -> list[TaggedPicture]:
 
 
 def read_imagenet(folder: Path, held_out: bool) -> list[TaggedPicture]:
-    """imagenet_sample, one photo of each class in the classes' order: the part that trains, or the part held out.
+    """Read imagenet_sample, one photo of each class: the training or held-out part.
 
     Raises:
         InvalidInput: it is not there, or not one photo of each class.

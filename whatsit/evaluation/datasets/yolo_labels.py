@@ -14,7 +14,9 @@ from whatsit.models.yolox import COCO_NAMES
 
 
 def read_yolo_folder(folder: Path, names: Sequence[str] | None = None) -> LabelFile:
-    """Read `images/NAME.jpg` with `labels/NAME.txt` (class, centre x and y, width, height; 0..1) below a folder.
+    """Read `images/NAME.jpg` with `labels/NAME.txt` below a folder.
+
+    A line is class, centre x and y, width, height; 0..1.
 
     Args:
         folder: holds `images` and `labels`.

@@ -1,4 +1,4 @@
-"""What each ranking stage does to recall, on the same queries and the same catalogue."""
+"""Recall of each ranking stage on the same queries and catalogue."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Row:
 def ablate(
     data: str, queries: Sequence[Query], stages: Sequence[str], find: Callable[[Query, str], RankedResult]
 ) -> tuple[Row, ...]:
-    """Ask every query once for each choice of stages; a query without any match is a miss."""
+    """Measure recall for each choice of stages; a query without a match is a miss."""
     rows = []
     for choice in stages:
         found = [(query, find(query, choice)) for query in queries]

@@ -13,7 +13,7 @@ _OTHER = INTENTS.index("other")
 
 
 def auc(scores: FloatArray, positive: npt.NDArray[np.bool_]) -> float:
-    """Area under the ROC curve by ranks (Mann-Whitney U), ties halved; NaN where one side is empty.
+    """Return the area under the ROC curve (Mann-Whitney U); NaN for an empty side.
 
     Args:
         scores: f32 [N].
@@ -28,7 +28,7 @@ def auc(scores: FloatArray, positive: npt.NDArray[np.bool_]) -> float:
 
 
 def false_accepts(scores: FloatArray, sought: npt.NDArray[np.bool_], coverage: float = 0.95) -> float:
-    """Share of the pictures without goods that pass a gate which lets `coverage` of the pictures with goods through.
+    """Return the false-positive rate of the gate at a true-positive rate.
 
     Args:
         scores: f32 [N], higher for goods.
@@ -42,7 +42,7 @@ def false_accepts(scores: FloatArray, sought: npt.NDArray[np.bool_], coverage: f
 
 
 def gate_curve(scores: FloatArray, sought: npt.NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
-    """Coverage and false accepts at every threshold that lets one more picture with goods through.
+    """Return coverage and false accepts at each threshold.
 
     Args:
         scores: f32 [N], higher for goods.
@@ -108,7 +108,7 @@ def tag_figures(outputs: Mapping[str, FloatArray], truth: Sequence[str], topics:
 
 
 def source_accuracy(source: FloatArray, truth: Sequence[str]) -> float:
-    """Share of pictures whose highest source score is right; `source` is f32 [N, 3] in the order of `SOURCES`."""
+    """Return the accuracy of source scores f32 [N, 3], in the order of `SOURCES`."""
     return _share(source.argmax(axis=1) == np.array([SOURCES.index(name) for name in truth]))
 
 

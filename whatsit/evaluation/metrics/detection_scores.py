@@ -20,7 +20,7 @@ _BIG = 0.1
 
 @dataclass(frozen=True)
 class DetectionScores:
-    """Class-free figures over a set of pictures, each 0..1 (NaN where there is nothing to find).
+    """Class-free scores over a set of pictures, 0..1; NaN without true boxes.
 
     Args:
         recall: share of the true boxes that one of the best `budget` boxes covers with IoU 0.5.
@@ -56,7 +56,7 @@ def match(found: FloatArray, truth: FloatArray, threshold: float = 0.5) -> npt.N
 
 
 def average_precision(hits: npt.NDArray[np.bool_], scores: FloatArray, positives: int) -> float:
-    """Area under the precision-recall curve, precision made monotone (Pascal VOC 2010 and later).
+    """Return the area under the monotone precision-recall curve (Pascal VOC 2010).
 
     Args:
         hits: bool [N], whether a found box is a match.

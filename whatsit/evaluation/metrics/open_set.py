@@ -1,4 +1,4 @@
-"""Knowing when the catalogue does not hold the thing: false accepts against coverage, and the threshold between."""
+"""Open-set recognition: false accepts, coverage and the threshold."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Sighting:
 
 @dataclass(frozen=True)
 class Point:
-    """One threshold on the curve; shares 0..1, None where no photo shows an item of the catalogue."""
+    """A point of the curve; shares 0..1, None without photos of catalogue items."""
 
     min_score: float
     false_accepts: float
@@ -41,7 +41,7 @@ class Point:
 
 
 class OpenSet:
-    """Sightings, each of them counted as one photo of an absent item and, where `own` is known, one of a present one.
+    """Scores of photos of absent items and, where `own` is known, of present ones.
 
     Args:
         sightings: one or more.
@@ -61,7 +61,9 @@ class OpenSet:
         )
 
     def threshold(self, false_positives: float) -> float:
-        """The lowest `min_score`, to four decimals, that accepts at most this share of the photos of absent items.
+        """Return the lowest `min_score` with at most this share of false accepts.
+
+        It is rounded up to four decimals.
 
         Raises:
             InvalidInput: the share is outside 0..1, or even the highest threshold accepts more.
@@ -84,7 +86,10 @@ class OpenSet:
         return step / _STEPS
 
     def at(self, min_score: float) -> Point:
-        """False accepts, coverage (the item passes) and right answers (it passes and nothing else is above it)."""
+        """Return false accepts, coverage and right answers at a threshold.
+
+        Coverage counts items that pass; right answers those that are first too.
+        """
         limit = np.float32(min_score)
         passed = self.own >= limit
         shares = (None, None) if not len(passed) else (float(passed.mean()), float((passed & self._first).mean()))

@@ -34,7 +34,7 @@ def recall_at_k(
     gallery_labels: Sequence[int] | npt.NDArray[np.int64],
     ks: Sequence[int] = (1, 5),
 ) -> dict[int, float]:
-    """Return, for each k, the share of queries with an entry of their own label among the k nearest.
+    """Return recall@k: the share of queries with their label among the k nearest.
 
     A query whose label the gallery lacks counts as a miss.
 

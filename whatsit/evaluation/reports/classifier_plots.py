@@ -1,4 +1,4 @@
-"""What the classifier does, as pictures: the gate's curve, the topics it mixes up, the tags it gets wrong."""
+"""Plots of the classifier: the gate's curve, topic and tag confusions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TILE, _CAPTION, _GAP, _COLUMNS = 150, 34, 6, 4
 
 
 def draw_gate_curve(runs: Mapping[str, Found], sets: Sequence[JudgedSet], file: Path) -> None:
-    """Coverage of the pictures with goods against the others that pass beside them, a curve for each classifier.
+    """Draw coverage against false accepts, a curve for each classifier.
 
     Args:
         runs: what each classifier answered, by its name.
@@ -50,7 +50,7 @@ def draw_gate_curve(runs: Mapping[str, Found], sets: Sequence[JudgedSet], file: 
 
 
 def draw_topic_confusion(found: Found, sets: Sequence[JudgedSet], file: Path) -> None:
-    """How often a photo of each topic (rows) is given each topic (columns), over the sets of photos.
+    """Draw the confusion matrix of topics: truth in rows, predictions in columns.
 
     Args:
         found: the classifier's answers.
@@ -102,7 +102,7 @@ def hardest_confusions(
 
 
 def draw_confusions(found: Found, sets: Sequence[JudgedSet], file: Path) -> None:
-    """A sheet of the hardest tag confusions: a row for each, its surest mistakes in it.
+    """Draw the hardest tag confusions: a row for each, its surest mistakes in it.
 
     Args:
         found: the classifier's answers.

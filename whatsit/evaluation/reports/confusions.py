@@ -1,4 +1,4 @@
-"""The hardest confusions of a look-up, as rows of pictures: what was asked, what is right, what was found."""
+"""The hardest confusions of a search as rows: query, right entry, found entry."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def hardest_confusions(
     known: Sequence[int] | npt.NDArray[np.int64],
     count: int = 12,
 ) -> list[Confusion]:
-    """Return the confusions with the largest gap, each pair of labels once; a label that the gallery lacks is left out.
+    """Return the confusions with the largest gap, each pair of labels once.
+
+    Labels that the gallery lacks are left out.
 
     Args:
         queries: f32 [n, d] of any length but zero.
@@ -70,7 +72,7 @@ def draw_confusions(
     names: tuple[Sequence[str], Sequence[str]],
     file: Path,
 ) -> None:
-    """Write a PNG with a row for each confusion: query, right entry, found entry, with their names.
+    """Write a PNG with a row for each confusion: query, right entry, found entry.
 
     Args:
         confusions: rows of `queries` and `gallery`.

@@ -12,7 +12,7 @@ from whatsit_client.errors import Unavailable
 
 
 def write_table(rows: Sequence[Any], file: Path) -> None:
-    """Write dataclasses of one kind, one or more, with their fields as columns; shares to four decimals.
+    """Write one or more dataclasses of one type; floats have four decimals.
 
     Raises:
         Unavailable: the file cannot be written.

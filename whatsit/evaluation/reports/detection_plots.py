@@ -1,4 +1,4 @@
-"""What a detector found, to look at: precision against recall, and a sheet of pictures with boxes."""
+"""Plots of a detector: precision against recall, and pictures with boxes."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def draw_sheet(
     min_score: float = 0.3,
     budget: int = 20,
 ) -> None:
-    """Write a PNG with a row for each picture: the truth, then what each detector finds.
+    """Write a PNG with a row for each picture: the truth, then each detector's boxes.
 
     Boxes that match a true one are orange, others red.
 

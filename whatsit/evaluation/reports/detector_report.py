@@ -1,4 +1,4 @@
-"""The detector on pictures that no training saw, beside YOLOX-nano in the same run."""
+"""Scores of the detector on held-out pictures, beside YOLOX-nano."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LOWEST_SCORE = 0.01
 
 
 def detector_finder(run: Run, size: int = 416) -> Callable[[Pixels], Found]:
-    """The class-free stream of a detector with the server's contract; `run` is an ONNX runner's."""
+    """Return a served detector's class-free boxes; `run` is an ONNX runner's."""
 
     def contract(images: Pixels) -> tuple[FloatArray, FloatArray, npt.NDArray[np.int32]]:
         out = run({"images": images})
@@ -87,7 +87,7 @@ def compare(
 def draw(
     finders: Mapping[str, Callable[[Pixels], Found]], pictures: Sequence[tuple[Pixels, FloatArray]], out: Path
 ) -> None:
-    """Write `detector.precision-recall.png` of all pictures and `detector.scenes.png` of eight of them into `out`."""
+    """Write `detector.precision-recall.png` and `detector.scenes.png` into `out`."""
     truth = [boxes for _, boxes in pictures]
     curves = {name: precision_recall([find(pixels) for pixels, _ in pictures], truth) for name, find in finders.items()}
     title = f"{len(pictures)} pictures, {sum(map(len, truth))} boxes, class-free, IoU 0.5"

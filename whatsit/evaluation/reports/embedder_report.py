@@ -1,4 +1,4 @@
-"""The embedder's figures: real groceries, garments and invented products, as a list of rows."""
+"""Recall of the embedder on groceries, garments and rendered products."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Track = Callable[[Iterable[Image], int, str], Iterable[Image]]
 
 @dataclass(frozen=True)
 class RecallRow:
-    """One measure: what was looked up where, and how often the right thing was first, or among the first five."""
+    """Recall of one set of queries in one gallery."""
 
     measure: str
     queries: int
@@ -46,7 +46,7 @@ class _Asked:
 
 
 class EmbedderReport:
-    """Measures one network on all data sets; `track` may show progress over the pictures of each set.
+    """Recall of one network on all data sets; `track` may show progress.
 
     Args:
         embed: the network.
@@ -60,7 +60,7 @@ class EmbedderReport:
         self._embed, self._track, self._sheets = embed, track, sheets
 
     def grocery(self, store: GroceryStore) -> list[RecallRow]:
-        """Val photos to the 81 shop images (all, then by department), and to train photos and shop images together."""
+        """Measure val photos against shop images, and with train photos in the gallery."""
         store.check()
         shop = self._files([c.image for c in store.gallery()], "shop images")
         val, labels = self._files(store.queries(), "grocery val"), np.array(store.truth())
@@ -79,7 +79,7 @@ class EmbedderReport:
         return [*rows, _row("grocery val -> train + shop", val, gallery, labels, known)]
 
     def clothing(self, clothing: Clothing) -> list[RecallRow]:
-        """Garments of the same class, validation to train; then the same garment by a synthetic photograph of it."""
+        """Measure garments of the same class, then the same garment photographed."""
         clothing.check()
         same = SameItem(clothing)
         queries = self._files(clothing.queries(), "clothing validation")
@@ -96,7 +96,7 @@ class EmbedderReport:
         ]
 
     def rendered(self, shop: RenderedShop) -> list[RecallRow]:
-        """Crops of drawn scenes to the catalogue pictures of a shop that was never trained on."""
+        """Measure scene crops against catalogue pictures of a shop never trained on."""
         shop.check()
         pictures, crops = shop.gallery(), shop.queries()
         gallery = self._pictures((crop_resize(p) for p in pictures), len(pictures), "rendered catalogue")

@@ -1,4 +1,4 @@
-"""How often one call to the server names the right item, on a data set with known truth."""
+"""Accuracy of `identify` on a data set with known truth."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def run_queries(queries: Iterable[Query], identify: Callable[[bytes], Identifica
 
 
 def best_items(regions: Sequence[Region]) -> list[str]:
-    """The items of all regions, best first, each once with its best score as the server's answer weighs regions."""
+    """Return the items of all regions by their best region-weighted score."""
     whole = _area(regions[0])
     scores: dict[str, float] = {}
     for region in regions:

@@ -27,7 +27,7 @@ def check_curve_file(file: Path) -> None:
 
 
 def write_curve(points: Sequence[Point], picked: Point, file: Path) -> None:
-    """Write the curve as CSV, or draw it as PNG with the picked point, by the file's ending.
+    """Write the curve as CSV or PNG (with the picked point), by the file's ending.
 
     Raises:
         InvalidInput: another ending.

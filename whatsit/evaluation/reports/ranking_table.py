@@ -1,4 +1,4 @@
-"""The ablation table of ranking stages: what each does to recall and what it costs."""
+"""The ablation table of ranking stages: recall and latency of each choice."""
 
 from __future__ import annotations
 
@@ -65,7 +65,10 @@ def stage_rows(
     median_ms: float | None = None,
     added_ms: float | None = None,
 ) -> list[StageRow]:
-    """The lines of one choice of stages, over all photos and for each group; times stand in the first alone."""
+    """Return the rows of one choice of stages: all photos, then each group.
+
+    Only the first row has times.
+    """
     groups = {"all": list(replies)}
     for reply in replies:
         groups.setdefault(reply.group, []).append(reply)

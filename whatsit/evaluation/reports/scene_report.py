@@ -95,7 +95,7 @@ def _place(found: Identification, regions: Iterable[int], item: str) -> int | No
 
 
 def tabulate_scenes(group: str, outcomes: Sequence[tuple[tuple[ItemOutcome, ...], ...]]) -> list[SceneRow]:
-    """One row per mode of the scenes of a group; `outcomes` holds what `judge_scene` gave for each scene.
+    """Return one row per mode of a group's scenes; `outcomes` are `judge_scene`'s.
 
     Every scene holds at least one item.
     """

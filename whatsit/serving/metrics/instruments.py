@@ -1,4 +1,4 @@
-"""Counters, gauges and histograms that cost a microsecond, and a buffer of changes.
+"""Counters, gauges and histograms of low cost, and a buffer of changes.
 
 Nothing is kept, and nothing costs more than a comparison, until a `MetricBuffer` is opened, which only a server does.
 """
