@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +15,9 @@ import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 from whatsit_client.taxonomy import INTENTS
 from whatsit_client.types import Answer, Match, Region, check_probability
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _SCORES = ("intent_scores", "source_scores", "topic_scores", "tag_scores")
 _TITLE_WIDTH = 44
@@ -97,6 +103,21 @@ class Identification:
     def __str__(self) -> str:
         return format_table(self)
 
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, npt.NDArray[Any]]) -> Identification:
+        """Call `whatsit_client.tensors.read_identification`. Deprecated."""
+        result: Identification = _replacement("from_tensors", "whatsit_client.tensors", "read_identification")(tensors)
+        return result
+
+    def draw(self, image: Any, matches: int = 3) -> Image.Image:
+        """Call `whatsit_client.draw`. Deprecated."""
+        picture: Image.Image = _replacement("draw", "whatsit_client", "draw")(self, image, matches)
+        return picture
+
+    def table(self, matches: int = 3) -> str:
+        """Call `format_table`. Deprecated."""
+        return str(_replacement("table", "whatsit_client.identification", "format_table")(self, matches))
+
 
 @dataclass(frozen=True, eq=False)
 class Embedding:
@@ -165,3 +186,11 @@ def described(title: str, *more: str) -> str:
 def _title(match: Match) -> str:
     title = described(match.item.title or match.item.id, match.item.brand)
     return title if len(title) <= _TITLE_WIDTH else title[: _TITLE_WIDTH - 1] + "…"
+
+
+def _replacement(method: str, module: str, function: str) -> Any:
+    """Warn about a deprecated method and return the function that replaces it."""
+    message = f"Identification.{method} goes in version 0.4: call {module}.{function} instead."
+    warnings.warn(message, DeprecationWarning, stacklevel=3)
+    # By name: these modules import this one.
+    return getattr(importlib.import_module(module), function)

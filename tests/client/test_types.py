@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from whatsit_client import Answer, Identification, InvalidInput, Item, Match, Region
+from PIL import Image
+from whatsit_client import Answer, Identification, InvalidInput, Item, Match, Region, draw
 from whatsit_client.identification import format_table
 from whatsit_client.taxonomy import INTENTS, SOURCES, TAGS, TOPICS
 from whatsit_client.tensors import read_detection, read_embedding, read_identification
@@ -187,3 +188,16 @@ def test_tensors_of_a_server_without_item_scores_are_read(result: Identification
     tensors = as_tensors(result)
     tensors["ITEM_RANKS"] = tensors.pop("ITEM_SCORES")
     assert read_identification(tensors) == result
+
+
+def test_deprecated_methods_call_their_replacements(reply: dict[str, Any]) -> None:
+    with pytest.warns(DeprecationWarning, match=r"whatsit_client\.tensors\.read_identification"):
+        result = Identification.from_tensors(reply)
+    assert result == read_identification(reply)
+    with pytest.warns(DeprecationWarning, match="format_table"):
+        assert result.table(2) == format_table(result, 2)
+    photo = Image.new("RGB", (64, 48), "grey")
+    with pytest.warns(DeprecationWarning, match=r"whatsit_client\.draw") as seen:
+        drawn = result.draw(photo, 2)
+    assert seen[0].filename == __file__
+    assert drawn.tobytes() == draw(result, photo, 2).tobytes()

@@ -103,7 +103,7 @@ def serve(
             f"Try: whatsit identify photo.jpg --url {server.grpc_url}    (Ctrl-C stops the server)",
             highlight=False,
         )
-        hint = None if gpu or config else core_usage_warning(repository or default_root(), fused)
+        hint = None if gpu or config else core_usage_warning(repository, fused)
         if hint:
             console.print(hint, highlight=False, soft_wrap=True)
         if not read_only and host not in ("127.0.0.1", "::1", "localhost"):

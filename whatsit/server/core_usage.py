@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from whatsit.engines.repository import default_root
 from whatsit.serving.pbtxt import base_file, read_config
 
 
-def core_usage_warning(root: Path, fused: bool = False, cores: int | None = None) -> str | None:
+def core_usage_warning(root: Path | None = None, fused: bool = False, cores: int | None = None) -> str | None:
     """Return a hint where the configured instances cannot use all cores, else None.
 
     Args:
-        root: folder with the model repositories.
+        root: folder with the model repositories; None for Whatsit's own, which are not to be edited.
         fused: whether `fused/` is served.
         cores: None for those that this process may use.
 
@@ -20,7 +21,7 @@ def core_usage_warning(root: Path, fused: bool = False, cores: int | None = None
         Unavailable, Damaged: a config is missing or cannot be read.
     """
     cores = cores or len(os.sched_getaffinity(0))
-    model = root / "fused" / "describe" if fused else root / "model_repository" / "detector"
+    model = (root or default_root()).joinpath(*(("fused", "describe") if fused else ("model_repository", "detector")))
     file = base_file(model, None)
     config = read_config(file)
     used = sum(max(group.count, 1) for group in config.instance_group) or 1
@@ -28,5 +29,13 @@ def core_usage_warning(root: Path, fused: bool = False, cores: int | None = None
         used *= int(config.parameters["intra_op_thread_count"].string_value or 1)
     if used >= cores:
         return None
-    remedy = f"raise the count in {file}" if fused else "`whatsit tune` finds the numbers that suit this machine"
+    if not fused:
+        remedy = "`whatsit tune` finds the numbers that suit this machine"
+    elif root is not None:
+        remedy = f"raise the count in {file}"
+    else:
+        remedy = (
+            "write a copy with `whatsit repository FOLDER`, raise the count in FOLDER/fused/describe/config.pbtxt "
+            "and serve it with --repository FOLDER"
+        )
     return f"Of {cores} cores the step {model.name} can use {used}: {remedy}."

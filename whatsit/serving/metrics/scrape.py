@@ -1,79 +1,65 @@
-"""Reads a server's metrics page."""
+"""Reader of a server's metrics page."""
 
 from __future__ import annotations
 
-import re
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-_LINE = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)(?: \d+)?$", re.MULTILINE)
-_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
-_ESCAPED = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
-
-
-@dataclass(frozen=True)
-class Series:
-    """One line of the page.
-
-    Args:
-        labels: name -> value.
-        value: NaN where a summary has seen nothing.
-    """
-
-    labels: Mapping[str, str]
-    value: float
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 
 @dataclass(frozen=True)
 class MetricsPage:
-    """What a server said of itself at one moment.
+    """The metrics of a server at one moment.
 
     Args:
         at: seconds of a clock that only rises.
-        series: exposed name -> its series.
+        series: exposed name -> its samples; the value is NaN where a summary has no observation.
     """
 
     at: float
-    series: Mapping[str, tuple[Series, ...]]
+    series: Mapping[str, Sequence[Sample]]
 
     @classmethod
     def read(cls, url: str, timeout: float = 10.0) -> MetricsPage:
-        """Ask the endpoint, such as `http://localhost:8002/metrics`.
+        """Read the endpoint, such as `http://localhost:8002/metrics`.
 
         Raises:
             OSError: it does not answer.
+            ValueError: the reply is not Prometheus' text format.
         """
         with urllib.request.urlopen(url, timeout=timeout) as reply:
             return cls.parse(reply.read().decode())
 
     @classmethod
     def parse(cls, text: str) -> MetricsPage:
-        """Read Prometheus' text format; lines of another form are passed over."""
-        series: dict[str, list[Series]] = {}
-        for name, inside, value in _LINE.findall(text):
-            try:
-                number = float(value)
-            except ValueError:
-                continue
-            labels = {key: re.sub(r"\\.", _unescaped, text) for key, text in _LABEL.findall(inside)}
-            series.setdefault(name, []).append(Series(labels, number))
-        return cls(time.monotonic(), {name: tuple(found) for name, found in series.items()})
+        """Read Prometheus' text format.
 
-    def of(self, name: str, **labels: str) -> tuple[Series, ...]:
-        """The series of a name whose labels have these values."""
+        Raises:
+            ValueError: the text is of another format.
+        """
+        series: dict[str, list[Sample]] = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                series.setdefault(sample.name, []).append(sample)
+        return cls(time.monotonic(), series)
+
+    def of(self, name: str, **labels: str) -> tuple[Sample, ...]:
+        """Return the samples of a name whose labels have these values."""
         return tuple(one for one in self.series.get(name, ()) if labels.items() <= one.labels.items())
 
     def total(self, name: str, **labels: str) -> float:
-        """Their sum, 0 where there is none."""
+        """Return the sum of these samples, 0 where there is none."""
         return sum(one.value for one in self.of(name, **labels))
 
 
 def request_successes(metrics_url: str, model: str) -> int:
     """Return `nv_inference_request_success` of a model; 0 before the first request.
 
-    Triton counts a request a moment after its reply has left, so the counter is read until it stands still.
+    Triton counts a request a moment after its reply, so the counter is read until it no longer changes.
 
     Raises:
         OSError: the metrics endpoint does not answer.
@@ -88,7 +74,3 @@ def request_successes(metrics_url: str, model: str) -> int:
 
 def _successes(metrics_url: str, model: str) -> int:
     return round(MetricsPage.read(metrics_url).total("nv_inference_request_success", model=model))
-
-
-def _unescaped(found: re.Match[str]) -> str:
-    return _ESCAPED.get(found[0], found[0])
