@@ -13,8 +13,8 @@ from whatsit_client.taxonomy import INTENTS, SOURCES, TAGS, TOPICS
 
 from whatsit.engines.onnx_runner import OnnxRunner
 from whatsit.models.product_labels import PRODUCTS
-from whatsit.vision.crop import crop_resize
-from whatsit.vision.letterbox import letterbox
+from whatsit.vision.crop import CROP_SIDE, crop_resize
+from whatsit.vision.letterbox import DETECTOR_SIDE, letterbox
 
 Array = npt.NDArray[np.generic]
 Pixels = npt.NDArray[np.uint8]
@@ -123,7 +123,7 @@ def _embeddings(outputs: dict[str, Array]) -> str:
 
 
 def _detections(outputs: dict[str, Array]) -> str:
-    size, names = 416, len(PRODUCTS)
+    size, names = DETECTOR_SIDE, len(PRODUCTS)
     boxes, scores = outputs["boxes"].astype(np.float32), outputs["scores"].astype(np.float32)
     if scores.min() < 0 or scores.max() > 1:
         reach = f"{scores.min():.3g} to {scores.max():.3g}"
@@ -151,15 +151,15 @@ def _classes(outputs: dict[str, Array]) -> str:
 
 
 CONTRACTS: dict[str, Contract] = {
-    "embedder": Contract(224, {"embedding": ("float32", (128,))}, crop_resize, _embeddings),
+    "embedder": Contract(CROP_SIDE, {"embedding": ("float32", (128,))}, crop_resize, _embeddings),
     "detector": Contract(
-        416,
+        DETECTOR_SIDE,
         {"boxes": ("float32", (100, 4)), "scores": ("float32", (100,)), "labels": ("int32", (100,))},
-        lambda pixels: letterbox(pixels, 416)[0],
+        lambda pixels: letterbox(pixels)[0],
         _detections,
     ),
     "classifier": Contract(
-        224,
+        CROP_SIDE,
         {
             "intent": ("float32", (len(INTENTS),)),
             "source": ("float32", (len(SOURCES),)),

@@ -16,7 +16,7 @@ from whatsit.evaluation.datasets.label_file import Box
 from whatsit.models.product_labels import label_names
 from whatsit.models.yolox import COCO_NAMES, Yolox
 from whatsit.vision.boxes import FloatArray, iou, nms
-from whatsit.vision.letterbox import letterbox
+from whatsit.vision.letterbox import DETECTOR_SIDE, letterbox
 
 Pixels = npt.NDArray[np.uint8]
 RawBoxes = tuple[FloatArray, FloatArray, npt.NDArray[np.int32]]
@@ -155,7 +155,7 @@ def _raw(runner: OnnxRunner) -> Callable[[FloatArray], FloatArray]:
 
 
 def _side(runner: OnnxRunner) -> int:
-    return runner.inputs[0].shape[-1] or 416
+    return runner.inputs[0].shape[-1] or DETECTOR_SIDE
 
 
 def _names(model: Path) -> tuple[str, ...]:

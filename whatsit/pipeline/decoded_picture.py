@@ -14,8 +14,6 @@ from whatsit.vision.gpu_jpeg import GpuJpeg
 from whatsit.vision.letterbox import letterbox
 from whatsit.vision.regions import Regions
 
-DETECTOR_SIDE = 416
-CROP_SIDE = 224
 MAX_SIDE = 1024
 
 Pixels = npt.NDArray[np.uint8]
@@ -60,11 +58,11 @@ class DecodedPicture:
     @cached_property
     def whole_crop(self) -> Pixels:
         """The input of classifier and embedder, uint8 [3,224,224], squashed."""
-        return crop_resize(self.pixels, size=CROP_SIDE) if self.known_crop is None else self.known_crop
+        return crop_resize(self.pixels) if self.known_crop is None else self.known_crop
 
     @cached_property
     def _letterbox(self) -> tuple[Pixels, float]:
-        return letterbox(self.pixels, DETECTOR_SIDE)
+        return letterbox(self.pixels)
 
 
 def decode_picture(data: bytes | Pixels, jpeg: GpuJpeg | None = None) -> DecodedPicture:

@@ -12,7 +12,7 @@ from whatsit_client.errors import InvalidInput
 from whatsit_client.taxonomy import INTENTS
 from whatsit_client.types import Box
 
-from whatsit.pipeline.decoded_picture import CROP_SIDE, DecodedPicture, Pixels
+from whatsit.pipeline.decoded_picture import DecodedPicture, Pixels
 from whatsit.vision.boxes import FloatArray, area
 from whatsit.vision.crop import clipped, crop_resize
 from whatsit.vision.local_features import LocalFeatures, extract_regions
@@ -149,7 +149,7 @@ def crop_regions(picture: DecodedPicture, regions: Regions) -> Pixels:
     rows = []
     for box in regions.boxes * picture.scale:
         is_whole = clipped(box, width, height) == (0, 0, width, height)
-        rows.append(picture.whole_crop if is_whole else crop_resize(picture.pixels, box, CROP_SIDE))
+        rows.append(picture.whole_crop if is_whole else crop_resize(picture.pixels, box))
     return np.stack(rows)
 
 

@@ -11,6 +11,8 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.ranking.matches import Matches, SearchContext
 
+# Defaults of the server, as model_repository/retrieval/config.pbtxt has them: of a match, and of an answer.
+MATCH_SCORE = 0.9
 MIN_SCORE = 1.08
 
 

@@ -19,13 +19,12 @@ from whatsit.pipeline.picture_description import describe
 from whatsit.pipeline.region_selection import RegionOptions, area_shares, local_features
 from whatsit.ranking.learned import Learned
 from whatsit.ranking.matches import Floats, Matches
+from whatsit.ranking.score import MATCH_SCORE
 from whatsit.search.lookup import RegionFeatures
 from whatsit.search.retriever import NEIGHBOURS, Retriever
 from whatsit.search.search_options import SearchOptions
 from whatsit.vision.local_features import LocalFeatures
 
-# Of the server, see model_repository/retrieval/config.pbtxt.
-MIN_SCORE = 0.9
 MAX_SCORE = 2.0  # inliers may add to a score beyond the scale of scores
 
 
@@ -56,7 +55,7 @@ class OfflineIdentifier:
         WhatsitError: nothing is published, or it is damaged or made by another embedder.
     """
 
-    def __init__(self, folder: Path, networks: Networks, min_score: float = MIN_SCORE) -> None:
+    def __init__(self, folder: Path, networks: Networks, min_score: float = MATCH_SCORE) -> None:
         self._networks = networks
         self.retriever = Retriever(folder, networks.fingerprint, min_score=min_score)
 

@@ -9,9 +9,11 @@ import numpy.typing as npt
 
 from whatsit.vision.resize import channels_first, resize
 
+CROP_SIDE = 224  # of the inputs of classifier and embedder, pixels
+
 
 def crop_resize(
-    pixels: npt.NDArray[np.uint8], box: Sequence[float] | npt.NDArray[np.float32] | None = None, size: int = 224
+    pixels: npt.NDArray[np.uint8], box: Sequence[float] | npt.NDArray[np.float32] | None = None, size: int = CROP_SIDE
 ) -> npt.NDArray[np.uint8]:
     """Cut a box out and resize it to a square; the aspect is not kept.
 

@@ -7,10 +7,11 @@ import numpy.typing as npt
 
 from whatsit.vision.resize import channels_first, resize
 
+DETECTOR_SIDE = 416  # of the detector's input, pixels
 PADDING_GREY = 114
 
 
-def letterbox(pixels: npt.NDArray[np.uint8], size: int) -> tuple[npt.NDArray[np.uint8], float]:
+def letterbox(pixels: npt.NDArray[np.uint8], size: int = DETECTOR_SIDE) -> tuple[npt.NDArray[np.uint8], float]:
     """Scale to fit a square and put it at the top left of a grey canvas.
 
     Args:

@@ -16,6 +16,7 @@ from perf.identify.load_generator import measure, read_pictures
 from whatsit.pipeline.networks import Networks
 from whatsit.pipeline.picture_description import describe
 from whatsit.pipeline.region_selection import area_shares
+from whatsit.ranking.score import MATCH_SCORE, MIN_SCORE
 from whatsit.search.lookup import RegionFeatures
 from whatsit.search.retriever import Retriever
 from whatsit.serving.request_options import Options
@@ -23,8 +24,6 @@ from whatsit.serving.steps.retrieval import as_tensors
 from whatsit.serving.triton_step import limit_threads
 
 WORKERS = 4
-# As model_repository/retrieval/config.pbtxt has them.
-MIN_SCORE, ANSWER_SCORE = 0.9, 1.08
 
 
 class InProcess:
@@ -32,7 +31,7 @@ class InProcess:
 
     def __init__(self, catalogue: Path) -> None:
         self._networks = Networks()
-        self._retriever = Retriever(catalogue, self._networks.fingerprint, MIN_SCORE, ANSWER_SCORE)
+        self._retriever = Retriever(catalogue, self._networks.fingerprint, MATCH_SCORE, MIN_SCORE)
 
     def __call__(self, picture: bytes) -> object:
         """The tensors that the ensemble would answer with."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from whatsit.vision.boxes import FloatArray, iou, nms
-from whatsit.vision.letterbox import letterbox
+from whatsit.vision.letterbox import DETECTOR_SIDE, letterbox
 
 Pixels = npt.NDArray[np.uint8]
 Found = tuple[FloatArray, FloatArray]
@@ -117,7 +117,7 @@ def evaluate_detector(
 
 def class_free(
     run: Callable[[Pixels], tuple[FloatArray, FloatArray, npt.NDArray[np.int32]]],
-    size: int = 416,
+    size: int = DETECTOR_SIDE,
     iou_threshold: float = 0.5,
 ) -> Callable[[Pixels], Found]:
     """Our detector's class-free stream as `evaluate_detector` wants it.

@@ -17,6 +17,7 @@ from whatsit.models.yolox import COCO_NAMES, Yolox
 from whatsit.rendering.product import make_products
 from whatsit.rendering.scene import make_scene
 from whatsit.vision.boxes import FloatArray
+from whatsit.vision.letterbox import DETECTOR_SIDE
 
 Pixels = npt.NDArray[np.uint8]
 Arrays = dict[str, npt.NDArray[np.generic]]
@@ -25,7 +26,7 @@ Pictures = Iterator[tuple[Pixels, FloatArray]]
 _LOWEST_SCORE = 0.01
 
 
-def detector_finder(run: Run, size: int = 416) -> Callable[[Pixels], Found]:
+def detector_finder(run: Run, size: int = DETECTOR_SIDE) -> Callable[[Pixels], Found]:
     """Return a served detector's class-free boxes; `run` is an ONNX runner's."""
 
     def contract(images: Pixels) -> tuple[FloatArray, FloatArray, npt.NDArray[np.int32]]:
