@@ -78,13 +78,15 @@ def test_nothing_that_is_served_is_a_link() -> None:
     assert not [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_symlink()]
 
 
-@pytest.mark.parametrize("repository", ["model_repository", "fused"])
-def test_the_librarys_defaults_are_those_of_the_configurations(repository: str) -> None:
+def parameters(model: Path) -> dict[str, float]:
+    text = config(model / "config.pbtxt")
+    return {key: float(value) for key, value in re.findall(r'key: "(\w+)" value: \{ string_value: "([\d.]+)"', text)}
+
+
+@pytest.mark.parametrize(("repository", "step"), [("model_repository", "regions"), ("fused", "describe")])
+def test_the_librarys_defaults_are_those_of_the_configurations(repository: str, step: str) -> None:
     from whatsit.ranking.score import MATCH_SCORE, MIN_SCORE
     from whatsit.vision import regions
 
-    found = dict(re.findall(r'key: "(\w+)" value: \{ string_value: "([\d.]+)"', config(ROOT / repository / "retrieval" / "config.pbtxt")))
-    assert (float(found["min_score"]), float(found["answer_score"])) == (MATCH_SCORE, MIN_SCORE)
-    step = "describe" if repository == "fused" else "regions"
-    found = dict(re.findall(r'key: "(\w+)" value: \{ string_value: "([\d.]+)"', config(ROOT / repository / step / "config.pbtxt")))
-    assert (int(found["cap"]), float(found["min_score"])) == (regions.MAX_REGIONS, regions.MIN_SCORE)
+    assert parameters(ROOT / repository / "retrieval") == {"min_score": MATCH_SCORE, "answer_score": MIN_SCORE}
+    assert parameters(ROOT / repository / step) == {"cap": regions.MAX_REGIONS, "min_score": regions.MIN_SCORE}
