@@ -1,6 +1,5 @@
 """A hint is printed where the configurations cannot use all cores of the machine."""
 
-
 from __future__ import annotations
 
 from pathlib import Path
