@@ -67,7 +67,7 @@ def compose(
     for number in shown([n for n in range(count) if n not in rows]):
         rng = np.random.default_rng([seed, 41, number])
         path = scenes[int(rng.integers(len(scenes)))]
-        scene = _scene(path, known.get(path), names)
+        scene = LabelledPicture.of(known.get(path, Picture("", 0, 0)), path, names.index)
         sample = paste(_filled(scene, size, rng), cutouts, rng, most)
         out.mkdir(parents=True, exist_ok=True)
         pixels = cv2.cvtColor(np.ascontiguousarray(sample.pixels), cv2.COLOR_RGB2BGR)
@@ -79,14 +79,6 @@ def compose(
         for n in range(count)
     ]
     return LabelFile(tuple(pictures))
-
-
-def _scene(path: Path, labels: Picture | None, names: Sequence[str]) -> LabelledPicture:
-    if labels is None:
-        return LabelledPicture(path, np.zeros((0, 4), dtype=np.float32), np.zeros(0, dtype=np.int64))
-    sure = [box for box in labels.boxes if not box.doubtful]
-    numbers = np.array([names.index(box.name) for box in sure], dtype=np.int64)
-    return LabelledPicture(path, labels.corners(), numbers, labels.corners(doubtful=True))
 
 
 def _filled(scene: LabelledPicture, size: int, rng: np.random.Generator) -> Sample:

@@ -8,9 +8,10 @@ from pathlib import Path
 from rich.console import Console
 
 from whatsit.evaluation.datasets.label_file import Picture
+from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture
 from whatsit.labelling.self_training import Train
 from whatsit.training.common import run_checkpoint as checkpoint
-from whatsit.training.detector.custom import training_picture
+from whatsit.training.detector.custom import label_of
 from whatsit.training.detector.data import DetectorData
 from whatsit.training.detector.recipe import DetectorRecipe
 from whatsit.training.detector.task import fit_detector
@@ -38,9 +39,9 @@ def detector_trainer(
 
     def train(learnt: Sequence[Picture], examined: Sequence[Picture], out: Path) -> bool:
         data = DetectorData(
-            {"own": [training_picture(picture, photos) for picture in learnt]},
+            {"own": [LabelledPicture.of(picture, photos / picture.file, label_of) for picture in learnt]},
             [],
-            {"own": [training_picture(picture, photos) for picture in examined]},
+            {"own": [LabelledPicture.of(picture, photos / picture.file, label_of) for picture in examined]},
         )
         fields: dict[str, object] = {"shares": {"own": 1.0}, "monitor": "recall", "own": None}
         before = _round_before(out) / "run" / checkpoint.BEST

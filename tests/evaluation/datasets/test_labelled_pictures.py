@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from whatsit_client.errors import Damaged, InvalidInput
 
-from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture, read_coco, read_yolo, write_coco
+from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture, read_coco, write_coco
+from whatsit.evaluation.datasets.yolo_labels import read_coco_scenes
 from whatsit.models.product_labels import NO_PRODUCT, UNKNOWN, product_label
 
 
@@ -41,17 +42,17 @@ def test_a_foreign_category_and_a_broken_file_are_named(tmp_path):
         read_coco(tmp_path / "none.json", tmp_path)
 
 
-def test_yolo_text_and_what_is_left_out(tmp_path):
+def test_yolo_text_with_cocos_classes(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "labels").mkdir()
-    for name in ("a", "b", "c"):
+    for name in ("a", "b"):
         cv2.imwrite(str(tmp_path / "images" / f"{name}.jpg"), np.zeros((50, 100, 3), dtype=np.uint8))
-    (tmp_path / "labels" / "a.txt").write_text("1 0.5 0.5 0.2 0.4\n")
+    (tmp_path / "labels" / "a.txt").write_text("39 0.5 0.5 0.2 0.4\n0 0.1 0.2 0.2 0.4\n1 0.1 0.2 0.2 0.4\n")
     (tmp_path / "labels" / "b.txt").write_text("")
-    pictures = read_yolo(tmp_path, [7, 8], frozenset({"c.jpg"}))
+    pictures = read_coco_scenes(tmp_path)
     assert [p.path.name for p in pictures] == ["a.jpg", "b.jpg"]
-    np.testing.assert_allclose(pictures[0].boxes, [[40, 15, 60, 35]], atol=1e-4)
-    assert pictures[0].labels.tolist() == [8]
+    np.testing.assert_allclose(pictures[0].boxes, [[40, 15, 60, 35], [0, 0, 20, 20], [0, 0, 20, 20]], atol=1e-4)
+    assert pictures[0].labels.tolist() == [product_label("bottle"), UNKNOWN, NO_PRODUCT]
     assert pictures[1].boxes.shape == (0, 4)
     with pytest.raises(InvalidInput, match="no pictures"):
-        read_yolo(tmp_path / "nowhere", [])
+        read_coco_scenes(tmp_path / "nowhere")

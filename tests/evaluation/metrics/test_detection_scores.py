@@ -1,3 +1,6 @@
+import contextlib
+import io
+
 import numpy as np
 import pytest
 
@@ -69,3 +72,55 @@ def test_class_free_stream_in_pixels_of_the_picture():
     np.testing.assert_allclose(found, [[20, 20, 60, 60]])
     assert scores.tolist() == pytest.approx([0.9])
     assert evaluate_detector(find, [(pixels, boxes([20, 20, 60, 60]))]).recall == 1.0
+
+
+def test_matches_recall_and_precision_of_cocoeval():
+    """COCOeval (maxDets 20, IoU 0.5, one class) matches the same boxes; its AP samples the same curve."""
+    coco = pytest.importorskip("pycocotools.coco")
+    cocoeval = pytest.importorskip("pycocotools.cocoeval")
+    rng = np.random.default_rng(4)
+    found, truth, sides = [], [], []
+    for _ in range(12):
+        corners = rng.uniform(0, 80, (int(rng.integers(1, 6)), 2)).astype(np.float32)
+        true = np.concatenate([corners, corners + rng.uniform(10, 60, corners.shape)], axis=1).astype(np.float32)
+        guesses = np.concatenate([true + rng.normal(0, 5, true.shape), true + rng.normal(0, 25, true.shape)])
+        guesses[:, 2:] = np.maximum(guesses[:, 2:], guesses[:, :2] + 1)
+        scores = np.sort(rng.random(len(guesses)))[::-1]
+        found.append((guesses.astype(np.float32), scores.astype(np.float32)))
+        truth.append(true)
+        sides.append((150, 150))
+    ours = score_detections(found, truth, sides)
+
+    def rows(boxes, image, first):
+        sizes = boxes[:, 2:] - boxes[:, :2]
+        return [
+            {"id": first + k, "image_id": image, "category_id": 1, "iscrowd": 0, "area": float(w * h),
+             "bbox": [float(x), float(y), float(w), float(h)]}
+            for k, ((x, y), (w, h)) in enumerate(zip(boxes[:, :2], sizes, strict=True))
+        ]  # fmt: skip
+
+    data = coco.COCO()
+    data.dataset = {"images": [{"id": i} for i in range(12)], "categories": [{"id": 1, "name": "object"}]}
+    data.dataset["annotations"] = [row for i, true in enumerate(truth) for row in rows(true, i, 1 + 100 * i)]
+    guesses = [
+        {**row, "score": float(score)}
+        for i, (boxes_of, scores) in enumerate(found)
+        for row, score in zip(rows(boxes_of, i, 1), scores, strict=True)
+    ]
+    with contextlib.redirect_stdout(io.StringIO()):
+        data.createIndex()
+        examined = cocoeval.COCOeval(data, data.loadRes(guesses), "bbox")
+        examined.params.iouThrs, examined.params.maxDets = np.array([0.5]), [20]
+        examined.params.areaRng, examined.params.areaRngLbl = [[0, 1e10]], ["all"]
+        examined.evaluate()
+        examined.accumulate()
+    for image, (boxes_of, _) in zip(examined.evalImgs, found, strict=True):
+        theirs = image["dtMatches"][0] > 0
+        np.testing.assert_array_equal(match(boxes_of, truth[image["image_id"]]) >= 0, theirs)
+    assert 0.3 < ours.recall < 1.0
+    assert ours.recall == pytest.approx(float(examined.eval["recall"][0, 0, 0, 0]), abs=1e-6)
+    hits = np.concatenate([image["dtMatches"][0] > 0 for image in examined.evalImgs])
+    scores = np.concatenate([image["dtScores"] for image in examined.evalImgs]).astype(np.float32)
+    assert ours.ap50 == pytest.approx(average_precision(hits, scores, ours.boxes), abs=1e-6)
+    # 101 recalls instead of the whole curve: close, but not the same figure.
+    assert ours.ap50 == pytest.approx(float(examined.eval["precision"][0, :, 0, 0, 0].mean()), abs=0.02)

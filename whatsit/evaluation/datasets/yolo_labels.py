@@ -1,4 +1,4 @@
-"""Labels in YOLO's text form become a label file."""
+"""Labels in YOLO's text format, read as a label file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 from whatsit_client.errors import Damaged, InvalidInput
 
 from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture
-from whatsit.evaluation.datasets.labelled_pictures import picture_files, read_rgb
+from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture, picture_files, read_rgb
+from whatsit.models.product_labels import of_coco
 from whatsit.models.yolox import COCO_NAMES
 
 
@@ -48,3 +49,16 @@ def read_yolo_folder(folder: Path, names: Sequence[str] | None = None) -> LabelF
         boxes = tuple(Box.of_corners(c, names[int(row[0])]) for c, row in zip(corners, rows, strict=True))
         pictures.append(Picture(file, width, height, boxes))
     return LabelFile(tuple(pictures))
+
+
+def read_coco_scenes(folder: Path) -> list[LabelledPicture]:
+    """Read a YOLO folder of COCO's classes, such as coco128, with product labels.
+
+    Boxes are rounded to hundredths of a pixel, COCO's own precision.
+
+    Raises:
+        InvalidInput: there are no pictures.
+        Damaged: a text file is not in YOLO's format.
+    """
+    labels = read_yolo_folder(folder, COCO_NAMES)
+    return [LabelledPicture.of(picture, folder / "images" / picture.file, of_coco) for picture in labels.pictures]

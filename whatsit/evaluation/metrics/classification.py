@@ -13,18 +13,15 @@ _OTHER = INTENTS.index("other")
 
 
 def auc(scores: FloatArray, positive: npt.NDArray[np.bool_]) -> float:
-    """Return the area under the ROC curve (Mann-Whitney U); NaN for an empty side.
+    """Return the area under the ROC curve; NaN for an empty side.
 
     Args:
         scores: f32 [N].
         positive: bool [N].
     """
-    ups, downs = int(positive.sum()), int((~positive).sum())
-    if not ups or not downs:
-        return float("nan")
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    return float((ranks[positive].sum() - ups * (ups + 1) / 2) / (ups * downs))
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(positive, scores)) if positive.any() and not positive.all() else float("nan")
 
 
 def false_accepts(scores: FloatArray, sought: npt.NDArray[np.bool_], coverage: float = 0.95) -> float:

@@ -1,4 +1,8 @@
-"""How well boxes find things: recall with a budget of boxes, average precision."""
+"""Detection scores: recall with a budget of boxes, and average precision.
+
+pycocotools' `COCOeval` gives the same matches and recall, but samples precision at 101 recalls instead of integrating
+the whole curve, and groups boxes by area instead of by sides: that is why the scores are computed here.
+"""
 
 from __future__ import annotations
 

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
-from whatsit.evaluation.datasets.labelled_pictures import opened, read_yolo
+from whatsit.evaluation.datasets.labelled_pictures import opened
+from whatsit.evaluation.datasets.yolo_labels import read_coco_scenes
 from whatsit.evaluation.metrics.detection_scores import DetectionScores, Found, class_free, evaluate_detector
 from whatsit.evaluation.reports.detection_plots import draw_precision_recall, draw_sheet, precision_recall
-from whatsit.models.product_labels import of_coco
-from whatsit.models.yolox import COCO_NAMES, Yolox
+from whatsit.models.yolox import Yolox
 from whatsit.rendering.product import make_products
 from whatsit.rendering.scene import make_scene
 from whatsit.vision.boxes import FloatArray
@@ -53,7 +53,7 @@ def coco_scenes(data: Path, held_out: frozenset[str]) -> Pictures:
     Raises:
         InvalidInput: `data` lacks one of them.
     """
-    pictures = read_yolo(data / "coco128", [of_coco(name) for name in COCO_NAMES])
+    pictures = read_coco_scenes(data / "coco128")
     chosen = [picture for picture in pictures if picture.path.name in held_out]
     if missing := held_out - {picture.path.name for picture in chosen}:
         raise InvalidInput(f"{data / 'coco128'} lacks {min(missing)}, which the held-out list names: fetch it again.")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 from whatsit_client.errors import InvalidInput
 
-from whatsit.evaluation.datasets.label_file import LabelFile, Picture, read_labels
+from whatsit.evaluation.datasets.label_file import LabelFile, read_labels
 from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture
 from whatsit.models.product_labels import PRODUCTS, UNKNOWN, of_coco, product_label
 from whatsit.models.yolox import COCO_NAMES
@@ -33,19 +32,13 @@ def label_of(name: str) -> int:
     return of_coco(name) if name in COCO_NAMES else UNKNOWN
 
 
-def training_picture(picture: Picture, images: Path) -> LabelledPicture:
-    """A picture of a label file as the trainer wants it."""
-    labels = np.array([label_of(box.name) for box in picture.boxes if not box.doubtful], dtype=np.int64)
-    return LabelledPicture(images / picture.file, picture.corners(), labels, picture.corners(doubtful=True))
-
-
 def training_pictures(labels: LabelFile, images: Path) -> list[LabelledPicture]:
     """The pictures of a label file, sorted by name.
 
     Raises:
         InvalidInput: a picture is not in the folder.
     """
-    pictures = [training_picture(p, images) for p in sorted(labels.pictures, key=lambda p: p.file)]
+    pictures = [LabelledPicture.of(p, images / p.file, label_of) for p in sorted(labels.pictures, key=lambda p: p.file)]
     for picture in pictures:
         if not picture.path.is_file():
             raise InvalidInput(

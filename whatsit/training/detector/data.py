@@ -16,9 +16,10 @@ from rich.progress import Progress
 from whatsit_client.errors import InvalidInput
 
 from whatsit.engines.onnx_runner import OnnxRunner
-from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture, read_coco, read_yolo, write_coco
-from whatsit.models.product_labels import of_clothing, of_coco, of_grocery, of_rendered
-from whatsit.models.yolox import COCO_NAMES, Yolox
+from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture, read_coco, write_coco
+from whatsit.evaluation.datasets.yolo_labels import read_coco_scenes
+from whatsit.models.product_labels import of_clothing, of_grocery, of_rendered
+from whatsit.models.yolox import Yolox
 from whatsit.rendering.product import Product, draw, make_products
 from whatsit.rendering.scene import make_scene
 from whatsit.training.detector.copy_paste import Cutout
@@ -79,7 +80,8 @@ def load_detector_data(
         "products": taught.pop("grocery-validation") + taught.pop("clothing-validation"),
         "shop": _scenes(other_shop, recipe.validation_scenes, recipe.rendered_seed + _VALIDATION_SHOP, cache, console),
     }
-    every, scenes = recipe.validation_every, read_yolo(data / "coco128", [of_coco(n) for n in COCO_NAMES], held_out)
+    every = recipe.validation_every
+    scenes = [scene for scene in read_coco_scenes(data / "coco128") if scene.path.name not in held_out]
     if every:
         validation["scenes"] = scenes[every - 1 :: every]
         scenes = [scene for i, scene in enumerate(scenes, 1) if i % every]
