@@ -59,9 +59,9 @@ def test_there_and_back(folder: Path, milvus_file: str, monkeypatch: pytest.Monk
         migrate(source, MilvusStore(Address.parse(url)), folder, progress=stop)
     done = CliRunner().invoke(app, ["catalogue", "migrate", str(folder), url, "--json"], catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    translate_errors = json.loads(done.stdout)
-    assert (translate_errors["items"], translate_errors["written"], translate_errors["searches"]) == (60, 20, 20)
-    assert translate_errors["agreement"] == 1.0
+    migrated = json.loads(done.stdout)
+    assert (migrated["items"], migrated["written"], migrated["searches"]) == (60, 20, 20)
+    assert migrated["agreement"] == 1.0
     assert store_url(folder) == url
     assert list(everything(folder)) == before
     shown = CliRunner().invoke(app, ["catalogue", "show", str(folder), "i7", "--json"], catch_exceptions=False)

@@ -65,6 +65,10 @@ def test_what_is_put_is_found_and_shown(engine: Engine, picture_of: PictureOf) -
     assert items.pictures("none", E) == ()
     with pytest.raises(InvalidInput, match="no item 'none'"):
         items.show("none")
+    assert set(shown) == {
+        *("number", "added", "updated", "merged_into", "predicted", "images"),
+        *("id", "title", "brand", "category", "image", "price", "url", "attributes"),
+    }
 
     index = engine.open_index_view(E)
     for vector in pictures[0].vectors:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 from whatsit_client.errors import InvalidInput
 
+from whatsit.catalogue.backends import open_store, set_store_url
+from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store.store import Store
 from whatsit.engines.repository import default_root
@@ -164,3 +167,16 @@ def test_a_read_only_server_refuses_changes_and_shows_items(folder: Path, monkey
         ask(b"drop", id)
     with pytest.raises(InvalidInput, match="UTF-8"):
         ask(b"get", b"\xff")
+
+
+def test_a_catalogue_in_milvus_answers_get_and_refuses_feedback(tmp_path: Path) -> None:
+    pytest.importorskip("milvus_lite", reason="the extra 'milvus' is not installed")
+    set_store_url(tmp_path, f"milvus://{tmp_path}/items.db")
+    picture = Picture("/m.jpg", "0", (Vector((0.0, 0.0, 1.0, 1.0), np.array(unit(1)[0], np.float32)),))
+    with closing(open_store(tmp_path)) as store:
+        store.put([(ItemFields("m", "Milk"), [picture], "embedder")])
+        served = ServedCatalogue(tmp_path, NETWORKS, 128)
+        got = served.get('{"id": "m"}')
+        with pytest.raises(InvalidInput, match="feedback is kept by embedded catalogues alone"):
+            served.feedback('{"id": "m"}', b"")
+    assert (got["item"]["title"], got["predicted"], got["merged_into"], len(got["images"])) == ("Milk", None, None, 1)

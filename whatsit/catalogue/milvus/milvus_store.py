@@ -156,6 +156,7 @@ class MilvusStore:
             "added": row["added"],
             "updated": row["updated"],
             "merged_into": None,
+            "predicted": None,
             "images": [
                 {"path": one["path"], "sha256": one["sha256"], "vectors": one["vectors"], "hidden": False}
                 for one in json.loads(row["pictures"])

@@ -14,7 +14,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 from whatsit_client.errors import InvalidInput, Unavailable
 
-SCHEME = "milvus://"
 TOKEN_VARIABLE = "WHATSIT_MILVUS_TOKEN"
 """Names the environment variable with the token: `user:password`, or an API key. It stands in no file or command."""
 
@@ -23,6 +22,11 @@ INDEXES = ("HNSW", "FLAT", "AUTOINDEX", "DISKANN", "IVF_FLAT", "IVF_SQ8")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,60}")
 _PORT = 19530
 _SECONDS = 10.0
+# pymilvus pings every 10 s, also without calls. A Milvus server allows that; milvus-lite's server has gRPC's defaults
+# and closes the channel ("Too many pings") on the third ping within five minutes. A client pings only during a call, and
+# not at all where the server runs in the same process (a file): that one cannot be lost alone.
+_PINGS = {"grpc.keepalive_permit_without_calls": 0}
+_NO_PINGS = {**_PINGS, "grpc.keepalive_time_ms": 2**31 - 1}
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,11 @@ class Address:
             Path(self.uri).parent.mkdir(parents=True, exist_ok=True)
         with translate_errors(self.uri):
             return MilvusClient(
-                uri=self.uri, db_name=self.database, token=os.environ.get(TOKEN_VARIABLE, ""), timeout=_SECONDS
+                uri=self.uri,
+                db_name=self.database,
+                token=os.environ.get(TOKEN_VARIABLE, ""),
+                timeout=_SECONDS,
+                grpc_options=_NO_PINGS if self.is_file else _PINGS,
             )
 
 
