@@ -23,8 +23,8 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,60}")
 _PORT = 19530
 _SECONDS = 10.0
 # pymilvus pings every 10 s, also without calls. A Milvus server allows that; milvus-lite's server has gRPC's defaults
-# and closes the channel ("Too many pings") on the third ping within five minutes. A client pings only during a call, and
-# not at all where the server runs in the same process (a file): that one cannot be lost alone.
+# (two pings in five minutes) and may close the channel with "Too many pings", on which the next connect fails. So pings
+# are sent only during a call, and not at all where the server runs in this process (a file): it cannot be lost alone.
 _PINGS = {"grpc.keepalive_permit_without_calls": 0}
 _NO_PINGS = {**_PINGS, "grpc.keepalive_time_ms": 2**31 - 1}
 
