@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture
+from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture, corners_of
 from whatsit.evaluation.metrics.detection_scores import match
 from whatsit.labelling.single_object import centred
-from whatsit.vision.boxes import FloatArray, iou
+from whatsit.vision.boxes import iou
 
 
 @dataclass(frozen=True)
@@ -62,13 +61,12 @@ def agreement(labels: LabelFile, truth: LabelFile, single: bool = False, every: 
         if not theirs:
             continue
         ordered = sorted(mine, key=lambda box: -(box.score or 0))
-        overlap = iou(_corners(theirs), _corners(ordered)) if mine else np.zeros((len(theirs), 1), np.float32)
-        best += overlap.max(axis=1).tolist()
-        pairs = match(_corners(ordered), _corners(theirs)) if mine else np.zeros(0, np.int64)
+        best += iou(corners_of(theirs), corners_of(ordered)).max(axis=1, initial=0).tolist()
+        pairs = match(corners_of(ordered), corners_of(theirs))
         hits += int((pairs >= 0).sum())
         named += sum(ordered[row].name == theirs[index].name for row, index in enumerate(pairs) if index >= 0)
         box = np.array([centred(picture.width, picture.height)], dtype=np.float32)
-        middle += (iou(_corners(theirs), box)[:, 0] >= 0.5).tolist()
+        middle += (iou(corners_of(theirs), box)[:, 0] >= 0.5).tolist()
     return Agreement(
         pictures=len(counted),
         truth=len(best),
@@ -90,10 +88,6 @@ def _is_single(picture: Picture) -> bool:
 
 def _sure(picture: Picture) -> list[Box]:
     return [box for box in picture.boxes if not box.doubtful]
-
-
-def _corners(boxes: Sequence[Box]) -> FloatArray:
-    return np.array([box.corners for box in boxes], dtype=np.float32).reshape(-1, 4)
 
 
 def _share(part: float, whole: int) -> float:

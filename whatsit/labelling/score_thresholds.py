@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from whatsit.evaluation.datasets.label_file import Box, Picture
+from whatsit.evaluation.datasets.label_file import Box, Picture, corners_of
 from whatsit.evaluation.metrics.detection_scores import match
-from whatsit.vision.boxes import FloatArray
 
 _OPEN = 0.5
 """Boxes from the score on at which every second one is right are worth a person's look."""
@@ -50,9 +49,9 @@ def measure_thresholds(
     for boxes, picture in zip(found, truth, strict=True):
         ordered = sorted(boxes, key=lambda box: -(box.score or 0))
         true, ignored = picture.corners(), picture.corners(doubtful=True)
-        corners = _corners(ordered)
-        pairs = match(corners, true) if len(ordered) else np.zeros(0, np.int64)
-        places = match(corners, ignored, 0.3) if len(ordered) else pairs
+        corners = corners_of(ordered)
+        pairs = match(corners, true)
+        places = match(corners, ignored, 0.3)
         for row, box in enumerate(ordered):
             if pairs[row] >= 0 or places[row] < 0:
                 scores.append(box.score or 0.0)
@@ -70,7 +69,3 @@ def _least_score(scores: Sequence[float], hits: Sequence[bool], precision: float
     right = np.cumsum(np.asarray(hits, dtype=float)[order]) / np.arange(1, len(order) + 1)
     enough = np.flatnonzero(right >= precision)
     return max(floor, float(np.asarray(scores)[order][enough[-1]])) if len(enough) else NEVER
-
-
-def _corners(boxes: Sequence[Box]) -> FloatArray:
-    return np.array([box.corners for box in boxes], dtype=np.float32).reshape(-1, 4)

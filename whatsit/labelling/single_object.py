@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from whatsit.evaluation.datasets.label_file import Box
-from whatsit.vision.boxes import FloatArray, iou
 
 _LEAST_SHARE = 0.1
 _CENTRED = 0.8
@@ -37,13 +34,5 @@ def single_product(found: Sequence[Box], name: str, width: int, height: int, sur
         box for box in found if (box.score or 0) >= sure and box.width * box.height >= _LEAST_SHARE * width * height
     ]
     main = replace(large[0], name=name) if large else Box.of_corners(centred(width, height), name, origin="centred")
-    others = [box for box in found if _overlap(box, main) < 0.5]
+    others = [box for box in found if box.iou(main) < 0.5]
     return [main, *(replace(box, doubtful=True) for box in others)]
-
-
-def _overlap(one: Box, other: Box) -> float:
-    return float(iou(_row(one), _row(other))[0, 0])
-
-
-def _row(box: Box) -> FloatArray:
-    return np.array([box.corners], dtype=np.float32)

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
-from whatsit.evaluation.datasets.label_file import Box, LabelFile
+from whatsit.evaluation.datasets.label_file import LabelFile
 from whatsit.labelling.review_table import Decision
 from whatsit.labelling.score_thresholds import Thresholds
-from whatsit.vision.boxes import iou
 
 _SAME = 0.5
 
@@ -39,7 +36,7 @@ def sort_out(
         kept = [replace(d.box, doubtful=False, origin="person") for d in decided if d.verdict == "keep"]
         for box in picture.boxes:
             score = box.score or 0.0
-            if any(_overlap(box, d.box) >= _SAME for d in decided):
+            if any(box.iou(d.box) >= _SAME for d in decided):
                 log.append(Decision(picture.file, box, "drop", "person, in an earlier round"))
             elif score >= thresholds.sure:
                 kept.append(box)
@@ -53,8 +50,3 @@ def sort_out(
                 )
         pictures.append(replace(picture, boxes=tuple(kept)))
     return LabelFile(tuple(pictures)), log
-
-
-def _overlap(one: Box, other: Box) -> float:
-    rows = (np.array([box.corners], dtype=np.float32) for box in (one, other))
-    return float(iou(*rows)[0, 0])

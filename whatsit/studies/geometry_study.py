@@ -74,7 +74,7 @@ class GeometryStudy:
 
     Args:
         work: where catalogues are kept.
-        advanced: called with what is being done, how much of it is, and how much there is to do.
+        advanced: called with the step, how much of it is done, and its total.
     """
 
     def __init__(self, work: Path, advanced: Advanced = lambda what, done, total: None) -> None:
@@ -93,16 +93,11 @@ class GeometryStudy:
         taken = [_Photo(label_photo(number, strength), f"{number}") for number in range(0, count, step)][:photos]
         return self._measure(f"photos of {count} labels", catalogue, taken)
 
-    def grocery(self, store: GroceryStore, packages: bool) -> GeometryRow:
-        """Val photos of packages, or of fruit and vegetables, to the shop images."""
+    def grocery(self, store: GroceryStore, group: str) -> GeometryRow:
+        """Measure val photos of a group of products against the shop images."""
         catalogue = grocery_catalogue(store, self._work, self._advanced)
-        taken = [
-            _Photo(path.read_bytes(), store.classes[label].name)
-            for path, label in zip(store.queries(), store.truth(), strict=True)
-            if (store.classes[label].department == "Packages") == packages
-        ]
-        kind = "packages" if packages else "fruit and vegetables"
-        return self._measure(f"grocery val, {kind} -> 81 shop images", catalogue, taken)
+        taken = [_Photo(path.read_bytes(), item.name) for path, item in store.photos() if item.group == group]
+        return self._measure(f"grocery val, {group} -> 81 shop images", catalogue, taken)
 
     def many(self, pictures: int = 10_000, photos: int = 100, workers: int = 4, strength: float = 0.5) -> GeometryRow:
         """The shortlist alone among so many labels: its recall, and what it costs."""

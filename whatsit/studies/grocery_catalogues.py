@@ -13,7 +13,7 @@ from whatsit.calibration.calibrator import Calibrator, Photo
 from whatsit.calibration.ranker_examples import Examples, collect
 from whatsit.catalogue.ingest.add import index_source
 from whatsit.catalogue.layout import Layout
-from whatsit.evaluation.datasets.grocery import GroceryStore
+from whatsit.evaluation.datasets.grocery import GroceryStore, evenly_spread
 from whatsit.pipeline.networks import Networks
 from whatsit.search.offline_identifier import OfflineIdentifier
 
@@ -35,22 +35,25 @@ def grocery_catalogue(
     advanced: Advanced,
     with_train: bool = False,
     without: Collection[int] = (),
+    geometry: bool = True,
 ) -> Path:
-    """Publish a catalogue with geometry; existing items are not embedded again.
+    """Publish a catalogue; existing items are not embedded again.
 
     Args:
         store: the data set.
         work: where it is built and kept.
-        advanced: called with what is being done, how much of it is, and how much there is to do.
+        advanced: called with the step, how much of it is done, and its total.
         with_train: the train photos are pictures of their items too.
         without: labels of classes that are left out.
+        geometry: with local features and visual words.
     """
     name = "grocery" + ("-train" if with_train else "") + (f"-without{len(without)}" if without else "")
+    name += "" if geometry else "-vectors"
     pictures = {item.label: [item.image] for item in store.gallery() if item.label not in without}
     if with_train:
-        for path, label in zip(store.queries("train"), store.truth("train"), strict=True):
-            if label in pictures:
-                pictures[label].append(path)
+        for path, item in store.photos("train"):
+            if item.label in pictures:
+                pictures[item.label].append(path)
     source = work / f"{name}.jsonl"
     work.mkdir(parents=True, exist_ok=True)
     with source.open("w", encoding="utf-8") as file:
@@ -61,7 +64,7 @@ def grocery_catalogue(
                 file.write(json.dumps(row) + "\n")
     catalogue = work / f"{name}.catalogue"
     index_source(
-        catalogue, source, geometry=True, progress=lambda done, total, _: advanced(f"indexing {name}", done, total)
+        catalogue, source, geometry=geometry, progress=lambda done, total, _: advanced(f"indexing {name}", done, total)
     )
     return catalogue
 
@@ -69,13 +72,8 @@ def grocery_catalogue(
 def train_photos(store: GroceryStore, calibrator: Calibrator, limit: int) -> list[Photo]:
     """Return evenly spread train photos of the classes that a catalogue holds."""
     items = calibrator.numbers()
-    names = {item.label: item.name for item in store.gallery()}
-    known = [
-        Photo(path, items[names[label]], names[label])
-        for path, label in zip(store.queries("train"), store.truth("train"), strict=True)
-        if names[label] in items
-    ]
-    return known[:: max(1, len(known) // limit)][:limit]
+    known = [Photo(path, items[item.name], item.name) for path, item in store.photos("train") if item.name in items]
+    return evenly_spread(known, limit)
 
 
 def prepare_ranker(store: GroceryStore, catalogue: Path, limit: int, advanced: Advanced, real: bool, fit: Fit) -> None:
@@ -85,7 +83,7 @@ def prepare_ranker(store: GroceryStore, catalogue: Path, limit: int, advanced: A
         store: the data set.
         catalogue: one of `grocery_catalogue`.
         limit: photos.
-        advanced: told about the progress.
+        advanced: called with the step, how much of it is done, and its total.
         real: on train photos; else on synthetic ones, for catalogues that hold the train photos.
         fit: writes a ranker trained on the examples to the path.
     """

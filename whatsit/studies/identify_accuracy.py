@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from whatsit_client import Client
 
 from whatsit.catalogue.ingest.add import index_source
-from whatsit.evaluation.datasets.grocery import GroceryStore
+from whatsit.evaluation.datasets.grocery import GroceryClass, GroceryStore
 from whatsit.evaluation.datasets.product_scenes import ProductScene, collages, drawn_scenes
 from whatsit.evaluation.reports.identify_report import Outcome, Query, Row, run_queries, tabulate
 from whatsit.evaluation.reports.scene_report import SceneRow, judge_scene, tabulate_scenes
@@ -20,6 +19,7 @@ from whatsit.rendering.shop import write_shop
 from whatsit.server.launcher import Server
 from whatsit.server.ports import Ports
 from whatsit.serving.metrics.scrape import request_successes
+from whatsit.studies.grocery_catalogues import grocery_catalogue
 
 SHOP_SEED = 3
 """Of the drawn shop: training takes seeds from 1000 on, the demonstration 1, the detector's and ranking's reports 2."""
@@ -57,20 +57,6 @@ class Report:
     median_ms: float
 
 
-def write_products(grocery: GroceryStore, path: Path) -> None:
-    """Write the 81 classes as a merchant's file.
-
-    Its columns are shop image, title, coarse class as category, description.
-    """
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["id", "title", "category", "image", "department", "description"])
-        for product in grocery.gallery():
-            title = product.name.replace("-", " ")
-            image = str(product.image.resolve())
-            writer.writerow([product.name, title, product.coarse, image, product.department, product.description])
-
-
 def evaluate_grocery(
     folder: Path,
     work: Path,
@@ -95,28 +81,24 @@ def evaluate_grocery(
         InvalidInput: the data set is not there.
     """
     grocery = GroceryStore(folder)
-    work.mkdir(parents=True, exist_ok=True)
-    write_products(grocery, work / "products.csv")
-    index_source(work / "catalogue", work / "products.csv")
-    classes = grocery.gallery()
-    every = list(zip(grocery.queries(), grocery.truth(), strict=True))
-    photos = every if limit is None else every[:: max(1, len(every) // limit)][:limit]
+    catalogue = grocery_catalogue(grocery, work, lambda what, done, total: None, geometry=False)
+    photos = grocery.photos(limit=limit)
     outcomes: list[Outcome] = []
     seconds: list[float] = []
     rows: list[SceneRow] = []
     closed = successes = 0
-    with Server(work / "catalogue", ports=Ports(0, 0, 0)) as server, Client(server.grpc_url) as client:
+    with Server(catalogue, ports=Ports(0, 0, 0)) as server, Client(server.grpc_url) as client:
         before = request_successes(server.metrics_url, "identify")
         started("photos of one item", len(photos))
         begin = time.perf_counter()
-        for outcome in run_queries(_queries(grocery, photos), client.identify):
+        for outcome in run_queries(map(_query, photos), client.identify):
             outcomes.append(outcome)
             seconds.append(time.perf_counter() - begin)
             advanced()
             begin = time.perf_counter()
         if scenes:
             started("collages of photos", scenes)
-            named = [(path, classes[label].name) for path, label in every]
+            named = [(path, item.name) for path, item in grocery.photos()]
             made, closed = _scenes("collages", collages(named, scenes, _COLLAGE_SEED), client, advanced)
             rows += made
         successes += request_successes(server.metrics_url, "identify") - before
@@ -156,8 +138,6 @@ def _scenes(
     return tabulate_scenes(group, outcomes), gated
 
 
-def _queries(grocery: GroceryStore, photos: list[tuple[Path, int]]) -> Iterator[Query]:
-    classes = grocery.gallery()
-    for path, label in photos:
-        group = "packages" if classes[label].department == "Packages" else "fruit and vegetables"
-        yield Query(path.read_bytes(), classes[label].name, group)
+def _query(photo: tuple[Path, GroceryClass]) -> Query:
+    path, item = photo
+    return Query(path.read_bytes(), item.name, item.group)

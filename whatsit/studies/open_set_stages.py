@@ -66,7 +66,7 @@ def measure_open_set(
         limit: only so many val photos; None for all.
         real: the ranker and the thresholds are made on train photos of the 65 classes, with their items in the
             catalogue and taken out in turn; else on synthetic photos of the shop images. The 16 are seen in neither.
-        advanced: called with what is being done, how much of it is, and how much there is to do.
+        advanced: called with the step, how much of it is done, and its total.
     """
     without = {item.label for item in grocery.gallery() if left_out(item.label)}
     catalogue = grocery_catalogue(grocery, work, advanced, without=without)
@@ -143,12 +143,10 @@ def _at(seen: OpenSet, absent: int, level: float) -> Point:
 
 def _val_photos(grocery: GroceryStore, calibrator: Calibrator, limit: int | None) -> list[Photo]:
     numbers = calibrator.numbers()
-    names = [grocery.classes[label].name for label in grocery.truth()]
-    photos = [
-        Photo(path, numbers.get(name), name if name in numbers else "")
-        for path, name in zip(grocery.queries(), names, strict=True)
+    return [
+        Photo(path, numbers.get(item.name), item.name if item.name in numbers else "")
+        for path, item in grocery.photos(limit=limit)
     ]
-    return photos if limit is None else photos[:: max(1, len(photos) // limit)][:limit]
 
 
 def _sightings(

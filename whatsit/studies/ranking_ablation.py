@@ -3,30 +3,45 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from whatsit.catalogue.ingest.add import index_source
 from whatsit.evaluation.datasets.grocery import GroceryStore
-from whatsit.evaluation.metrics.ablation import Query, RankedResult, Row, ablate
+from whatsit.evaluation.metrics.ablation import RankedResult, StageRow, stage_rows
 from whatsit.index.database_augmentation import average_database
 from whatsit.pipeline.decoded_picture import decode_picture
 from whatsit.pipeline.networks import Networks
 from whatsit.pipeline.picture_description import embed_regions
+from whatsit.ranking.matches import Floats
+from whatsit.ranking.score import MATCH_SCORE
 from whatsit.ranking.stages import STAGES
 from whatsit.rendering.product import make_products
 from whatsit.rendering.shop import write_scenes, write_shop
 from whatsit.search.retriever import Retriever
 from whatsit.search.search_options import SearchOptions
+from whatsit.studies.grocery_catalogues import Advanced, grocery_catalogue
 from whatsit.vision.regions import USER_BOX
 
 # Those that need nothing but vectors; `geometry` and `learned` are measured through the server.
 AVERAGED = "none, catalogue vectors averaged"
 CHOICES = ("none", *(stage for stage in STAGES if stage not in ("geometry", "learned")), "surprise,category_order")
 
-Advanced = Callable[[str, int, int], None]
+
+@dataclass(frozen=True, eq=False)
+class _Query:
+    """Unit vector f32 [D], with the id, category and group of its item."""
+
+    vector: Floats
+    truth: str
+    category: str
+    group: str = ""
+
+    def result(self, ids: Sequence[str], categories: Sequence[str], answer: str = "") -> RankedResult:
+        return RankedResult(self.truth, self.category, self.group, tuple(ids), tuple(categories), answer)
 
 
 class Ablation:
@@ -36,52 +51,33 @@ class Ablation:
         work: where the catalogues are kept, so that a second run is quick.
         min_score: threshold of matches and answers.
         choices: values of `rerank`.
-        advanced: called with what is being done, how much of it is, and how much there is to do.
+        advanced: called with the step, how much of it is done, and its total.
     """
 
     def __init__(
         self,
         work: Path,
-        min_score: float = 0.9,
+        min_score: float = MATCH_SCORE,
         choices: Sequence[str] = CHOICES,
         advanced: Advanced = lambda what, done, total: None,
     ) -> None:
         self._work, self._min_score, self._choices, self._advanced = work, min_score, choices, advanced
 
-    def grocery(self, store: GroceryStore, with_train: bool) -> list[Row]:
-        """Search whole val photos among 81 items with shop images or also train photos.
-
-        Packages are reported apart.
-        """
+    def grocery(self, store: GroceryStore, with_train: bool) -> list[StageRow]:
+        """Search whole val photos among shop images, or also train photos."""
         store.check()
-        name = "train + shop" if with_train else "shop images"
-        pictures = {item.label: [item.image] for item in store.gallery()}
-        if with_train:
-            for path, label in zip(store.queries("train"), store.truth("train"), strict=True):
-                pictures[label].append(path)
-        source = self._work / f"grocery-{name.replace(' ', '')}.jsonl"
-        source.parent.mkdir(parents=True, exist_ok=True)
-        with source.open("w", encoding="utf-8") as file:
-            for item in store.gallery():
-                images = [str(path.resolve()) for path in pictures[item.label]]
-                row = {"id": item.name, "title": item.name, "category": item.coarse, "images": images}
-                file.write(json.dumps(row) + "\n")
-        photos = list(zip(store.queries(), store.truth(), strict=True))
-        queries, packages = [], []
+        photos, queries = store.photos(), []
         with Networks() as networks:
-            for done, (path, label) in enumerate(photos, start=1):
+            for done, (path, item) in enumerate(photos, start=1):
                 picture = decode_picture(path.read_bytes())
                 vector = embed_regions(picture, picture.whole, networks.embedder)[0]
-                item = store.classes[label]
-                queries.append(Query(vector, item.name, item.coarse))
-                packages += [queries[-1]] if item.department == "Packages" else []
+                queries.append(_Query(vector, item.name, item.coarse, item.group))
                 self._advanced("embedding grocery val", done, len(photos))
-        title = f"grocery val -> {name}"
-        catalogue = self._index(source)
-        return [*self._measure(title, catalogue, queries), *self._measure(f"{title}, packages", catalogue, packages)]
+        catalogue = grocery_catalogue(store, self._work, self._advanced, with_train, geometry=False)
+        return self._measure(f"grocery val -> {'train + shop' if with_train else 'shop images'}", catalogue, queries)
 
-    def shop(self, seed: int, products: int = 300, scenes: int = 100) -> list[Row]:
-        """The true boxes of a drawn shop's scenes to its catalogue pictures."""
+    def shop(self, seed: int, products: int = 300, scenes: int = 100) -> list[StageRow]:
+        """Search the true boxes of a drawn shop's scenes among its catalogue pictures."""
         folder = self._work / f"shop-{seed}"
         source = write_shop(folder, products, seed)
         shop = {product.id: product for product in make_products(products, seed)}
@@ -94,43 +90,38 @@ class Ablation:
                 regions = picture.whole.plus(boxes, np.ones(len(boxes), dtype=np.float32), [USER_BOX] * len(boxes))
                 vectors = embed_regions(picture, regions, networks.embedder)[1:]
                 ids = scene["product_ids"]
-                queries += [Query(v, i, shop[i].category) for v, i in zip(vectors, ids, strict=True)]
+                queries += [_Query(v, i, shop[i].category) for v, i in zip(vectors, ids, strict=True)]
                 self._advanced(f"embedding shop {seed}", done, len(truth))
-        return list(self._measure(f"rendered shop {seed}: boxes -> pictures", self._index(source), queries))
-
-    def _index(self, source: Path) -> Path:
-        """A published catalogue of a source."""
         catalogue = source.parent / f"{source.stem}.catalogue"
         index_source(
             catalogue, source, progress=lambda done, total, _: self._advanced(f"indexing {source.stem}", done, total)
         )
-        return catalogue
+        return self._measure(f"rendered shop {seed}: boxes -> pictures", catalogue, queries)
 
-    def _measure(self, data: str, catalogue: Path, queries: Sequence[Query]) -> tuple[Row, ...]:
+    def _measure(self, data: str, catalogue: Path, queries: Sequence[_Query]) -> list[StageRow]:
         with Networks() as networks:
             retriever = Retriever(catalogue, networks.fingerprint)
+        rows: list[StageRow] = []
+        for choice in self._choices:
+            options = SearchOptions(rerank=choice, min_score=self._min_score)
+            rows += stage_rows(data, choice, [_search(retriever, options, query) for query in queries])
+        return rows + stage_rows(data, AVERAGED, _search_averaged(retriever, queries))
 
-        def find(look: Query, stages: str) -> RankedResult:
-            found = retriever(
-                look.vector[None], np.ones(1, np.float32), SearchOptions(rerank=stages, min_score=self._min_score)
-            )
-            matches = found.regions[0]
-            ids = tuple(str(found.records[number]["id"]) for number in matches.numbers.tolist())
-            return RankedResult(ids, matches.categories, found.answer.ids[0] if found.answer.found else "")
 
-        return (*ablate(data, queries, self._choices, find), *self._averaged(data, retriever, queries))
+def _search(retriever: Retriever, options: SearchOptions, query: _Query) -> RankedResult:
+    found = retriever(query.vector[None], np.ones(1, np.float32), options)
+    matches = found.regions[0]
+    ids = [str(found.records[number]["id"]) for number in matches.numbers.tolist()]
+    return query.result(ids, matches.categories, found.answer.ids[0] if found.answer.found else "")
 
-    def _averaged(self, data: str, retriever: Retriever, queries: Sequence[Query]) -> tuple[Row, ...]:
-        """Measure database augmentation: averaged catalogue vectors and no stage."""
-        vectors, numbers = retriever.catalogue_vectors()
-        averaged = average_database(vectors)
-        records = retriever.records(numbers)
 
-        def find(look: Query, _: str) -> RankedResult:
-            nearest = dict.fromkeys(numbers[np.argsort(-averaged @ look.vector, kind="stable")].tolist())
-            items = [records[number] for number in list(nearest)[:10]]
-            return RankedResult(
-                tuple(str(item["id"]) for item in items), tuple(item["category"] or "" for item in items), ""
-            )
-
-        return ablate(data, queries, (AVERAGED,), find)
+def _search_averaged(retriever: Retriever, queries: Sequence[_Query]) -> list[RankedResult]:
+    """Search vectors after database augmentation, without stages."""
+    vectors, numbers = retriever.catalogue_vectors()
+    averaged, records = average_database(vectors), retriever.records(numbers)
+    results = []
+    for query in queries:
+        nearest = dict.fromkeys(numbers[np.argsort(-averaged @ query.vector, kind="stable")].tolist())
+        items = [records[number] for number in list(nearest)[:10]]
+        results.append(query.result([str(item["id"]) for item in items], [item["category"] or "" for item in items]))
+    return results

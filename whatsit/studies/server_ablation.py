@@ -10,8 +10,8 @@ from pathlib import Path
 
 from whatsit_client import Client, Identification
 
-from whatsit.evaluation.datasets.grocery import GroceryStore, Split
-from whatsit.evaluation.reports.ranking_table import Reply, StageRow, stage_rows
+from whatsit.evaluation.datasets.grocery import GroceryClass, GroceryStore, Split, evenly_spread
+from whatsit.evaluation.metrics.ablation import RankedResult, StageRow, stage_rows
 from whatsit.ranking.stages import DEFAULT_STAGES, STAGES
 from whatsit.server.launcher import Server
 from whatsit.server.ports import Ports
@@ -19,10 +19,11 @@ from whatsit.studies.grocery_catalogues import Advanced, Fit, grocery_catalogue,
 
 EVERYTHING = "query_expansion,reciprocal,neighbour_vote,surprise,category_order,geometry,learned"
 CHOICES = tuple(dict.fromkeys(("none", *STAGES, "geometry,learned", EVERYTHING, DEFAULT_STAGES)))
+Photo = tuple[Path, GroceryClass]
 
 
 class ServerAblation:
-    """Builds a catalogue of groceries, starts Triton on it and asks.
+    """Ablation on groceries: a catalogue, and Triton on it.
 
     Args:
         grocery: the data set.
@@ -34,7 +35,7 @@ class ServerAblation:
         timed: photos on which times are taken, one caller, all choices in turn on each photo.
         callers: at once, where recall alone is measured.
         ranker_photos: on which the ranker is trained.
-        advanced: called with what is being done, how much of it is, and how much there is to do.
+        advanced: called with the step, how much of it is done, and its total.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class ServerAblation:
         self._ranker_photos, self._advanced = ranker_photos, advanced
 
     def rows(self, with_train: bool) -> list[StageRow]:
-        """The table on the 81 shop images, or with the train photos beside them."""
+        """Return the table on the 81 shop images, or with the train photos beside them."""
         name = f"{self._split} -> 81 shop images" + (" + train photos" if with_train else "")
         catalogue = grocery_catalogue(self._grocery, self._work, self._advanced, with_train)
         prepare_ranker(
@@ -75,16 +76,15 @@ class ServerAblation:
                 rows += stage_rows(name, choice, replies, median, more)
         return rows
 
-    def _photos(self) -> list[tuple[Path, int]]:
-        photos = list(zip(self._grocery.queries(self._split), self._grocery.truth(self._split), strict=True))
+    def _photos(self) -> list[Photo]:
+        photos = self._grocery.photos(self._split, self._limit if self._split == "val" else None)
         if self._split == "train":
             # The ranker's are every step-th from the first on; these lie between them.
             step = max(2, len(photos) // self._ranker_photos)
-            photos = photos[step // 2 :: step]
-        limit = len(photos) if self._limit is None else self._limit
-        return photos[:: max(1, len(photos) // limit)][:limit]
+            photos = evenly_spread(photos[step // 2 :: step], self._limit)
+        return photos
 
-    def _times(self, client: Client, photos: Sequence[tuple[Path, int]]) -> dict[str, list[float]]:
+    def _times(self, client: Client, photos: Sequence[Photo]) -> dict[str, list[float]]:
         """Return the seconds of each choice of stages on the same few photos.
 
         Each photo is sent with all choices before the next photo.
@@ -101,19 +101,18 @@ class ServerAblation:
             self._advanced("timing the stages", done, len(chosen))
         return times
 
-    def _replies(self, client: Client, photos: Sequence[tuple[Path, int]], choice: str, name: str) -> Iterator[Reply]:
+    def _replies(self, client: Client, photos: Sequence[Photo], choice: str, name: str) -> Iterator[RankedResult]:
         def ask(path: Path) -> Identification:
             return client.identify(path, rerank=choice)
 
         with ThreadPoolExecutor(self._callers) as pool:
             found = pool.map(ask, [path for path, _ in photos])
-            for done, ((_, label), reply) in enumerate(zip(photos, found, strict=True), start=1):
-                item = self._grocery.classes[label]
+            for done, ((_, item), reply) in enumerate(zip(photos, found, strict=True), start=1):
                 matches = reply.regions[0].matches
-                yield Reply(
+                yield RankedResult(
                     truth=item.name,
                     category=item.coarse,
-                    group="packages" if item.department == "Packages" else "fruit and vegetables",
+                    group=item.group,
                     ids=tuple(match.item.id for match in matches),
                     categories=tuple(match.item.category for match in matches),
                     answer=reply.answer.ids[0] if reply.answer.found else "",

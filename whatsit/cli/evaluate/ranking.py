@@ -72,7 +72,7 @@ def ranking(
             timed,
             callers,
             ranker_photos,
-            _told(bar),
+            _progress_of(bar),
         )
         rows = [row for with_train in ([False, True] if train else [False]) for row in ablation.rows(with_train)]
     if file is not None:
@@ -87,15 +87,15 @@ def stages(
     seed: Annotated[int, typer.Option(min=0, max=999, help="Which drawn shop; training uses 1000 and up.")] = 2,
     scenes: Annotated[int, typer.Option(min=1, help="Scenes of the drawn shop.")] = 100,
     min_score: Annotated[
-        float,
+        float | None,
         typer.Option(
             "--min-score",
             "--min-rank",
             min=0,
             max=2,
-            help="Threshold of matches and answers; the server drops matches below 0.9.",
+            help="Threshold of matches and answers; default: the server's for matches.",
         ),
-    ] = 0.9,
+    ] = None,
     choices: Rerank = None,
     json_: AsJson = False,
 ) -> None:
@@ -104,10 +104,13 @@ def stages(
     Data: groceries, and true boxes of the rendered shop.
     """
     from whatsit.evaluation.datasets.grocery import GroceryStore
+    from whatsit.ranking.score import MATCH_SCORE
     from whatsit.studies.ranking_ablation import CHOICES, Ablation
 
     with _progress(json_) as bar:
-        ablation = Ablation(work, min_score, choices or CHOICES, _told(bar))
+        ablation = Ablation(
+            work, MATCH_SCORE if min_score is None else min_score, choices or CHOICES, _progress_of(bar)
+        )
         grocery = GroceryStore(data / "grocery_store")
         rows = [row for part in ([False, True] if train else [False]) for row in ablation.grocery(grocery, part)]
         rows += ablation.shop(seed, scenes=scenes)
@@ -132,9 +135,10 @@ def geometry(
     from whatsit.studies.geometry_study import GeometryStudy
 
     with _progress(json_) as bar:
-        study = GeometryStudy(work, _told(bar))
+        study = GeometryStudy(work, _progress_of(bar))
         grocery = GroceryStore(data / "grocery_store")
-        rows = [study.labels(labels, labels), study.grocery(grocery, True), study.grocery(grocery, False)]
+        groups = sorted({item.group for item in grocery.gallery()}, reverse=True)
+        rows = [study.labels(labels, labels), *(study.grocery(grocery, group) for group in groups)]
         rows += [study.many(many, workers=workers)] if many else []
     if file is not None:
         write_table(rows, file)
@@ -168,7 +172,7 @@ def open_set(
             photos,
             limit,
             real=not synthetic,
-            advanced=_told(bar),
+            advanced=_progress_of(bar),
         )
     if file is not None:
         write_curves(curves, file)
@@ -190,7 +194,7 @@ def _progress(quiet: bool) -> Progress:
     return Progress(console=Console(stderr=True), disable=quiet)
 
 
-def _told(bar: Progress) -> Callable[[str, int, int], None]:
+def _progress_of(bar: Progress) -> Callable[[str, int, int], None]:
     task = bar.add_task("")
     return lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from whatsit_client.errors import InvalidInput
 
 Split = Literal["train", "val"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,11 @@ class GroceryClass:
     image: Path
     description: str
 
+    @property
+    def group(self) -> str:
+        """Return the group that figures are reported for."""
+        return "packages" if self.department == "Packages" else "fruit and vegetables"
+
 
 class GroceryStore:
     """Val photos as queries and 81 shop images as gallery; hits share the class.
@@ -52,6 +58,10 @@ class GroceryStore:
         """Return the class label of each photo of `queries`."""
         return [label for _, label in self._photos(split)]
 
+    def photos(self, split: Split = "val", limit: int | None = None) -> list[tuple[Path, GroceryClass]]:
+        """Return photos with their classes, evenly spread where `limit` is given."""
+        return evenly_spread([(path, self.classes[label]) for path, label in self._photos(split)], limit)
+
     def gallery(self) -> list[GroceryClass]:
         """Return the 81 classes with their shop images, by label."""
         return self.classes
@@ -70,6 +80,11 @@ class GroceryStore:
         rows = _read(self.folder / f"{split}.txt").splitlines()
         fields = [row.split(",") for row in rows if row.strip()]
         return [(self.folder / path.strip(), int(label)) for path, label, *_ in fields]
+
+
+def evenly_spread(things: list[T], limit: int | None) -> list[T]:
+    """Return at most `limit` evenly spread elements; all where it is None."""
+    return things if limit is None else things[:: max(1, len(things) // limit)][:limit]
 
 
 def _read_classes(folder: Path) -> list[GroceryClass]:

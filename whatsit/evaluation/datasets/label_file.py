@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from whatsit_client.errors import Damaged, InvalidInput
 
-from whatsit.vision.boxes import FloatArray
+from whatsit.vision.boxes import FloatArray, iou
 
 OBJECT = "object"
 """Name of a box whose kind nobody has named."""
@@ -57,6 +57,15 @@ class Box:
         """x1, y1, x2, y2 in pixels."""
         return self.x, self.y, self.x + self.width, self.y + self.height
 
+    def iou(self, other: Box) -> float:
+        """Return the intersection over union with another box."""
+        return float(iou(corners_of([self]), corners_of([other]))[0, 0])
+
+
+def corners_of(boxes: Iterable[Box]) -> FloatArray:
+    """Return the corners of boxes, f32 [N, 4]."""
+    return np.array([box.corners for box in boxes], dtype=np.float32).reshape(-1, 4)
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -79,8 +88,7 @@ class Picture:
 
     def corners(self, doubtful: bool = False) -> FloatArray:
         """Corners of the sure (or the doubtful) boxes, float32 [N, 4]."""
-        rows = [box.corners for box in self.boxes if box.doubtful == doubtful]
-        return np.array(rows, dtype=np.float32).reshape(-1, 4)
+        return corners_of(box for box in self.boxes if box.doubtful == doubtful)
 
 
 @dataclass(frozen=True)
