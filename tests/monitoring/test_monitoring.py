@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from whatsit.server.launcher import Server
-from whatsit.serving.metrics import definitions as measures
+from whatsit.serving.metrics import definitions as metrics
 from whatsit.serving.metrics.scrape import MetricsPage
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,11 +57,11 @@ def selectors(expression: str) -> Iterator[tuple[str, dict[str, str]]]:
 def test_every_metric_is_on_a_real_servers_page(server: Server) -> None:
     recorded = {rule["record"] for rule in rules() if "record" in rule}
     end = time.monotonic() + 10
-    while not (page := MetricsPage.read(server.metrics_url)).of(measures.GENERATION.name) and time.monotonic() < end:
+    while not (page := MetricsPage.read(server.metrics_url)).of(metrics.GENERATION.name) and time.monotonic() < end:
         time.sleep(0.2)
     named = [one for expression in expressions() for one in selectors(expression)]
     assert len(named) > 60
-    assert {name for name, _ in named} >= {family.name for family in (measures.DELTA, measures.CREATED)}
+    assert {name for name, _ in named} >= {family.name for family in (metrics.DELTA, metrics.CREATED)}
     for name, labels in named:
         if name in recorded | GPU:
             continue
@@ -70,7 +70,7 @@ def test_every_metric_is_on_a_real_servers_page(server: Server) -> None:
 
 def test_every_measure_of_ours_is_looked_at() -> None:
     text = "\n".join(expressions())
-    for families in measures.FAMILIES.values():
+    for families in metrics.FAMILIES.values():
         for family in families:
             assert re.search(rf"\b{family.name}(_bucket|_sum|_count)?\b", text), f"{family.name} is in no panel or rule"
 

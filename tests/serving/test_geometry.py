@@ -19,10 +19,9 @@ from whatsit.rendering.photo import photograph
 from whatsit.rendering.printed_labels import LINES, draw_label
 from whatsit.search.lookup import RegionFeatures
 from whatsit.search.retriever import Retriever
-from whatsit.serving.local_rows import NO_LOCAL_ROWS, pack_local_rows, unpack_local_rows
 from whatsit.serving.request_options import Options
+from whatsit.serving.step_tensors import NO_LOCAL_ROWS, item_tensors, pack_local_rows, unpack_local_rows
 from whatsit.serving.steps.regions import FindRegions
-from whatsit.serving.steps.retrieval import as_tensors
 from whatsit.vision.local_features import extract
 from whatsit.vision.regions import Regions
 
@@ -55,7 +54,7 @@ def first(retriever: Retriever, number: int, rerank: str) -> str:
     found = retriever(
         line_vector(number, 1000 + number)[None], ONE, Options(rerank=rerank), [RegionFeatures(extract(pixels))]
     )
-    return as_tensors(found, 10)["ITEM_IDS"][0, 0].decode()
+    return item_tensors(found, 10)["ITEM_IDS"][0, 0].decode()
 
 
 def test_print_decides_where_vectors_cannot(folder: Path) -> None:

@@ -14,6 +14,7 @@ from whatsit.serving.request_options import MAX_BOXES, Options
 def test_defaults() -> None:
     assert Options.from_json("") == Options.from_json("{}") == Options()
     assert Options().top_k == 10
+    assert Options.from_json('{"top_k": 3}') is Options.from_json('{"top_k": 3}'), "parsed once"
     assert Options().gate
 
 

@@ -11,7 +11,9 @@ import numpy.typing as npt
 from whatsit.pipeline.decoded_picture import DecodedPicture, Pixels, decode_picture
 from whatsit.pipeline.networks import Network, Networks
 from whatsit.pipeline.region_selection import (
+    DEFAULT_LIMITS,
     Detections,
+    RegionLimits,
     RegionOptions,
     check_boxes,
     choose_regions,
@@ -25,22 +27,32 @@ Heads = Mapping[str, FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
-class PictureDescription:
-    """The networks' results on one picture.
+class PictureRegions:
+    """The regions of one picture.
 
     Args:
         picture: the decoded picture.
         regions: region 0 is the whole picture.
-        embeddings: f32 [N,128], unit length, one per region.
-        heads: the classifier's outputs `intent` f32 [3], `source` f32 [3], `topic` f32 [9], `tag` f32 [42].
-        gated: whether the picture was taken for nothing that a catalogue holds.
+        heads: the classifier's outputs `intent` f32 [3], `source` f32 [3], `topic` f32 [9], `tag` f32 [42]; empty where
+            it did not run.
+        gated: whether the picture shows nothing that a catalogue holds; False without heads.
     """
 
     picture: DecodedPicture
     regions: Regions
-    embeddings: FloatArray
     heads: Heads
     gated: bool
+
+
+@dataclass(frozen=True, eq=False)
+class PictureDescription(PictureRegions):
+    """The networks' results on one picture.
+
+    Args:
+        embeddings: f32 [N,128], unit length, one per region.
+    """
+
+    embeddings: FloatArray
 
 
 def run_detector(picture: DecodedPicture, detector: Network, names: Sequence[str]) -> Detections:
@@ -61,6 +73,27 @@ def run_classifier(crop: Pixels, classifier: Network) -> Heads:
     return {name: scores[0] for name, scores in classifier(crop[None]).items()}
 
 
+def find_regions(
+    picture: DecodedPicture,
+    detections: Detections,
+    heads: Heads,
+    options: RegionOptions,
+    limits: RegionLimits = DEFAULT_LIMITS,
+) -> PictureRegions:
+    """Choose the regions of a picture from the networks' outputs.
+
+    Args:
+        picture: the picture.
+        detections: the detector's boxes.
+        heads: the classifier's outputs; empty leaves the gate open.
+        options: the caller's.
+        limits: the server's.
+    """
+    gated = "intent" in heads and is_gated(heads["intent"], options)
+    regions = choose_regions(detections, picture.width, picture.height, options, gated=gated, limits=limits)
+    return PictureRegions(picture, regions, heads, gated)
+
+
 def embed_regions(picture: DecodedPicture, regions: Regions, embedder: Network) -> FloatArray:
     """Return the embeddings of regions of a picture, f32 [N,128], unit length."""
     embeddings: npt.NDArray[np.float32] = embedder(crop_regions(picture, regions))["embedding"]
@@ -76,7 +109,6 @@ def describe(data: bytes, options: RegionOptions, networks: Networks) -> Picture
     picture = decode_picture(data)
     check_boxes(options.boxes, picture.width, picture.height)
     detections = run_detector(picture, networks.detector, networks.names)
-    heads = run_classifier(picture.whole_crop, networks.classifier)
-    gated = is_gated(heads["intent"], options)
-    regions = choose_regions(detections, picture.width, picture.height, options, gated=gated)
-    return PictureDescription(picture, regions, embed_regions(picture, regions, networks.embedder), heads, gated)
+    found = find_regions(picture, detections, run_classifier(picture.whole_crop, networks.classifier), options)
+    embeddings = embed_regions(picture, found.regions, networks.embedder)
+    return PictureDescription(picture, found.regions, found.heads, found.gated, embeddings)

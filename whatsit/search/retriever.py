@@ -39,7 +39,7 @@ NAMED = 50
 
 @dataclass(frozen=True)
 class Retrieved:
-    """What the catalogue says of the regions of one picture.
+    """The search results of the regions of one picture.
 
     Args:
         regions: the matches of each region after all stages, at most `top_k` each.
@@ -50,6 +50,12 @@ class Retrieved:
     regions: tuple[Matches, ...]
     records: Mapping[int, Mapping[str, Any]]
     answer: Answer
+
+    @classmethod
+    def nothing(cls, regions: int) -> Retrieved:
+        """Return no match for each of so many regions, as for a gated picture."""
+        none = Matches(np.empty(0, np.int64), np.empty(0, np.float32), ())
+        return cls((none,) * regions, {}, Answer(found=False))
 
 
 class Retriever:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from whatsit_client.errors import InvalidInput
@@ -53,12 +54,14 @@ class Options(SearchOptions):
         return cls(**{name: readers[name](value) for name, value in given.items()})
 
     @classmethod
+    @lru_cache(maxsize=128)
     def from_json(cls, text: str) -> Options:
-        """Read the JSON object of `request.parameters()`."""
-        if not text or text == "{}":
-            return _DEFAULT
+        """Read the JSON object of `request.parameters()`.
+
+        Callers repeat their options, so a process parses each text once.
+        """
         try:
-            return cls.from_parameters(json.loads(text))
+            return cls.from_parameters(json.loads(text or "{}"))
         except InvalidInput as error:
             error.reason = "option"
             raise
@@ -124,6 +127,3 @@ def _gate(value: Any) -> bool:
 def _short(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return repr(text if len(text) <= 60 else text[:57] + "…") if isinstance(value, str) else text[:60]
-
-
-_DEFAULT = Options()

@@ -7,12 +7,11 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
-import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
 
 from whatsit.serving.admission import Admission
-from whatsit.serving.metrics import definitions as measures
+from whatsit.serving.metrics import definitions as metrics
 from whatsit.serving.request_options import Options
 
 Tensors = Mapping[str, npt.NDArray[Any]]
@@ -49,7 +48,7 @@ class Step:
         parameters["instance"] = args["model_instance_name"]
         self._names = [tensor["name"] for tensor in config["input"]]
         self._model = args["model_name"]
-        measures.start(pb_utils, self._model, args["model_instance_name"])
+        metrics.start(pb_utils, self._model, args["model_instance_name"])
         self._admission = Admission(self._model, args["model_instance_name"], parameters)
         try:
             self._step = type(self).build(parameters)
@@ -62,7 +61,7 @@ class Step:
 
     def finalize(self) -> None:
         """Triton calls this once, before the instance ends."""
-        measures.stop()
+        metrics.stop()
 
     def _answer(self, request: Any) -> Any:
         """Answer one request, counted among those in flight."""
@@ -80,16 +79,16 @@ class Step:
         try:
             tensors = {name: pb.get_input_tensor_by_name(request, name) for name in self._names}
             inputs = {name: tensor.as_numpy() for name, tensor in tensors.items() if tensor is not None}
-            with measures.STAGE_SECONDS.timed(self._model):
+            with metrics.STAGE_SECONDS.timed(self._model):
                 outputs = self._step(inputs, Options.from_json(request.parameters()), wanted)
         except InvalidInput as error:
-            measures.refused(self._model, error)
+            metrics.refused(self._model, error)
             return pb.InferenceResponse([], pb.TritonError(str(error), pb.TritonError.INVALID_ARG))
         except Unavailable as error:
-            measures.FAILED.add(self._model, "unavailable")
+            metrics.FAILED.add(self._model, "unavailable")
             return pb.InferenceResponse([], pb.TritonError(str(error), pb.TritonError.UNAVAILABLE))
         except Exception as error:
-            measures.FAILED.add(self._model, "internal")
+            metrics.FAILED.add(self._model, "internal")
             pb.Logger.log_error(traceback.format_exc())
             sentence = f"The server failed on this picture ({type(error).__name__}); its log says more."
             return pb.InferenceResponse([], pb.TritonError(sentence, pb.TritonError.INTERNAL))
@@ -103,9 +102,3 @@ def limit_threads() -> None:
 
     cv2.setNumThreads(1)
     faiss.omp_set_num_threads(1)
-
-
-def text_tensor(values: Sequence[Any]) -> npt.NDArray[np.object_]:
-    """A BYTES tensor from (nested) strings."""
-    array = np.array(values, dtype=object)
-    return np.vectorize(lambda text: text.encode(), otypes=[object])(array) if array.size else array

@@ -20,7 +20,7 @@ from whatsit.ranking.score import MATCH_SCORE, MIN_SCORE
 from whatsit.search.lookup import RegionFeatures
 from whatsit.search.retriever import Retriever
 from whatsit.serving.request_options import Options
-from whatsit.serving.steps.retrieval import as_tensors
+from whatsit.serving.step_tensors import item_tensors
 from whatsit.serving.triton_step import limit_threads
 
 WORKERS = 4
@@ -39,7 +39,7 @@ class InProcess:
         seen = describe(picture, options, self._networks)
         areas = area_shares(seen.regions, seen.picture.width, seen.picture.height)
         facts = [RegionFeatures(score=float(score)) for score in seen.regions.scores]
-        return as_tensors(self._retriever(seen.embeddings, areas, options, facts), options.top_k)
+        return item_tensors(self._retriever(seen.embeddings, areas, options, facts), options.top_k)
 
 
 def main() -> None:

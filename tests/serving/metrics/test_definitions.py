@@ -14,7 +14,7 @@ from whatsit_client.errors import InvalidInput
 from whatsit_client.types import Answer
 
 from whatsit.server.launcher import Server
-from whatsit.serving.metrics import definitions as measures
+from whatsit.serving.metrics import definitions as metrics
 from whatsit.serving.metrics.instruments import Histogram, close_buffer, open_buffer
 from whatsit.serving.metrics.publisher import Publisher
 from whatsit.serving.metrics.scrape import MetricsPage
@@ -60,14 +60,14 @@ class Page:
 @pytest.fixture
 def page() -> Iterator[Page]:
     yield Page()
-    measures.stop()
+    metrics.stop()
     close_buffer()
 
 
 def test_buckets_hold_what_is_at_most_their_bound(page: Page) -> None:
     histogram = Histogram("seconds", "x", (1.0, 2.0, 5.0), (("stage", ("a", "b")),))
-    ledger = open_buffer()
-    publisher = Publisher(page, "m_0", [histogram], ledger, PERIOD_S)
+    buffer = open_buffer()
+    publisher = Publisher(page, "m_0", [histogram], buffer, PERIOD_S)
     values = [0.5, 1.0, 1.5, 7.0]
     for value in values:
         histogram.observe(value, "a")
@@ -82,13 +82,13 @@ def test_buckets_hold_what_is_at_most_their_bound(page: Page) -> None:
 
 def test_processes_of_a_model_add_up_and_their_gauges_stand_apart(page: Page) -> None:
     for process, delta in (("retrieval_0_0", 3.0), ("retrieval_0_1", 5.0)):
-        measures.start(page, "retrieval", process)
-        measures.watch(lambda delta=delta: {measures.DELTA: delta})  # type: ignore[misc]  # mypy: lambda with a default
-        measures.retrieved([[1, 2]], Answer(found=True, title="x", confidence=0.7, ids=("1",), region=0), gated=False)
-        measures.retrieved([[], []], Answer(found=False), gated=False)
-        measures.retrieved([[]], Answer(found=False), gated=True)
-        measures.stop()
-    for outcome in measures.OUTCOMES:
+        metrics.start(page, "retrieval", process)
+        metrics.watch(lambda delta=delta: {metrics.DELTA: delta})  # type: ignore[misc]  # mypy: lambda with a default
+        metrics.retrieved([[1, 2]], Answer(found=True, title="x", confidence=0.7, ids=("1",), region=0), gated=False)
+        metrics.retrieved([[], []], Answer(found=False), gated=False)
+        metrics.retrieved([[]], Answer(found=False), gated=True)
+        metrics.stop()
+    for outcome in metrics.OUTCOMES:
         assert page.values[f'whatsit_identified_total{{outcome="{outcome}"}}'] == 2
     assert page.values["whatsit_matches_per_region_count"] == 6, "a gated picture was not looked up"
     assert page.values['whatsit_matches_per_region_bucket{le="0"}'] == 4
@@ -97,12 +97,12 @@ def test_processes_of_a_model_add_up_and_their_gauges_stand_apart(page: Page) ->
 
 
 def test_outside_triton_nothing_is_kept(page: Page) -> None:
-    with measures.STAGE_SECONDS.timed("search"):
-        measures.changed("delete", {"deleted": 3})
-    measures.start(page, "catalogue", "catalogue_0_0")
-    measures.changed("delete", {"deleted": 2})
-    measures.changed("get", {})
-    measures.stop()
+    with metrics.STAGE_SECONDS.timed("search"):
+        metrics.changed("delete", {"deleted": 3})
+    metrics.start(page, "catalogue", "catalogue_0_0")
+    metrics.changed("delete", {"deleted": 2})
+    metrics.changed("get", {})
+    metrics.stop()
     assert page.values['whatsit_catalogue_changes_total{outcome="deleted"}'] == 2
     assert page.values['whatsit_stage_seconds_count{stage="search"}'] == 0
 
@@ -114,8 +114,8 @@ def test_a_server_without_metrics_serves(page: Page) -> None:
         def __init__(self, **_: Any) -> None:
             raise RuntimeError("metrics are not allowed")
 
-    measures.start(SimpleNamespace(MetricFamily=MetricFamily, Logger=page.Logger), "decode", "decode_0_0")
-    measures.refused("decode", InvalidInput("x"))
+    metrics.start(SimpleNamespace(MetricFamily=MetricFamily, Logger=page.Logger), "decode", "decode_0_0")
+    metrics.refused("decode", InvalidInput("x"))
     assert "metrics are not allowed" in page.said[0]
 
 
@@ -123,10 +123,10 @@ def test_a_gauge_that_cannot_be_read_stops_no_counter(page: Page) -> None:
     def broken() -> dict[Any, float]:
         raise OSError("gone")
 
-    measures.start(page, "retrieval", "retrieval_0_0")
-    measures.watch(broken)
-    measures.refused("retrieval", InvalidInput("x", "option"))
-    measures.stop()
+    metrics.start(page, "retrieval", "retrieval_0_0")
+    metrics.watch(broken)
+    metrics.refused("retrieval", InvalidInput("x", "option"))
+    metrics.stop()
     assert page.values['whatsit_refused_total{model="retrieval",reason="option"}'] == 1
     assert "gone" in page.said[0]
 
@@ -157,7 +157,7 @@ def test_a_server_shows_what_it_did(server: Server, shop: Path) -> None:
     for reason in ("damaged", "format", "option"):
         assert grown("whatsit_refused_total", model="decode", reason=reason) == 1
     assert grown("whatsit_failed_total") == 0
-    for gauge in (measures.GENERATION, measures.CREATED, measures.INDEX_ITEMS, measures.ITEMS):
+    for gauge in (metrics.GENERATION, metrics.CREATED, metrics.INDEX_ITEMS, metrics.ITEMS):
         processes = {one.labels["process"]: one.value for one in after.of(gauge.name)}
         assert processes
         assert all(value > 0 for value in processes.values()), gauge

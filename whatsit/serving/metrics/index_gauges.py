@@ -8,13 +8,13 @@ from datetime import datetime
 
 from whatsit.catalogue.index_view import LiveIndex
 from whatsit.catalogue.protocols import CatalogueStore, IndexView
-from whatsit.serving.metrics import definitions as measures
+from whatsit.serving.metrics import definitions as metrics
 from whatsit.serving.metrics.instruments import Gauge
 
 ITEMS_PERIOD_S = 30.0  # counting the rows of a large catalogue takes a while
 
 
-class IndexMeasures:
+class IndexGauges:
     """Reader of the gauges.
 
     It also brings an index that is behind up to date, before a request has to wait for it.
@@ -32,7 +32,7 @@ class IndexMeasures:
         """The values as they are now."""
         if time.monotonic() - self._counted > ITEMS_PERIOD_S:
             self._count, self._counted = self._items.count(), time.monotonic()
-        values: dict[Gauge, float] = {measures.ITEMS: self._count}
+        values: dict[Gauge, float] = {metrics.ITEMS: self._count}
         if isinstance(self._index, LiveIndex):
             values |= _of_generations(self._index)
         return values
@@ -42,11 +42,11 @@ def _of_generations(index: LiveIndex) -> dict[Gauge, float]:
     live = index.now()
     manifest = live.generation.manifest
     return {
-        measures.GENERATION: int(live.generation.name.split("-")[0]),
-        measures.CREATED: datetime.fromisoformat(manifest.created).timestamp(),
-        measures.INDEX_ITEMS: manifest.items,
-        measures.INDEX_VECTORS: manifest.vectors,
-        measures.DELTA: live.delta_vectors,
-        measures.DELTA_FULL: float(index.is_full),
-        measures.PENDING: index.sequence - manifest.sequence,
+        metrics.GENERATION: int(live.generation.name.split("-")[0]),
+        metrics.CREATED: datetime.fromisoformat(manifest.created).timestamp(),
+        metrics.INDEX_ITEMS: manifest.items,
+        metrics.INDEX_VECTORS: manifest.vectors,
+        metrics.DELTA: live.delta_vectors,
+        metrics.DELTA_FULL: float(index.is_full),
+        metrics.PENDING: index.sequence - manifest.sequence,
     }

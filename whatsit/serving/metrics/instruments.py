@@ -31,27 +31,27 @@ class MetricBuffer:
                 key = (name, labels)
                 amounts[key] = amounts.get(key, 0.0) + amount
 
-    def take(self) -> dict[tuple[str, Labels], float]:
-        """All amounts since the last call."""
+    def drain(self) -> dict[tuple[str, Labels], float]:
+        """Return and clear all amounts since the last call."""
         with self._lock:
-            taken, self._amounts = self._amounts, {}
-        return taken
+            drained, self._amounts = self._amounts, {}
+        return drained
 
 
-_ledger: MetricBuffer | None = None
+_buffer: MetricBuffer | None = None
 
 
 def open_buffer() -> MetricBuffer:
     """From now on this process keeps what its families are fed."""
-    global _ledger
-    _ledger = MetricBuffer()
-    return _ledger
+    global _buffer
+    _buffer = MetricBuffer()
+    return _buffer
 
 
 def close_buffer() -> None:
     """From now on nothing is kept."""
-    global _ledger
-    _ledger = None
+    global _buffer
+    _buffer = None
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ class Counter:
 
     def add(self, *labels: str, amount: float = 1.0) -> None:
         """Count; the labels' values in the order of `known`."""
-        if _ledger is not None:
-            _ledger.add((self.name, labels, amount))
+        if _buffer is not None:
+            _buffer.add((self.name, labels, amount))
 
     def exposed(self) -> tuple[Exposed, ...]:
         """Its name on the metrics page."""
@@ -136,11 +136,11 @@ class Histogram:
 
     def observe(self, value: float, *labels: str) -> None:
         """Sort a value in; the labels' values in the order of `known`."""
-        if _ledger is None:
+        if _buffer is None:
             return
         bucket, total, count = self._parts
         edge = self.edges[bisect_left(self.bounds, value)]
-        _ledger.add((total, labels, float(value)), (count, labels, 1.0), (bucket, (*labels, edge), 1.0))
+        _buffer.add((total, labels, float(value)), (count, labels, 1.0), (bucket, (*labels, edge), 1.0))
 
     def timed(self, *labels: str) -> Stopwatch:
         """A context manager that observes its seconds, also where the block raises."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from whatsit.serving.metrics import definitions as measures
+from whatsit.serving.metrics import definitions as metrics
 from whatsit.serving.metrics.scrape import MetricsPage
 
 ENSEMBLES = ("identify", "embed", "detect")
@@ -16,7 +16,7 @@ _ORDER = (*ENSEMBLES, "decode", "detector", "classifier", "regions", "embedder",
 
 _FAILURES = "nv_inference_request_failure"
 # Triton does not count what a Python step answers with an error; Whatsit's own counters do.
-_FAILURES_OF_STEPS = (_FAILURES, measures.REFUSED.name, measures.FAILED.name)
+_FAILURES_OF_STEPS = (_FAILURES, metrics.REFUSED.name, metrics.FAILED.name)
 
 
 @dataclass(frozen=True)
@@ -132,15 +132,15 @@ class Overview:
     def between(cls, before: MetricsPage, after: MetricsPage) -> Overview:
         """Compare two readings; a server restarted in between counts from its start."""
         grown = _Growth(before, after)
-        outcome = {name: grown.by(measures.IDENTIFIED.name, outcome=name) for name in measures.OUTCOMES}
+        outcome = {name: grown.by(metrics.IDENTIFIED.name, outcome=name) for name in metrics.OUTCOMES}
         searched = outcome["found"] + outcome["absent"]
         refused = {
-            reason: grown.rate(measures.REFUSED.name, reason=reason)
-            for reason in measures.REASONS
-            if grown.by(measures.REFUSED.name, reason=reason)
+            reason: grown.rate(metrics.REFUSED.name, reason=reason)
+            for reason in metrics.REASONS
+            if grown.by(metrics.REFUSED.name, reason=reason)
         }
-        stages = {stage: grown.mean(measures.STAGE_SECONDS.name, stage=stage) for stage in measures.STAGES}
-        items = after.of(measures.ITEMS.name)
+        stages = {stage: grown.mean(metrics.STAGE_SECONDS.name, stage=stage) for stage in metrics.STAGES}
+        items = after.of(metrics.ITEMS.name)
         names = _models(after)
         steps = [name for name in names if name not in ENSEMBLES]
         return cls(
@@ -149,15 +149,15 @@ class Overview:
             identified=sum(outcome.values()) / grown.seconds,
             gate_rate=_share(outcome["gated"], sum(outcome.values())),
             absent_rate=_share(outcome["absent"], searched),
-            regions=grown.mean(measures.REGIONS.name),
-            matches=grown.mean(measures.MATCHES.name),
+            regions=grown.mean(metrics.REGIONS.name),
+            matches=grown.mean(metrics.MATCHES.name),
             refused=refused,
             turned_away=sum(grown.rate(_FAILURES, model=name, reason="REJECTED") for name in steps),
-            failed=grown.rate(measures.FAILED.name)
+            failed=grown.rate(metrics.FAILED.name)
             + sum(
                 grown.rate(_FAILURES, model=name, reason=reason) for name in steps for reason in ("BACKEND", "OTHER")
             ),
-            changes=grown.rate(measures.CHANGES.name),
+            changes=grown.rate(metrics.CHANGES.name),
             stages={stage: 1000 * mean for stage, mean in stages.items() if mean is not None},
             items=round(max(one.value for one in items)) if items else None,
             index=_index(after),
@@ -219,7 +219,7 @@ def _quantile(page: MetricsPage, model: str, quantile: str) -> float | None:
 
 
 def _index(page: MetricsPage) -> IndexState | None:
-    generations = {one.labels["process"]: one.value for one in page.of(measures.GENERATION.name)}
+    generations = {one.labels["process"]: one.value for one in page.of(metrics.GENERATION.name)}
     if not generations:
         return None
     process = min(generations, key=lambda name: (generations[name], name))
@@ -229,12 +229,12 @@ def _index(page: MetricsPage) -> IndexState | None:
 
     return IndexState(
         generation=round(generations[process]),
-        age=max(0.0, time.time() - value(measures.CREATED.name)),
-        items=round(value(measures.INDEX_ITEMS.name)),
-        vectors=round(value(measures.INDEX_VECTORS.name)),
-        delta=round(max(one.value for one in page.of(measures.DELTA.name))),
-        full=any(one.value for one in page.of(measures.DELTA_FULL.name)),
-        pending=round(value(measures.PENDING.name)),
+        age=max(0.0, time.time() - value(metrics.CREATED.name)),
+        items=round(value(metrics.INDEX_ITEMS.name)),
+        vectors=round(value(metrics.INDEX_VECTORS.name)),
+        delta=round(max(one.value for one in page.of(metrics.DELTA.name))),
+        full=any(one.value for one in page.of(metrics.DELTA_FULL.name)),
+        pending=round(value(metrics.PENDING.name)),
         agree=len(set(generations.values())) == 1,
     )
 

@@ -20,20 +20,20 @@ Sample = Callable[[], Mapping[Gauge, float]]
 
 
 class Publisher:
-    """A thread that publishes a ledger's sums and the watched gauges.
+    """A thread that publishes a buffer's sums and the watched gauges.
 
     Args:
         triton: the module `triton_python_backend_utils`.
         process: name of the model's instance, such as "retrieval_0_1".
         families: those that this model feeds; their series stand at 0 from the start.
-        ledger: what requests feed.
+        buffer: what requests feed.
         period_s: seconds between two looks.
     """
 
     def __init__(
-        self, triton: Any, process: str, families: Iterable[Family], ledger: MetricBuffer, period_s: float = PERIOD_S
+        self, triton: Any, process: str, families: Iterable[Family], buffer: MetricBuffer, period_s: float = PERIOD_S
     ) -> None:
-        self._triton, self._process, self._ledger, self._period_s = triton, process, ledger, period_s
+        self._triton, self._process, self._buffer, self._period_s = triton, process, buffer, period_s
         self._exposed = {one.name: one for family in families for one in family.exposed()}
         self._families: dict[str, Any] = {}
         self._series: dict[tuple[str, Labels], Any] = {}
@@ -68,7 +68,7 @@ class Publisher:
             self._triton.Logger.log_error(f"{self._process} publishes no more metrics: {error}")
 
     def _publish(self) -> None:
-        for (name, labels), amount in self._cumulated(self._ledger.take()).items():
+        for (name, labels), amount in self._cumulated(self._buffer.drain()).items():
             self._one(name, labels).increment(amount)
         for sample in self._samples:
             try:

@@ -29,9 +29,10 @@ from whatsit.catalogue.store.store import Store
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.pipeline.region_selection import check_boxes
 from whatsit.serving.environment import is_read_only, served_catalogue
-from whatsit.serving.metrics import definitions as measures
+from whatsit.serving.metrics import definitions as metrics
 from whatsit.serving.request_options import Options
-from whatsit.serving.triton_step import Tensors, text_tensor
+from whatsit.serving.step_tensors import text_tensor
+from whatsit.serving.triton_step import Tensors
 from whatsit.vision.decode import decode_image
 
 MAX_IDS = 1000
@@ -231,7 +232,7 @@ class ChangeCatalogue:
             raise InvalidInput(f"There is no operation '{name[:60]}'; OPERATION is {', '.join(self._operations)}.")
         image = np.asarray(inputs["IMAGE"]).tobytes() if "IMAGE" in inputs else None
         result = self._operations[name](_text(inputs, "ITEM"), image)
-        measures.changed(name, result)
+        metrics.changed(name, result)
         return {"RESULT": text_tensor([json.dumps(result, ensure_ascii=False)])}
 
 

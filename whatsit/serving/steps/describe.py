@@ -26,7 +26,7 @@ from whatsit.pipeline.region_selection import check_boxes, crop_regions
 from whatsit.serving.admission import SharedCounter
 from whatsit.serving.metrics.definitions import STAGE_SECONDS
 from whatsit.serving.request_options import Options
-from whatsit.serving.steps.regions import RegionOutputs
+from whatsit.serving.steps.regions import RegionFinder
 from whatsit.serving.triton_step import Outputs, Tensors
 from whatsit.vision.gpu_jpeg import find_gpu_jpeg
 
@@ -36,7 +36,7 @@ T = TypeVar("T")
 _OF_BOXES = frozenset({"BOXES", "BOX_SCORES", "BOX_LABELS"})
 
 
-class Describe:
+class ExtractFeatures:
     """IMAGE uint8 [n] -> outputs of `regions`, EMBEDDINGS f32 [N,128] for the crops.
 
     Model parameters: `networks` (the folder of the networks' models, relative to the model folder), and those of the
@@ -51,7 +51,7 @@ class Describe:
         networks = Path(parameters["model_directory"], parameters["networks"]).resolve()
         self._jpeg = find_gpu_jpeg() if parameters.get("gpu") == "auto" else None
         self._names = read_labels(networks / "detector" / "labels.txt")
-        self._region_outputs = RegionOutputs(parameters)
+        self._find_regions = RegionFinder(parameters)
         self._cores = len(os.sched_getaffinity(0))
         self._detector = OnnxRunner(network_file(networks, "detector"), threads=1)
         self._quick_detector = OnnxRunner(network_file(networks, "detector"), threads=min(2, self._cores))
@@ -64,11 +64,11 @@ class Describe:
         """Answer one request."""
         self._busy.add(1)
         try:
-            return self._describe(inputs["IMAGE"], options, wanted)
+            return self._extract(inputs["IMAGE"], options, wanted)
         finally:
             self._busy.add(-1)
 
-    def _describe(self, data: Pixels, options: Options, wanted: frozenset[str]) -> Outputs:
+    def _extract(self, data: Pixels, options: Options, wanted: frozenset[str]) -> Outputs:
         with STAGE_SECONDS.timed("decode"):
             picture = decode_picture(data, self._jpeg)
             check_boxes(options.boxes, picture.width, picture.height)
@@ -80,8 +80,8 @@ class Describe:
         found = run_detector(picture, self._detect, self._names)
         scores = heads() if heads else {}
         with STAGE_SECONDS.timed("regions"):
-            regions, outputs = self._region_outputs(picture, found, scores, options, wanted)
-            crops = crop_regions(picture, regions)[1:] if embeds else None
+            regions, outputs = self._find_regions(picture, found, scores, options, wanted)
+            crops = crop_regions(picture, regions.regions)[1:] if embeds else None
         if first and crops is not None:
             with STAGE_SECONDS.timed("embedder"):
                 rows = [self._embedder.run({"images": crops}, self._free_cores())] if len(crops) else []

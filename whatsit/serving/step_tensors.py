@@ -1,0 +1,80 @@
+"""Tensors of the steps from the library's value types, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from whatsit_client.taxonomy import INTENTS
+
+from whatsit.pipeline.picture_description import PictureRegions
+from whatsit.pipeline.region_selection import area_shares
+from whatsit.search.records import Record
+from whatsit.search.retriever import Retrieved, evidence
+from whatsit.serving.triton_step import Outputs
+from whatsit.vision.local_features import ROW, LocalFeatures
+
+LocalRows = npt.NDArray[np.uint8]
+
+# Triton passes no empty tensor between steps reliably: the first row is all zeros and is ignored.
+NO_LOCAL_ROWS: LocalRows = np.zeros((1, 1 + ROW), dtype=np.uint8)
+
+
+def text_tensor(values: Sequence[Any]) -> npt.NDArray[np.object_]:
+    """Return (nested) strings as a BYTES tensor."""
+    array = np.array(values, dtype=object)
+    return np.vectorize(lambda text: text.encode(), otypes=[object])(array) if array.size else array
+
+
+def region_tensors(found: PictureRegions) -> Outputs:
+    """Return the outputs of `regions` but CROPS and LOCAL."""
+    picture, regions, heads = found.picture, found.regions, found.heads
+    outputs: Outputs = {
+        **{f"{head.upper()}_SCORES": scores for head, scores in heads.items()},
+        "GATED": np.array([found.gated]),
+        "AREAS": area_shares(regions, picture.width, picture.height),
+        "SCORES": regions.scores,
+        "BOXES": regions.boxes,
+        "BOX_SCORES": regions.scores,
+        "BOX_LABELS": text_tensor(regions.labels),
+    }
+    if "intent" in heads:
+        outputs["INTENT"] = text_tensor([INTENTS[int(np.argmax(heads["intent"]))]])
+    return outputs
+
+
+def item_tensors(retrieved: Retrieved, width: int) -> Outputs:
+    """Return the outputs of `retrieval`.
+
+    ITEM_RANKS is the deprecated name of ITEM_SCORES. Rows with fewer than `width` matches end in "" and score 0.
+    """
+    scores = np.zeros((len(retrieved.regions), width), dtype=np.float32)
+    ids = np.full(scores.shape, b"", dtype=object)
+    texts = np.full(scores.shape, b"", dtype=object)
+    for row, matches in enumerate(retrieved.regions):
+        scores[row, : len(matches)] = matches.scores
+        for column, number in enumerate(matches.numbers):
+            record, more = retrieved.records[int(number)], evidence(matches, column)
+            ids[row, column] = str(record["id"]).encode()
+            sent = record if not more and isinstance(record, Record) else Record({**record, **more})
+            texts[row, column] = sent.encoded
+    answer = text_tensor([json.dumps(retrieved.answer.to_record(), ensure_ascii=False)])
+    return {"ITEM_IDS": ids, "ITEM_SCORES": scores, "ITEM_RANKS": scores, "ITEM_RECORDS": texts, "ANSWER": answer}
+
+
+def pack_local_rows(features: Sequence[LocalFeatures]) -> LocalRows:
+    """Pack the features of each region as uint8 [M,133].
+
+    A row is the region's index and a row of `LocalFeatures`.
+    """
+    rows = [np.insert(one.rows, 0, region, axis=1) for region, one in enumerate(features)]
+    return np.concatenate([NO_LOCAL_ROWS, *rows])
+
+
+def unpack_local_rows(rows: LocalRows, regions: int) -> list[LocalFeatures]:
+    """Return what `pack_local_rows` packed, for each of so many regions."""
+    packed = rows[1:]
+    return [LocalFeatures(np.ascontiguousarray(packed[packed[:, 0] == region, 1:])) for region in range(regions)]
