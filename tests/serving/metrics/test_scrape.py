@@ -17,12 +17,14 @@ c_bucket{le="+Inf"} 2
 d{quantile="0.5"} Nan
 e{text="a \"b\" \\ c{d}"} 1
 f 3 1700000000000
+# TYPE nv_inference_request_success counter
+nv_inference_request_success{model="decode",version="1"} 5
 """
 
 
 def test_names_labels_and_values() -> None:
     page = MetricsPage.parse(TEXT)
-    assert set(page.series) == {"a_total", "b", "c_bucket", "d", "e", "f"}
+    assert set(page.series) == {"a_total", "b", "c_bucket", "d", "e", "f", "nv_inference_request_success"}
     assert page.total("a_total") == 48
     assert page.total("a_total", model="regions") == pytest.approx(45)
     assert page.total("a_total", model="none") == 0

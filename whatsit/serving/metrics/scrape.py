@@ -42,7 +42,9 @@ class MetricsPage:
             ValueError: the text is of another format.
         """
         series: dict[str, list[Sample]] = {}
-        for family in text_string_to_metric_families(text):
+        # Without types: the parser adds `_total` to the names of counters that lack it, as Triton's do.
+        samples = "\n".join(line for line in text.split("\n") if not line.startswith("#"))
+        for family in text_string_to_metric_families(samples):
             for sample in family.samples:
                 series.setdefault(sample.name, []).append(sample)
         return cls(time.monotonic(), series)

@@ -65,7 +65,6 @@ class FindRegions:
         boxes, scores, labels = (inputs[f"DETECTOR_{name}"][0] for name in ("BOXES", "SCORES", "LABELS"))
         names = HEADS if "INTENT_IN" in inputs else ()  # without it there is no gate and no score is returned
         heads = {head: inputs[f"{head.upper()}_IN"][0] for head in names if f"{head.upper()}_IN" in inputs}
-        found, outputs = self._find(
-            picture, Detections(boxes / scale, scores, labels, self._names), heads, options, wanted
-        )
+        detections = Detections(boxes / scale, scores, labels, self._names)
+        found, outputs = self._find(picture, detections, heads, options, wanted)
         return {**outputs, "CROPS": crop_regions(picture, found.regions)} if "CROPS" in wanted else outputs

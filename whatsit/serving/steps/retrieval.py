@@ -33,10 +33,9 @@ class Retrieve:
         self._retriever = Retriever(
             served_catalogue(),
             embedder_fingerprint(Path(parameters["model_directory"], parameters["embedder"])),
-            float(parameters.get("min_score", parameters.get("min_rank", MIN_SCORE))),  # min_rank is deprecated
-            float(
-                parameters.get("answer_score", parameters.get("answer_rank", MIN_SCORE))
-            ),  # answer_rank is deprecated
+            # min_rank and answer_rank are the deprecated names.
+            float(parameters.get("min_score", parameters.get("min_rank", MIN_SCORE))),
+            float(parameters.get("answer_score", parameters.get("answer_rank", MIN_SCORE))),
             parameters.get("stages", DEFAULT_STAGES),
             parameters.get("gpu") == "auto",
             parse_nprobe(parameters.get("shards", "auto")),
