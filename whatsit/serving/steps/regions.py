@@ -48,7 +48,7 @@ class RegionFinder:
 
 
 class FindRegions:
-    """PIXELS, GEOMETRY, CLASSIFIER_IMAGE, network outputs -> CROPS, LOCAL, BOXES, scores.
+    """Step `regions`: pixels and network outputs -> CROPS, LOCAL, BOXES, scores.
 
     Model parameters: `labels` (the label file, relative to the model folder) and those of `RegionFinder`.
     """
