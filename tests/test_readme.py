@@ -129,6 +129,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
 
 
 @pytest.mark.parametrize("block", _parameters())
+@pytest.mark.slow
 def test_block(block: Block, ground: Ground) -> None:
     if block.directive == "skip":
         pytest.skip(block.argument or f"{block.page} gives no reason")

@@ -24,6 +24,7 @@ def photos(curved: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize(("curved", "kind"), [(False, "logistic"), (True, "mlp")])
+@pytest.mark.slow
 def test_what_does_better_on_held_out_photos_is_written(tmp_path: Path, curved: bool, kind: str) -> None:
     features, right, owners = photos(curved)
     fit = train_ranker(features, right, owners, NAMES, tmp_path / "ranker.onnx")

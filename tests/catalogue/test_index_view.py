@@ -35,6 +35,7 @@ changes = st.lists(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=changes, after=changes)
+@pytest.mark.slow
 def test_a_search_with_any_filter_equals_a_plain_loop_over_the_final_catalogue(
     tmp_path_factory: pytest.TempPathFactory, picture_of: PictureOf, before: list, after: list
 ) -> None:
@@ -177,6 +178,7 @@ def test_many_waiting_changes_suggest_compacting() -> None:
     assert "whatsit catalogue compact" in (compact_note(COMPACT_BEYOND + 1) or "")
 
 
+@pytest.mark.slow
 def test_generations_change_under_load_without_a_failure_or_a_deleted_item(
     store: Store, served: tuple[Path, list[str]], picture_of: PictureOf
 ) -> None:

@@ -21,6 +21,7 @@ def run(*arguments: str) -> str:
     return str(result.stdout)
 
 
+@pytest.mark.slow
 def test_geometry_is_kept_and_dropped(catalogue: Path, tmp_path: Path) -> None:
     folder = tmp_path / "catalogue"
     shutil.copytree(catalogue, folder)

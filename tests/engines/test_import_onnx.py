@@ -159,6 +159,7 @@ def test_what_ships_keeps_the_contract(engine: str) -> None:
     check_contract(engine, path)
 
 
+@pytest.mark.slow
 def test_a_backbone_by_name(paths: BuildPaths, tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers", reason="the extra `transformers` is not installed")
     from whatsit.engines.trained_networks import write_pretrained

@@ -33,6 +33,7 @@ def network(path: Path, nodes: list[onnx.NodeProto], outputs: list[onnx.ValueInf
 
 
 @pytest.mark.parametrize("name", ["embedder", "classifier", "detector"])
+@pytest.mark.slow
 def test_compiles_what_ships(name: str, tmp_path: Path) -> None:
     from dataclasses import replace
 
@@ -50,6 +51,7 @@ def test_compiles_what_ships(name: str, tmp_path: Path) -> None:
         assert part in card
 
 
+@pytest.mark.slow
 def test_compiles_the_resnet50_retinanet_in_int8(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     from whatsit.engines.untrained import write_untrained

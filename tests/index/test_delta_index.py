@@ -49,6 +49,7 @@ def nearest(state: dict[int, Floats], query: Floats, k: int, allowed: Numbers | 
     kind=st.sampled_from(["flat", "hnsw", "ivf", "ivfpq"]),
     seed=st.integers(0, 1000),
 )
+@pytest.mark.slow
 def test_changes_on_a_generation_equal_a_search_of_the_final_state(
     tmp_path_factory: pytest.TempPathFactory,
     published: dict[int, int],

@@ -63,6 +63,7 @@ def test_each_kind_finds_filters_forgets_and_gives_back(tmp_path: Path, clustere
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.slow
 def test_a_filter_far_from_the_query_is_answered_in_full(tmp_path: Path, clustered: Floats, kind: str) -> None:
     generation = write_generation(tmp_path, clustered, np.arange(len(clustered)), "e", kind=kind)
     far = np.arange(1500, 3000)  # none of them near the query

@@ -58,6 +58,7 @@ def test_a_checkpoint_from_before_attention_still_loads() -> None:
     assert not [name for name in network.state_dict() if name.startswith("attention")]
 
 
+@pytest.mark.slow
 def test_attention_survives_export_and_quantisation(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     from whatsit.engines.export import export_onnx

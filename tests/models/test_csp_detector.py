@@ -10,6 +10,7 @@ from whatsit.models.csp_detector import CspDetector  # noqa: E402
 from whatsit.models.yolox import decode_yolox  # noqa: E402
 
 
+@pytest.mark.slow
 def test_starts_as_yolox_nano(shared_weights):
     onnxruntime = pytest.importorskip("onnxruntime")
     path = shared_weights / "yolox_nano.onnx"

@@ -43,6 +43,7 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
     return read(folder / "out.csv")
 
 
+@pytest.mark.slow
 def test_every_step_says_something_and_none_breaks(figures: list[dict[str, str]]) -> None:
     assert list(dict.fromkeys(row["step"] for row in figures)) == STEPS
     skipped = [row for row in figures if row["measure"] == "skipped"]
@@ -52,6 +53,7 @@ def test_every_step_says_something_and_none_breaks(figures: list[dict[str, str]]
         assert [row for row in figures if row["step"] == step and row["measure"] != "skipped"], step
 
 
+@pytest.mark.slow
 def test_a_step_that_takes_too_long_costs_itself_alone(tmp_path: Path) -> None:
     """As on a GPU each step is a process of its own; a tenth of a second is not enough to start one."""
     out = tmp_path / "out.csv"
@@ -67,6 +69,7 @@ def test_a_step_that_takes_too_long_costs_itself_alone(tmp_path: Path) -> None:
     assert "No time was left" in last[1]["note"]
 
 
+@pytest.mark.slow
 def test_figures_have_a_unit_and_stand_beside_the_limit(figures: list[dict[str, str]]) -> None:
     measured = [row for row in figures if row["step"] in ("limits", "speed", "training")]
     assert all(row["unit"] and float(row["value"]) > 0 for row in measured if row["measure"] != "skipped")
@@ -77,6 +80,7 @@ def test_figures_have_a_unit_and_stand_beside_the_limit(figures: list[dict[str, 
         assert float(row["share"]) == pytest.approx(float(row["value"]) / float(limit["value"]), rel=1e-2)
 
 
+@pytest.mark.slow
 def test_what_is_counted_as_wrong_is_none(figures: list[dict[str, str]]) -> None:
     counted = [row for row in figures if row["measure"].startswith("wrong")]
     assert {row["step"] for row in counted} >= {"memory", "search"}

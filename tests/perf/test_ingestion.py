@@ -14,6 +14,7 @@ from perf.catalogue.ingestion_memory import items_in
 from perf.catalogue.ingestion_rate import summary
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_runs_come_to_the_same_catalogue(shop: Path, tmp_path: Path) -> None:
     found = [dict(zip(KILL_COLUMNS, one, strict=True)) for one in kills(tmp_path, shop / "products.csv", 3, 2, seed=4)]
     assert [one["kill"] for one in found] == [1, 2, 3]
@@ -21,6 +22,7 @@ def test_killed_and_resumed_runs_come_to_the_same_catalogue(shop: Path, tmp_path
     assert items_in(tmp_path / "undisturbed") == 40
 
 
+@pytest.mark.slow
 def test_ray_and_threads_give_the_same_catalogue(shop: Path, tmp_path: Path) -> None:
     """Every table but the times of day, with a row that is skipped and a picture that two items share."""
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'whatsit[ray]'")

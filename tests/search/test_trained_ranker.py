@@ -80,6 +80,7 @@ def test_clicks_are_kept_and_checked(folder: Path, shop: Path) -> None:
         ServedCatalogue(folder, default_root() / "model_repository", 128, read_only=True).feedback("{}", data)
 
 
+@pytest.mark.slow
 def test_a_click_on_an_item_that_is_gone_counts_no_more(trained: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(trained, tmp_path / "catalogue")
     with Store(Layout(copy).store) as store:
@@ -90,6 +91,7 @@ def test_a_click_on_an_item_that_is_gone_counts_no_more(trained: Path, tmp_path:
         assert store.clicks.all() == []
 
 
+@pytest.mark.slow
 def test_probabilities_come_with_the_matches_and_calibration_says_which_are_answers(trained: Path, shop: Path) -> None:
     data = sorted((shop / "images").glob("*.jpg"))[9].read_bytes()
     with Networks() as networks:
@@ -108,6 +110,7 @@ def test_probabilities_come_with_the_matches_and_calibration_says_which_are_answ
     assert sure == (float(confidences[0]) >= known.answer_confidence)
 
 
+@pytest.mark.slow
 def test_a_servers_own_stages_may_hold_a_trained_ranker(trained: Path) -> None:
     with Networks() as networks:
         retriever = Retriever(trained, networks.fingerprint, min_score=0.0, stages="learned")
@@ -125,6 +128,7 @@ def test_by_default_the_stage_waits_for_a_ranker(catalogue: Path) -> None:
         retriever(vector, ONE, Options(rerank="learned"))
 
 
+@pytest.mark.slow
 def test_a_ranker_is_followed_and_a_foreign_one_refused(
     trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -147,6 +151,7 @@ def test_a_ranker_is_followed_and_a_foreign_one_refused(
         TrainedRanker(path, fingerprint)
 
 
+@pytest.mark.slow
 def test_the_offline_identifier_finds_what_the_server_would(trained: Path, shop: Path) -> None:
     data = sorted((shop / "images").glob("*.jpg"))[20].read_bytes()
     with Networks() as networks:

@@ -123,6 +123,7 @@ def weights_of(out: Path) -> dict[str, torch.Tensor]:
     return checkpoint.load(out / checkpoint.LAST)["module"]
 
 
+@pytest.mark.slow
 def test_the_embedder_trains_on_folders_without_any_other_data(photos: Path, tmp_path: Path) -> None:
     whole = resolve_recipe(EMBEDDER, None, CustomData(photos=photos), "own_r1").model_copy(update=SMALL)
     assert whole.monitor == "own_r1"
@@ -184,6 +185,7 @@ def test_own_products_come_before_the_built_in_ones(photos: Path, shared_data: P
     assert labels.max() < task.criterion.W.shape[1]
 
 
+@pytest.mark.slow
 def test_an_earlier_network_is_a_start(photos: Path, tmp_path: Path) -> None:
     recipe = resolve_recipe(EMBEDDER, None, CustomData(photos=photos), "own_r1").model_copy(
         update=SMALL | {"epochs": 1}
@@ -220,6 +222,7 @@ def test_a_random_start_lets_pictures_differ() -> None:
     assert 1e-3 < features.mean() < 10
 
 
+@pytest.mark.slow
 def test_the_detector_trains_on_coco_without_any_other_data(photos: Path, tmp_path: Path) -> None:
     recipe = resolve_recipe(DETECTOR, None, CustomData(coco=photos / "boxes.json", images=photos), "recall")
     assert recipe.monitor == "recall"
@@ -246,6 +249,7 @@ def test_own_boxes_take_our_labels_or_none(photos: Path, tmp_path: Path) -> None
         custom_detector_data(CustomData(coco=photos / "boxes.json", images=tmp_path))
 
 
+@pytest.mark.slow
 def test_the_classifier_trains_on_a_table_without_any_other_data(photos: Path, tmp_path: Path) -> None:
     recipe = resolve_recipe(CLASSIFIER, None, CustomData(csv=photos / "tags.csv"), "accuracy")
     assert train_custom_classifier(recipe, NOWHERE, NOWHERE, tmp_path / "run", console=QUIET).finished

@@ -52,6 +52,7 @@ def _interrupt_at(epoch: int, step: int) -> Callable[[int, int], None]:
 
 
 @pytest.mark.parametrize("place", [(0, 2), (1, 3), (2, 0)])
+@pytest.mark.slow
 def test_an_interrupted_and_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, place: tuple[int, int]) -> None:
     whole = fit(Line(), RECIPE, tmp_path / "whole")
     first = fit(Line(_interrupt_at(*place)), RECIPE, tmp_path / "parts")

@@ -67,6 +67,7 @@ def test_frozen_blocks_and_rates(task):
     assert {id(p) for p in task.network.pyramid.parameters()} <= trained
 
 
+@pytest.mark.slow
 def test_steps_on_one_batch_lower_its_loss(task):
     batch = next(iter(task.batches(0, 0)))
     optimizer = torch.optim.AdamW(task.parameter_groups())
@@ -82,6 +83,7 @@ def test_steps_on_one_batch_lower_its_loss(task):
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.slow
 def test_fit_leaves_the_best_weights_and_their_recall(task, tmp_path):
     outcome = fit(task, RECIPE, tmp_path / "run", console=Console(quiet=True))
     assert outcome.finished
@@ -90,6 +92,7 @@ def test_fit_leaves_the_best_weights_and_their_recall(task, tmp_path):
     detector_network(RECIPE.model_dump()).load_state_dict(saved["module"])
 
 
+@pytest.mark.slow
 def test_yolox_nano_trains_by_the_same_steps_and_keeps_its_frozen_blocks(pictures, shared_weights, tmp_path):
     recipe = RECIPE.model_copy(update={"backbone": "csp_nano", "frozen_blocks": 2})
     network = detector_network(recipe.model_dump(), shared_weights)
@@ -106,6 +109,7 @@ def test_yolox_nano_trains_by_the_same_steps_and_keeps_its_frozen_blocks(picture
         assert torch.equal(value, before[name]) == frozen, name
 
 
+@pytest.mark.slow
 def test_blending_takes_the_share_asked_for_and_once_only(task, tmp_path):
     fit(task, RECIPE, tmp_path, console=Console(quiet=True))
     trained = best_weights(tmp_path)

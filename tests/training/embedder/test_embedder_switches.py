@@ -54,6 +54,7 @@ def task(data: Path, **changes: Any) -> EmbedderTask:
         {"mining": "layered_dbscan", "erasing": "bernoulli"},
     ],
 )
+@pytest.mark.slow
 def test_a_switch_gives_a_loss_that_moves_what_is_new(data: Path, changes: dict[str, Any]) -> None:
     trained = task(data, **changes)
     batch = next(iter(trained.batches(0, 0)))
@@ -67,6 +68,7 @@ def test_a_switch_gives_a_loss_that_moves_what_is_new(data: Path, changes: dict[
     assert sorted(grouped) == sorted(id(p) for p in trained.module.parameters() if p.requires_grad)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_with_state_in_its_switches_equals_an_uninterrupted_one(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

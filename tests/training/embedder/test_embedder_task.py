@@ -25,6 +25,7 @@ TINY = EmbedderRecipe(
 
 
 @pytest.mark.usefixtures("small_start")
+@pytest.mark.slow
 def test_training_leaves_a_network_that_its_recipe_rebuilds(data: Path, tmp_path: Path) -> None:
     outcome = train_embedder(TINY, data, tmp_path, tmp_path / "run")
     assert outcome.finished
@@ -38,6 +39,7 @@ def test_training_leaves_a_network_that_its_recipe_rebuilds(data: Path, tmp_path
 
 
 @pytest.mark.usefixtures("small_start")
+@pytest.mark.slow
 def test_blend_lies_between_start_and_trained(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     train_embedder(TINY.model_copy(update={"blend": 0.5}), data, tmp_path, out)
@@ -70,6 +72,7 @@ def test_held_out_classes_and_photos_are_not_trained_on(data: Path, tmp_path: Pa
 
 
 @pytest.mark.usefixtures("small_start")
+@pytest.mark.slow
 def test_a_run_starts_from_an_earlier_one_of_the_same_classes(data: Path, tmp_path: Path) -> None:
     train_embedder(TINY, data, tmp_path, tmp_path / "first")
     recipe = TINY.model_copy(update={"epochs": 1, "align_weight": 1.0, "twin_weight": 0.1, "photographed": 0.5})
