@@ -13,9 +13,11 @@ from whatsit_client.errors import InvalidInput
 from whatsit.catalogue.cleaning.clean import find
 from whatsit.catalogue.cleaning.cleaning_settings import CleaningSettings
 from whatsit.catalogue.cleaning.decision import Decision
+from whatsit.catalogue.cleaning.decision_log import DecisionLog
 from whatsit.catalogue.cleaning.decision_sheet import write_sheet
 from whatsit.catalogue.cleaning.denoise import belonging
 from whatsit.catalogue.cleaning.merge import confusions, contradict, groups
+from whatsit.catalogue.cleaning.picture_table import read_picture_table
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.store.store import Store
 from whatsit.rendering.product import make_products
@@ -67,7 +69,7 @@ def filled(store: Store) -> Store:
 
 def test_a_dropped_picture_is_hidden_and_comes_back(filled: Store) -> None:
     before, position = state(filled), filled.changes.position()
-    filled.decisions.record("test", {}, [drop("a", "a0", "a1")])
+    DecisionLog(filled).record("test", {}, [drop("a", "a0", "a1")])
     vectors, numbers = filled.vectors(E)
     assert numbers.tolist() == [1, 1, 2, 2, 2, 3, 3, 3]
     changes = filled.changes.since(position, E)
@@ -77,14 +79,14 @@ def test_a_dropped_picture_is_hidden_and_comes_back(filled: Store) -> None:
     assert filled.records([1])[1]["image"] == "/a1.jpg"
     assert len(filled.pictures("a", E)) == 3  # ingestion sees that it is there already
     position = filled.changes.position()
-    assert filled.decisions.undo_last() == (1, 1)
+    assert DecisionLog(filled).undo_last() == (1, 1)
     assert state(filled) == before
     assert filled.changes.since(position, E).items.tolist() == [1]
 
 
 def test_a_merged_item_is_found_as_its_main_one(filled: Store) -> None:
     before = state(filled)
-    filled.decisions.record("test", {}, [merged("b", "a"), merged("c", "b")])
+    DecisionLog(filled).record("test", {}, [merged("b", "a"), merged("c", "b")])
     assert filled.vectors(E)[1].tolist() == [1] * 9
     assert filled.count() == 1
     assert [record["id"] for record in filled.page()] == ["a"]
@@ -96,14 +98,14 @@ def test_a_merged_item_is_found_as_its_main_one(filled: Store) -> None:
     assert filled.show("c")["merged_into"] == "b"
     put(filled, "a", [picture(f"/a{n}.jpg", around(0, n), f"a{n}") for n in range(3)], title="item a")
     assert set(filled.vectors(E)[1].tolist()) == {4}
-    filled.decisions.undo_last()
+    DecisionLog(filled).undo_last()
     after = state(filled)
     assert after[4] == before[4]
     assert sorted(after[1]) == [2, 2, 2, 3, 3, 3, 4, 4, 4]
 
 
 def test_decisions_outlive_the_next_import(filled: Store) -> None:
-    filled.decisions.record("test", {}, [drop("a", "a0", "a1"), drop("b", "b2", "b0", "denoise"), merged("c", "a")])
+    DecisionLog(filled).record("test", {}, [drop("a", "a0", "a1"), drop("b", "b2", "b0", "denoise"), merged("c", "a")])
     before = filled.vectors(E)[1].tolist()
     for centre, id in enumerate("abc"):
         pictures = [picture(f"/moved/{id}{n}.jpg", around(centre, n), f"{id}{n}") for n in range(3)]
@@ -122,20 +124,20 @@ def test_what_a_person_took_back_is_not_decided_again(filled: Store) -> None:
     settings = CleaningSettings(steps=("denoise",))
     decisions = find(filled, settings)
     assert [(one.item, one.sha256) for one in decisions if one.verdict == "dropped"] == [("a", "x")]
-    filled.decisions.record("test", settings.to_record(), decisions)
+    DecisionLog(filled).record("test", settings.to_record(), decisions)
     assert find(filled, settings) == []
-    number = next(one.number for one in filled.decisions.read() if one.decision.verdict == "dropped")
-    filled.decisions.undo(number)
+    number = next(one.number for one in DecisionLog(filled).read() if one.decision.verdict == "dropped")
+    DecisionLog(filled).undo(number)
     assert len(filled.vectors(E)[1]) == 11
     assert not [one for one in find(filled, settings) if one.verdict == "dropped"]
     for wrong in (number, 999):
         with pytest.raises(InvalidInput, match="no dropped picture or merged item under the number"):
-            filled.decisions.undo(wrong)
+            DecisionLog(filled).undo(wrong)
 
 
 def test_nothing_to_undo_and_nothing_to_clean(store: Store) -> None:
     with pytest.raises(InvalidInput, match="no cleaning to undo"):
-        store.decisions.undo_last()
+        DecisionLog(store).undo_last()
     with pytest.raises(InvalidInput, match="nothing to clean"):
         find(store, CleaningSettings())
 
@@ -161,13 +163,13 @@ def test_duplicates_of_rendered_pictures(store: Store, tmp_path: Path) -> None:
             pictures.append(picture(tmp_path / "0.jpg", around(0, 1, 0.001), "original 0", 256.0))
         put(store, f"i{centre}", pictures, title=f"{centre}")
     settings = CleaningSettings(steps=("duplicates",))
-    table, found = store.picture_table(E), find(store, settings)
+    table, found = read_picture_table(store, E), find(store, settings)
     dropped = {(one.item, one.sha256, one.other_sha256) for one in found if one.verdict == "dropped"}
     assert dropped == {(f"i{n}", f"copy {n}", f"original {n}") for n in range(3)}
     (shared,) = (one for one in found if one.verdict == "reported")
     assert (shared.item, shared.other_item, shared.figures["denied"]) == ("i2", "i0", 1)
-    assert store.decisions.record("test", {}, [shared]) == 1
-    assert store.decisions.record("test", {}, [shared]) is None  # it stands in the book already
+    assert DecisionLog(store).record("test", {}, [shared]) == 1
+    assert DecisionLog(store).record("test", {}, [shared]) is None  # it stands in the book already
     assert write_sheet(tmp_path / "sheet.png", table, found) == 0
     assert (tmp_path / "sheet.png").stat().st_size > 10_000
 

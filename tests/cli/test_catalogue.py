@@ -184,6 +184,25 @@ def test_when_nothing_could_be_read_the_exit_code_says_so(shop: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--steps", "hash"), "neither results of steps nor pictures are kept: leave out --keep-pictures, and --steps"),
+        (("--keep-pictures",), "neither results of steps nor pictures are kept"),
+        (("--publish",), "every change is searched at once: there is no index to publish"),
+    ],
+)
+def test_what_milvus_cannot_do_is_refused_before_anything_is_made(
+    shop: Path, options: tuple[str, ...], sentence: str
+) -> None:
+    folder = shop / "catalogue"
+    refusal = run("add", folder, shop / "products.csv", "--store", "milvus://host/db", *options).exception
+    assert isinstance(refusal, InvalidInput)
+    assert sentence in str(refusal)
+    assert f"The catalogue of {folder} is in milvus://host/db" in str(refusal)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ("add", "CATALOGUE", "gone.csv"),

@@ -85,20 +85,6 @@ def open_store(folder: Path, read_only: bool = False) -> CatalogueStore:
     return MilvusStore(Address.parse(url), read_only)
 
 
-def check_embedded(folder: Path) -> None:
-    """Refuse what only an embedded catalogue can do.
-
-    Raises:
-        InvalidInput: the catalogue is in Milvus.
-    """
-    url = store_url(folder)
-    if url is not None:
-        raise InvalidInput(
-            f"The catalogue of {folder} is in {url}, where every change is searched at once: there is no index to "
-            "publish, and cleaning is for catalogues in their own folder."
-        )
-
-
 def open_index_view(
     items: CatalogueStore,
     folder: Path,
@@ -148,14 +134,35 @@ def index_status(items: CatalogueStore, folder: Path, fingerprint: str) -> dict[
     }
 
 
-def existing_store(folder: Path) -> Store:
-    """Open the embedded store of an existing catalogue.
+def check_embedded(folder: Path, url: str | None, refusal: str) -> None:
+    """Refuse what only an embedded catalogue can do.
+
+    Args:
+        folder: of the catalogue.
+        url: of its store in Milvus, None where it is embedded.
+        refusal: what cannot be done in Milvus; ends the sentence.
 
     Raises:
+        InvalidInput: the catalogue is in Milvus.
+    """
+    if url is not None:
+        raise InvalidInput(f"The catalogue of {folder} is in {url}, {refusal}.")
+
+
+def open_embedded(folder: Path, refusal: str, read_only: bool = False) -> Store:
+    """Open the store of an existing catalogue that lies in its own folder.
+
+    Args:
+        folder: of the catalogue.
+        refusal: see `check_embedded`.
+        read_only: refuse changes.
+
+    Raises:
+        InvalidInput: the catalogue is in Milvus.
         Unavailable: there is none.
     """
-    check_embedded(folder)
+    check_embedded(folder, store_url(folder), refusal)
     path = Layout(folder).store
     if not path.is_file():
         raise Unavailable(f"There is no catalogue {path}; make one with 'whatsit catalogue add'.")
-    return Store(path)
+    return Store(path, read_only)

@@ -11,8 +11,9 @@ import numpy as np
 from whatsit_client.errors import Damaged, WhatsitError
 
 from whatsit.catalogue.filter.where_filter import Filter
-from whatsit.catalogue.store.store import Numbers, Store
+from whatsit.catalogue.store.store import Store
 from whatsit.index import DeltaIndex, Generation, current, open_generation
+from whatsit.index.index_kind import Numbers
 
 # Of 128 numbers about 100 MB, and a few times as much for the moment in which shards are merged. A server must not run
 # out of memory over an import.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from whatsit_client.types import Box
 
 from whatsit.catalogue.store.picture_metadata import PictureMetadata
 
+Outcome = Literal["added", "updated"]
 _TEXTS = ("title", "brand", "category", "url")
 
 

@@ -3,51 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from whatsit.catalogue.filter.where_filter import Filter
-from whatsit.catalogue.item import ItemFields, Picture
+from whatsit.catalogue.item import ItemFields, Outcome, Picture
+from whatsit.catalogue.store.change_log import ChangeLog
+from whatsit.catalogue.store.click_log import Clicks
+from whatsit.catalogue.store.picture_metadata import MetadataTable
+from whatsit.catalogue.store.text_index import ItemText
+from whatsit.index.index_kind import Numbers
 from whatsit.index.searcher import Searcher
-
-Numbers = npt.NDArray[np.int64]
-Outcome = Literal["added", "updated"]
-
-
-class LocalFeatureStore(Protocol):
-    """The part of an engine that may keep local features."""
-
-    @property
-    def kept(self) -> bool:
-        """Whether this catalogue keeps local features of its pictures."""
-        ...
-
-
-class TextIndex(Protocol):
-    """The part of an engine that finds items by words."""
-
-    def search(self, text: str, limit: int, allowed: Numbers | None = None) -> Numbers:
-        """The numbers of the items that hold any of the words, int64, best first; see `ItemText.search`.
-
-        Raises:
-            InvalidInput: the text has no words, or the engine has no search by words.
-        """
-        ...
 
 
 class CatalogueStore(Protocol):
-    """The items of one catalogue, with their pictures and vectors. `Store` documents each method."""
+    """The items of one catalogue, with their pictures and vectors.
+
+    `Store` documents each method. What a store cannot do raises InvalidInput with a sentence.
+    """
 
     @property
-    def local(self) -> LocalFeatureStore:
-        """Local features."""
+    def keeps_metadata(self) -> bool:
+        """Whether results of ingestion steps, and bytes of pictures from the web, are kept and looked up."""
         ...
 
     @property
-    def text(self) -> TextIndex:
-        """Search by words."""
+    def keeps_local(self) -> bool:
+        """Whether the catalogue keeps local features of its pictures."""
+        ...
+
+    @property
+    def changes(self) -> ChangeLog | None:
+        """The change log, None where the store has none."""
+        ...
+
+    @property
+    def text(self) -> ItemText:
+        """The search by words."""
+        ...
+
+    @property
+    def clicks(self) -> Clicks:
+        """The click log."""
+        ...
+
+    @property
+    def facts(self) -> MetadataTable:
+        """The metadata of all pictures."""
         ...
 
     def close(self) -> None:
@@ -88,6 +92,14 @@ class CatalogueStore(Protocol):
 
     def fields(self, id: str) -> ItemFields | None:
         """The fields of an item as they were put, None if there is no such item."""
+        ...
+
+    def merged_into(self, id: str) -> list[str]:
+        """Return the ids of the items that are found as this one."""
+        ...
+
+    def unchanged(self, items: Sequence[tuple[ItemFields, Sequence[Picture]]], fingerprint: str) -> set[str]:
+        """Return the ids of those items that are stored with these fields and pictures."""
         ...
 
     def fingerprints(self) -> list[str]:

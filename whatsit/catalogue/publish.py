@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,8 @@ EMPTY_DIMENSION = 1
 # So many changed items, two vectors of 128 numbers each, cost about 25 MB in each process that searches, and a scan of
 # them at every call.
 COMPACT_BEYOND = 25_000
+# Ends the sentence that refuses to publish a catalogue in Milvus.
+NO_INDEX = "where every change is searched at once: there is no index to publish"
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,8 @@ def publish(
     root: Path,
     fingerprint: str | None = None,
     geometry: bool | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = quiet,
     budget: IndexBudget | None = None,
-    stages: Progress = quiet,
 ) -> Published:
     """Write all vectors of one embedder as the index's next generation and make it current.
 
@@ -59,9 +60,9 @@ def publish(
         fingerprint: the embedder; None for the one that was used last.
         geometry: True takes and keeps the local features of every picture from now on, for the ranking stage
             `geometry`; False drops them; None leaves it as it is.
-        progress: called while local features are taken, with pictures done and in all.
+        progress: called with the step ("Local features", then those of building the index), how much of it is done, and
+            how much there is in all.
         budget: kind, budgets and sharding of the index; None for those of the current generation.
-        stages: told of the steps of building the index.
 
     Raises:
         InvalidInput: there are items, but none was embedded by this embedder; or a vector is not of unit length.
@@ -70,7 +71,7 @@ def publish(
     root.mkdir(parents=True, exist_ok=True)
     if geometry is not None and geometry != store.local.kept:
         store.local.keep(geometry)
-    unread = store.local.fill(progress) if store.local.kept else 0
+    unread = store.local.fill(partial(progress, "Local features")) if store.local.kept else 0
     with exclusively(root / ".publish.lock"):  # or a slower publisher's older state would come after a newer one
         with store.snapshot():
             known = store.fingerprints()
@@ -89,7 +90,7 @@ def publish(
             vectors = np.empty((0, EMPTY_DIMENSION), dtype=np.float32)
         generation = write_generation(
             root, vectors, numbers, fingerprint,
-            sequence=sequence, local=local, budget=budget, labels=labels, progress=stages,
+            sequence=sequence, local=local, budget=budget, labels=labels, progress=progress,
         )  # fmt: skip
         store.changes.trim(oldest_sequence(root))
     notes = _notes(items, embedded, unread)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from whatsit_client.errors import InvalidInput, Unavailable
 
-from whatsit.catalogue.backends import open_index_view
+from whatsit.catalogue.backends import open_index_view, open_store, store_url, write_address
 from whatsit.catalogue.filter.where_filter import Filter
 from whatsit.catalogue.item import ItemFields, Picture
-from whatsit.catalogue.milvus.milvus_rows import item_row, number_of
+from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.milvus.milvus_store import MilvusStore
+from whatsit.catalogue.milvus.milvus_url import Address
 from whatsit.catalogue.protocols import CatalogueStore
+from whatsit.catalogue.publish import publish
 from whatsit.catalogue.store.store import Store
 from whatsit.index.shard import Floats, Numbers
 
@@ -24,6 +26,12 @@ SAMPLE = 20
 _NEIGHBOURS = 10
 ENOUGH = 0.9
 """Of the items that the old engine finds, the new one must find so many: both may be approximate."""
+
+Progress = Callable[[int, int], None]
+
+
+def no_progress(done: int, total: int) -> None:
+    """Show nothing."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +51,42 @@ class Migrated:
     agreement: float
 
 
+def migrate_catalogue(folder: Path, url: str | None, progress: Progress = no_progress) -> Migrated:
+    """Move the catalogue of a folder to another store, which the folder then names.
+
+    The store before keeps its copy.
+
+    Args:
+        folder: of the catalogue.
+        url: of the store in Milvus, None for the folder itself.
+        progress: called with items done and in all.
+
+    Raises:
+        InvalidInput: the catalogue is there already, or the address is none; see `migrate`.
+        Unavailable: see `migrate`.
+    """
+    if url == store_url(folder):
+        raise InvalidInput(f"The catalogue of {folder} is there already.")
+    address = None if url is None else Address.parse(url)
+    with closing(open_store(folder, read_only=True)) as source:
+        if address is not None:
+            with MilvusStore(address) as target:
+                done = migrate(source, target, folder, progress=progress)
+        else:
+            with Store(Layout(folder).store) as embedded:
+                index = Layout(folder).index
+                done = migrate(source, embedded, folder, None, progress, lambda: publish(embedded, index))
+    write_address(folder, url)
+    return done
+
+
 def migrate(
     source: CatalogueStore,
     target: CatalogueStore,
     source_folder: Path,
     fingerprint: str | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-    prepare: Callable[[], None] = lambda: None,
+    progress: Progress = no_progress,
+    prepare: Callable[[], object] = lambda: None,
 ) -> Migrated:
     """Write all items of one catalogue to another, with the vectors of one embedder; then compare the two.
 
@@ -73,15 +110,13 @@ def migrate(
     fingerprint = fingerprint or (known[0] if known else None)
     if fingerprint is None:
         raise InvalidInput("The catalogue holds no vectors: there is nothing to move.")
-    open_index_view(
-        source, source_folder, fingerprint
-    )  # which is refused now, not at the end, where it cannot be searched
+    open_index_view(source, source_folder, fingerprint)  # refused now, not at the end, where it cannot be searched
     numbers = source.select(Filter.parse({}))
     written = 0
     for start in range(0, len(numbers), _BATCH):
         records = source.records(numbers[start : start + _BATCH].tolist())
         batch = list(_items(source, [record["id"] for record in records.values()], fingerprint))
-        there = _same(target, batch, fingerprint)
+        there = target.unchanged(batch, fingerprint)
         new = [(*one, fingerprint) for one in batch if one[0].id not in there]
         written += len(new)
         if new:
@@ -109,7 +144,7 @@ def _items(
         fields = source.fields(id)
         if fields is None:  # deleted meanwhile
             continue
-        members = [id, *(source.merged_into(id) if isinstance(source, Store) else ())]
+        members = [id, *source.merged_into(id)]
         yield fields, tuple(picture for member in members for picture in _visible(source, member, fingerprint))
 
 
@@ -118,30 +153,6 @@ def _visible(source: CatalogueStore, id: str, fingerprint: str) -> Iterator[Pict
     for picture, image in zip(source.pictures(id, fingerprint), shown, strict=True):
         if not image["hidden"]:
             yield replace(picture, local=None)
-
-
-def _same(
-    target: CatalogueStore, batch: Sequence[tuple[ItemFields, tuple[Picture, ...]]], fingerprint: str
-) -> set[str]:
-    """The ids of those items that are there just so."""
-    if isinstance(target, MilvusStore):
-        stored = target.stored([fields.id for fields, _ in batch])
-        rows = ((fields.id, item_row(fields, pictures, "", "")) for fields, pictures in batch)
-        held = target.holding([number_of(id) for id in stored], fingerprint)
-        return {
-            id
-            for id, row in rows
-            if id in stored
-            and (json.loads(row["record"]), json.loads(row["pictures"])) == stored[id]
-            and sum(picture["vectors"] for picture in stored[id][1]) == held.get(row["item"], 0)
-        }
-    return {
-        fields.id
-        for fields, pictures in batch
-        if target.fields(fields.id) == fields
-        and [(p.path, p.sha256, len(p.vectors)) for p in target.pictures(fields.id, fingerprint)]
-        == [(p.path, p.sha256, len(p.vectors)) for p in pictures]
-    }
 
 
 def _compared(

@@ -15,7 +15,6 @@ from whatsit_client.types import Answer
 
 from whatsit.catalogue.backends import open_index_view, open_store
 from whatsit.catalogue.layout import Layout
-from whatsit.catalogue.store.store import Store
 from whatsit.index.generation import Generation
 from whatsit.index.gpu_shard import on_gpu
 from whatsit.index.searcher import Searcher
@@ -101,7 +100,7 @@ class Retriever:
             return replace(on_gpu(generation) if gpu else generation, nprobe=nprobe)
 
         self.index = open_index_view(self.store, folder, fingerprint, place)
-        self._records = RecentRecords(self.store, self.store.changes if isinstance(self.store, Store) else None)
+        self._records = RecentRecords(self.store, self.store.changes)
 
     def __call__(
         self,

@@ -10,10 +10,11 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.cleaning.cleaning_settings import CleaningSettings
 from whatsit.catalogue.cleaning.decision import Decision, Step
+from whatsit.catalogue.cleaning.decision_log import DecisionLog
 from whatsit.catalogue.cleaning.denoise import belonging, consensus
 from whatsit.catalogue.cleaning.duplicates import NearDuplicatePair, between_items, within_items
 from whatsit.catalogue.cleaning.merge import confusions, contradict, groups
-from whatsit.catalogue.cleaning.picture_table import Flags, PictureTable, read_hashes
+from whatsit.catalogue.cleaning.picture_table import Flags, PictureTable, read_hashes, read_picture_table
 from whatsit.catalogue.store.store import Store
 
 Progress = Callable[[str, int, int], None]
@@ -40,10 +41,10 @@ def find(
         InvalidInput: no item was embedded by that embedder.
     """
     fingerprint = fingerprint or next(iter(store.fingerprints()), "")
-    table = store.picture_table(fingerprint)
+    table = read_picture_table(store, fingerprint)
     if not len(table):
         raise InvalidInput(f"There is nothing to clean in {store.path}: no picture in it has a vector.")
-    by_hand = store.decisions.by_hand()
+    by_hand = DecisionLog(store).by_hand()
     found: list[Decision] = []
     if "duplicates" in settings.steps:
         known = {image: hash for _, image, hash in store.facts.hashes(settings.hash)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Step = Literal["duplicates", "denoise", "merge"]
@@ -41,13 +41,4 @@ class Decision:
 
     def to_record(self) -> dict[str, Any]:
         """The decision as a JSON object."""
-        return {
-            "step": self.step,
-            "verdict": self.verdict,
-            "item": self.item,
-            "sha256": self.sha256,
-            "other_item": self.other_item,
-            "other_sha256": self.other_sha256,
-            "reason": self.reason,
-            "figures": dict(self.figures),
-        }
+        return asdict(self)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 from whatsit_client.errors import InvalidInput
 
-from whatsit.catalogue.cleaning.apply_decisions import apply_decisions, apply_merge_decisions
 from whatsit.catalogue.cleaning.decision import Decision, Step
-from whatsit.catalogue.store.database import Database
+from whatsit.catalogue.store.decision_effects import apply_decisions_to
+from whatsit.catalogue.store.store import Store
 
 _COLUMNS = "step, verdict, item, sha256, other_item, other_sha256, reason, figures"
 _EFFECTIVE = "verdict IN ('dropped', 'merged')"
@@ -43,26 +43,19 @@ class LoggedDecision:
 
     def to_record(self) -> dict[str, Any]:
         """The entry as a JSON object."""
-        return {
-            "number": self.number,
-            "run": self.run,
-            "made": self.made,
-            "command": self.command,
-            "settings": dict(self.settings),
-            "undone": self.undone,
-            **self.decision.to_record(),
-        }
+        record = asdict(self)
+        return {**{name: record[name] for name in record if name != "decision"}, **record["decision"]}
 
 
 class DecisionLog:
-    """The book of one store.
+    """The log of decisions of one store.
 
     Args:
-        database: of the store.
+        store: whose items the decisions hide and merge.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     def record(self, command: str, settings: Mapping[str, Any], decisions: Sequence[Decision]) -> int | None:
         """Write decisions down and put them into effect, all or none.
@@ -70,7 +63,7 @@ class DecisionLog:
         Returns:
             The number of this cleaning; None where it only reports what stands in the book already.
         """
-        with self._database.transaction() as connection:
+        with self._store.transaction() as connection:
             rows = connection.execute(
                 "SELECT step, item, sha256, other_item, other_sha256 FROM decisions "
                 "WHERE verdict = 'reported' AND undone IS NULL"
@@ -84,7 +77,7 @@ class DecisionLog:
                 f"INSERT INTO decisions (run, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)",
                 [(run, *_values(decision)) for decision in decisions],
             )
-            _settle(connection, [one.item for one in decisions if one.verdict in ("dropped", "merged")])
+            apply_decisions_to(connection, [one.item for one in decisions if one.verdict in ("dropped", "merged")])
         return run
 
     def read(self, limit: int = 50, run: int | None = None) -> list[LoggedDecision]:
@@ -95,7 +88,7 @@ class DecisionLog:
             run: only those of this cleaning.
         """
         condition, parameters = ("WHERE run = ?", [run]) if run is not None else ("", [])
-        rows = self._database.rows(
+        rows = self._rows(
             f"SELECT decision, run, made, command, settings, undone, {_COLUMNS} "
             f"FROM decisions JOIN cleanings USING (run) {condition} ORDER BY decision DESC LIMIT ?",
             [*parameters, limit],
@@ -107,9 +100,7 @@ class DecisionLog:
 
     def count(self) -> dict[str, int]:
         """How many decisions of each verdict stand."""
-        return dict(
-            self._database.rows("SELECT verdict, count(*) FROM decisions WHERE undone IS NULL GROUP BY verdict")
-        )
+        return dict(self._rows("SELECT verdict, count(*) FROM decisions WHERE undone IS NULL GROUP BY verdict"))
 
     def undo_last(self) -> tuple[int, int]:
         """Take back the latest cleaning that stands.
@@ -120,7 +111,7 @@ class DecisionLog:
         Raises:
             InvalidInput: none stands.
         """
-        with self._database.transaction() as connection:
+        with self._store.transaction() as connection:
             (run,) = connection.execute(
                 f"SELECT max(run) FROM decisions WHERE undone IS NULL AND {_EFFECTIVE}"
             ).fetchone()
@@ -135,7 +126,7 @@ class DecisionLog:
         Raises:
             InvalidInput: there is none of this number that stands and has an effect.
         """
-        with self._database.transaction() as connection:
+        with self._store.transaction() as connection:
             row = connection.execute(
                 f"SELECT {_COLUMNS} FROM decisions WHERE decision = ? AND undone IS NULL AND {_EFFECTIVE}", (number,)
             ).fetchone()
@@ -158,11 +149,15 @@ class DecisionLog:
 
     def by_hand(self) -> set[tuple[Step, str, str | None]]:
         """The subjects (see `Decision.subject`) of decisions that a person took back."""
-        rows = self._database.rows(
+        rows = self._rows(
             "SELECT step, item, sha256 FROM decisions JOIN cleanings USING (run) "
             "WHERE command = 'whatsit catalogue undo' AND undone IS NULL"
         )
         return {(step, item, sha256) for step, item, sha256 in rows}
+
+    def _rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        with self._store.snapshot() as connection:
+            return connection.execute(statement, parameters).fetchall()
 
 
 def _open_run(connection: sqlite3.Connection, command: str, settings: Mapping[str, Any]) -> int:
@@ -184,16 +179,8 @@ def _undo(connection: sqlite3.Connection, condition: str, value: int) -> int:
     ]
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     connection.execute(f"UPDATE decisions SET undone = ? WHERE {condition} AND undone IS NULL", (now, value))
-    _settle(connection, items)
+    apply_decisions_to(connection, items)
     return len(items)
-
-
-def _settle(connection: sqlite3.Connection, ids: Iterable[str]) -> None:
-    for id in dict.fromkeys(ids):
-        known = connection.execute("SELECT number FROM items WHERE id = ?", (id,)).fetchone()
-        if known is not None:
-            apply_decisions(connection, known[0])
-        apply_merge_decisions(connection, id)
 
 
 def _pair(decision: Decision) -> tuple[str | None, ...]:

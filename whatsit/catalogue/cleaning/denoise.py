@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from whatsit.catalogue.cleaning.picture_table import Flags, Numbers
+from whatsit.catalogue.cleaning.picture_table import Flags
+from whatsit.index.index_kind import Numbers
 
 
 def belonging(vectors: npt.NDArray[np.float32], radii: Sequence[float], min_samples: int = 2) -> Flags:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from whatsit.catalogue.cleaning.picture_table import Flags, Numbers, PictureTable
+from whatsit.catalogue.cleaning.picture_table import Flags, PictureTable
 from whatsit.index.hash_index import HashIndex
+from whatsit.index.index_kind import Numbers
 from whatsit.vision.perceptual_hash import hamming
 
 # Of one picture so many twins in other items are reported: a placeholder stands in thousands.

@@ -15,7 +15,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from whatsit.catalogue.cleaning.picture_table import Numbers
+from whatsit.index.index_kind import Numbers
 
 NEIGHBOURS = 5
 # Beyond, an inverted file is searched instead of every picture; a neighbour missed now and then changes no verdict.

@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
-from whatsit.catalogue.store.database import Database
 from whatsit.catalogue.store.picture_files import read_picture
+from whatsit.catalogue.store.store import Store
+from whatsit.index.index_kind import Numbers
 from whatsit.vision.decode import decode_image
 from whatsit.vision.perceptual_hash import BYTES, Kind, perceptual_hash
 
 Flags = npt.NDArray[np.bool_]
-Numbers = npt.NDArray[np.int64]
 
 # Of a JPEG file; a hash needs far fewer pixels.
 _HASHED_SIDE = 512
@@ -85,9 +85,9 @@ class PictureTable:
             yield int(self.items[start]), np.arange(start, end)
 
 
-def read_picture_table(database: Database, fingerprint: str) -> PictureTable:
+def read_picture_table(store: Store, fingerprint: str) -> PictureTable:
     """Every picture that is found and has a vector by this embedder."""
-    with database.snapshot() as connection:
+    with store.snapshot() as connection:
         items = connection.execute("SELECT number, id, title, brand FROM items ORDER BY number").fetchall()
         rows = connection.execute(
             "SELECT item, found_as, image, path, sha256, max((x2 - x1) * (y2 - y1)), vector "
@@ -108,7 +108,7 @@ def read_picture_table(database: Database, fingerprint: str) -> PictureTable:
         sha256=tuple(row[4] for row in rows),
         sizes=np.array([round(row[5]) for row in rows], dtype=np.int64),
         vectors=vectors.reshape(len(rows), vectors.shape[-1]),
-        folder=database.path.parent,
+        folder=store.path.parent,
     )
 
 

@@ -1,23 +1,139 @@
-"""From a merchant's file to an index that a server can open, embedded by the server's own networks."""
+"""Adding merchants' files to a catalogue, embedded by the server's own networks."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from whatsit.catalogue.ingest import PictureAnalysisSteps, Report, ingest
-from whatsit.catalogue.ingest.ingest_run import Engine
+from whatsit_client.errors import InvalidInput
+
+from whatsit.catalogue.backends import check_embedded, open_embedded, open_store, set_store_url, store_url
+from whatsit.catalogue.ingest.fetch import Fetch
+from whatsit.catalogue.ingest.ingest_report import Report
+from whatsit.catalogue.ingest.ingest_run import Engine, ingest
+from whatsit.catalogue.ingest.picture_analysis import PictureAnalysisSteps, checked_steps
 from whatsit.catalogue.ingest.picture_analyzer import PictureAnalyzer
+from whatsit.catalogue.ingest.prepare import Settings
 from whatsit.catalogue.ingest.ray_executor import OnRay
 from whatsit.catalogue.layout import Layout
-from whatsit.catalogue.publish import publish
+from whatsit.catalogue.publish import NO_INDEX, Published, compact_note, published
+from whatsit.catalogue.publish import publish as publish_index
 from whatsit.catalogue.sources import open_source
-from whatsit.catalogue.store.store import Store
+from whatsit.catalogue.web import Downloads
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import default_root, network_file
+from whatsit.index.shard_files import Progress, quiet
+
+ENGINES = ("local", "ray")
+_KEPT_NOWHERE = (
+    "where neither results of steps nor pictures are kept: leave out --keep-pictures, and --steps or give none"
+)
+
+
+@dataclass(frozen=True)
+class Added:
+    """The outcome of adding.
+
+    Args:
+        report: of the rows and pictures.
+        published: the index written afterwards, None where none was.
+        hint: the sentence that names what is left to do, None for nothing.
+    """
+
+    report: Report
+    published: Published | None = None
+    hint: str | None = None
+
+
+def add_to_catalogue(
+    folder: Path,
+    *sources: Path,
+    store: str | None = None,
+    publish: bool = False,
+    geometry: bool | None = None,
+    steps: Sequence[str] | None = None,
+    keep_pictures: bool = False,
+    refetch: bool = False,
+    allow_private: bool = False,
+    workers: int = 0,
+    engine: str = "local",
+    ray_address: str | None = None,
+    model_repository: Path | None = None,
+    target: str = "onnxruntime",
+    progress: Callable[[int, int, Report], None] | None = None,
+    stages: Progress = quiet,
+) -> Added:
+    """Add the items of sources to a catalogue, or update those whose id is there.
+
+    What is there already is not embedded again, so an interrupted call is resumed by the same call.
+
+    Args:
+        folder: of the catalogue, made if it is not there.
+        sources: see `open_source`.
+        store: address of the store in Milvus, for a new catalogue that is not kept in the folder.
+        publish: write the index afterwards, unless nothing was added.
+        geometry: see `whatsit.catalogue.publish.publish`.
+        steps: beside embedding, of `CHOICES`; None for `DEFAULT_STEPS`, or for none where their results are not kept.
+        keep_pictures: keep the bytes of pictures from the web in the folder.
+        refetch: fetch pictures from the web again that the catalogue has.
+        allow_private: fetch from private addresses too.
+        workers: pictures analysed at once; 0 for one per core.
+        engine: `local` for threads of this process, or `ray`.
+        ray_address: of a Ray cluster; None to start Ray on this machine.
+        model_repository: see `PictureAnalyzer`.
+        target: see `PictureAnalyzer`.
+        progress: called now and then with rows done, rows in all (about) and the report so far.
+        stages: called while the index is built.
+
+    Raises:
+        InvalidInput: a source cannot be read, there is no such engine or step, or the store cannot do what is asked.
+        Unavailable: a network is missing, or the catalogue cannot be written.
+    """
+    if engine not in ENGINES:
+        raise InvalidInput(f"There is no engine '{engine}'; the engines are {' and '.join(ENGINES)}.")
+    settings = None if steps is None else Settings(checked_steps(steps))
+    url = store or store_url(folder)
+    if publish:
+        check_embedded(folder, url, NO_INDEX)
+    if (settings and settings.steps) or keep_pictures:
+        check_embedded(folder, url, _KEPT_NOWHERE)
+    if settings is None:
+        settings = Settings() if url is None else Settings(frozenset())
+    settings = Settings(settings.steps, refetch=refetch, keep=Layout(folder).pictures if keep_pictures else None)
+    workers = workers or len(os.sched_getaffinity(0))
+    opened = [open_source(source) for source in sources]
+    total = sum(one.count() for one in opened)
+    if store is not None:
+        set_store_url(folder, store)
+    actors = workers if engine == "ray" else 0
+    with (
+        _networks(model_repository, target, actors, ray_address) as (look, on, fingerprint),
+        closing(open_store(folder)) as items,
+    ):
+        report = ingest(
+            items,
+            (row for source in opened for row in source),
+            look,
+            fingerprint,
+            workers=workers,
+            settings=settings,
+            fetch=Fetch(Downloads(allow_private=allow_private)),
+            engine=on,
+            progress=None if progress is None else lambda done, so_far: progress(done, total, so_far),
+        )
+    if not report.kept or url is not None:
+        return Added(report)
+    with open_embedded(folder, NO_INDEX) as embedded:
+        if publish:
+            return Added(report, publish_index(embedded, Layout(folder).index, fingerprint, geometry, stages))
+        manifest = published(Layout(folder).index)
+        if manifest is None:
+            return Added(report, None, f"Publish the index with: whatsit catalogue publish {folder}")
+        return Added(report, None, compact_note(embedded.changes.pending(manifest.sequence)))
 
 
 def index_source(
@@ -28,58 +144,26 @@ def index_source(
     geometry: bool | None = None,
     progress: Callable[[int, int, Report], None] | None = None,
 ) -> Report:
-    """Add a source to a catalogue and publish it; what is there already is not embedded again.
-
-    Args:
-        catalogue: the catalogue's folder, made if it is not there.
-        source: see `open_source`.
-        workers: pictures looked at at once; None for one per core.
-        geometry: True keeps local features of every picture too; see `publish`.
-        progress: called now and then with rows done, rows in all (about) and the report so far.
-
-    Raises:
-        InvalidInput: the source cannot be read.
-        Unavailable: a network is missing, or the catalogue cannot be written.
-    """
-    layout = Layout(catalogue)
-    opened = open_source(source)
-    total = opened.count()
-    catalogue.mkdir(parents=True, exist_ok=True)
-    with PictureAnalyzer() as look, Store(layout.store) as store:
-        report = ingest(
-            store,
-            opened,
-            look,
-            look.fingerprint,
-            workers=workers or os.cpu_count() or 1,
-            progress=(lambda done, so_far: progress(done, total, so_far)) if progress else None,
-        )
-        publish(store, layout.index, look.fingerprint, geometry)
-    return report
+    """Add a source and publish; deprecated: call `add_to_catalogue(…, publish=True)`."""
+    added = add_to_catalogue(
+        catalogue, source, publish=True, geometry=geometry, workers=workers or 0, progress=progress
+    )
+    return added.report
 
 
 @contextmanager
-def networks(
-    model_repository: Path | None, target: str, ray_actors: int = 0, address: str | None = None
+def _networks(
+    model_repository: Path | None, target: str, ray_actors: int, address: str | None
 ) -> Iterator[tuple[PictureAnalysisSteps | None, Engine | None, str]]:
-    """What `ingest` needs of the networks: `look` in this process, or an engine of actors that load them themselves.
-
-    Args:
-        model_repository: see `PictureAnalyzer`.
-        target: see `PictureAnalyzer`.
-        ray_actors: how many actors on Ray Data; 0 for threads of this process.
-        address: of a Ray cluster.
+    """Open the networks in this process, or an engine of actors that open them.
 
     Yields:
-        `look`, `engine` (one of them None), and the embedder's fingerprint.
+        Arguments of `ingest`: `look` or `engine`, the other one None; and the embedder's fingerprint.
     """
     if not ray_actors:
         with PictureAnalyzer(model_repository, target) as look:
             yield look, None, look.fingerprint
         return
     file = network_file(model_repository or default_root() / "model_repository", "embedder")
-    yield (
-        None,
-        OnRay(partial(PictureAnalyzer, model_repository, target), ray_actors, address),
-        embedder_fingerprint(file),
-    )
+    actors = OnRay(partial(PictureAnalyzer, model_repository, target), ray_actors, address)
+    yield None, actors, embedder_fingerprint(file)

@@ -7,16 +7,17 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Protocol
 
+from whatsit_client.errors import InvalidInput
+
 from whatsit.catalogue.ingest.fetch import Fetch
 from whatsit.catalogue.ingest.ingest_report import Report
-from whatsit.catalogue.ingest.picture_analysis import PictureAnalysisSteps
+from whatsit.catalogue.ingest.picture_analysis import DEFAULT_STEPS, PictureAnalysisSteps
 from whatsit.catalogue.ingest.plan import Batch, plan
 from whatsit.catalogue.ingest.prepare import Done, Prepare, Settings
 from whatsit.catalogue.ingest.thread_executor import run_in_threads
 from whatsit.catalogue.ingest.writer import Writer
 from whatsit.catalogue.protocols import CatalogueStore
 from whatsit.catalogue.sources.source_row import Row, Skipped
-from whatsit.catalogue.store.store import Store
 
 # Rows that go through the steps together: few, so that little is lost when the process is killed.
 BATCH_ROWS = 8
@@ -56,20 +57,23 @@ def ingest(
         look: the steps that look into a picture; None where the engine brings its own.
         fingerprint: of the embedder behind `look`.
         workers: pictures looked at at once.
-        settings: which steps are taken.
+        settings: which steps are taken; None for the default steps, or for none where the store keeps no results.
         fetch: reads pictures; limits for the web stand there.
         engine: where the steps run; None for threads of this process.
         progress: called after every row with the number of rows gone through and the report so far.
 
     Raises:
+        InvalidInput: the store keeps no results of the steps, or no pictures.
         Unavailable: the store cannot be written.
     """
-    facts = store.facts if isinstance(store, Store) else None
-    settings = replace(settings or Settings(), local=store.local.kept)
-    if facts is None:  # steps whose results cannot be kept would be taken anew in every run
-        settings = replace(settings, steps=frozenset(), keep=None)
+    settings = settings or Settings(DEFAULT_STEPS if store.keeps_metadata else frozenset())
+    if not store.keeps_metadata and (settings.steps or settings.keep):
+        raise InvalidInput(
+            "A catalogue in Milvus keeps neither results of steps nor pictures: leave out --steps and --keep-pictures."
+        )
+    settings = replace(settings, local=store.keeps_local)
     report = Report()
-    writer = Writer(store, facts, fingerprint, report, settings.keep)
+    writer = Writer(store, fingerprint, report, settings.keep)
     fetch = fetch or Fetch()
     batches = plan(store, rows, fingerprint, BATCH_ROWS)
     if engine is not None:

@@ -10,7 +10,6 @@ from whatsit.catalogue.ingest.prepare import Prepared
 from whatsit.catalogue.protocols import CatalogueStore
 from whatsit.catalogue.sources.source_row import Skipped
 from whatsit.catalogue.store.picture_files import forget_pictures
-from whatsit.catalogue.store.picture_metadata import MetadataTable
 
 # What one SIGKILL may cost beside what is in the threads: so many items, or so many seconds of work.
 BATCH_ITEMS = 32
@@ -22,16 +21,13 @@ class Writer:
 
     Args:
         store: the catalogue.
-        facts: its tables of facts, None where its engine has none.
         fingerprint: of the embedder.
         report: counts what was written.
         keep: folder of the kept pictures.
     """
 
-    def __init__(
-        self, store: CatalogueStore, facts: MetadataTable | None, fingerprint: str, report: Report, keep: Path | None
-    ) -> None:
-        self._store, self._facts, self._fingerprint, self._report, self._keep = store, facts, fingerprint, report, keep
+    def __init__(self, store: CatalogueStore, fingerprint: str, report: Report, keep: Path | None) -> None:
+        self._store, self._fingerprint, self._report, self._keep = store, fingerprint, report, keep
         self._pending: list[Prepared] = []
         self._written = time.monotonic()
 
@@ -58,23 +54,22 @@ class Writer:
         self._report.added += put.count("added")
         self._report.updated += put.count("updated")
         for one in self._pending:
-            self._note_twins(one)
+            self._note_shared_files(one)
             self._forget(one)
         self._pending.clear()
 
-    def _note_twins(self, one: Prepared) -> None:
+    def _note_shared_files(self, one: Prepared) -> None:
         """Exact duplicates across items are kept, for one file may well show two items; the report names them."""
-        if self._facts is None:
+        if not self._store.keeps_metadata:
             return
         known = {picture.sha256 for picture in one.task.before}
         for picture in one.pictures or ():
             if picture.sha256 in known or picture.facts.md5 is None:
                 continue
-            twin = self._facts.twin(one.task.row.fields.id, picture.facts.md5)
-            if twin is not None:
-                self._report.note(
-                    Skipped(one.task.row.place, f"{picture.path} is the same file as a picture of item '{twin}'")
-                )
+            other = self._store.facts.item_with_file(one.task.row.fields.id, picture.facts.md5)
+            if other is not None:
+                reason = f"{picture.path} is the same file as a picture of item '{other}'"
+                self._report.note(Skipped(one.task.row.place, reason))
 
     def _forget(self, one: Prepared) -> None:
         """Delete kept bytes of pictures that the item no longer has."""

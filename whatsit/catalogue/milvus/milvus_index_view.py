@@ -6,7 +6,8 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.filter.where_filter import Filter
 from whatsit.catalogue.milvus.milvus_searcher import MilvusSearcher
-from whatsit.catalogue.milvus.milvus_store import MilvusStore, Numbers
+from whatsit.catalogue.milvus.milvus_store import MilvusStore
+from whatsit.index.index_kind import Numbers
 
 
 class MilvusIndexView:

@@ -14,22 +14,20 @@ import numpy.typing as npt
 from whatsit_client.errors import InvalidInput, Unavailable
 
 from whatsit.catalogue.filter.where_filter import Filter
-from whatsit.catalogue.item import ItemFields, Picture, Vector
+from whatsit.catalogue.item import ItemFields, Outcome, Picture, Vector
 from whatsit.catalogue.milvus.collections import Collections
 from whatsit.catalogue.milvus.filter_expression import UnsupportedFilter, expression
 from whatsit.catalogue.milvus.milvus_rows import item_row, number_of, read_facts, vector_rows
 from whatsit.catalogue.milvus.milvus_searcher import every_row, one_of, rows_of
 from whatsit.catalogue.milvus.milvus_url import Address, translate_errors
-from whatsit.catalogue.milvus.unsupported import NoLocal, NoText
-from whatsit.catalogue.protocols import Outcome
-
-Numbers = npt.NDArray[np.int64]
+from whatsit.catalogue.milvus.unsupported import Unsupported
+from whatsit.index.index_kind import Numbers
 
 _BATCH = 200
 _FIELDS = ("id", "title", "brand", "category", "price", "url", "attributes")
 
 
-class MilvusStore:
+class MilvusStore(Unsupported):
     """The items of one catalogue, as `Store` keeps them in a file; its methods mean the same.
 
     Milvus has no transactions. An item is written vectors first, its record last, and deleted record first, so an item
@@ -48,7 +46,6 @@ class MilvusStore:
     def __init__(self, address: Address, read_only: bool = False) -> None:
         self.address = address
         self.collections = Collections(address, make=not read_only)
-        self.local, self.text = NoLocal(), NoText()
         self._read_only = read_only
         self._client, self._items = self.collections.client, self.collections.items
 
@@ -117,7 +114,7 @@ class MilvusStore:
             return np.empty(0, dtype=np.int64)
         if condition is None:
             return self._scanned(where)
-        rows = every_row(self._client, self.address.uri, self._items, str(condition), ["item"])
+        rows = self._every_row(self._items, str(condition), ["item"])
         return np.sort(np.fromiter((row["item"] for row in rows), dtype=np.int64))
 
     def condition(self, where: Filter | None) -> str | bool | None:
@@ -173,7 +170,7 @@ class MilvusStore:
         if held is not None:
             numbers = np.array([number_of(id)], dtype=np.int64)
             fields = ["row", "position", "box", "vector"]
-            rows = rows_of(self._client, self.address.uri, held[0], numbers, fields)
+            rows = self._rows_of(held[0], numbers, fields)
             for one in sorted(rows, key=lambda one: one["row"]):
                 vector = Vector(tuple(json.loads(one["box"])), np.array(one["vector"], dtype=np.float32))
                 found.setdefault(one["position"], []).append(vector)
@@ -190,18 +187,23 @@ class MilvusStore:
         record = json.loads(row["record"])
         return ItemFields(**{name: record[name] for name in _FIELDS})
 
-    def stored(self, ids: Sequence[str]) -> dict[str, tuple[Any, Any]]:
-        """Id -> record and pictures (as `item_row` makes them) of those items that are there."""
-        rows = self._known([number_of(id) for id in ids], ["id", "record", "pictures"]).values()
-        return {row["id"]: (json.loads(row["record"]), json.loads(row["pictures"])) for row in rows}
-
-    def holding(self, numbers: Sequence[int], fingerprint: str) -> dict[int, int]:
-        """Number -> how many vectors of this embedder it has, of those items that have any."""
-        held = self.collections.vectors(fingerprint)
-        if held is None:
-            return {}
-        asked = np.array(numbers, dtype=np.int64)
-        return dict(Counter(row["item"] for row in rows_of(self._client, self.address.uri, held[0], asked, ["item"])))
+    def unchanged(self, items: Sequence[tuple[ItemFields, Sequence[Picture]]], fingerprint: str) -> set[str]:
+        """Return the ids of those items that are stored with these fields and pictures."""
+        numbers = [number_of(fields.id) for fields, _ in items]
+        stored = self._known(numbers, ["id", "record", "pictures"])
+        collection = self.collections.vectors(fingerprint)
+        rows = self._rows_of(collection[0], np.array(numbers, dtype=np.int64), ["item"]) if collection else ()
+        vectors = Counter(row["item"] for row in rows)
+        unchanged = set()
+        for fields, pictures in items:
+            row, known = item_row(fields, pictures, "", ""), stored.get(number_of(fields.id))
+            if known is None or any(
+                json.loads(known[name]) != json.loads(row[name]) for name in ("record", "pictures")
+            ):
+                continue
+            if sum(picture["vectors"] for picture in json.loads(row["pictures"])) == vectors[row["item"]]:
+                unchanged.add(fields.id)
+        return unchanged
 
     def fingerprints(self) -> list[str]:
         """The embedders whose vectors are here, the latest used one first."""
@@ -220,7 +222,7 @@ class MilvusStore:
         held = self.collections.vectors(fingerprint)
         if held is None:
             return np.empty((0, 0), dtype=np.float32), np.empty(0, dtype=np.int64)
-        rows = every_row(self._client, self.address.uri, held[0], "", ["row", "item", "vector"])
+        rows = self._every_row(held[0], "", ["row", "item", "vector"])
         by_row = sorted(rows, key=lambda row: (row["item"], row["row"]))
         found = [(row["item"], np.array(row["vector"], dtype=np.float32)) for row in by_row]
         values = np.array([vector for _, vector in found], dtype=np.float32).reshape(
@@ -271,17 +273,22 @@ class MilvusStore:
 
     def _known(self, numbers: Sequence[int], fields: list[str]) -> dict[int, dict[str, Any]]:
         """Number -> fields of those items that are there."""
-        asked = np.array(numbers, dtype=np.int64)
-        rows = rows_of(self._client, self.address.uri, self._items, asked, ["item", *fields])
+        rows = self._rows_of(self._items, np.array(numbers, dtype=np.int64), ["item", *fields])
         return {row["item"]: row for row in rows}
 
     def _row(self, id: str, fields: list[str]) -> dict[str, Any] | None:
         row = self._known([number_of(id)], ["id", *fields]).get(number_of(id))
         return row if row is not None and row["id"] == id else None
 
+    def _rows_of(self, collection: str, items: Numbers, fields: list[str]) -> Iterator[dict[str, Any]]:
+        return rows_of(self._client, self.address.uri, collection, items, fields)
+
+    def _every_row(self, collection: str, condition: str, fields: list[str]) -> Iterator[dict[str, Any]]:
+        return every_row(self._client, self.address.uri, collection, condition, fields)
+
     def _scanned(self, where: Filter | None) -> Numbers:
         """The numbers of the items that fulfil a filter, by looking at every record."""
-        rows = every_row(self._client, self.address.uri, self._items, "", ["item", "record"])
+        rows = self._every_row(self._items, "", ["item", "record"])
         fit = (row["item"] for row in rows if where is None or where.matches(json.loads(row["record"])))
         return np.sort(np.fromiter(fit, dtype=np.int64))
 

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
-Numbers = npt.NDArray[np.int64]
+from whatsit.catalogue.store.click_log import Clicks
+from whatsit.catalogue.store.picture_metadata import MetadataTable
+from whatsit.catalogue.store.text_index import ItemText
 
 
-class NoLocal:
-    """Milvus keeps no local features."""
+class Unsupported:
+    """The members of `CatalogueStore` that only an embedded catalogue has."""
 
-    kept = False
+    keeps_metadata = False
+    keeps_local = False
+    changes = None
 
-
-class NoText:
-    """A catalogue in Milvus is not searched by words."""
-
-    def search(self, text: str, limit: int, allowed: Numbers | None = None) -> Numbers:
-        """Refuses.
-
-        Raises:
-            InvalidInput: always.
-        """
+    @property
+    def text(self) -> ItemText:
+        """Refuse the search by words."""
         raise InvalidInput("This server's catalogue is in Milvus, which Whatsit does not search by words: omit text.")
+
+    @property
+    def clicks(self) -> Clicks:
+        """Refuse the click log."""
+        raise InvalidInput("This server's catalogue is in Milvus; feedback is kept by embedded catalogues alone.")
+
+    @property
+    def facts(self) -> MetadataTable:
+        """Refuse the table of metadata."""
+        raise InvalidInput("This catalogue is in Milvus; embedded catalogues alone look up metadata of pictures.")
+
+    def merged_into(self, id: str) -> list[str]:
+        """Return nothing: only cleaning merges items."""
+        return []

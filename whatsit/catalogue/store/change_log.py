@@ -10,12 +10,11 @@ import numpy.typing as npt
 from whatsit_client.errors import Damaged
 
 from whatsit.catalogue.store.database import Database
+from whatsit.index.index_kind import Numbers
 from whatsit.vision.local_features import LocalFeatures
 
 # So many entries are read at once: a long log never fills the memory.
 PAGE = 5_000
-
-Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

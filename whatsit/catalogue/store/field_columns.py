@@ -12,8 +12,8 @@ from whatsit.catalogue.filter.condition import Compare, Condition, Join, Not
 from whatsit.catalogue.filter.where_filter import Filter
 from whatsit.catalogue.store.database import Database
 from whatsit.catalogue.store.field_column import Column
+from whatsit.index.index_kind import Numbers
 
-Numbers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 MOST_VALUES = 200_000

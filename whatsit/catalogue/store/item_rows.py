@@ -6,17 +6,16 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from whatsit.catalogue.cleaning.apply_decisions import apply_decisions, apply_merge_decisions
 from whatsit.catalogue.filter.where_filter import Filter
-from whatsit.catalogue.item import ItemFields, Picture
+from whatsit.catalogue.item import ItemFields, Outcome, Picture
 from whatsit.catalogue.store.change_log import record_change
+from whatsit.catalogue.store.decision_effects import apply_decisions, apply_merge_decisions
 from whatsit.catalogue.store.picture_files import stored_path, whole_path
 from whatsit.catalogue.store.picture_metadata import PictureMetadata, record_metadata
 from whatsit.catalogue.store.text_index import record_text
 
-Outcome = Literal["added", "updated"]
 ITEM_FIELDS = "number, id, title, brand, category, price, url, attributes"
 
 

@@ -126,7 +126,7 @@ class MetadataTable:
         )
         return Prediction(*rows[0]) if rows else None
 
-    def twin(self, id: str, md5: bytes) -> str | None:
+    def item_with_file(self, id: str, md5: bytes) -> str | None:
         """The id of the first item before this one that has a picture of just these bytes."""
         rows = self._database.rows(
             "SELECT other.id FROM picture_facts JOIN images USING (image) JOIN items AS other ON other.number = item "

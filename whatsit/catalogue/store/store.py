@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,21 +15,18 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import Damaged, InvalidInput
 
-from whatsit.catalogue.cleaning.decision_log import DecisionLog
-from whatsit.catalogue.cleaning.picture_table import PictureTable, read_picture_table
 from whatsit.catalogue.filter.where_filter import Filter
-from whatsit.catalogue.item import ItemFields, Picture, Vector
+from whatsit.catalogue.item import ItemFields, Outcome, Picture, Vector
 from whatsit.catalogue.store.change_log import ChangeLog
 from whatsit.catalogue.store.click_log import Clicks
 from whatsit.catalogue.store.database import Database
 from whatsit.catalogue.store.field_columns import Columns
-from whatsit.catalogue.store.item_rows import ITEM_FIELDS, Outcome, delete_item, filter_condition, item_record, put_item
+from whatsit.catalogue.store.item_rows import ITEM_FIELDS, delete_item, filter_condition, item_record, put_item
 from whatsit.catalogue.store.local_feature_table import LocalStore
 from whatsit.catalogue.store.picture_files import whole_path
 from whatsit.catalogue.store.picture_metadata import MetadataTable, PictureMetadata
 from whatsit.catalogue.store.text_index import ItemText
-
-Numbers = npt.NDArray[np.int64]
+from whatsit.index.index_kind import Numbers
 
 # A statement takes at most 32,766 values.
 _BATCH = 10_000
@@ -59,7 +57,16 @@ class Store:
         self.text = ItemText(self._database)
         self.clicks = Clicks(self._database)
         self.facts = MetadataTable(self._database)
-        self.decisions = DecisionLog(self._database)
+
+    @property
+    def keeps_metadata(self) -> bool:
+        """Whether results of ingestion steps, and bytes of pictures from the web, are kept."""
+        return True
+
+    @property
+    def keeps_local(self) -> bool:
+        """Whether the catalogue keeps local features of its pictures."""
+        return self.local.kept
 
     def __enter__(self) -> Store:
         return self
@@ -73,11 +80,16 @@ class Store:
         """Close the connections of all threads."""
         self._database.close()
 
-    @contextmanager
-    def snapshot(self) -> Iterator[None]:
-        """What this thread asks inside is answered from one state, whatever others write meanwhile."""
-        with self._database.snapshot():
-            yield
+    def snapshot(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Answer all questions of this thread from one state; gives the connection.
+
+        Others may write meanwhile.
+        """
+        return self._database.snapshot()
+
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Commit all changes of this thread together, or none on an error; gives the connection."""
+        return self._database.transaction()
 
     def put(self, changes: Iterable[tuple[ItemFields, Sequence[Picture], str]]) -> list[Outcome]:
         """Add items, or replace all that is known of those whose id is there; all of them or, on an error, none.
@@ -227,14 +239,20 @@ class Store:
         del record["image"]
         return ItemFields(**record)
 
+    def unchanged(self, items: Sequence[tuple[ItemFields, Sequence[Picture]]], fingerprint: str) -> set[str]:
+        """Return the ids of those items that are stored with these fields and pictures."""
+        return {
+            fields.id
+            for fields, pictures in items
+            if self.fields(fields.id) == fields
+            and [(one.path, one.sha256, len(one.vectors)) for one in self.pictures(fields.id, fingerprint)]
+            == [(one.path, one.sha256, len(one.vectors)) for one in pictures]
+        }
+
     def fingerprints(self) -> list[str]:
         """The embedders whose vectors are here, the latest used one first."""
         rows = self._database.rows("SELECT fingerprint FROM vectors GROUP BY fingerprint ORDER BY max(rowid) DESC")
         return [row[0] for row in rows]
-
-    def picture_table(self, fingerprint: str) -> PictureTable:
-        """The pictures that are found, as cleaning looks at them."""
-        return read_picture_table(self._database, fingerprint)
 
     def vectors(self, fingerprint: str) -> tuple[npt.NDArray[np.float32], Numbers]:
         """All vectors of one embedder that are to be found: a dropped picture has none, a merged item's are the main's.

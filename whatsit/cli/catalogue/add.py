@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from whatsit.cli.options import AsJson, CatalogueFolder, ModelRepository, Workers
+
 if TYPE_CHECKING:
     from whatsit.catalogue.ingest import Report
     from whatsit.catalogue.sources import Skipped
-    from whatsit.catalogue.store.store import Store
 
 _SHOWN = 20
 
 
 def add(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The catalogue's folder.", show_default=False)],
+    folder: CatalogueFolder,
     sources: Annotated[
         list[Path],
         typer.Argument(
@@ -40,14 +39,16 @@ def add(
         ),
     ] = None,
     publish: Annotated[bool, typer.Option("--publish", help="Publish the index afterwards.")] = False,
-    workers: Annotated[int, typer.Option(min=0, help="Pictures looked at at once; 0 is one per core.")] = 0,
+    workers: Workers = 0,
     steps: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="Comma list of what is done beside embedding, or none: hash (near duplicates), categorise (a "
-            "predicted category for items without one), detect (the main thing's box; takes longer than all the rest)."
+            "predicted category for items without one), detect (the main thing's box; takes longer than all the rest). "
+            "In Milvus none, for results are kept in the catalogue's folder alone.",
+            show_default="hash,categorise",
         ),
-    ] = "hash,categorise",
+    ] = None,
     allow_private: Annotated[
         bool,
         typer.Option("--allow-private", help="Fetch pictures from private addresses too, also this machine's."),
@@ -64,11 +65,11 @@ def add(
     address: Annotated[
         str | None, typer.Option(help="Of a Ray cluster ('auto': the one this machine is in); else Ray starts here.")
     ] = None,
-    model_repository: Annotated[Path | None, typer.Option(help="Networks instead of Whatsit's own.")] = None,
+    model_repository: ModelRepository = None,
     target: Annotated[
         str, typer.Option(help="Where the networks run: onnxruntime (CPU), tensorrt (NVIDIA GPU), or auto.")
     ] = "onnxruntime",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Add items, or update those whose id exists.
 
@@ -77,100 +78,49 @@ def add(
     Rows and pictures that cannot be read are reported and skipped. An interrupted run is resumed by running it again:
     what is there already is not embedded twice.
     """
-    from whatsit_client.errors import InvalidInput
-
-    from whatsit.catalogue import Layout, Store
-    from whatsit.catalogue.backends import open_store, set_store_url, store_url
-    from whatsit.catalogue.ingest import Fetch, ingest
-    from whatsit.catalogue.ingest.add import networks
-    from whatsit.catalogue.ingest.picture_analysis import checked_steps
-    from whatsit.catalogue.ingest.prepare import Settings
-    from whatsit.catalogue.sources import open_source
-    from whatsit.catalogue.web import Downloads
+    from whatsit.catalogue.ingest.add import add_to_catalogue
     from whatsit.cli.catalogue.output import generation_record, print_json, print_published
-    from whatsit.cli.catalogue.publish import publish_index
+    from whatsit.cli.progress_bar import progress_bars
 
-    if engine not in ("local", "ray"):
-        raise InvalidInput(f"There is no engine '{engine}'; the engines are local and ray.")
-    chosen = checked_steps([] if steps == "none" else [name.strip() for name in steps.split(",")])
-    settings = Settings(chosen, refetch=refetch, keep=Layout(folder).pictures if keep_pictures else None)
-    workers = workers or len(os.sched_getaffinity(0))
-    opened = [open_source(source) for source in sources]
-    if store_address is not None:
-        set_store_url(folder, store_address)
-    with (
-        networks(model_repository, target, workers if engine == "ray" else 0, address) as (look, on, fingerprint),
-        closing(open_store(folder)) as store,
-        _bar(sum(one.count() for one in opened), quiet=as_json) as step,
-    ):
-        report = ingest(
-            store,
-            (row for source in opened for row in source),
-            look,
-            fingerprint,
-            workers=workers,
-            settings=settings,
-            fetch=Fetch(Downloads(allow_private=allow_private)),
-            engine=on,
-            progress=step,
-        )
-    published, hint = None, None
-    if report.kept and store_url(folder) is None:  # Milvus needs no publishing
-        with Store(Layout(folder).store) as embedded:
-            published = publish_index(embedded, folder, fingerprint) if publish else None
-            hint = None if published else _hint(embedded, folder)
+    named = None if steps is None else [] if steps == "none" else [name.strip() for name in steps.split(",")]
+    with progress_bars(as_json) as bar:
+
+        def step(done: int, total: int, report: Report) -> None:
+            if done % 8 == 0 or done == total:  # the eye sees no more, and each time costs a tenth of a millisecond
+                bar("Adding", done, total, f"{report.skipped_count} skipped" if report.skipped_count else "")
+
+        try:
+            added = add_to_catalogue(
+                folder,
+                *sources,
+                store=store_address,
+                publish=publish,
+                steps=named,
+                keep_pictures=keep_pictures,
+                refetch=refetch,
+                allow_private=allow_private,
+                workers=workers,
+                engine=engine,
+                ray_address=address,
+                model_repository=model_repository,
+                target=target,
+                progress=step,
+                stages=bar,
+            )
+        except KeyboardInterrupt:
+            typer.echo("Interrupted. What was done is kept; run the same command again to go on.", err=True)
+            raise
+    report, published = added.report, added.published
     if as_json:
         print_json({**report.to_record(), **({"published": generation_record(published)} if published else {})})
     else:
         _print_report(report)
         if published:
             print_published(published)
-        if hint:
-            typer.echo(hint)
+        if added.hint:
+            typer.echo(added.hint)
     if not report.kept:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _bar(total: int, quiet: bool) -> Iterator[Callable[[int, Report], None]]:
-    """A bar with rate, rows that were left out, and the time that is left."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("Adding"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]} {task.fields[skipped]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bar:
-        task = bar.add_task("", total=total, rate="", skipped="")
-
-        def step(done: int, report: Report) -> None:
-            if done % 8 and done != total:  # the eye sees no more, and each time costs a tenth of a millisecond
-                return
-            speed = bar.tasks[0].speed
-            rate = f"{speed:.1f} items/s" if speed else ""
-            skipped = f"{report.skipped_count} skipped" if report.skipped_count else ""
-            bar.update(task, completed=done, rate=rate, skipped=skipped)
-
-        try:
-            yield step
-        except KeyboardInterrupt:
-            typer.echo("Interrupted. What was done is kept; run the same command again to go on.", err=True)
-            raise
-
-
-def _hint(store: Store, folder: Path) -> str | None:
-    """What is left to do for servers, after items were added."""
-    from whatsit.catalogue import Layout
-    from whatsit.catalogue.publish import compact_note, published
-
-    manifest = published(Layout(folder).index)
-    if manifest is None:
-        return f"Publish the index with: whatsit catalogue publish {folder}"
-    return compact_note(store.changes.pending(manifest.sequence))
 
 
 def _print_report(report: Report) -> None:

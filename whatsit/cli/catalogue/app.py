@@ -10,9 +10,9 @@ import typer
 from whatsit.cli.catalogue import clean as catalogue_clean
 from whatsit.cli.catalogue.add import add
 from whatsit.cli.catalogue.migrate import migrate
-from whatsit.cli.catalogue.options import AsJson, Folder, Where
 from whatsit.cli.catalogue.output import print_json
 from whatsit.cli.catalogue.publish import compact, publish
+from whatsit.cli.options import AsJson, CatalogueFolder, Where
 
 app = typer.Typer(no_args_is_help=True, help="Put items into a catalogue, look at them, and publish its index.")
 
@@ -26,7 +26,7 @@ catalogue_clean.register(app)
 
 @app.command("list", epilog='Example: whatsit catalogue list demo/catalogue --where \'{"brand": "Arla"}\' --limit 20')
 def list_items(
-    folder: Folder,
+    folder: CatalogueFolder,
     where: Where = None,
     limit: Annotated[int, typer.Option(min=1, help="Items on the page.")] = 50,
     offset: Annotated[int, typer.Option(min=0, help="Items before the page.")] = 0,
@@ -57,7 +57,7 @@ def list_items(
 
 @app.command(epilog="Example: whatsit catalogue show demo/catalogue P00001")
 def show(
-    folder: Folder,
+    folder: CatalogueFolder,
     item_id: Annotated[str, typer.Argument(metavar="ID", help="The item's id.", show_default=False)],
     as_json: AsJson = False,
 ) -> None:
@@ -86,7 +86,7 @@ def show(
 
 @app.command(epilog="Example: whatsit catalogue delete demo/catalogue P00001 P00002")
 def delete(
-    folder: Folder,
+    folder: CatalogueFolder,
     ids: Annotated[list[str], typer.Argument(metavar="ID", help="The items' ids.", show_default=False)],
     as_json: AsJson = False,
 ) -> None:
@@ -95,10 +95,10 @@ def delete(
     A running server stops returning them at once, and the next index is made without them.
     """
     from whatsit.catalogue import Layout
-    from whatsit.catalogue.backends import existing_store, open_store, store_url
+    from whatsit.catalogue.backends import open_embedded, open_store, store_url
     from whatsit.catalogue.store.picture_files import forget_pictures
 
-    with closing(existing_store(folder) if store_url(folder) is None else open_store(folder)) as store:
+    with closing(open_embedded(folder, "") if store_url(folder) is None else open_store(folder)) as store:
         kept = [picture for id in ids for picture in store.pictures(id, "")]
         unknown = store.delete(ids)
     forget_pictures(Layout(folder).pictures, kept)

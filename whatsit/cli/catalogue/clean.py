@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from whatsit.cli.catalogue.options import AsJson, Folder
+from whatsit.cli.options import AsJson, CatalogueFolder
 
 if TYPE_CHECKING:
-    from whatsit.catalogue.cleaning.cleaning_settings import CleaningSettings
     from whatsit.catalogue.cleaning.decision import Decision
-    from whatsit.catalogue.store.store import Store
-
 
 _SHOWN = 20
+_NOT_CLEANED = "where items are not cleaned: clean before migrating"
 
 
 def clean(
-    folder: Folder,
+    folder: CatalogueFolder,
     duplicates: Annotated[bool, typer.Option("--duplicates", help="Near duplicates among an item's pictures.")] = False,
     denoise: Annotated[bool, typer.Option("--denoise", help="Pictures that show something else.")] = False,
     merge: Annotated[bool, typer.Option("--merge", help="Items that are one.")] = False,
@@ -48,13 +46,17 @@ def clean(
     Nothing is deleted: every decision is written down with its reason, servers follow at once, and 'whatsit catalogue
     undo' restores what was.
     """
+    from whatsit.catalogue.backends import open_embedded
     from whatsit.catalogue.cleaning.clean import find
-    from whatsit.catalogue.cleaning.cleaning_settings import STEPS
+    from whatsit.catalogue.cleaning.cleaning_settings import STEPS, CleaningSettings
+    from whatsit.catalogue.cleaning.decision_log import DecisionLog
     from whatsit.catalogue.cleaning.decision_sheet import check_sheet, write_sheet
+    from whatsit.catalogue.cleaning.picture_table import read_picture_table
     from whatsit.cli.catalogue.output import print_json
+    from whatsit.cli.progress_bar import progress_bars
 
     wanted = dict(zip(STEPS, (duplicates, denoise, merge), strict=True))
-    given = {
+    given: dict[str, Any] = {
         "hash": hash,
         "steps": tuple(step for step in STEPS if wanted[step]) or STEPS,
         "radius": radius,
@@ -62,17 +64,18 @@ def clean(
         "radii": None if radii is None else _numbers(radii),
         "min_confusion": min_confusion,
     }
-    settings = _settings({name: value for name, value in given.items() if value is not None})
+    settings = CleaningSettings(**{name: value for name, value in given.items() if value is not None})
     if sheet:
         check_sheet(sheet)
-    with _store(folder) as store:
-        table = (
-            store.picture_table(next(iter(store.fingerprints()), "")) if sheet else None
-        )  # before pictures are hidden
-        decisions = _find(find, store, settings, quiet=as_json)
+    with open_embedded(folder, _NOT_CLEANED) as store:
+        # before pictures are hidden
+        table = read_picture_table(store, next(iter(store.fingerprints()), "")) if sheet else None
+        with progress_bars(as_json) as bar:
+            decisions = find(store, settings, progress=bar)
         left = write_sheet(sheet, table, decisions) if sheet and table else 0
         command = "whatsit catalogue clean " + " ".join(f"--{step}" for step in settings.steps)
-        run = store.decisions.record(command, settings.to_record(), decisions) if decisions and not dry_run else None
+        log = DecisionLog(store)
+        run = log.record(command, settings.to_record(), decisions) if decisions and not dry_run else None
     if as_json:
         record = {"run": run, "settings": settings.to_record(), "decisions": [one.to_record() for one in decisions]}
         print_json(record)
@@ -85,7 +88,7 @@ def clean(
 
 
 def show_decisions(
-    folder: Folder,
+    folder: CatalogueFolder,
     limit: Annotated[int, typer.Option(min=1, help="Decisions on the page, the latest first.")] = 50,
     run: Annotated[int | None, typer.Option(help="Only those of this cleaning.")] = None,
     as_json: AsJson = False,
@@ -94,11 +97,12 @@ def show_decisions(
     from rich.console import Console
     from rich.table import Table
 
-    from whatsit.catalogue import Layout, Store
+    from whatsit.catalogue.backends import open_embedded
+    from whatsit.catalogue.cleaning.decision_log import DecisionLog
     from whatsit.cli.catalogue.output import print_json
 
-    with Store(Layout(folder).store, read_only=True) as store:
-        found, standing = store.decisions.read(limit, run), store.decisions.count()
+    with open_embedded(folder, _NOT_CLEANED, read_only=True) as store:
+        found, standing = DecisionLog(store).read(limit, run), DecisionLog(store).count()
     if as_json:
         print_json({"standing": standing, "decisions": [one.to_record() for one in found]})
         return
@@ -113,7 +117,7 @@ def show_decisions(
 
 
 def undo(
-    folder: Folder,
+    folder: CatalogueFolder,
     number: Annotated[
         int | None, typer.Argument(metavar="[N]", help="Number of a decision.", show_default=False)
     ] = None,
@@ -126,16 +130,18 @@ def undo(
     """
     from whatsit_client.errors import InvalidInput
 
+    from whatsit.catalogue.backends import open_embedded
+    from whatsit.catalogue.cleaning.decision_log import DecisionLog
     from whatsit.cli.catalogue.output import print_json
 
     if last == (number is not None):
         raise InvalidInput("Name a decision by its number, or --last for the latest cleaning.")
-    with _store(folder) as store:
+    with open_embedded(folder, _NOT_CLEANED) as store:
         if number is None:
-            run, count = store.decisions.undo_last()
+            run, count = DecisionLog(store).undo_last()
             text, record = f"Took back cleaning {run}: {count} decisions.", {"run": run, "undone": count}
         else:
-            taken = store.decisions.undo(number)
+            taken = DecisionLog(store).undo(number)
             text = f"Took back decision {number}: {taken.item} is as it was, and stays so in later cleanings."
             record = {"decision": number, "undone": 1}
     if as_json:
@@ -153,24 +159,6 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: whatsit catalogue undo demo/catalogue --last")(undo)
 
 
-def _store(folder: Path) -> Store:
-    from whatsit_client.errors import InvalidInput
-
-    from whatsit.catalogue.backends import existing_store, store_url
-
-    if url := store_url(folder):
-        raise InvalidInput(
-            f"The items of {folder} are kept in {url}, where they are not cleaned: clean before migrating."
-        )
-    return existing_store(folder)
-
-
-def _settings(given: dict[str, Any]) -> CleaningSettings:
-    from whatsit.catalogue.cleaning.cleaning_settings import CleaningSettings
-
-    return CleaningSettings(**given)
-
-
 def _numbers(text: str) -> tuple[float, ...]:
     from whatsit_client.errors import InvalidInput
 
@@ -178,23 +166,6 @@ def _numbers(text: str) -> tuple[float, ...]:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
         raise InvalidInput(f"--radii takes numbers with commas between them, not '{text[:60]}'.") from error
-
-
-def _find(find: Any, store: Store, settings: CleaningSettings, quiet: bool) -> list[Decision]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bar:
-        tasks: dict[str, Any] = {}
-
-        def step(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = bar.add_task(name, total=total)
-            bar.update(tasks[name], completed=done, total=total)
-
-        found: list[Decision] = find(store, settings, progress=step)
-        return found
 
 
 def _print_found(decisions: Sequence[Decision], dry_run: bool) -> None:
@@ -205,8 +176,8 @@ def _print_found(decisions: Sequence[Decision], dry_run: bool) -> None:
         f"something else {would}hidden, {counts['merge', 'merged']} items {would}merged; "
         f"{sum(n for (_, verdict), n in counts.items() if verdict == 'reported')} pairs reported."
     )
-    told = [one for one in decisions if one.verdict != "kept"]
-    for one in told[:_SHOWN]:
+    changes = [one for one in decisions if one.verdict != "kept"]
+    for one in changes[:_SHOWN]:
         typer.echo(f"  {one.verdict} {one.item}: {one.reason}")
-    if len(told) > _SHOWN:
-        print(f"  … and {len(told) - _SHOWN} more; --json lists all.", file=sys.stderr)
+    if len(changes) > _SHOWN:
+        print(f"  … and {len(changes) - _SHOWN} more; --json lists all.", file=sys.stderr)

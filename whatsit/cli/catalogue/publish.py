@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from whatsit.cli.catalogue.options import AsJson, Folder
+from whatsit.cli.options import AsJson, CatalogueFolder
 
 if TYPE_CHECKING:
-    from whatsit.catalogue.publish import Published
-    from whatsit.catalogue.store.store import Store
     from whatsit.index.index_budget import IndexBudget
 
 
 def publish(
-    folder: Folder,
+    folder: CatalogueFolder,
     geometry: Annotated[
         bool | None,
         typer.Option(
             "--geometry/--no-geometry",
             help="Keep local features of every picture for the ranking stage 'geometry' (40 kB a picture), or drop "
-            "them; as it was unless given.",
+            "them; default: keep the current setting.",
             show_default=False,
         ),
     ] = None,
@@ -62,19 +59,23 @@ def publish(
     Budgets choose the kind of index: kinds are built and measured, smallest first, until one meets them all. They
     hold for later runs too, until other ones are given (`--kind auto` alone drops them).
     """
-    from whatsit.catalogue.backends import existing_store
+    from whatsit.catalogue.backends import open_embedded
+    from whatsit.catalogue.layout import Layout
+    from whatsit.catalogue.publish import NO_INDEX
+    from whatsit.catalogue.publish import publish as write_index
     from whatsit.cli.catalogue.output import generation_record, print_json, print_published
+    from whatsit.cli.progress_bar import progress_bars
 
-    budget = _wishes(kind, max_query_ms, max_memory, min_recall, shards)
-    with existing_store(folder) as store:
-        published = publish_index(store, folder, None, geometry, quiet=as_json, budget=budget)
+    budget = _budget(kind, max_query_ms, max_memory, min_recall, shards)
+    with open_embedded(folder, NO_INDEX) as store, progress_bars(as_json) as bar:
+        published = write_index(store, Layout(folder).index, None, geometry, bar, budget)
     if as_json:
         print_json(generation_record(published))
     else:
         print_published(published)
 
 
-def compact(folder: Folder, as_json: AsJson = False) -> None:
+def compact(folder: CatalogueFolder, as_json: AsJson = False) -> None:
     """Write all changes since the last index into the next and trim the change log.
 
     Servers keep answering meanwhile.
@@ -84,38 +85,10 @@ def compact(folder: Folder, as_json: AsJson = False) -> None:
     publish(folder, as_json=as_json)
 
 
-def publish_index(
-    store: Store,
-    folder: Path,
-    fingerprint: str | None,
-    geometry: bool | None = None,
-    quiet: bool = True,
-    budget: IndexBudget | None = None,
-) -> Published:
-    """Publish, with a bar while local features are taken and while shards are built."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    from whatsit.catalogue import Layout
-    from whatsit.catalogue.publish import publish as write_index
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bar:
-        task = bar.add_task("", total=None, visible=False)
-
-        def build(stage: str, done: int, total: int) -> None:
-            bar.update(task, description=stage, completed=done, total=total or None, visible=True)
-
-        def describe(done: int, total: int) -> None:
-            build("Local features", done, total)
-
-        return write_index(store, Layout(folder).index, fingerprint, geometry, describe, budget, build)
-
-
-def _wishes(
+def _budget(
     kind: str | None, max_query_ms: float | None, max_memory: str | None, min_recall: float | None, shards: str | None
 ) -> IndexBudget | None:
-    """What was asked for; None where nothing was."""
+    """Return the budget of the options, None where none was given."""
     from whatsit.index.index_budget import IndexBudget
     from whatsit.index.sharding import check_sharding
 

@@ -25,7 +25,6 @@ from whatsit.catalogue.store.click_log import Click
 from whatsit.catalogue.store.local_feature_table import local_features
 from whatsit.catalogue.store.picture_files import forget_pictures, keep_picture
 from whatsit.catalogue.store.picture_metadata import PictureMetadata
-from whatsit.catalogue.store.store import Store
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.pipeline.region_selection import check_boxes
 from whatsit.serving.environment import is_read_only, served_catalogue
@@ -152,8 +151,7 @@ class ServedCatalogue:
             InvalidInput: there is no such item or no photo, or the box is none.
         """
         store = self._writable()
-        if not isinstance(store, Store):
-            raise InvalidInput("This server's catalogue is in Milvus; feedback is kept by embedded catalogues alone.")
+        clicks = store.clicks
         record = parse_object(text)
         (id,) = _ids(record, most=1)
         if image is None:
@@ -166,11 +164,11 @@ class ServedCatalogue:
             check_boxes((box,), decoded.width, decoded.height)
         path = keep_picture(self._layout.clicks, image)
         try:
-            store.clicks.record(Click(id, path, box))
+            clicks.record(Click(id, path, box))
         except BaseException:
             path.unlink(missing_ok=True)
             raise
-        return {"clicks": len(store.clicks.all())}
+        return {"clicks": len(clicks.all())}
 
     def stats(self) -> Result:
         """Return the catalogue's state.
@@ -197,7 +195,7 @@ class ServedCatalogue:
             self._loading = None  # what is missing may be there next time
             raise
         seen = look(image, frozenset({"embed", "hash"}))
-        local = local_features(image) if self._reading.local.kept else None
+        local = local_features(image) if self._reading.keeps_local else None
         path = keep_picture(self._layout.pictures, image)
         fetched = Fetched.of(path, image)
         return Picture(str(path), fetched.sha256, seen.vectors or (), local, PictureMetadata(fetched.md5, seen.hashes))

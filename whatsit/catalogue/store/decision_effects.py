@@ -7,6 +7,7 @@ written anew. What they say now depends only on them and on the items that are t
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 
 from whatsit.catalogue.store.change_log import record_change
 from whatsit.catalogue.store.text_index import record_text
@@ -44,6 +45,15 @@ def apply_decisions(connection: sqlite3.Connection, number: int) -> None:
     record_text(connection, number)
     for changed in {number, before, main} - {None}:
         record_change(connection, changed)
+
+
+def apply_decisions_to(connection: sqlite3.Connection, ids: Iterable[str]) -> None:
+    """Apply the decisions in force to items, whether they are there or not, and to those merged into them."""
+    for id in dict.fromkeys(ids):
+        known = connection.execute("SELECT number FROM items WHERE id = ?", (id,)).fetchone()
+        if known is not None:
+            apply_decisions(connection, known[0])
+        apply_merge_decisions(connection, id)
 
 
 def apply_merge_decisions(connection: sqlite3.Connection, id: str) -> None:
