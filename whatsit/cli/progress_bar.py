@@ -14,7 +14,7 @@ class Step(Protocol):
     """Shows how far a stage is."""
 
     def __call__(self, stage: str, done: int, total: int | None, note: str = "") -> None:
-        """Update the bar of a stage, made at its first call; a total of None or 0 is unknown."""
+        """Update the bar of a stage; a total of None or 0 is unknown."""
         ...
 
 
