@@ -64,7 +64,7 @@ def unseen(
         if role == "reported":
             kept.append((rows[0], rows[1]))
     table = Table(title="photos of 16 classes never trained on -> their 16 shop images")
-    for column in COLUMNS:
+    for column in COLUMNS[:-1]:
         table.add_column(column, justify="right")
     for line in lines:
         table.add_row(*(f"{100 * x:.1f}" if isinstance(x, float) else str(x) for x in line[:-1]))
@@ -80,5 +80,5 @@ def unseen(
         csv.parent.mkdir(parents=True, exist_ok=True)
         with csv.open("w", newline="", encoding="utf-8") as file:
             table_of = writer.writer(file, lineterminator="\n")
-            table_of.writerow([*COLUMNS, "classes"])
+            table_of.writerow(COLUMNS)
             table_of.writerows([[f"{x:.4f}" if isinstance(x, float) else x for x in line] for line in lines])
