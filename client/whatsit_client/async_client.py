@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from tenacity import AsyncRetrying
 
-from whatsit_client import calls, catalogue_calls
-from whatsit_client.calls import Call, IdentifyOptions, RegionOptions
-from whatsit_client.catalogue_calls import CatalogueStats
+from whatsit_client.calls import Call
+from whatsit_client.client import Client
 from whatsit_client.encode import ImageLike
 from whatsit_client.errors import Unavailable
-from whatsit_client.identification import Embedding, Identification
 from whatsit_client.retry_policy import Deadline, RetryPolicy
 from whatsit_client.tensors import Tensors
 from whatsit_client.transport.address import Address
 from whatsit_client.transport.transport_errors import parse_reply
-from whatsit_client.types import Item, Region
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-    from typing_extensions import Unpack
-
     from whatsit_client.transport.over_grpc import AsyncGrpcTransport
     from whatsit_client.transport.over_http import AsyncHttpTransport
 
+Arguments = ParamSpec("Arguments")
 Value = TypeVar("Value")
+
+
+def _coroutine(
+    method: Callable[Concatenate[Any, Arguments], Value],
+) -> Callable[Concatenate[AsyncClient, Arguments], Coroutine[Any, Any, Value]]:
+    """Return a method of `Client` for `AsyncClient`, whose `_send` is a coroutine."""
+    return cast("Callable[Concatenate[AsyncClient, Arguments], Coroutine[Any, Any, Value]]", method)
 
 
 class AsyncClient:
@@ -50,52 +50,14 @@ class AsyncClient:
         self._policy = RetryPolicy(timeout, retries)
         self._connection: AsyncGrpcTransport | AsyncHttpTransport | None = None
 
-    async def identify(
-        self, image: ImageLike, *, timeout: float | None = None, **options: Unpack[IdentifyOptions]
-    ) -> Identification:
-        """Identify what is in a picture; see `Client.identify`."""
-        return await self._send(partial(calls.identify, image, **options), timeout, image)
-
-    async def embed(
-        self, image: ImageLike, *, timeout: float | None = None, **options: Unpack[RegionOptions]
-    ) -> Embedding:
-        """Return the vectors of a picture's regions; see `Client.embed`."""
-        return await self._send(partial(calls.embed, image, **options), timeout, image)
-
-    async def detect(
-        self, image: ImageLike, *, timeout: float | None = None, **options: Unpack[RegionOptions]
-    ) -> tuple[Region, ...]:
-        """Return a picture's regions; see `Client.detect`."""
-        return await self._send(partial(calls.detect, image, **options), timeout, image)
-
-    async def upsert(
-        self,
-        item: Item | Mapping[str, Any],
-        image: ImageLike | None = None,
-        *,
-        vectors: Sequence[Sequence[float]] | npt.NDArray[np.float32] | None = None,
-        timeout: float | None = None,
-    ) -> str:
-        """Add an item to the server's catalogue or replace it; see `Client.upsert`."""
-        return await self._send(partial(catalogue_calls.upsert, item, image, vectors), timeout, image)
-
-    async def delete(self, *ids: str, timeout: float | None = None) -> tuple[str, ...]:
-        """Delete items by id and return the unknown ids; see `Client.delete`."""
-        return await self._send(partial(catalogue_calls.delete, ids), timeout)
-
-    async def get(self, id: str, timeout: float | None = None) -> Item:
-        """Return an item of the catalogue; see `Client.get`."""
-        return await self._send(partial(catalogue_calls.get, id), timeout)
-
-    async def feedback(
-        self, image: ImageLike, id: str, box: Sequence[float] | None = None, timeout: float | None = None
-    ) -> int:
-        """Record which item a person chose for a photo; see `Client.feedback`."""
-        return await self._send(partial(catalogue_calls.feedback, image, id, box), timeout, image)
-
-    async def stats(self, timeout: float | None = None) -> CatalogueStats:
-        """Return the catalogue's state; see `Client.stats`."""
-        return await self._send(catalogue_calls.stats, timeout)
+    identify = _coroutine(Client.identify)
+    embed = _coroutine(Client.embed)
+    detect = _coroutine(Client.detect)
+    upsert = _coroutine(Client.upsert)
+    delete = _coroutine(Client.delete)
+    get = _coroutine(Client.get)
+    feedback = _coroutine(Client.feedback)
+    stats = _coroutine(Client.stats)
 
     async def is_ready(self, timeout: float = 2.0) -> bool:
         """Return whether the server accepts calls of `identify`."""

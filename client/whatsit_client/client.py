@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -79,14 +80,14 @@ class Client:
             TimedOut: no answer in time.
             Unavailable: no server, or not a Whatsit server of this version.
         """
-        return self._send(calls.identify(image, **options), timeout)
+        return self._send(partial(calls.identify, image, **options), timeout, image)
 
     def embed(self, image: ImageLike, *, timeout: float | None = None, **options: Unpack[RegionOptions]) -> Embedding:
         """Return the vectors of a picture's regions.
 
         Arguments and errors are those of `identify`.
         """
-        return self._send(calls.embed(image, **options), timeout)
+        return self._send(partial(calls.embed, image, **options), timeout, image)
 
     def detect(
         self, image: ImageLike, *, timeout: float | None = None, **options: Unpack[RegionOptions]
@@ -95,7 +96,7 @@ class Client:
 
         Arguments and errors are those of `identify`.
         """
-        return self._send(calls.detect(image, **options), timeout)
+        return self._send(partial(calls.detect, image, **options), timeout, image)
 
     def upsert(
         self,
@@ -126,15 +127,15 @@ class Client:
             TimedOut: no answer in time; the server may still make the change.
             Unavailable: no server, or not a Whatsit server of this version.
         """
-        return self._send(catalogue_calls.upsert(item, image, vectors), timeout)
+        return self._send(partial(catalogue_calls.upsert, item, image, vectors), timeout, image)
 
     def delete(self, *ids: str, timeout: float | None = None) -> tuple[str, ...]:
         """Delete items by id and return the unknown ids; errors as in `upsert`."""
-        return self._send(catalogue_calls.delete(ids), timeout)
+        return self._send(partial(catalogue_calls.delete, ids), timeout)
 
     def get(self, id: str, timeout: float | None = None) -> Item:
         """Return an item of the catalogue; an unknown id is `InvalidInput`."""
-        return self._send(catalogue_calls.get(id), timeout)
+        return self._send(partial(catalogue_calls.get, id), timeout)
 
     def feedback(
         self, image: ImageLike, id: str, box: Sequence[float] | None = None, timeout: float | None = None
@@ -157,11 +158,11 @@ class Client:
             TimedOut: no answer in time; the choice may still be kept.
             Unavailable: no server, or not a Whatsit server of this version.
         """
-        return self._send(catalogue_calls.feedback(image, id, box), timeout)
+        return self._send(partial(catalogue_calls.feedback, image, id, box), timeout, image)
 
     def stats(self, timeout: float | None = None) -> CatalogueStats:
         """Return the number of items, and of changes that the index does not hold yet."""
-        return self._send(catalogue_calls.stats(), timeout)
+        return self._send(catalogue_calls.stats, timeout)
 
     def is_ready(self, timeout: float = 2.0) -> bool:
         """Return whether the server accepts calls of `identify`."""
@@ -182,7 +183,8 @@ class Client:
     ) -> None:
         self.close()
 
-    def _send(self, call: Call[Value], timeout: float | None) -> Value:
+    def _send(self, build: Callable[[], Call[Value]], timeout: float | None, image: ImageLike | None = None) -> Value:
+        call = build()
         seconds = self._policy.timeout if timeout is None else timeout
         deadline = Deadline(seconds)
 
