@@ -80,7 +80,7 @@ def test_what_is_put_is_found_and_shown(engine: Engine, picture_of: PictureOf) -
         np.linalg.norm(picture_of("t").vectors[0].values - pictures[1].vectors[0].values), abs=1e-5
     )
     assert (numbers[0, 2], distances[0, 2]) == (-1, np.inf)
-    assert searcher.held(np.array([shown["number"], 12345])).tolist() == [True, False]
+    assert searcher.contains(np.array([shown["number"], 12345])).tolist() == [True, False]
     query = pictures[0].vectors[2].values
     np.testing.assert_allclose(searcher.nearest_vectors(query, np.array([shown["number"]])), query[None], atol=1e-6)
     with pytest.raises(InvalidInput, match="no vector of item number 12345"):

@@ -36,23 +36,19 @@ class Computed:
     """The `Candidate` of a computed pipeline."""
 
     def __init__(self, pool: ComputedPool, configuration: Configuration) -> None:
-        self._pool, self._configuration = pool, configuration
-
-    @property
-    def configuration(self) -> Configuration:
-        return self._configuration
+        self._pool, self.configuration = pool, configuration
 
     def block(self, concurrency: int) -> Block:
-        return self._pool.measure(self._configuration, concurrency)
+        return self._pool.measure(self.configuration, concurrency)
 
     def costs(self) -> Mapping[str, Cost]:
-        rate, _, _ = closed_form(self._configuration, 8)
+        rate, _, _ = closed_form(self.configuration, 8)
         costs = {}
         for model, work in WORK_MS.items():
             knob = Knob(model, "threads")
-            threads = self._configuration.number(knob) if knob in set(self._configuration) else 1
+            threads = self.configuration.number(knob) if knob in set(self.configuration) else 1
             time = work / math.sqrt(threads)
-            busy = rate / 1000 * time / self._configuration.number(Knob(model, "instances"))
+            busy = rate / 1000 * time / self.configuration.number(Knob(model, "instances"))
             costs[model] = Cost(200.0 if busy > 0.99 else 10 * busy, time)
         return costs
 

@@ -6,6 +6,7 @@ here the Q/DQ pairs of the ONNX file decide the precision, and ONNX Runtime meas
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -42,16 +43,11 @@ def find_float_layers(
     """
     sensitivity = layer_sensitivity(model, calibrating, checking, keep_float)
     order = sorted(sensitivity, key=lambda name: -sensitivity[name])
-    low, high = 1, len(order) // 2
-    if not high or not passes(tuple(order[:high])):
+    most = len(order) // 2
+    if not most or not passes(tuple(order[:most])):
         return None
-    while low < high:
-        middle = (low + high) // 2
-        if passes(tuple(order[:middle])):
-            high = middle
-        else:
-            low = middle + 1
-    return tuple(order[:high])
+    fewer = range(1, most)
+    return tuple(order[: 1 + bisect_left(fewer, True, key=lambda count: passes(tuple(order[:count])))])
 
 
 def layer_sensitivity(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -164,13 +165,11 @@ def _tuned(
         tried.append(Measured(str(kind), efforts[place], *found))
         return tried[-1].recall_lower_bound >= budget.recall
 
-    low, high = 0, len(efforts) - 1
-    if reaches(high):
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (low, middle) if reaches(middle) else (middle + 1, high)
-    elif high:
-        reaches(high // 2)
+    most = len(efforts) - 1
+    if reaches(most):
+        bisect_left(range(most), True, key=reaches)
+    elif most:
+        reaches(most // 2)
     return min(tried, key=lambda one: one.budget_ratio(budget))
 
 

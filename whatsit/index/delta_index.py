@@ -12,7 +12,7 @@ from whatsit_client.errors import InvalidInput
 from whatsit.index.generation import Generation, check_queries
 from whatsit.index.index_kind import Kind, build
 from whatsit.index.shard import Floats, Numbers, Shard
-from whatsit.index.shard_search import Part, held, nearest_vectors, search_parts
+from whatsit.index.shard_search import Part, contains, nearest_vectors, search_parts
 from whatsit.index.visual_words import VisualWords
 from whatsit.vision.local_features import LocalFeatures
 
@@ -90,12 +90,12 @@ class DeltaIndex:
         routing = self.generation.routing(nprobe)
         return search_parts((*self.base, *self.delta), queries, k, allowed, rows_per_item, routing)
 
-    def held(self, items: Numbers) -> npt.NDArray[np.bool_]:
-        """Whether each item, int64 [K], has a vector now: bool [K]."""
-        return held((*self.base, *self.delta), items)
+    def contains(self, items: Numbers) -> npt.NDArray[np.bool_]:
+        """Return whether each item has a vector now; see `Searcher.contains`."""
+        return contains((*self.base, *self.delta), items)
 
     def nearest_vectors(self, query: Floats, items: Numbers) -> Floats:
-        """Return each item's nearest vector to the query, as `Generation` does."""
+        """Return each item's nearest vector to the query; see `Searcher.nearest_vectors`."""
         return nearest_vectors((*self.base, *self.delta), query, items)
 
     def _dimension(self) -> int:

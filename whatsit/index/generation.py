@@ -13,7 +13,7 @@ from whatsit.index.current_generation import GENERATIONS, current
 from whatsit.index.manifest import REPAIR, Manifest
 from whatsit.index.router import Router
 from whatsit.index.shard import Floats, Numbers, Shard
-from whatsit.index.shard_search import Part, Routing, held, nearest_vectors, search_parts
+from whatsit.index.shard_search import Part, Routing, contains, nearest_vectors, search_parts
 from whatsit.index.visual_words import VisualWords
 
 
@@ -75,23 +75,12 @@ class Generation:
             return None
         return Routing(self.router, len(self.shards), nprobe)
 
-    def held(self, items: Numbers) -> npt.NDArray[np.bool_]:
-        """Whether each item, int64 [K], has a vector here: bool [K]."""
-        return held([Part(shard) for shard in self.shards], items)
+    def contains(self, items: Numbers) -> npt.NDArray[np.bool_]:
+        """Return whether each item has a vector here; see `Searcher.contains`."""
+        return contains([Part(shard) for shard in self.shards], items)
 
     def nearest_vectors(self, query: Floats, items: Numbers) -> Floats:
-        """Of each item the stored vector that is nearest to the query.
-
-        Args:
-            query: f32 [D], unit length.
-            items: int64 [K], item numbers of this generation, each at most once.
-
-        Returns:
-            f32 [K,D], unit length.
-
-        Raises:
-            InvalidInput: an item has no vector here.
-        """
+        """Return each item's nearest vector to the query; see `Searcher.nearest_vectors`."""
         return nearest_vectors([Part(shard) for shard in self.shards], query, items)
 
 

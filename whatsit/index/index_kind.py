@@ -145,7 +145,7 @@ def _empty(dimension: int, kind: Kind, lists: int, sample: Floats) -> Any:
     if kind.structure == "flat":
         return _store(dimension, kind.storage, sample)
     coarse = faiss.IndexFlatL2(dimension)
-    coarse.add(_centroids(sample, lists))
+    coarse.add(kmeans(sample, lists, rounds=_KMEANS_ROUNDS, most=_TRAINED_PER_LIST))
     if kind.structure == "ivfpq":
         parts = dimension // 2 if dimension % 2 == 0 else dimension
         codes = faiss.IndexIVFPQFastScan(coarse, dimension, lists, parts, 4)
@@ -180,10 +180,21 @@ def _store(dimension: int, storage: Storage, sample: Floats) -> Any:
     return index
 
 
-def _centroids(sample: Floats, count: int) -> Floats:
-    kmeans = faiss.Kmeans(
-        sample.shape[1], count, niter=_KMEANS_ROUNDS, seed=0, min_points_per_centroid=1,
-        max_points_per_centroid=_TRAINED_PER_LIST,
-    )  # fmt: skip
-    kmeans.train(np.ascontiguousarray(sample, dtype=np.float32))
-    return np.asarray(kmeans.centroids, dtype=np.float32).reshape(count, sample.shape[1])
+def kmeans(sample: Floats, count: int, seed: int = 0, rounds: int = 12, most: int = 512) -> Floats:
+    """Return k-means centroids of a sample.
+
+    Args:
+        sample: f32 [n,D], n at least `count`.
+        count: of centroids.
+        seed: of the random start.
+        rounds: of Lloyd's algorithm.
+        most: rows per centroid that are used.
+
+    Returns:
+        f32 [count,D].
+    """
+    found = faiss.Kmeans(
+        sample.shape[1], count, niter=rounds, seed=seed, min_points_per_centroid=1, max_points_per_centroid=most
+    )
+    found.train(np.ascontiguousarray(sample, dtype=np.float32))
+    return np.asarray(found.centroids, dtype=np.float32).reshape(count, sample.shape[1])

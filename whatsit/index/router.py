@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import Damaged
 
-from whatsit.index.index_kind import Floats, Numbers
-from whatsit.index.sharding import CLUSTERS, Share, kmeans
+from whatsit.index.index_kind import Floats, Numbers, kmeans
+from whatsit.index.sharding import CLUSTERS, Share
 
 CENTROIDS = "router.centroids.npy"
 OWNERS = "router.shards.npy"

@@ -1,4 +1,4 @@
-"""What a lookup asks of an index, whichever engine keeps the vectors."""
+"""Interface of a searched index, whichever engine keeps the vectors."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class Searcher(Protocol):
         """
         ...
 
-    def held(self, items: Numbers) -> npt.NDArray[np.bool_]:
-        """Whether each item, int64 [K], has a vector now: bool [K]."""
+    def contains(self, items: Numbers) -> npt.NDArray[np.bool_]:
+        """Return whether each item, int64 [K], has a vector now: bool [K]."""
         ...
 
     def nearest_vectors(self, query: Floats, items: Numbers) -> Floats:
-        """Of each item the stored vector that is nearest to the query.
+        """Return of each item the stored vector that is nearest to the query.
 
         Args:
             query: f32 [D], unit length.

@@ -32,11 +32,11 @@ class Part:
         """The same shard with the rows of these items (int64, ascending) hidden."""
         starts = np.searchsorted(self.shard.items, items, "left")
         ends = np.searchsorted(self.shard.items, items, "right")
-        held = ends > starts
-        if not held.any():
+        affected = ends > starts
+        if not affected.any():
             return self
         alive = np.ones(len(self.shard.items), dtype=bool) if self.alive is None else self.alive.copy()
-        for start, end in zip(starts[held], ends[held], strict=True):
+        for start, end in zip(starts[affected], ends[affected], strict=True):
             alive[start:end] = False
         return Part(self.shard, alive)
 
@@ -120,13 +120,13 @@ def search_parts(
     return first_of_each(distances, items, k)
 
 
-def held(parts: Sequence[Part], items: Numbers) -> npt.NDArray[np.bool_]:
-    """Whether each item, int64 [K], has a vector in any part: bool [K]."""
+def contains(parts: Sequence[Part], items: Numbers) -> npt.NDArray[np.bool_]:
+    """Return whether each item, int64 [K], has a vector in any part: bool [K]."""
     return np.array([any(part.rows_of(item) for part in parts) for item in items.tolist()], dtype=bool)
 
 
 def nearest_vectors(parts: Sequence[Part], query: Floats, items: Numbers) -> Floats:
-    """Of each item the stored vector that is nearest to the query, f32 [K,D].
+    """Return of each item the stored vector that is nearest to the query, f32 [K,D].
 
     Args:
         parts: with vectors as long as the query.

@@ -9,7 +9,7 @@ import faiss
 import numpy as np
 from whatsit_client.errors import InvalidInput
 
-from whatsit.index.index_kind import Floats, Numbers
+from whatsit.index.index_kind import Floats, Numbers, kmeans
 
 Sharding = Literal["auto", "one", "category", "cluster"]
 
@@ -129,12 +129,3 @@ def _clusters(vectors: Floats, rows: Numbers, seed: int) -> Numbers:
         for start in range(0, len(rows), _PIECE)
     ]
     return np.concatenate(nearest)
-
-
-def kmeans(sample: Floats, count: int, seed: int = 0, rounds: int = 12) -> Floats:
-    """Centroids f32 [count,D] of a sample f32 [n,D] with at least as many rows."""
-    found = faiss.Kmeans(
-        sample.shape[1], count, niter=rounds, seed=seed, min_points_per_centroid=1, max_points_per_centroid=512
-    )
-    found.train(np.ascontiguousarray(sample, dtype=np.float32))
-    return np.asarray(found.centroids, dtype=np.float32).reshape(count, sample.shape[1])

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
+from whatsit.index.index_kind import kmeans
 from whatsit.vision.local_features import unit_descriptors
 
 BRANCHES = 10
@@ -17,7 +18,6 @@ MOST_LEVELS = 5
 DESCRIPTORS_PER_WORD = 8
 # What one level of k-means looks at; more does not move the centres.
 SAMPLE_PER_BRANCH = 256
-_ROUNDS = 12
 # So many descriptors are in memory as floats at once: 50 MB.
 _PIECE = 100_000
 
@@ -111,12 +111,7 @@ def _split(values: Floats, seed: int) -> tuple[Floats, npt.NDArray[np.int64]]:
         if len(values):
             centres = values[np.arange(BRANCHES) % len(values)]
     else:
-        kmeans = faiss.Kmeans(
-            dimension, BRANCHES, niter=_ROUNDS, seed=seed, min_points_per_centroid=1,
-            max_points_per_centroid=SAMPLE_PER_BRANCH * BRANCHES,
-        )  # fmt: skip
-        kmeans.train(np.ascontiguousarray(values))
-        centres = np.asarray(kmeans.centroids, dtype=np.float32).reshape(BRANCHES, dimension)
+        centres = kmeans(values, BRANCHES, seed, most=SAMPLE_PER_BRANCH * BRANCHES)
     if not len(values):
         return centres, np.empty(0, dtype=np.int64)
     _, nearest = faiss.knn(np.ascontiguousarray(values), np.ascontiguousarray(centres), 1)

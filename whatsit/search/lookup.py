@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from whatsit.index.visual_words import VisualWordQuery
 from whatsit.ranking.fusion import fuse
 from whatsit.ranking.matches import Matches, SearchContext
 from whatsit.ranking.score import match
+from whatsit.search.records import RecentRecords
 from whatsit.vision.local_features import LocalFeatures
 
 
@@ -34,14 +35,6 @@ class RegionFeatures:
     score: float = 1.0
 
 
-class RecordReader(Protocol):
-    """Reads items by number: a catalogue, or `RecentRecords` of one."""
-
-    def records(self, numbers: Iterable[int]) -> Mapping[int, Mapping[str, Any]]:
-        """Return the records of these items; those that are not there are left out."""
-        ...
-
-
 class Lookup:
     """Finds items in one snapshot of the index and reads their records.
 
@@ -54,7 +47,7 @@ class Lookup:
     """
 
     def __init__(
-        self, index: Searcher, store: RecordReader, neighbours: int, allowed: Numbers | None, min_score: float
+        self, index: Searcher, store: RecentRecords, neighbours: int, allowed: Numbers | None, min_score: float
     ) -> None:
         self.index, self.min_score, self.allowed = index, min_score, allowed
         self._store, self._neighbours = store, neighbours
@@ -72,7 +65,10 @@ class Lookup:
             queries: f32 [N,D], unit length.
             regions: N, what else is known of them.
         """
-        contexts = [RegionContext(query, self, region) for query, region in zip(queries, regions, strict=True)]
+        contexts = [
+            RegionContext(**vars(region), query=query, lookup=self)
+            for query, region in zip(queries, regions, strict=True)
+        ]
         return [
             match(distances, numbers, self._categories(numbers), self.min_score, context)
             for context, distances, numbers in zip(contexts, *self._nearest(queries), strict=True)
@@ -93,7 +89,7 @@ class Lookup:
 
         Items that are not in the index or were deleted are left out.
         """
-        numbers = numbers[self._read(numbers) & self.index.held(numbers)] if len(numbers) else numbers
+        numbers = numbers[self._read(numbers) & self.index.contains(numbers)] if len(numbers) else numbers
         return Matches(numbers, self._scores(context.query, numbers), self._categories(numbers), context=context)
 
     def fuse_text(self, context: SearchContext, matches: Matches, named: Numbers) -> Matches:
@@ -132,34 +128,17 @@ class Lookup:
         return tuple(self._records[number]["category"] or "" for number in numbers.tolist())
 
 
-@dataclass(frozen=True, eq=False)
-class RegionContext:
-    """The `SearchContext` of one region's matches; all of it is lazy.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RegionContext(RegionFeatures):
+    """The `SearchContext` of one region's matches; searches are lazy.
 
     Args:
         query: f32 [D], unit length.
         lookup: of the request.
-        region: what else is known of the region.
     """
 
     query: Floats
     lookup: Lookup
-    region: RegionFeatures
-
-    @property
-    def features(self) -> LocalFeatures:
-        """Its local features."""
-        return self.region.features
-
-    @property
-    def area(self) -> float:
-        """Its share of the picture's area, 0..1."""
-        return self.region.area
-
-    @property
-    def score(self) -> float:
-        """The detector's, 0..1."""
-        return self.region.score
 
     def vectors(self, numbers: Numbers) -> Floats:
         """Return of each item the stored vector nearest to the query, f32 [K,D]."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
@@ -18,12 +18,8 @@ Tensors = Mapping[str, npt.NDArray[Any]]
 Outputs = dict[str, npt.NDArray[Any]]
 
 
-class Implementation(Protocol):
-    """A step: called once per request, from one thread."""
-
-    def __call__(self, inputs: Tensors, options: Options, wanted: frozenset[str]) -> Outputs:
-        """Compute the outputs named in `wanted` (more is allowed)."""
-        ...
+# Called once per request, from one thread: computes the outputs named in the last argument (more is allowed).
+Implementation = Callable[[Tensors, Options, frozenset[str]], Outputs]
 
 
 class Step:
@@ -82,7 +78,7 @@ class Step:
             with metrics.STAGE_SECONDS.timed(self._model):
                 outputs = self._step(inputs, Options.from_json(request.parameters()), wanted)
         except InvalidInput as error:
-            metrics.refused(self._model, error)
+            metrics.REFUSED.add(self._model, error.reason)
             return pb.InferenceResponse([], pb.TritonError(str(error), pb.TritonError.INVALID_ARG))
         except Unavailable as error:
             metrics.FAILED.add(self._model, "unavailable")

@@ -28,10 +28,7 @@ MIN_SAVING = 0.03
 class Candidate(Protocol):
     """A configuration that is being served."""
 
-    @property
-    def configuration(self) -> Configuration:
-        """What it serves."""
-        ...
+    configuration: Configuration
 
     def block(self, concurrency: int) -> Block:
         """One round: every picture of the load, so many at a time."""

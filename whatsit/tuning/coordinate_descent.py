@@ -125,8 +125,14 @@ class CoordinateDescent:
         if comparison.accepted:
             incumbent = _Incumbent(candidate, concurrency)
         trial = _trial(number, change, configuration, comparison.word, comparison.candidate, self._clock() - begin)
-        gain = 100 * comparison.gain.mean, 100 * comparison.gain.error, comparison.gain.pairs
-        return incumbent, self._add(_beside(trial, gain, comparison.incumbent))
+        trial = replace(
+            trial,
+            gain_percent=100 * comparison.gain.mean,
+            error_percent=100 * comparison.gain.error,
+            pairs=comparison.gain.pairs,
+            incumbent_images_per_s=comparison.incumbent.rate,
+        )
+        return incumbent, self._add(trial)
 
     def _add(self, trial: Trial) -> Trial:
         self._log.add(trial)
@@ -143,8 +149,3 @@ def _trial(
     return Trial(
         number, change, configuration, verdict, measurement.concurrency, *figures, calls, seconds=seconds, reason=reason
     )
-
-
-def _beside(trial: Trial, gain: tuple[float, float, int], incumbent: Measurement) -> Trial:
-    percent, error, pairs = gain
-    return replace(trial, gain_percent=percent, error_percent=error, pairs=pairs, incumbent_images_per_s=incumbent.rate)

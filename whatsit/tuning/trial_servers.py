@@ -101,14 +101,9 @@ class TrialServer:
         self, pool: TrialServers, server: Server, configuration: Configuration, pictures: Sequence[bytes]
     ) -> None:
         self._pool, self._server, self._pictures = pool, server, len(pictures)
-        self._configuration = configuration
+        self.configuration = configuration
         self._load = Load(server.grpc_url, pictures)
         self._before: Mapping[str, Counters] = {}
-
-    @property
-    def configuration(self) -> Configuration:
-        """What it serves."""
-        return self._configuration
 
     def warm_up(self) -> None:
         """Warm a server up; the first one also sets the length of a round.

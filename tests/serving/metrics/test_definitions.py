@@ -9,8 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from whatsit_client import Client
-from whatsit_client.errors import InvalidInput
+from whatsit_client import Client, InvalidInput
 from whatsit_client.types import Answer
 
 from whatsit.server.launcher import Server
@@ -115,7 +114,7 @@ def test_a_server_without_metrics_serves(page: Page) -> None:
             raise RuntimeError("metrics are not allowed")
 
     metrics.start(SimpleNamespace(MetricFamily=MetricFamily, Logger=page.Logger), "decode", "decode_0_0")
-    metrics.refused("decode", InvalidInput("x"))
+    metrics.REFUSED.add("decode", "input")
     assert "metrics are not allowed" in page.said[0]
 
 
@@ -125,7 +124,7 @@ def test_a_gauge_that_cannot_be_read_stops_no_counter(page: Page) -> None:
 
     metrics.start(page, "retrieval", "retrieval_0_0")
     metrics.watch(broken)
-    metrics.refused("retrieval", InvalidInput("x", "option"))
+    metrics.REFUSED.add("retrieval", "option")
     metrics.stop()
     assert page.values['whatsit_refused_total{model="retrieval",reason="option"}'] == 1
     assert "gone" in page.said[0]

@@ -67,7 +67,7 @@ class MilvusSearcher:
         distances = np.concatenate([one[0] for one in found], axis=1)
         return first_of_each(distances, np.concatenate([one[1] for one in found], axis=1), k)
 
-    def held(self, items: Numbers) -> npt.NDArray[np.bool_]:
+    def contains(self, items: Numbers) -> npt.NDArray[np.bool_]:
         """Whether each item, int64 [K], has a vector now: bool [K]."""
         there = {row["item"] for row in self._rows(items, ["item"])}
         return np.array([item in there for item in items.tolist()], dtype=bool)

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from whatsit_client.errors import InvalidInput
-
 from whatsit.serving.metrics.instruments import Counter, Family, Gauge, Histogram, close_buffer, open_buffer
 from whatsit.serving.metrics.publisher import Publisher, Sample
 
@@ -134,11 +132,6 @@ def watch(sample: Sample) -> None:
     """Have gauges read once a second."""
     if _publisher is not None:
         _publisher.watch(sample)
-
-
-def refused(model: str, error: InvalidInput) -> None:
-    """Count a caller's mistake."""
-    REFUSED.add(model, error.reason)
 
 
 def retrieved(matches: Sequence[Sequence[Any] | Any], answer: Answer, gated: bool) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import threading
 import time
 from bisect import bisect_left
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from types import TracebackType
 
 Labels = tuple[str, ...]
 
@@ -142,9 +143,14 @@ class Histogram:
         edge = self.edges[bisect_left(self.bounds, value)]
         _buffer.add((total, labels, float(value)), (count, labels, 1.0), (bucket, (*labels, edge), 1.0))
 
-    def timed(self, *labels: str) -> Stopwatch:
-        """A context manager that observes its seconds, also where the block raises."""
-        return Stopwatch(self, labels)
+    @contextmanager
+    def timed(self, *labels: str) -> Iterator[None]:
+        """Observe the seconds of a block, also where it raises."""
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.observe(time.perf_counter() - begin, *labels)
 
     @cached_property
     def edges(self) -> Labels:
@@ -168,23 +174,6 @@ class Histogram:
 
 
 Family = Counter | Gauge | Histogram
-
-
-class Stopwatch:
-    """Observes the seconds between entering and leaving a block."""
-
-    __slots__ = ("_begin", "_histogram", "_labels")
-
-    def __init__(self, histogram: Histogram, labels: Labels) -> None:
-        self._histogram, self._labels, self._begin = histogram, labels, 0.0
-
-    def __enter__(self) -> None:
-        self._begin = time.perf_counter()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._histogram.observe(time.perf_counter() - self._begin, *self._labels)
 
 
 def _series(known: tuple[tuple[str, Labels], ...]) -> tuple[Labels, tuple[Labels, ...]]:
