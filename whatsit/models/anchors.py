@@ -16,7 +16,7 @@ _MAX_LOG_RATIO = math.log(1000 / 16)
 def make_anchors(
     feature_sizes: Sequence[tuple[int, int]], strides: Sequence[int], scale: float = 4.0, offset: float = 0.5
 ) -> Tensor:
-    """One square anchor of side `scale * stride` in every feature cell.
+    """Return one square anchor of side `scale * stride` for every feature cell.
 
     A single anchor per cell is enough under ATSS assignment (Zhang et al., 2020, table 5).
 

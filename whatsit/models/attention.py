@@ -16,7 +16,7 @@ Attention = Literal["none", "channel", "spatial", "both"]
 
 
 class ChannelAttention(nn.Module):
-    """Gates each channel by what the means of all channels say.
+    """Channel attention: gates of each channel from the means of all channels.
 
     Args:
         channels: of the map.

@@ -94,7 +94,7 @@ class CspDetector(nn.Module):
         return [(size // stride, size // stride) for stride in self.pyramid.strides]
 
     def anchors(self, size: int) -> Tensor:
-        """The anchors of square pictures of `size` pixels, float32 [A, 4], on the CPU."""
+        """Return the anchors of square pictures of `size` pixels, float32 [A, 4], CPU."""
         return make_anchors(self.level_sizes(size), self.pyramid.strides, scale=1.0, offset=0.0)
 
     def _load(self, path: Path) -> None:

@@ -121,7 +121,7 @@ class MobileNetV2(nn.Module):
             layer.requires_grad_(i > until_block)
 
     def _walk(self, x: Tensor, start: int, stop: int = -1) -> tuple[Tensor, dict[int, Tensor]]:
-        """The output of the layers start..stop-1 and the maps met on the way."""
+        """Return the output of the layers start..stop-1 and the maps on the way."""
         maps = {}
         for i, layer in enumerate(self.layers[start:stop], start):
             x = layer(x)

@@ -104,7 +104,7 @@ _RENDERED = {
 
 
 def label_names() -> tuple[str, ...]:
-    """The lines of the detector's labels.txt."""
+    """Return the lines of the detector's labels.txt."""
     return (OBJECT, *PRODUCTS)
 
 

@@ -19,7 +19,7 @@ _GREY = (127.5, 127.5, 127.5)
 
 
 class DenseOutput(NamedTuple):
-    """What the heads say of every anchor.
+    """Outputs of the heads for every anchor.
 
     Attributes:
         objects: float32 [n, A], logit that a thing of any kind is here.
@@ -146,7 +146,7 @@ class RetinaNet(nn.Module):
 
     @staticmethod
     def learnt(parameter: str) -> bool:
-        """Whether a parameter starts from trained weights: the backbone's do."""
+        """Return whether a parameter starts from trained weights, as the backbone's do."""
         return parameter.startswith("backbone.")
 
     def level_sizes(self, size: int) -> list[tuple[int, int]]:
@@ -154,7 +154,7 @@ class RetinaNet(nn.Module):
         return [(-(-size // stride), -(-size // stride)) for stride in self.pyramid.strides]
 
     def anchors(self, size: int) -> Tensor:
-        """The anchors of square pictures of `size` pixels, float32 [A, 4], on the CPU."""
+        """Return the anchors of square pictures of `size` pixels, float32 [A, 4], CPU."""
         return make_anchors(self.level_sizes(size), self.pyramid.strides)
 
 
@@ -228,6 +228,6 @@ def distinct(boxes: Tensor, threshold: float = NEARLY_THE_SAME) -> Tensor:
 
 
 def _picked(x: Tensor, index: Tensor) -> Tensor:
-    """The rows `index` [n, k] of x [n, A, c]: [n, k, c]."""
+    """Return the rows `index` [n, k] of x [n, A, c]: [n, k, c]."""
     width = int(x.shape[2])  # a constant in the exported graph, so that its outputs keep their shapes
     return x.gather(1, index.unsqueeze(-1).expand(-1, -1, width))

@@ -1,4 +1,7 @@
-"""A user's own tagged pictures for the classifier: a table in which any answer may be left open."""
+"""Training of the classifier on a table of tagged pictures.
+
+Any answer may be left empty: the loss leaves it out.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,9 @@ class KnownPicture:
 
 
 def known_picture(path: Path, where: str, **names: str) -> KnownPicture:
-    """A picture with answers by name; "" is unknown. A tag implies its topic, and its intent where none is given.
+    """Return a picture with its known answers, given by name; "" is unknown.
+
+    A tag implies its topic, and its intent where none is given.
 
     Raises:
         InvalidInput: a name that the taxonomy does not have.
@@ -78,7 +83,9 @@ def known_picture(path: Path, where: str, **names: str) -> KnownPicture:
 
 
 def read_tags(own: CustomData) -> tuple[list[KnownPicture], list[KnownPicture]]:
-    """Read the table: what trains and what validates (by its `split`, else every fifth line).
+    """Read the table and split it into training and validation pictures.
+
+    Split by the column `split`, else every fifth line validates.
 
     Raises:
         InvalidInput: there is no table, it has none of the columns, or a name is not in the taxonomy.
@@ -130,7 +137,10 @@ class OwnClassifierTask:
         return [{"params": [p for p in self.module.parameters() if p.requires_grad], "lr": self.recipe.head_rate}]
 
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
-        """Yield views uint8 [n, 3, 224, 224] and int64 [n] answers of each head, `UNKNOWN` where there is none."""
+        """Yield views, uint8 [n, 3, 224, 224], and the answers of each head.
+
+        Answers are int64 [n], `UNKNOWN` where there is none.
+        """
         first = epoch * self.steps_per_epoch
         return prefetch(self.batch, first + start, first + self.steps_per_epoch)
 
@@ -158,7 +168,10 @@ class OwnClassifierTask:
         return torch.stack(list(losses.values())).sum(), {head: float(loss.detach()) for head, loss in losses.items()}
 
     def validate(self) -> dict[str, float]:
-        """Return the accuracy of each head on known answers of held-out pictures, and `accuracy`, their mean."""
+        """Return the accuracy of each head on held-out pictures, and their mean.
+
+        Unknown answers do not count; the mean is `accuracy`.
+        """
         right: dict[str, list[bool]] = {head: [] for head in HEADS}
         device = next(self.module.parameters()).device
         for first in range(0, len(self.validation), 16):
@@ -175,7 +188,7 @@ class OwnClassifierTask:
 
 
 def start_classifier(recipe: ClassifierRecipe, weights: Path) -> Classifier:
-    """The network of a recipe with its first weights."""
+    """Return the network of a recipe with its initial weights."""
     network = Classifier.from_recipe(recipe.model_dump())
     if recipe.start == IMAGENET:
         network.backbone, network.imagenet = MobileNetV2(weights), imagenet_head(weights)
@@ -199,7 +212,7 @@ def train_custom_classifier(
     threads: int | None = None,
     console: Console | None = None,
 ) -> Outcome:
-    """Train the classifier on `recipe.own`, beside the built-in data sets where its share is under 1.
+    """Train the classifier on a table, alone or beside the built-in data sets.
 
     Args:
         recipe: with `own`.
@@ -235,7 +248,10 @@ def train_custom_classifier(
 
 
 def _view(picture: KnownPicture, rng: np.random.Generator) -> tuple[Pixels, dict[str, int]]:
-    """An augmented view uint8 [3, 224, 224] and its answers; a photo may become an advertisement or a screenshot."""
+    """Return an augmented view, uint8 [3, 224, 224], and its answers.
+
+    A photo may become an advertisement or a screenshot.
+    """
     pixels, answers = read_rgb(picture.path), dict(picture.answers)
     x1, y1, x2, y2 = random_box(pixels, rng, 0.6).astype(int)
     pixels = pixels[y1 : max(y2, y1 + 8), x1 : max(x2, x1 + 8)]

@@ -33,7 +33,7 @@ COMPOSE = {"advertisement": compose_advertisement, "screenshot": compose_screens
 
 
 def training_pictures(data: Path, recipe: ClassifierRecipe, rendered: Path, console: Console) -> list[TaggedPicture]:
-    """Every picture that trains, by group; drawn ones are written to the folder `rendered` first.
+    """List the training pictures by group and render the synthetic ones.
 
     Raises:
         InvalidInput: a data set is not under `data`.
@@ -68,7 +68,7 @@ class View:
 
 
 class ClassifierViews:
-    """Makes views: augmented photos, and advertisements and screenshots around them.
+    """Views of the training pictures: augmented photos, advertisements, screenshots.
 
     Args:
         pictures: all training pictures.
@@ -87,7 +87,10 @@ class ClassifierViews:
         }
 
     def view(self, number: int, index: int) -> View:
-        """View 0 is the picture itself; views 2, 4, 6, … are composed, the others are augmented photos."""
+        """Return one view of a picture: plain, augmented or composed.
+
+        View 0 is the picture itself; views 2, 4, 6, … are composed, the others are augmented photos.
+        """
         if number == 0:
             plain = crop_resize(read_rgb(self.pictures[index].path), None, self.size)
             return View(plain, "photo", plain)
@@ -113,14 +116,14 @@ class ClassifierViews:
         return random_light(np.ascontiguousarray(pixels), rng, 0.3)
 
     def _companions(self, index: int, rng: np.random.Generator) -> list[Pixels]:
-        """Up to two more photos of the same group and intent, for grids and flyers."""
+        """Return up to two more photos of the same group and intent."""
         picture = self.pictures[index]
         alike = self._alike[picture.group, picture.intent]
         return [self._photo(int(i), rng) for i in rng.choice(alike, int(rng.integers(0, 3)))]
 
 
 def composed(source: str, photos: Sequence[Pixels], rng: np.random.Generator) -> Pixels:
-    """Compose an "advertisement" or a "screenshot" and, now and then, cut a little of its borders off."""
+    """Compose an "advertisement" or a "screenshot" and crop its borders at random."""
     pixels = COMPOSE[source](photos, rng)
     if rng.random() < 0.3:
         height, width = pixels.shape[:2]
@@ -131,6 +134,6 @@ def composed(source: str, photos: Sequence[Pixels], rng: np.random.Generator) ->
 
 
 def recompressed(pixels: Pixels, quality: int) -> Pixels:
-    """The picture after one more JPEG compression at `quality` 1..100."""
+    """Compress the picture once more as JPEG of `quality` 1..100."""
     _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)

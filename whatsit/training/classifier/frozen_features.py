@@ -1,4 +1,4 @@
-"""What the frozen ImageNet network sees in every view: made once, since none of its layers are trained.
+"""Features and teacher labels of the frozen ImageNet network, computed once.
 
 The same crop goes to the teacher and to what is trained (Beyer et al. 2022, "Knowledge distillation: a good teacher is
 patient and consistent"); around it may stand an advertisement or a screenshot, which the teacher is not shown.
@@ -94,12 +94,12 @@ def _ask(network: OnnxRunner, pixels: npt.NDArray[np.uint8]) -> dict[str, npt.ND
 
 
 def _shares(sums: FloatArray) -> FloatArray:
-    """Rows that sum to 1: what the teacher gives to its background class is left out."""
+    """Normalise rows to a sum of 1, without the teacher's background class."""
     return np.asarray(sums / np.maximum(sums.sum(axis=1, keepdims=True), 1e-6), np.float32)
 
 
 def _kept(cache: Path, views: ClassifierViews) -> dict[str, npt.NDArray[np.generic]] | None:
-    """The answers of an earlier run about the very same pictures, or None."""
+    """Return the cached answers of an earlier run on the same pictures, or None."""
     if not cache.is_file():
         return None
     with np.load(cache) as kept:

@@ -1,4 +1,4 @@
-"""What `build/classifier.yaml` may say under `training:`."""
+"""Recipe of the classifier: `training:` of `build/classifier.yaml`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Groups(BaseModel):
 
 
 class ClassifierRecipe(TrainingRecipe):
-    """The classifier's training: views, targets and learning rate. The backbone stays as it came."""
+    """Recipe of the classifier: views, targets and learning rate."""
 
     views: int = Field(
         4,

@@ -1,4 +1,4 @@
-"""Training of the classifier: what is to be added to the ImageNet network's answers.
+"""Training task of the classifier on the built-in data sets.
 
 The backbone and the ImageNet head stay as they came, so every view is put through them once; training the heads on the
 features then takes a minute or two.
@@ -69,7 +69,10 @@ class ClassifierTask:
         return [{"params": [p for p in self.network.parameters() if p.requires_grad], "lr": self.recipe.head_rate}]
 
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
-        """Yield features f32 [n, 1280] and the targets of the heads, one view of one picture a row."""
+        """Yield features, f32 [n, 1280], and the targets of the heads.
+
+        A row is one view of one picture.
+        """
         first = epoch * self.steps_per_epoch
         return (self.batch(step) for step in range(first + start, first + self.steps_per_epoch))
 
@@ -98,7 +101,7 @@ class ClassifierTask:
         return {name: torch.from_numpy(values) for name, values in made.items()}
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        """Return the sum of the heads' cross entropies and of what the tag head adds where the teacher knows better."""
+        """Return the heads' cross entropies plus the penalty on the tag correction."""
         logits = self.network.answer(batch["features"])
         added = logits["correction"] - logits["correction"].mean(dim=1, keepdim=True)
         losses = {
@@ -110,7 +113,7 @@ class ClassifierTask:
         return torch.stack(list(losses.values())).sum(), {name: loss.item() for name, loss in losses.items()}
 
     def validate(self) -> dict[str, float]:
-        """Return figures of the fold that was left out, or, without one, the report's on pictures never trained on."""
+        """Return the metrics of the held-out fold, else those of the held-out sets."""
         if self.recipe.fold is not None:
             return fold_figures(self.network, self.pictures, self.seen, self.left_out)
         network = ClassifierForExport(self.network)
@@ -136,7 +139,7 @@ class ClassifierTask:
         }
 
     def _groups(self) -> list[tuple[float, npt.NDArray[np.int64]]]:
-        """Share of a batch and places of the pictures of each group that has any."""
+        """Return the batch share and the picture indices of each non-empty group."""
         groups = np.array([p.group for p in self.pictures])
         found = [
             (share, np.flatnonzero((groups == group) & ~self.left_out))

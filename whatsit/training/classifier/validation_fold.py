@@ -1,4 +1,4 @@
-"""A fifth of the classifier's training pictures left out, so that settings are chosen without the reported ones."""
+"""Held-out folds of the classifier's training pictures, to choose settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ FOLDS = 5
 
 
 def in_fold(pictures: Sequence[TaggedPicture], fold: int | None) -> npt.NDArray[np.bool_]:
-    """True where a picture is in the fold: every fifth of its group. All False without a fold.
+    """Return a mask of the pictures in a fold: every fifth of its group.
+
+    All False without a fold.
 
     ImageNet photos come one of each class, so the classes of a fold are never trained on either.
     """
@@ -34,7 +36,9 @@ def in_fold(pictures: Sequence[TaggedPicture], fold: int | None) -> npt.NDArray[
 def fold_figures(
     network: Classifier, pictures: Sequence[TaggedPicture], seen: SeenViews, chosen: npt.NDArray[np.bool_]
 ) -> dict[str, float]:
-    """What the report measures, on the fold's plain photos; the source on its first composed and augmented views.
+    """Compute the metrics of the report on the plain photos of a fold.
+
+    The source is measured on its first composed and augmented views.
 
     Args:
         network: in evaluation mode.

@@ -1,1 +1,1 @@
-"""The training loop that every network shares, and what belongs to a run."""
+"""Training loop, checkpoints and recipes, shared by all networks."""

@@ -1,4 +1,4 @@
-"""A user's own training data: what a recipe may say of it, and the forms in which it may come."""
+"""Custom training data: the recipe section and its file formats."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Thing = TypeVar("Thing")
 
 
 class CustomData(BaseModel):
-    """`training.own` of a recipe, or the options of `whatsit train`; paths are relative to the working folder.
+    """Recipe section of custom data; paths are relative to the working folder.
 
     Which fields apply depends on the network: the embedder takes `photos` or `csv`, the classifier `csv`, the detector
     `coco` with `images`.
@@ -35,12 +35,12 @@ class CustomData(BaseModel):
 
     @property
     def alone(self) -> bool:
-        """Whether nothing but own data trains."""
+        """Whether custom data trains without the built-in data sets."""
         return self.share == 1
 
 
 def custom_data(share: float, **paths: Path | None) -> CustomData | None:
-    """Own data of a command line; None where none of the options is given.
+    """Return the custom data of a command line, None without any of its options.
 
     Args:
         share: of own data in each batch.
@@ -104,7 +104,7 @@ def read_table(file: Path, needed: Sequence[str]) -> list[Row]:
 
 
 def read_folders(folder: Path) -> list[tuple[Path, str]]:
-    """Pictures of products, a sub-folder for each.
+    """List the pictures of a folder that holds a sub-folder for each product.
 
     Returns:
         Path and product of each picture, sorted.

@@ -1,4 +1,4 @@
-"""Where training runs and in which precision."""
+"""Device and precision of training."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def choose_device(name: Literal["auto", "cpu", "cuda"]) -> torch.device:
 
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[Any]:
-    """Return the context of a forward pass; "auto" is bf16 where the hardware multiplies it, else fp32.
+    """Return the autocast context of a forward pass.
+
+    "auto" is bf16 where the hardware multiplies it, else fp32.
 
     Without such hardware bf16 is emulated, and slower than fp32.
     """
@@ -34,7 +36,10 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
 
 
 def move(batch: Any, device: torch.device) -> Any:
-    """Copy the tensors of a batch to the device, images channels-last; tuples, lists and dicts keep their form."""
+    """Copy the tensors of a batch, however nested, to the device.
+
+    Images become channels-last.
+    """
     if isinstance(batch, Tensor):
         if batch.ndim == 4:
             return batch.to(device, non_blocking=True, memory_format=torch.channels_last)

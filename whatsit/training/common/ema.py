@@ -1,4 +1,4 @@
-"""An exponential moving average of the weights, which validates and ships better than the last step."""
+"""Exponential moving average (EMA) of the trained weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class ExponentialMovingAverage:
-    """Averages what is trained; everything else of the module is taken as it stands.
+    """Exponential moving average of the trained parameters; others are not averaged.
 
     The decay is warmed up (Tarvainen & Valpola 2017 use the same ramp), so that short runs are not held at their start.
 

@@ -1,4 +1,4 @@
-"""What a network starts from: ImageNet weights, chance, or an earlier run."""
+"""Initial weights: ImageNet, random, or a checkpoint."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def begin(network: nn.Module, start: str, engine: str) -> None:
 
 @torch.no_grad()
 def draw_weights(network: nn.Module) -> None:
-    """Draw the weights of every convolution so that signals keep their size (He et al. 2015).
+    """Initialise every convolution of the backbone as in He et al. (2015).
 
     torch's own start lets them fade away over the 50 layers of a backbone without norms. Heads keep their start.
     """

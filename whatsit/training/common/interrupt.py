@@ -1,4 +1,7 @@
-"""Ctrl-C during training: finish the step, save, then stop; a second one stops at once."""
+"""Graceful stop of training on SIGINT and SIGTERM.
+
+The first signal ends training after the step, with a checkpoint; a second one stops at once.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,10 @@ from typing import Any
 
 
 class StopRequest:
-    """True from the first SIGINT or SIGTERM on; outside the main thread, where signals never arrive, it stays False."""
+    """Flag that the first SIGINT or SIGTERM sets.
+
+    Outside the main thread, where signals never arrive, it stays False.
+    """
 
     def __init__(self) -> None:
         self._asked = False

@@ -1,4 +1,4 @@
-"""The training loop that every network shares: a task says what to learn, `fit` does the rest.
+"""Training loop of every network: a task gives data and loss, `fit` the rest.
 
     outcome = fit(task, recipe, Path("build/runs/embedder"), resume=False, max_minutes=30)
 
@@ -34,32 +34,38 @@ Batch = TypeVar("Batch")
 
 
 class Task(Protocol[Batch]):
-    """What one network's training consists of; data and losses live here, everything else in `fit`."""
+    """Data, loss and validation of one network, as `fit` needs them."""
 
     module: nn.Module
     """All that is learnt (network and, for instance, class weights of the loss); its state dict is the checkpoint."""
     steps_per_epoch: int
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return AdamW's parameter groups, each with "params" and its own peak "lr" (and "weight_decay" if special)."""
+        """Return AdamW's parameter groups: "params", peak "lr", perhaps "weight_decay"."""
 
     def batches(self, epoch: int, start: int) -> Iterable[Batch]:
-        """Yield the batches `start`, start + 1, … of an epoch (tensors, or tuples, lists, dicts of them, on the CPU).
+        """Yield the batches of an epoch from `start` on, as (nested) CPU tensors.
 
         The same epoch must give the same batches whatever came before: draw from a generator seeded by (seed, epoch,
         step). That is what makes a resumed run equal to an uninterrupted one.
         """
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        """Return the scalar to minimise and what to show beside it; `batch` is on the device, floats channels-last."""
+        """Return the scalar to minimise and the parts of it to log.
+
+        `batch` is on the device, images channels-last.
+        """
 
     def validate(self) -> dict[str, float]:
-        """Measure `self.module`; `fit` has put the averaged weights in, evaluation mode on and gradients off."""
+        """Return the validation metrics of `self.module`.
+
+        `fit` has put the averaged weights in, evaluation mode on and gradients off.
+        """
 
 
 @dataclass
 class Outcome:
-    """How a run ended: by its plan (`finished`), or on request (then `--resume` goes on)."""
+    """Result of a run: finished, or stopped on request and open to `--resume`."""
 
     finished: bool
     history: list[dict[str, float]]
@@ -68,7 +74,7 @@ class Outcome:
 
 @dataclass
 class _State:
-    """What `--resume` needs beside weights and optimiser."""
+    """State of a run beside weights and optimiser, kept for `--resume`."""
 
     epoch: int = 0
     step: int = 0  # within the epoch
@@ -191,7 +197,10 @@ class _Run(Generic[Batch]):
         return {name: total / max(self.state.step, 1) for name, total in self.state.sums.items()}
 
     def _progress(self) -> float:
-        """Share of the run that is done, 0..1, by steps or by the time budget, whichever is further."""
+        """Return the finished share of the run, 0..1.
+
+        By steps or by the time budget, whichever is further.
+        """
         state = self.state
         steps = (state.epoch + state.step / self.task.steps_per_epoch) / self.recipe.epochs
         return max(steps, state.seconds / (60 * self.max_minutes) if self.max_minutes else 0.0)

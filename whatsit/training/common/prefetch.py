@@ -1,4 +1,4 @@
-"""Makes the next batches while the network works on this one."""
+"""Prefetching of batches in threads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ T = TypeVar("T")
 
 
 def prefetch(make: Callable[[int], T], start: int, stop: int, ahead: int = 2) -> Iterator[T]:
-    """Yield make(start), …, make(stop - 1) in order, computed up to `ahead` early in as many threads.
+    """Yield make(start), …, make(stop - 1) in order, computed ahead in threads.
+
+    Up to `ahead` calls run early, each in a thread.
 
     `make` must be thread-safe; an exception it raises comes out at its place in the order.
     """

@@ -1,4 +1,4 @@
-"""What every trainer does before its first picture."""
+"""Seed and thread counts of a run."""
 
 from __future__ import annotations
 

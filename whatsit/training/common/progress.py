@@ -1,4 +1,4 @@
-"""The progress bar of an epoch: steps, rate, time left and the running means of the losses."""
+"""Progress bar of an epoch: steps, rate, time left and mean losses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Thing = TypeVar("Thing")
 
 
 def counted(things: Sequence[Thing], what: str, console: Console) -> Iterable[Thing]:
-    """Go through things with a bar and the time left; where there is no terminal, one line says what begins."""
+    """Iterate with a progress bar, or one log line where there is no terminal."""
     if console.is_terminal:
         return track(things, what, console=console)
     console.print(f"{what}: {len(things)}")

@@ -1,4 +1,4 @@
-"""The recipe of a run: the file, and what the command line adds to it."""
+"""Recipe of a run: the file, changed by the command line."""
 
 from __future__ import annotations
 

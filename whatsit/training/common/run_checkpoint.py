@@ -15,7 +15,7 @@ LAST, BEST = "last.pt", "best.pt"
 
 
 def save(path: Path, content: Mapping[str, Any]) -> None:
-    """Write `content` so that `path` holds either the old checkpoint or the whole new one, whatever happens."""
+    """Write a checkpoint atomically: `path` never holds half of one."""
     part = path.with_suffix(".part")
     with part.open("wb") as file:
         torch.save(dict(content), file)
@@ -43,12 +43,12 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def best_weights(out: Path) -> dict[str, Tensor]:
-    """Return the state dict that a run is to be judged by (averaged weights, best validation) from its folder."""
+    """Return the weights of the best validation from a run's folder."""
     weights: dict[str, Tensor] = load(out / BEST)["module"]
     return weights
 
 
 def network_weights(out: Path) -> dict[str, Tensor]:
-    """Return what of `best_weights` belongs to the part named `network`: what is shipped, without the loss's own."""
+    """Return the best weights of the part named `network`, which is exported."""
     prefix = "network."
     return {name[len(prefix) :]: value for name, value in best_weights(out).items() if name.startswith(prefix)}

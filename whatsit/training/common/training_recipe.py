@@ -1,4 +1,4 @@
-"""What a recipe file may say about training: the part that every network shares."""
+"""Recipe fields that all networks share, and the reader of recipe files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from whatsit.training.common.custom_data import CustomData
 
 
 class TrainingRecipe(BaseModel):
-    """The `training:` section of `build/<engine>.yaml`; each network's own recipe adds its fields by subclassing.
+    """Section `training:` of `build/<engine>.yaml`, as far as networks share it.
+
+    Each network's recipe adds its fields in a subclass.
 
     A field that is not known is an error, so a typing slip cannot silently train something else.
     """

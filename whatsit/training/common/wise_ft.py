@@ -1,4 +1,6 @@
-"""Averages the trained weights with those that training started from (Wortsman et al. 2022, "WiSE-FT").
+"""Weight interpolation between start and end of training ("WiSE-FT").
+
+Wortsman et al. 2022.
 
 What fine-tuning on few classes forgets about all others comes back, at little cost on those classes.
 """
@@ -16,7 +18,9 @@ TRAINED = "trained.pt"
 
 
 def wise_ft(start: Mapping[str, Tensor], trained: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
-    """Return share * trained + (1 - share) * start for every tensor that both name; the others as trained.
+    """Interpolate weights: share * trained + (1 - share) * start.
+
+    Tensors that only `trained` names stay as they are.
 
     Args:
         start: state dict before training.
@@ -30,7 +34,9 @@ def wise_ft(start: Mapping[str, Tensor], trained: Mapping[str, Tensor], share: f
 
 
 def apply_wise_ft(out: Path, start: Mapping[str, Tensor], share: float) -> None:
-    """Put the blend into a run's best.pt and keep what was trained as trained.pt; a second call changes nothing.
+    """Replace best.pt by the interpolated weights and keep trained.pt.
+
+    A second call changes nothing.
 
     Args:
         out: the run's folder.

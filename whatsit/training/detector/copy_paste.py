@@ -30,7 +30,7 @@ class Cutout:
     label: int
 
     def rgba(self) -> npt.NDArray[np.uint8]:
-        """RGBA uint8 [H, W, 4].
+        """Read the picture as RGBA uint8 [H, W, 4].
 
         Raises:
             Damaged: no PNG with alpha.
@@ -42,7 +42,7 @@ class Cutout:
 
 
 def paste(sample: Sample, cutouts: Sequence[Cutout], rng: np.random.Generator, most: int = 5) -> Sample:
-    """Paste 1 to `most` products, each turned a little, from a 20th to a half of the canvas.
+    """Paste 1 to `most` rotated products, from a 20th to half of the canvas.
 
     What they cover by more than 60 % is no longer learnt but doubtful.
     """
@@ -55,7 +55,7 @@ def paste(sample: Sample, cutouts: Sequence[Cutout], rng: np.random.Generator, m
 
 
 def _turned(rgba: npt.NDArray[np.uint8], side: float, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
-    """Rotated by up to 25 degrees, slightly sheared, its longer side about `side` pixels, cropped to its alpha."""
+    """Rotate and shear a cut-out, scale it to `side` pixels, crop it to its alpha."""
     height, width = rgba.shape[:2]
     angle, shear = np.deg2rad(rng.normal(0, 10)), rng.normal(0, 0.06)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ np.array([[1, shear], [0, 1]])
@@ -93,7 +93,7 @@ def _drawn(sample: Sample, patch: npt.NDArray[np.uint8], label: int, rng: np.ran
 
 
 def _covered(boxes: npt.NDArray[np.float32], cover: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Share of each box that `cover` hides."""
+    """Return the share of each box that `cover` hides."""
     low, high = np.maximum(boxes[:, :2], cover[:2]), np.minimum(boxes[:, 2:], cover[2:])
     shared = np.clip(high - low, 0, None).prod(axis=1)
     return np.asarray(shared / np.maximum(area(boxes), 1e-6), dtype=np.float32)

@@ -22,7 +22,7 @@ _FEWEST = 5
 
 
 def label_of(name: str) -> int:
-    """The product label that a category's name stands for.
+    """Return the product label of a category's name.
 
     Product classes keep their names and COCO's classes map as in the built-in data. Any other thing is a thing of
     which the class-wise stream learns nothing: it still gets class-free boxes.
@@ -33,7 +33,7 @@ def label_of(name: str) -> int:
 
 
 def training_pictures(labels: LabelFile, images: Path) -> list[LabelledPicture]:
-    """The pictures of a label file, sorted by name.
+    """Return the pictures of a label file, sorted by name.
 
     Raises:
         InvalidInput: a picture is not in the folder.
@@ -70,7 +70,7 @@ def custom_detector_data(own: CustomData) -> DetectorData:
 def mixed(
     own: DetectorData, built_in: DetectorData, recipe: DetectorRecipe, share: float
 ) -> tuple[DetectorData, dict[str, float]]:
-    """Own data beside the built-in data sets.
+    """Merge custom data with the built-in data sets.
 
     Returns:
         The data, and the shares of the sources: `share` for own data, the rest as the recipe divides it.
@@ -96,7 +96,7 @@ def train_custom_detector(
     threads: int | None = None,
     console: Console | None = None,
 ) -> Outcome:
-    """Train the detector on `recipe.own`, beside the built-in data sets where its share is under 1.
+    """Train the detector on custom boxes, alone or beside the built-in data.
 
     Args:
         recipe: with `own`.

@@ -1,4 +1,4 @@
-"""What the detector learns from: real scenes, photos that a teacher labels, rendered scenes and cut-outs.
+"""Training data of the detector: real, teacher-labelled and rendered pictures.
 
 Everything that costs time (the teacher's boxes, rendering) is kept in a cache folder and made once.
 """
@@ -34,7 +34,7 @@ Photos = Sequence[tuple[Path, int | None]]
 
 @dataclass(frozen=True)
 class DetectorData:
-    """Sources by the names of `DetectorRecipe.shares`, cut-outs to paste, validation sets."""
+    """Training sources by recipe name, cut-outs to paste and validation sets."""
 
     sources: dict[str, list[LabelledPicture]]
     cutouts: list[Cutout]

@@ -1,4 +1,4 @@
-"""Training pictures composed on a square canvas: placed, tiled as mosaics, distorted in colour."""
+"""Training pictures on a square canvas: placing, mosaics, colour distortion."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Sample:
 
 
 def empty(size: int) -> Sample:
-    """A grey canvas, which `place` draws on."""
+    """Return a grey canvas."""
     none = np.zeros((0, 4), dtype=np.float32)
     grey = np.full((size, size, 3), PADDING_GREY, dtype=np.uint8)
     return Sample(grey, none, np.zeros(0, dtype=np.int64), none)
@@ -83,14 +83,14 @@ def place(
 
 
 def single(picture: LabelledPicture, size: int, rng: np.random.Generator) -> Sample:
-    """One picture, its longer side 0.6 to 1.4 times the canvas."""
+    """Place one picture, its longer side 0.6 to 1.4 times the canvas."""
     height, width = picture.pixels().shape[:2]
     scale = size / max(height, width) * float(np.exp(rng.uniform(np.log(0.6), np.log(1.4))))
     return place(empty(size), picture, (0, 0, size, size), scale, rng)
 
 
 def mosaic(pictures: Sequence[LabelledPicture], size: int, rng: np.random.Generator) -> Sample:
-    """Four pictures around a random point: small things and crowded surroundings (Bochkovskiy et al., YOLOv4, 2020)."""
+    """Compose four pictures around a random point (Bochkovskiy et al., YOLOv4)."""
     cx, cy = (int(v) for v in rng.uniform(0.35, 0.65, size=2) * size)
     windows = ((0, 0, cx, cy), (cx, 0, size, cy), (0, cy, cx, size), (cx, cy, size, size))
     canvas = empty(size)
@@ -128,7 +128,7 @@ def _moved(boxes: FloatArray, width: int, flip: bool, scale: float, x: int, y: i
 
 
 def _cut(boxes: FloatArray, window: tuple[int, int, int, int]) -> tuple[FloatArray, FloatArray]:
-    """Boxes cut to the window and the share of each that is left."""
+    """Clip boxes to the window; return them and the share of each that is left."""
     low, high = np.array(window[:2] * 2), np.array(window[2:] * 2)
     inside = np.clip(boxes, low, high).astype(np.float32)
     return inside, area(inside) / np.maximum(area(boxes), 1e-6)

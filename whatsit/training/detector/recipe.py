@@ -1,4 +1,4 @@
-"""What `build/detector.yaml` may say about training the detector."""
+"""Recipe of the detector: `training:` of `build/detector.yaml`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training of the detector: what `fit` needs to know about it."""
+"""Training task of the detector."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Batch = tuple[Tensor, list[Target]]
 
 
 class DetectorTask:
-    """ATSS (SimOTA for `CspDetector`), quality focal loss and GIoU on composed pictures.
+    """Training task of the detector: ATSS or SimOTA, quality focal loss, GIoU.
 
     Args:
         recipe: of the run.
@@ -62,7 +62,7 @@ class DetectorTask:
         network.backbone.freeze(recipe.frozen_blocks)  # type: ignore[operator]
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """What starts from trained weights and what starts fresh, each with its rate; norms and biases do not decay."""
+        """Return groups by start (trained or new) and by decay (weights or norms)."""
         learnt = self.network.learnt
         groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
         for name, parameter in self.network.named_parameters():
@@ -79,7 +79,7 @@ class DetectorTask:
         return prefetch(lambda step: self._batch(epoch, step), start, self.steps_per_epoch)
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        """The sum of the parts of `detection_loss`."""
+        """Return the sum of the parts of `detection_loss`, and the parts."""
         images, targets = batch
         output = self.network(images.contiguous(memory_format=torch.channels_last))
         sizes = [h * w for h, w in self.network.level_sizes(images.shape[-1])]

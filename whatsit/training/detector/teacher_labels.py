@@ -1,4 +1,4 @@
-"""Boxes from a teacher: a detector trained elsewhere looks at photos of which only the class is known, or nothing."""
+"""Pseudo-labels: boxes of a teacher detector on photos."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _scene(path: Path, found: Detections) -> LabelledPicture:
 
 
 def _single(path: Path, found: Detections, label: int, width: int, height: int) -> LabelledPicture:
-    """A photo of one product: the product's boxes take its label, whatever the teacher calls them.
+    """Label the boxes of a photo of one product with its label.
 
     A garment laid flat is often a "person" to the teacher; on other photos a person is the hand that holds the product,
     which is neither a thing to find nor background. Where the teacher sees no large thing, the centred box that holds

@@ -1,4 +1,4 @@
-"""Light augmentation: what a hand-held camera and a detector's box do to a picture, and no more."""
+"""Light augmentation: camera and detector noise, and no more."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Image = npt.NDArray[np.uint8]
 
 
 def random_box(image: Image, rng: np.random.Generator, smallest: float) -> npt.NDArray[np.float32]:
-    """Return a box x1, y1, x2, y2 whose sides are `smallest`..1 of the picture's, anywhere inside it."""
+    """Return a random box x1, y1, x2, y2 with sides of `smallest`..1 of the image."""
     height, width = image.shape[:2]
     w, h = rng.uniform(smallest, 1, 2) * (width, height)
     x, y = rng.uniform(0, width - w), rng.uniform(0, height - h)
@@ -19,7 +19,7 @@ def random_box(image: Image, rng: np.random.Generator, smallest: float) -> npt.N
 
 
 def random_margin(image: Image, rng: np.random.Generator, largest: float) -> Image:
-    """Widen each border by 0..`largest` of the side, repeating the outermost pixels (a shop image stays on white)."""
+    """Widen each border by 0..`largest` of the side, replicating the border."""
     height, width = image.shape[:2]
     top, bottom = (rng.uniform(0, largest, 2) * height).astype(int)
     left, right = (rng.uniform(0, largest, 2) * width).astype(int)
@@ -34,7 +34,9 @@ def random_turn(image: Image, rng: np.random.Generator, degrees: float) -> Image
 
 
 def random_light(image: Image, rng: np.random.Generator, strength: float) -> Image:
-    """Change brightness, contrast, white balance (a third as much: colour tells fruit apart) and saturation.
+    """Jitter brightness, contrast, white balance and saturation.
+
+    White balance changes a third as much: colour tells fruit apart.
 
     Args:
         image: uint8 [H, W, 3].

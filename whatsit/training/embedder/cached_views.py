@@ -1,4 +1,4 @@
-"""Views of pictures kept as the frozen layers' output: drawn once, trained on many times."""
+"""Cached views: feature maps of the frozen layers, computed once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BATCH = 4
 
 
 class CachedViews:
-    """A picture source whose views are feature maps, each of a few views drawn beforehand.
+    """Picture source that returns cached feature maps of a few views.
 
     Args:
         source: draws the views.
@@ -55,7 +55,10 @@ class CachedViews:
 
 @torch.no_grad()
 def cached_maps(pictures: Iterable[Image], count: int, layers: nn.Module, file: Path) -> Maps:
-    """Return f16 [count, c, h, w] of `layers` on uint8 pictures [3, s, s], mapped from `file`, made if missing."""
+    """Return the maps of `layers` on pictures as a memory-mapped array.
+
+    Pictures are uint8 [3, s, s], maps f16 [count, c, h, w]; `file` is made if missing.
+    """
     if not file.exists():
         part, filled = file.with_suffix(".part.npy"), 0
         out: npt.NDArray[np.float16] | None = None

@@ -1,4 +1,4 @@
-"""A user's own products for the embedder: a folder of pictures for each, or a table."""
+"""Training of the embedder on custom products: folders of pictures or a table."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _FEW_PICTURES = 3
 
 
 class Validation(Protocol):
-    """What the embedder is measured on while it trains."""
+    """Validation of the embedder during training."""
 
     def measure(self, network: Embedder) -> dict[str, float]:
         """Return figures by name."""
@@ -54,7 +54,7 @@ class EmbedderContent:
 
 
 def embedder_content(recipe: EmbedderRecipe, data: Path) -> EmbedderContent:
-    """Read what the recipe asks for: the built-in data sets, own products, or both by share.
+    """Read the built-in data sets, custom products, or both by share.
 
     Raises:
         InvalidInput: data is missing, or the recipe asks for what own data alone does not have.
@@ -81,7 +81,7 @@ def embedder_content(recipe: EmbedderRecipe, data: Path) -> EmbedderContent:
 
 
 class OwnItems:
-    """Own pictures, split into what trains and what measures.
+    """Custom pictures, split into training and validation.
 
     A table names products by `label`, or by `id`: a catalogue's own file will do. Where the data names no split, every
     fifth picture of a product is held out. Products with fewer pictures train with all of them; where that leaves
@@ -112,12 +112,15 @@ class OwnItems:
         self.val = PhotoSource([path for path, _ in kept], [number[name] for _, name in kept])
 
     def ingredient(self, share: float) -> Ingredient:
-        """The source as a part of each batch, two views of a picture where products have hardly more."""
+        """Return the training pictures as an ingredient of the mixture.
+
+        Two views of a picture where products have hardly more.
+        """
         pictures = len(self.train.labels) / len(self.names)
         return Ingredient(self.train, share, views=1 if pictures >= _FEW_PICTURES else 2)
 
     def measure(self, network: Embedder) -> dict[str, float]:
-        """Return `own_r1` and `own_r5`: pictures to the training pictures, a hit being the same product.
+        """Return recall@1 and @5 of pictures against the training pictures.
 
         Of held-out pictures where there are any, else of synthetic photographs of training pictures.
         """
@@ -147,7 +150,7 @@ class Both:
 
 
 def _split(own: CustomData) -> tuple[list[tuple[Path, str]], list[tuple[Path, str]]]:
-    """Path and product of the pictures that train and of those that measure."""
+    """Return (path, product) of the training and of the validation pictures."""
     if own.csv is not None:
         rows = read_table(own.csv, [])
         column = next((name for name in ("label", "id") if name in rows[0].values), None)
@@ -173,7 +176,7 @@ def _split(own: CustomData) -> tuple[list[tuple[Path, str]], list[tuple[Path, st
 
 
 def _behind(built_in: Sequence[Ingredient], first: int, share: float) -> list[Ingredient]:
-    """Standing sources with labels from `first` on and `share` of each batch in all."""
+    """Renumber the built-in sources from label `first` and scale their shares."""
     whole = sum(i.share for i in built_in)
     return [Ingredient(i.source, share * i.share / whole, i.views, first + i.first_label) for i in built_in]
 

@@ -15,7 +15,7 @@ from whatsit.training.embedder.rendered_source import RenderedSource
 
 
 class GroceryParts:
-    """The grocery photos, split into what trains and what a recipe holds out.
+    """Grocery photos, split into training and held-out sets.
 
     Attributes:
         train: photos to train on.
@@ -52,7 +52,7 @@ class GroceryParts:
 
 
 def ingredients(recipe: EmbedderRecipe, data: Path, grocery: GroceryParts) -> list[Ingredient]:
-    """Return the sources of the recipe with their shares and label ranges; photos of groceries come first.
+    """Return the ingredients of the recipe, grocery photos first.
 
     Raises:
         InvalidInput: a source that the recipe asks for is not under `data`.
@@ -78,7 +78,7 @@ def ingredients(recipe: EmbedderRecipe, data: Path, grocery: GroceryParts) -> li
 
 
 def _folders(folder: Path, photographed: float) -> PhotoSource:
-    """Photos in one folder for each class."""
+    """Return the photos of a folder that holds a sub-folder for each class."""
     names = sorted(p.name for p in folder.glob("*") if p.is_dir())
     labelled = [(path, label) for label, name in enumerate(names) for path in _pictures(folder / name)]
     if not labelled:

@@ -21,7 +21,10 @@ def scaled(images: Tensor) -> Tensor:
 
 @torch.no_grad()
 def embed(network: Callable[[Tensor], Tensor], pictures: Iterable[Image], device: torch.device) -> Tensor:
-    """Return what `network` (scaled f32 [b, 3, s, s] to f32 [b, d]) makes of uint8 pictures [3, s, s]: f32 [n, d]."""
+    """Return the outputs of a network on pictures, f32 [n, d], in small batches.
+
+    `network` maps scaled f32 [b, 3, s, s] to f32 [b, d]; pictures are uint8 [3, s, s].
+    """
     rows = [network(scaled(torch.from_numpy(np.stack(part)).to(device))).cpu() for part in _parts(iter(pictures))]
     return torch.cat(rows)
 

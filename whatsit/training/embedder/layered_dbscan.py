@@ -1,4 +1,6 @@
-"""Hierarchical hard mining by layered DBSCAN: classes that are easily confused are trained in the same batches.
+"""Hard-class mining by layered DBSCAN.
+
+Classes that are easily confused are trained in the same batches.
 
 The class centres are clustered by density (DBSCAN, Ester et al. 1996) in layers, from a narrow radius to a wide one:
 what a narrow layer joins is a group of the hardest kind and is settled; only what it leaves as noise goes on to the
@@ -18,7 +20,7 @@ ALONE = -1
 
 
 def layered_groups(centres: npt.NDArray[np.float32], radii: Sequence[float]) -> npt.NDArray[np.int64]:
-    """Return the group of each class, int64 [classes]; ALONE for a class that no layer joins with another.
+    """Return the group of each class, int64 [classes], ALONE for ungrouped ones.
 
     Args:
         centres: f32 [classes, d] of any length but zero.
@@ -40,7 +42,7 @@ def layered_groups(centres: npt.NDArray[np.float32], radii: Sequence[float]) -> 
 def grouped_order(
     labels: npt.NDArray[np.int64], groups: npt.NDArray[np.int64], looseness: float, rng: np.random.Generator
 ) -> npt.NDArray[np.int64]:
-    """Return a permutation of the pictures in which those of a group stand near each other, the rest anywhere.
+    """Return a permutation that keeps the pictures of a group near each other.
 
     Args:
         labels: class of each picture, int64 [n].
@@ -57,7 +59,7 @@ def grouped_order(
 
 
 def radii_for(centres: npt.NDArray[np.float32], shares: Sequence[float]) -> list[float]:
-    """Return the cosine distances within which these shares of the classes (0..1) have their nearest other class.
+    """Return quantiles of the cosine distance from a class to its nearest other.
 
     Radii follow the centres in this way: early in training all classes are near each other, later they are far.
     """

@@ -1,4 +1,4 @@
-"""A mixture whose photos come in an order that lets confusable classes meet."""
+"""Mixture with hard-class mining: confusable classes share batches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ _LOOSENESS = 0.1
 
 
 class HardGroups(nn.Module):
-    """The group of each class, in a buffer: a run that is resumed within an epoch must cut the same batches.
+    """Group of each class, in a buffer that checkpoints keep.
+
+    A run that is resumed within an epoch must cut the same batches.
 
     Args:
         classes: numbers of the classes that are grouped, int64, ascending.
@@ -38,7 +40,7 @@ class HardGroups(nn.Module):
 
 
 class MinedMixture(Mixture):
-    """A `Mixture` that orders the pictures of its first ingredient by groups of classes.
+    """Mixture that orders the pictures of its first ingredient by class groups.
 
     Attributes:
         groups: of each class, int64; set it between epochs. ALONE everywhere to begin with.

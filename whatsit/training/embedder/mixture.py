@@ -47,7 +47,7 @@ class Mixture:
         self.pictures = [max(1, round(i.share * batch / i.views)) for i in self.ingredients]
 
     def batch(self, number: int) -> tuple[Tensor, Tensor]:
-        """Return batch `number` (0, 1, …): views uint8 [n, 3, size, size] and mixture labels int64 [n]."""
+        """Return batch `number`: views uint8 [n, 3, size, size], labels int64 [n]."""
         views, labels = [], []
         for k, (ingredient, pictures) in enumerate(zip(self.ingredients, self.pictures, strict=True)):
             for place in range(number * pictures, (number + 1) * pictures):

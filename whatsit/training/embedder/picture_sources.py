@@ -1,4 +1,4 @@
-"""Where the embedder's training pictures come from; each source knows its classes and how to photograph them anew."""
+"""Picture sources of the embedder's training."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class PictureSource(Protocol):
     """The label of each picture, int64 [n]."""
 
     def plain(self, index: int, size: int) -> Image:
-        """Return picture `index` as serving would show it to the network, uint8 [3, size, size]."""
+        """Return picture `index` preprocessed as in serving, uint8 [3, size, size]."""
 
     def view(self, index: int, size: int, rng: np.random.Generator) -> Image:
         """Return an augmented view of picture `index`, uint8 [3, size, size]."""
 
 
 class PhotoSource:
-    """Photos on disk, labelled by class; or each its own class, for learning to tell single things apart.
+    """Photos on disk, labelled by class or each its own class.
 
     Args:
         files: the photos.
@@ -71,7 +71,7 @@ class PhotoSource:
 
 
 class ShopSource(PhotoSource):
-    """Clean shop images on white: margins vary, little is cut off, the light hardly changes."""
+    """Clean shop images on white: random margins, few crops, little jitter."""
 
     def view(self, index: int, size: int, rng: np.random.Generator) -> Image:
         """Return a view with other margins, uint8 [3, size, size]."""
@@ -83,7 +83,7 @@ class ShopSource(PhotoSource):
 
 
 def photographed_view(picture: Image, size: int, rng: np.random.Generator, frame: int = 224) -> Image:
-    """Photograph a catalogue picture or an RGBA cut-out and cut it out as loosely as a detector would.
+    """Render a synthetic photo of a picture and crop it like a detector.
 
     Args:
         picture: uint8 [H, W, 3 or 4].
@@ -110,7 +110,7 @@ def finish(
     flip: bool,
     light: float = 0.3,
 ) -> Image:
-    """Crop, squash, mirror, relight and blur: the part of a view that all sources share; uint8 [3, size, size]."""
+    """Crop, resize, flip, jitter and blur a view, uint8 [3, size, size]."""
     square = np.ascontiguousarray(crop_resize(image, box, size).transpose(1, 2, 0))
     if flip and rng.random() < 0.5:
         square = np.ascontiguousarray(square[:, ::-1])

@@ -54,7 +54,7 @@ def erase(
 
 
 def _rectangle(height: int, width: int, share: float) -> tuple[slice, slice]:
-    """A rectangle of 2 % to `share` of the area, its sides 0.3 to 3.3 to each other."""
+    """Draw a rectangle of 2 % to `share` of the area, aspect ratio 0.3 to 3.3."""
     area = height * width * (0.02 + (share - 0.02) * float(torch.rand(())))
     ratio = math.exp(math.log(0.3) * (1 - 2 * float(torch.rand(()))))
     h, w = min(height, round(math.sqrt(area * ratio))), min(width, round(math.sqrt(area / ratio)))
@@ -68,7 +68,7 @@ def _coins(images: Tensor, share: float) -> Tensor:
 
 
 def _strongest(images: Tensor, share: float, last_map: Callable[[Tensor], Tensor] | None) -> Tensor:
-    """The cells whose mean over channels is highest, `share` of them and at least one."""
+    """Return the cells of the highest channel mean, `share` of them, at least one."""
     assert last_map is not None, "adversarial erasing looks at the network's last map"
     with torch.no_grad():
         strength = last_map(images).mean(1, keepdim=True)

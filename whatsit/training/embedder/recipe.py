@@ -1,4 +1,4 @@
-"""What `build/embedder.yaml` may say under `training:`."""
+"""Recipe of the embedder: `training:` of `build/embedder.yaml`."""
 
 from __future__ import annotations
 

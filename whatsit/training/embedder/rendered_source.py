@@ -1,4 +1,4 @@
-"""Drawn products as training pictures: each its own class, seen in the catalogue and photographed synthetically."""
+"""Rendered products as a picture source, each its own class."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DRAWN_SIZE = 224
 
 
 class RenderedSource:
-    """The products of one invented shop; look-alike variants of a line are different classes.
+    """Picture source of one rendered shop; variants of a line are classes.
 
     Drawing costs more than photographing, so each product's catalogue picture and a few poses of it are drawn once,
     on first use, and kept compressed in memory.
@@ -40,7 +40,10 @@ class RenderedSource:
         return crop_resize(self._catalogue(index), size=size)
 
     def view(self, index: int, size: int, rng: np.random.Generator) -> Image:
-        """Return the catalogue picture (one time in four) or a photo, cut out loosely, uint8 [3, size, size]."""
+        """Return the catalogue picture or a photo of it, uint8 [3, size, size].
+
+        The catalogue picture one time in four.
+        """
         if rng.random() < 0.25:
             picture = self._catalogue(index)
             box = _not_white(picture) if rng.random() < 0.5 else random_box(picture, rng, 0.9)
@@ -61,6 +64,6 @@ class RenderedSource:
 
 
 def _not_white(picture: Image) -> npt.NDArray[np.float32]:
-    """The box x1, y1, x2, y2 around what is not white, as a detector would put it."""
+    """Return the bounding box x1, y1, x2, y2 of the pixels that are not white."""
     x, y, width, height = cv2.boundingRect((picture.min(axis=2) < 245).astype(np.uint8))
     return np.array([x, y, x + width, y + height], np.float32)

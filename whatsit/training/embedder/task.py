@@ -1,4 +1,4 @@
-"""Training of the embedder: margin softmax over products seen as photos, shop images and drawings."""
+"""Training task of the embedder: margin softmax over products."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class EmbedderTask:
         self._viewpoints = viewpoints_of_batch(self.ingredients, self.mixture.pictures)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return three groups: what is free of the backbones, what is new, the class vectors (undecayed)."""
+        """Return three groups: backbone, head, and class vectors (no weight decay)."""
         recipe = self.recipe
         kinds: dict[str, list[nn.Parameter]] = {"backbone": [], "criterion": [], "head": []}
         for name, parameter in self.module.named_parameters():
@@ -94,7 +94,7 @@ class EmbedderTask:
         return prefetch(self.mixture.batch, first + start, first + self.steps_per_epoch)
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        """Return the class loss, plus what the recipe's switches add, each by its weight; and their parts to show."""
+        """Return the class loss plus the weighted losses that the recipe adds."""
         views, labels = batch
         recipe, shown = self.recipe, dict[str, float]()
         images = wide = scaled(views)
@@ -123,11 +123,13 @@ class EmbedderTask:
         return loss, shown
 
     def validate(self) -> dict[str, float]:
-        """Return recall@1 and @5 of photos to shop images, and recall@1 of drawn products never trained on."""
+        """Return the metrics of the embedder's validation sets."""
         return self.validation.measure(self.network)
 
     def start(self, console: Console) -> None:
-        """Start the head by principal axes, the class vectors by class means: both of up to 8 pictures a class.
+        """Initialise the head by PCA and the class vectors by class means.
+
+        Both from up to 8 pictures of each class.
 
         A head that came with a checkpoint stays as it is.
         """
@@ -164,7 +166,10 @@ class EmbedderTask:
         return MultiTask(self.labels.classes, length, recipe.task_weighting, recipe.task_interval, self._held_out)
 
     def _held_out(self) -> tuple[Tensor, Tensor]:
-        """Features and task labels of 64 photos held out, and of 64 shop images (which are trained on)."""
+        """Return features and task labels of 64 held-out photos and 64 shop images.
+
+        The shop images are trained on.
+        """
         rows = []
         assert self.parts is not None  # tasks are refused with own data
         for source in (self.parts.held_out, self.parts.shop_train):

@@ -1,4 +1,4 @@
-"""What else is known of a training picture than its product."""
+"""Labels of the auxiliary tasks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VIEWPOINTS = ("photo", "shop image", "drawing")
 
 
 class TaskLabels:
-    """Labels of the tasks beside the product: its category, its department, and how the picture came about.
+    """Task labels beside the product: category, department and viewpoint.
 
     Args:
         names: the tasks: "category" (the data set's coarse class, for instance Apple), "department" (Fruit, Vegetables
@@ -40,7 +40,7 @@ class TaskLabels:
         }
 
     def of(self, labels: Tensor, viewpoints: Tensor) -> Tensor:
-        """Return int64 [tasks, n] of mixture labels and viewpoints, both int64 [n]; UNKNOWN where nothing is known."""
+        """Return the task labels of a batch, int64 [tasks, n]; UNKNOWN where unknown."""
         rows = []
         for name in self.names:
             if name == "viewpoint":
@@ -60,7 +60,7 @@ def viewpoint_of(source: PictureSource) -> int:
 
 
 def viewpoints_of_batch(ingredients: Iterable[Ingredient], pictures: Iterable[int]) -> Tensor:
-    """Return the viewpoint of each place in a mixture's batch, int64 [n], given the pictures of each ingredient."""
+    """Return the viewpoint of each position in a mixture's batch, int64 [n]."""
     parts = zip(ingredients, pictures, strict=True)
     return torch.cat([torch.full((count * i.views,), viewpoint_of(i.source)) for i, count in parts])
 

@@ -1,4 +1,4 @@
-"""What the embedder is measured on while it trains."""
+"""Validation of the embedder on the built-in data sets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHOP_SEED = 500
 
 
 class EmbedderValidation:
-    """Grocery photos to shop images and, with `rendered`, crops of drawn scenes to their catalogue pictures.
+    """Recall of grocery photos to shop images and of rendered scenes.
 
     Neither the photos nor the shop (seed 500) are trained on, and neither is what the final figures are reported on,
     but for the val photos, which are only shown.

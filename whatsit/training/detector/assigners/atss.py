@@ -1,4 +1,4 @@
-"""Adaptive training sample selection (Zhang et al., 2020): which anchors learn which box."""
+"""Adaptive training sample selection (ATSS, Zhang et al., 2020)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def assign(anchors: Tensor, level_sizes: Sequence[int], boxes: Tensor, candidate
 
 
 def _nearest_per_level(distance: Tensor, level_sizes: Sequence[int], candidates: int) -> Tensor:
-    """Indices [G, K] of the anchors nearest to each box, `candidates` (or all) of each level."""
+    """Return int64 [G, K]: the `candidates` nearest anchors of each level."""
     start, nearest = 0, []
     for size in level_sizes:
         level = distance[:, start : start + size]

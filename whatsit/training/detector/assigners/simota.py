@@ -1,4 +1,4 @@
-"""SimOTA (Ge et al., YOLOX, 2021): which cells learn which box, by what the network says already."""
+"""SimOTA label assignment (Ge et al., YOLOX, 2021)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ _MOST = 10
 
 @torch.no_grad()
 def assign_simota(cells: Tensor, objects: Tensor, placed: Tensor, boxes: Tensor) -> Tensor:
-    """Give every box as many cells as its best predictions overlap it in sum, the cheapest ones.
+    """Assign to every box its dynamic number of cheapest cells.
+
+    That number is the sum of the IoUs of its best predictions.
 
     Cells whose centre lies in a box, or within 2.5 strides of its centre, compete for it; the cost is the cross-entropy
     of the object score plus 3 times the negative logarithm of the IoU, and cells that fail one of the two conditions

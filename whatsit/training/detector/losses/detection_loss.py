@@ -1,4 +1,4 @@
-"""What the detector is told about a batch: scores of both streams and boxes."""
+"""Loss of the detector: scores of both streams and boxes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class BoxTargets:
 def detection_loss(
     output: DenseOutput, targets: Sequence[BoxTargets], level_sizes: Sequence[int] | None
 ) -> dict[str, Tensor]:
-    """The loss of a batch in parts.
+    """Return the loss of a batch in parts.
 
     Args:
         output: of the network, n pictures.
@@ -93,7 +93,7 @@ def _one(
 
 
 def _cells(anchors: Tensor) -> Tensor:
-    """The cells at whose upper left corner YOLOX's anchors, as large as the cells, are centred."""
+    """Return the cells of YOLOX's anchors, which are centred on the upper left."""
     return anchors + (anchors[:, 2:] - anchors[:, :2]).repeat(1, 2) / 2
 
 

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 
 def quality_focal(logits: Tensor, targets: Tensor, beta: float = 2.0) -> Tensor:
-    """Cross-entropy against soft targets, weighted by how wrong the score is.
+    """Return the cross-entropy to soft targets, weighted by the score's error.
 
     With targets of 0 and 1 alone it is the focal loss (Lin et al., 2017) without its alpha; a target between them is
     the IoU that the box of this anchor reaches, so the score learns to tell well-placed boxes.

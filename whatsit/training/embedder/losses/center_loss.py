@@ -1,4 +1,4 @@
-"""Pulls the pictures of a product together beyond what a softmax asks for (Wen et al. 2016, "center loss", on angles).
+"""Center loss on angles (Wen et al. 2016).
 
 A margin softmax is content once the right class vector is nearest by the margin. A photo then finds its own class
 vector, but the shop image, which has to stand in for that vector in a catalogue, may lie anywhere around it.
@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def center_loss(vectors: Tensor, labels: Tensor, class_vectors: Tensor, classes: int) -> Tensor:
-    """Return the mean of 1 - cosine between views and the class vectors of their products.
+    """Return the mean of 1 - cosine between views and their class vectors.
 
     Args:
         vectors: f32 [n, d], unit length.

@@ -14,7 +14,9 @@ PairLoss = Literal["none", "contrastive", "triplet", "lifted_structure", "supcon
 
 
 def class_loss(name: ClassLoss, classes: int, dimension: int, margin: float, scale: float) -> nn.Module:
-    """Return a softmax over cosines to learnt class vectors (`W`, f32 [dimension, classes]).
+    """Return a softmax loss over cosines to learnt class vectors.
+
+    They are its parameter `W`, f32 [dimension, classes].
 
     Args:
         name: "cosface" subtracts `margin` from the right cosine (Wang et al. 2018), "arcface" adds it, in radians, to
@@ -37,12 +39,15 @@ def class_loss(name: ClassLoss, classes: int, dimension: int, margin: float, sca
 
 
 def class_logits(criterion: nn.Module, vectors: Tensor, scale: float) -> Tensor:
-    """Return scale * cosine to each class vector, without any margin: f32 [n, classes] of unit vectors [n, d]."""
+    """Return scale * cosine to each class vector, without a margin.
+
+    f32 [n, classes] of unit vectors [n, d].
+    """
     return scale * vectors @ F.normalize(cast(Tensor, criterion.W), dim=0)
 
 
 def pair_loss(name: PairLoss) -> nn.Module | None:
-    """Return a loss over the pairs of a batch of unit vectors, with the settings of its paper; None for "none".
+    """Return a pair loss with the settings of its paper; None for "none".
 
     Args:
         name: "contrastive" (Hadsell et al. 2006), "triplet" (Schroff et al. 2015), "lifted_structure" (Oh Song et al.

@@ -1,4 +1,4 @@
-"""Multi-task heads (Caruana 1997): further things to tell from the features that the embedding is made of.
+"""Multi-task heads (Caruana 1997) on the features below the embedding.
 
 The heads exist in training alone; the network that is exported does not change.
 """
@@ -43,7 +43,7 @@ class MultiTask(nn.Module):
         self._held_out = held_out
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        """Return the weighted mean of the tasks' losses, a scalar, and count a step of training.
+        """Return the weighted mean of the tasks' losses and count a training step.
 
         Args:
             features: f32 [n, inputs].
@@ -59,7 +59,7 @@ class MultiTask(nn.Module):
         return loss
 
     def losses(self, features: Tensor, labels: Tensor) -> Tensor:
-        """Return the mean cross-entropy of each task over the pictures whose label is known, f32 [tasks]."""
+        """Return the mean cross-entropy of each task over known labels, f32 [tasks]."""
         rows = zip(self.heads.values(), labels, strict=True)
         return torch.stack([_known_mean(head(features), row) for head, row in rows])
 

@@ -1,4 +1,4 @@
-"""Deep mutual learning (Zhang et al. 2018): a large and a small network learn together, each also from the other.
+"""Deep mutual learning of two networks (Zhang et al. 2018).
 
 Each is trained on the labels and, by the Kullback-Leibler divergence, towards the class posterior of the other. Both
 are updated in the same step; no gradient crosses over. Only the small network is shipped.
@@ -26,7 +26,7 @@ class MutualLearning(nn.Module):
         self.network, self.criterion, self.scale = network, criterion, scale
 
     def forward(self, images: Tensor, labels: Tensor, small: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the loss of the large network and the divergence that the small one adds to its own, both scalars.
+        """Return the loss of the large network and the small one's divergence.
 
         Args:
             images: f32 [n, 3, h, w], for the large network.
@@ -39,6 +39,9 @@ class MutualLearning(nn.Module):
 
 
 def divergence(own: Tensor, other: Tensor) -> Tensor:
-    """Return the mean KL(other || own) of the posteriors of logits [n, classes]; `other` gets no gradient."""
+    """Return the mean KL(other || own) of the posteriors of logits [n, classes].
+
+    `other` gets no gradient.
+    """
     target = F.log_softmax(other.detach(), dim=1)
     return F.kl_div(F.log_softmax(own, dim=1), target, reduction="batchmean", log_target=True)

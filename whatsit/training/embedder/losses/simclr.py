@@ -1,4 +1,4 @@
-"""Two views of one picture find each other among all views of the batch (Chen et al. 2020, "SimCLR").
+"""Contrastive loss between two views of a picture (SimCLR, Chen et al. 2020).
 
 Class labels alone let all shirts fall onto one point; this keeps each picture an item of its own.
 """
@@ -17,7 +17,9 @@ TEMPERATURE = 0.1
 
 
 def positive_pairs(ingredients: Sequence[Ingredient], pictures: Sequence[int]) -> Tensor:
-    """Return the places of the views that show one picture twice, int64 [pairs, 2], in every batch of a `Mixture`.
+    """Return the positions of positive pairs in a batch, int64 [pairs, 2].
+
+    They are the same in every batch of a `Mixture`.
 
     Args:
         ingredients: of the mixture, in its order.
@@ -32,7 +34,7 @@ def positive_pairs(ingredients: Sequence[Ingredient], pictures: Sequence[int]) -
 
 
 def simclr_loss(vectors: Tensor, twins: Tensor) -> Tensor:
-    """Return the mean cross-entropy of finding each view's twin by cosine among all other views (NT-Xent).
+    """Return the NT-Xent loss of positive pairs against all other views.
 
     Args:
         vectors: f32 [n, d], unit length.

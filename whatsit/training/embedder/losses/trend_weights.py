@@ -1,4 +1,4 @@
-"""Weights of several tasks by the trend of their validation losses (He et al. 2017).
+"""Task weights by the trend of validation losses (He et al. 2017).
 
 "Adaptively Weighted Multi-task Deep Network for Person Attribute Classification": at fixed intervals, with the mean
 validation loss v of each task now and u one interval before,
@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 
 class TrendWeights(nn.Module):
-    """The weights, all 1 until two intervals have been seen; the state is in buffers, so checkpoints carry it.
+    """Task weights, all 1 until two intervals have been measured.
+
+    The state is in buffers, so checkpoints carry it.
 
     Args:
         tasks: how many.
@@ -34,7 +36,7 @@ class TrendWeights(nn.Module):
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
     def step(self) -> bool:
-        """Count a training step; return whether an interval ends with it and `update` is due."""
+        """Count a training step and return whether `update` is due."""
         self.steps += 1
         return int(self.steps) % self.every == 0
 
