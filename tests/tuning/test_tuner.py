@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from computed import ComputedPool, closed_form
-from typer.testing import CliRunner
 from whatsit_client.errors import InvalidInput
 
 from whatsit.serving.pbtxt import read_config
@@ -151,11 +150,3 @@ def test_pictures_are_spread_over_a_folder(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     assert read_pictures(tmp_path, 5) == [b"0", b"2", b"4", b"6", b"8"]
     assert len(read_pictures(tmp_path, 100)) == 10
-
-
-def test_the_command_refuses_an_unknown_start() -> None:
-    from whatsit.cli.app import app
-
-    result = CliRunner().invoke(app, ["tune", "--start", "best"])
-    assert isinstance(result.exception, InvalidInput)
-    assert "shipped or worst" in str(result.exception)
