@@ -1,4 +1,4 @@
-"""The engine behind a catalogue's folder: SQLite and FAISS in it, or Milvus, whose address then stands in it."""
+"""Factory of stores and index views: SQLite with FAISS, or Milvus."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def open_index_view(
 
 
 def index_status(items: CatalogueStore, folder: Path, fingerprint: str) -> dict[str, Any]:
-    """What the index says of itself: items and vectors in it, when it was published, what waits for the next one."""
+    """Return the state of the index: items and vectors in it, pending changes, notes."""
     if isinstance(items, MilvusStore):
         return {
             "items": items.count(),

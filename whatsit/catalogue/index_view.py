@@ -1,4 +1,4 @@
-"""The index as the catalogue is now: the current generation, brought up to date from the change log."""
+"""The current generation of an index, brought up to date from the change log."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class _State:
 
 
 class LiveIndex:
-    """Follows a catalogue's generations and its change log; may be asked from many threads.
+    """View of an index that follows generations and change log; safe for threads.
 
     Args:
         root: folder of the index.
@@ -82,7 +82,7 @@ class LiveIndex:
         return self._state.live
 
     def where(self, where: Filter) -> tuple[DeltaIndex, Numbers]:
-        """The snapshot, and the numbers of the items that fulfil a filter, int64 ascending.
+        """Return the snapshot and the items that fulfil a filter, int64 ascending.
 
         Raises:
             Unavailable: the store cannot be read.
@@ -114,7 +114,10 @@ class LiveIndex:
             return None
 
     def _take_up(self, name: str | None) -> None:
-        """Open a new generation if there is one, and follow the log; what fails leaves the old state in service."""
+        """Open a new generation if there is one, and apply the change log.
+
+        What fails leaves the state before in service.
+        """
         state = self._state
         if name not in (None, state.live.generation.name, self._refused):
             try:

@@ -95,7 +95,7 @@ class Picture:
 
 
 def _storable(value: Any) -> Any:
-    """The value as JSON and SQLite hold it: no lone surrogates, NULs, NaN or integers past 64 bits."""
+    """Return a value as JSON and SQLite hold it: no NUL, NaN or integer past 64 bits."""
     if isinstance(value, str):
         return value.replace("\0", "").encode("utf-8", "replace").decode()
     if value is None or isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""What the rooms above ask of a catalogue, whichever engine keeps it: SQLite with FAISS, or Milvus."""
+"""Protocols of a catalogue's store and of its index view."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class CatalogueStore(Protocol):
 
     @property
     def keeps_metadata(self) -> bool:
-        """Whether results of ingestion steps, and bytes of pictures from the web, are kept and looked up."""
+        """Return whether results of ingestion steps and pictures from the web are kept."""
         ...
 
     @property
@@ -87,7 +87,7 @@ class CatalogueStore(Protocol):
         ...
 
     def pictures(self, id: str, fingerprint: str) -> tuple[Picture, ...]:
-        """The pictures of an item with their vectors by this embedder; () if it is not there."""
+        """Return an item's pictures with vectors by this embedder, () for no item."""
         ...
 
     def fields(self, id: str) -> ItemFields | None:
@@ -107,19 +107,19 @@ class CatalogueStore(Protocol):
         ...
 
     def vectors(self, fingerprint: str) -> tuple[npt.NDArray[np.float32], Numbers]:
-        """All vectors of one embedder, f32 [N,D], and the item of each, int64 [N] ascending: for measurements."""
+        """Return an embedder's vectors f32 [N,D] and item numbers int64 [N], ascending."""
         ...
 
 
 class IndexView(Protocol):
-    """The vectors of one embedder, followed as they change. `LiveIndex` and Milvus' are such."""
+    """Index of one embedder's vectors, brought up to date at every call."""
 
     def now(self) -> Searcher:
         """The index with every change that was committed before this call."""
         ...
 
     def where(self, where: Filter) -> tuple[Searcher, Numbers | None]:
-        """The index with every change so far, for a search among the items that fulfil a filter.
+        """Return the index for a search among the items that fulfil a filter.
 
         Returns:
             The index, and what to give to its searches as `allowed`: None where it keeps to the filter by itself.

@@ -1,4 +1,4 @@
-"""Publishing: the store's vectors become the next generation of the index, and the change log starts anew."""
+"""Publishing: all vectors of the store become the next generation of the index."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def publish(
     progress: Progress = quiet,
     budget: IndexBudget | None = None,
 ) -> Published:
-    """Write all vectors of one embedder as the index's next generation and make it current.
+    """Write an embedder's vectors as the next generation and make it current.
 
     This is also what compacts: the new generation holds all changes so far, so servers that take it up begin with an
     empty delta, and the log is trimmed to what the generations still on disk need to be brought up to date.

@@ -88,7 +88,7 @@ def migrate(
     progress: Progress = no_progress,
     prepare: Callable[[], object] = lambda: None,
 ) -> Migrated:
-    """Write all items of one catalogue to another, with the vectors of one embedder; then compare the two.
+    """Write a catalogue's items with one embedder's vectors to another; compare both.
 
     An item that is there with the same fields and pictures is skipped, so a run that was interrupted is resumed by
     starting it again. What cleaning decided is put into effect: dropped pictures stay behind, and a merged item's are
@@ -158,7 +158,7 @@ def _visible(source: CatalogueStore, id: str, fingerprint: str) -> Iterator[Pict
 def _compared(
     source: CatalogueStore, target: CatalogueStore, source_folder: Path, fingerprint: str, numbers: Numbers
 ) -> tuple[int, float]:
-    """How many searches with vectors of the catalogue were made, and the share of equal ids that they found."""
+    """Return the number of compared searches and the share of equal ids."""
     chosen = np.random.default_rng(0).choice(numbers, size=min(SAMPLE, len(numbers)), replace=False)
     ids = [record["id"] for record in source.records(chosen.tolist()).values()]
     vectors = [p.vectors[0].values for id in ids for p in source.pictures(id, fingerprint)[:1] if p.vectors]

@@ -1,1 +1,1 @@
-"""Cleaning: near duplicates, pictures of another item, items that are one; every decision is kept and can be undone."""
+"""Cleaning: near duplicates, wrong pictures, duplicate items; all can be undone."""

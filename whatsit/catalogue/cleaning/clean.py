@@ -1,4 +1,4 @@
-"""Cleaning a catalogue: what the steps find becomes decisions, which are written down and put into effect."""
+"""Steps of cleaning: from the pictures of a catalogue to decisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The book of decisions: what every cleaning did and why; each can be taken back, which restores what was."""
+"""Decision log: what every cleaning decided and why; each decision can be undone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EFFECTIVE = "verdict IN ('dropped', 'merged')"
 
 @dataclass(frozen=True)
 class LoggedDecision:
-    """A decision in the book.
+    """A decision in the log.
 
     Args:
         number: of the decision.
@@ -170,7 +170,7 @@ def _open_run(connection: sqlite3.Connection, command: str, settings: Mapping[st
 
 
 def _undo(connection: sqlite3.Connection, condition: str, value: int) -> int:
-    """Take back those decisions of which the condition is true; returns how many had an effect."""
+    """Undo the decisions that fulfil the condition; return how many had an effect."""
     items = [
         row[0]
         for row in connection.execute(

@@ -1,4 +1,4 @@
-"""The contact sheet: what cleaning decided, group by group, with the pictures side by side and the reason."""
+"""Contact sheet of decisions: groups of pictures side by side, with the reason."""
 
 from __future__ import annotations
 

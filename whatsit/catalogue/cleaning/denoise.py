@@ -1,4 +1,4 @@
-"""Same-item denoising by layered DBSCAN: pictures that belong to another item are found by the company they lack.
+"""Same-item denoising: outlier pictures of an item by multi-radius DBSCAN.
 
 The pictures of one item are clustered by density (DBSCAN, Ester et al. 1996) in layers, from a narrow radius to a wide
 one. The narrowest layer's largest cluster is the item's core; what a wider layer joins with the core belongs to the

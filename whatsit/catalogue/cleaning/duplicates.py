@@ -1,4 +1,4 @@
-"""Near duplicates: pictures whose perceptual hashes nearly agree, and whose embeddings do not deny it."""
+"""Near duplicates: pictures with close perceptual hashes and close embeddings."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class NearDuplicatePair:
 def within_items(
     table: PictureTable, hashes: npt.NDArray[np.uint8], there: Flags, radius: int, min_similarity: float
 ) -> Iterator[NearDuplicatePair]:
-    """Pictures of an item that repeat a larger or, at the same size, an earlier one of it.
+    """Return the pictures of an item that repeat a larger or an earlier one of it.
 
     Every picture is compared with those that stay, so a chain of small differences does not swallow an item.
 
@@ -64,7 +64,7 @@ def within_items(
 def between_items(
     table: PictureTable, hashes: npt.NDArray[np.uint8], there: Flags, radius: int, min_similarity: float
 ) -> Iterator[NearDuplicatePair]:
-    """Pictures that nearly are a picture of another item, each pair once; for each picture the nearest few.
+    """Return pairs of near-duplicate pictures of two items, the nearest few of each.
 
     Args:
         table: the pictures.

@@ -129,7 +129,7 @@ def groups(pairs: Sequence[tuple[int, int]], pictures: Numbers) -> dict[int, int
 
 
 def _neighbours(vectors: npt.NDArray[np.float32]) -> Numbers:
-    """The nearest other pictures of each, int64 [N,up to 5], nearest first, -1 where there are fewer."""
+    """Return the 5 nearest other pictures of each, int64 [N,5]; -1 for none."""
     count = len(vectors)
     if count <= _EXHAUSTIVE:
         index = faiss.IndexFlatIP(vectors.shape[1])

@@ -1,4 +1,4 @@
-"""The pictures of a catalogue that cleaning looks at: those that are found, with embedding, hash and size."""
+"""Table of a catalogue's visible pictures, with embedding, path and size."""
 
 from __future__ import annotations
 

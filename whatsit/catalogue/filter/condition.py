@@ -1,4 +1,4 @@
-"""The conditions that a filter is made of; each holds for a record and compiles to SQL, with the same outcome."""
+"""Conditions of a filter: each is evaluated on a record or compiled to SQL."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Condition(Protocol):
         ...
 
     def sql(self, parameters: list[Any]) -> str:
-        """An expression over the table `items` that is 0 or 1, never NULL; its values are appended in order."""
+        """Return an SQL expression over `items`, 0 or 1, and append its values."""
         ...
 
     def size(self) -> int:
@@ -165,7 +165,7 @@ class Compare:
 
 
 def _balanced(parts: Sequence[str], sign: str) -> str:
-    """Join by halves: SQLite allows an expression to be 1,000 deep, and a plain chain is as deep as it is long."""
+    """Join expressions by halves: SQLite allows a depth of 1,000."""
     if len(parts) == 1:
         return parts[0]
     middle = len(parts) // 2

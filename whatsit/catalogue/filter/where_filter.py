@@ -1,4 +1,4 @@
-"""The `where` filter: parsed and checked once, then asked of a record or compiled to SQL."""
+"""The `where` filter: parsed once, evaluated on records or compiled to SQL."""
 
 from __future__ import annotations
 
@@ -71,11 +71,11 @@ class Filter:
         return cls(root)
 
     def matches(self, record: Mapping[str, Any]) -> bool:
-        """Whether a record (fields at the top, free ones under `attributes`) fulfils the filter."""
+        """Return whether a record fulfils the filter."""
         return self.root.holds(record)
 
     def sql(self) -> tuple[str, list[Any]]:
-        """An expression over the table `items`, always 0 or 1, and its parameters in order."""
+        """Return the SQL expression over `items`, 0 or 1, and its parameters in order."""
         parameters: list[Any] = []
         return self.root.sql(parameters), parameters
 

@@ -1,4 +1,4 @@
-"""Ingestion: rows of merchants' files become items with pictures and vectors in the store, in steps of a file each.
+"""Ingestion: rows of merchants' files become items with pictures and vectors.
 
 `plan` (read the rows, and what the store holds of them) > `fetch` (bytes) > `digests` (exact duplicates) > `look`
 (decode, hash, embed, detect, categorise: what the networks' room supplies) > `near` (near duplicates) > `write`.

@@ -33,5 +33,5 @@ class Fetched:
 
 
 def first_alike(digest: str, before: Sequence[str]) -> int | None:
-    """Which of an item's pictures (1 is the first) has these bytes too, None where none has."""
+    """Return the position (from 1) of the picture with this digest, None for none."""
     return before.index(digest) + 1 if digest in before else None

@@ -23,7 +23,7 @@ class Fetch:
     downloads: Downloads = field(default_factory=Downloads)
 
     def __call__(self, image: Image) -> bytes:
-        """The bytes of a picture, at most one more than are allowed: enough for the refusal.
+        """Return the bytes of a picture, at most one more than are allowed.
 
         Raises:
             InvalidInput: it cannot be had.

@@ -1,4 +1,4 @@
-"""Near duplicates among the pictures of one item, by their perceptual hashes: reported, and kept.
+"""Near duplicates among the pictures of one item: reported, and kept.
 
 What becomes of them, and of those that several items share, is decided by `whatsit catalogue clean`.
 """

@@ -1,4 +1,4 @@
-"""The steps that look into a picture (decode, hash, embed, detect, categorise): what ingestion asks of their room."""
+"""Steps of picture analysis: decode, hash, embed, detect, categorise."""
 
 from __future__ import annotations
 

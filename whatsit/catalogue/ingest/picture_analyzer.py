@@ -1,4 +1,4 @@
-"""The steps of ingestion that analyse a picture, with the server's own networks; one function each."""
+"""Picture analysis with the server's own networks, one function for each step."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class PictureAnalyzer:
         return (Vector((x1, y1, x2, y2), values),)
 
     def detect(self, picture: DecodedPicture) -> PrimaryDetection:
-        """Return the region with the highest score of those that the server would look up in the picture."""
+        """Return the region with the highest score that the server would look up."""
         found = run_detector(picture, self._networks.detector, self._networks.names)
         regions = choose_regions(found, picture.width, picture.height, RegionOptions(), gated=False)
         best = 1 + int(np.argmax(regions.scores[1:])) if len(regions) > 1 else 0
@@ -78,7 +78,7 @@ class PictureAnalyzer:
         return PrimaryDetection((x1, y1, x2, y2), regions.labels[best], float(regions.scores[best]) if best else 0.0)
 
     def categorise(self, picture: DecodedPicture) -> Prediction:
-        """Return the likeliest of all topics and the likeliest of all tags, by the classifier.
+        """Return the classifier's most likely topic and tag.
 
         It sees the embedder's crop, which the server makes in the same way for both of them.
         """

@@ -1,4 +1,4 @@
-"""First step: the rows in batches, each id once, with what the store holds of them already."""
+"""First step: rows in batches, each id once, with what the store holds of them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Batch = list[Task | Skipped]
 
 
 def plan(store: CatalogueStore, rows: Iterable[Row | Skipped], fingerprint: str, size: int) -> Iterator[Batch]:
-    """Rows in batches of `size`; where an id comes twice, its first row wins and the others are skipped."""
+    """Return rows in batches of `size`; of rows with one id the first wins."""
     batch: Batch = []
     for row in _first_of_each_id(rows):
         batch.append(row if isinstance(row, Skipped) else _task(store, row, fingerprint))
@@ -50,7 +50,7 @@ def _task(store: CatalogueStore, row: Row, fingerprint: str) -> Task:
 
 
 def _first_of_each_id(rows: Iterable[Row | Skipped]) -> Iterator[Row | Skipped]:
-    """Remembers the ids in a temporary file, which SQLite deletes: a dictionary of millions would fill the memory."""
+    """Skip rows whose id came before; ids go to a temporary file, to save memory."""
     with closing(sqlite3.connect("", isolation_level=None, check_same_thread=False)) as places:
         for pragma in ("journal_mode = OFF", "synchronous = OFF"):
             places.execute(f"PRAGMA {pragma}")

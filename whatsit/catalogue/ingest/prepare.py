@@ -1,4 +1,4 @@
-"""From a planned row to an item that can be written: the steps between reading and storing."""
+"""Steps between reading and storing: from a planned row to a complete item."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Prepare:
     settings: Settings
 
     def fetched(self, batch: Batch, pool: Executor | None = None) -> Got:
-        """The pictures of each row: bytes, what the store knows of it, or why there is none.
+        """Return the pictures of each row: bytes, a stored picture, or a refusal.
 
         Args:
             batch: the rows.
@@ -191,6 +191,6 @@ def _checked(vectors: tuple[Vector, ...] | None) -> tuple[Vector, ...]:
 
 
 def _at(task: Task, skipped: Skipped) -> Skipped:
-    """A picture's refusal with the place of its row, where that is not the picture itself."""
+    """Return a picture's refusal with the place of its row."""
     place = task.row.place
     return skipped if place == skipped.place else Skipped(place, f"{skipped.place}: {skipped.reason}")

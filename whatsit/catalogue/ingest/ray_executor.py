@@ -1,4 +1,4 @@
-"""The engine for many machines: the same steps as actors of Ray Data, each with networks of its own."""
+"""Execution of ingestion steps on many machines, by actors of Ray Data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BATCHES_AT_ONCE = 2
 
 @dataclass(frozen=True)
 class OnRay:
-    """Prepares batches on Ray Data; the store is written by this process alone, in the order of the rows.
+    """Prepares batches on Ray Data; this process alone writes the store.
 
     Pictures in files and shards are read where the actor runs: on a cluster they, and the networks, lie on storage that
     all machines see under the same path.

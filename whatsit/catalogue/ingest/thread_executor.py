@@ -1,4 +1,4 @@
-"""The local engine: threads of this process; networks, decoders and digests run outside Python's lock."""
+"""Execution of ingestion steps in threads of this process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FETCHES = 16
 
 
 def run_in_threads(batches: Iterable[Batch], prepare: Prepare, workers: int) -> Generator[Done, None, None]:
-    """Prepare batches in threads; what is done comes in their order, and few batches wait at any time.
+    """Prepare batches in threads and return them in order, few at a time.
 
     Batches with pictures on the web are fetched ahead by threads of their own, so that the networks never wait for a
     slow server while other pictures are there.

@@ -1,4 +1,4 @@
-"""Last step: items are written in batches, by one writer, in the order of their rows."""
+"""Last step: write items in batches, in the order of their rows."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Writer:
         self._pending.clear()
 
     def _note_shared_files(self, one: Prepared) -> None:
-        """Exact duplicates across items are kept, for one file may well show two items; the report names them."""
+        """Report pictures whose file another item has too; they are kept."""
         if not self._store.keeps_metadata:
             return
         known = {picture.sha256 for picture in one.task.before}

@@ -1,4 +1,4 @@
-"""The collections of one catalogue in Milvus: its items, its embedders, and the vectors of each embedder."""
+"""Milvus collections of a catalogue: items, embedders, and their vectors."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Collections:
         return {row["fingerprint"]: (row["collection"], row["dimension"]) for row in rows}
 
     def vectors(self, fingerprint: str) -> tuple[str, int] | None:
-        """The collection with an embedder's vectors and their length, None where it has none yet."""
+        """Return an embedder's collection of vectors and their length, None for none."""
         found = self.embedders().get(fingerprint)
         if found is not None:
             with self._lock:
@@ -73,7 +73,9 @@ class Collections:
         return found
 
     def vectors_to_write(self, fingerprint: str, dimension: int) -> str:
-        """The collection for an embedder's vectors, made where it is not there; the embedder is the latest used now.
+        """Return the collection for an embedder's vectors, made if missing.
+
+        The embedder counts as the latest used.
 
         Raises:
             InvalidInput: the vectors that are there have another length.

@@ -1,4 +1,4 @@
-"""Filters as Milvus expressions, with the meaning that they have in SQL and in Python.
+"""Filters as Milvus expressions, with the meaning that they have in SQL.
 
 Milvus compares JSON values by rules of its own (mixed types, large integers, missing keys). So an item's fields are
 stored beside its record as *facts*: texts in ASCII that sort as the values do, one kind after the other. Every
@@ -79,7 +79,7 @@ def sortable(value: Any) -> str:
 
 
 def expression(where: Filter) -> str | bool:
-    """The filter over `category` and `facts`; a truth value where it holds for every item, or for none.
+    """Return the filter as expression, or whether it holds for all items or none.
 
     Raises:
         Unsayable: it orders texts that are longer than the facts hold.
@@ -88,8 +88,10 @@ def expression(where: Filter) -> str | bool:
 
 
 def _compiled(condition: Condition, wanted: bool) -> str | bool:
-    """The expression of a condition, or of its opposite; negations end up at the comparisons, where what is missing
-    can be seen to."""
+    """Return the expression of a condition or of its opposite.
+
+    Negations move to the comparisons, which know whether a value is missing.
+    """
     if isinstance(condition, Not):
         return _compiled(condition.part, not wanted)
     if isinstance(condition, Join):

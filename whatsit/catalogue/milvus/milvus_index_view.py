@@ -1,4 +1,4 @@
-"""The vectors of one embedder in Milvus, ready to be searched; Milvus itself follows the changes."""
+"""View of an embedder's vectors in Milvus, which itself applies changes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class MilvusIndexView:
         return self._searcher("")
 
     def where(self, where: Filter) -> tuple[MilvusSearcher, Numbers | None]:
-        """The index kept to the items that fulfil a filter, or, where no expression says it, to their numbers."""
+        """Return the index limited to a filter, or the index and the selected numbers."""
         condition = self._store.condition(where)
         if condition is None:
             return self._searcher(""), self._store.select(where)

@@ -17,7 +17,7 @@ from whatsit.catalogue.store.picture_metadata import PictureMetadata, Prediction
 
 
 def number_of(id: str) -> int:
-    """The number of an item: 63 bits of its id's SHA-256, so that machines agree on it without asking each other."""
+    """Return an item's number: 63 bits of its id's SHA-256, equal on all machines."""
     return int.from_bytes(hashlib.sha256(id.encode()).digest()[:8], "big") >> 1
 
 

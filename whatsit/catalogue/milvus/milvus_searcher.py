@@ -1,4 +1,4 @@
-"""Searching vectors in Milvus: the nearest *items*, not vectors, with a filter inside the search."""
+"""Search in Milvus for the nearest items (not vectors), with a filter inside."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ROWS_PER_ITEM = 4
 
 @dataclass(frozen=True)
 class MilvusSearcher:
-    """A `Searcher` over one collection of vectors. Every search sees all changes acknowledged before it.
+    """A `Searcher` over a collection of vectors; sees all acknowledged changes.
 
     Args:
         client: a `pymilvus.MilvusClient`.
@@ -54,7 +54,7 @@ class MilvusSearcher:
         return None
 
     def search(self, queries: Floats, k: int, allowed: Numbers | None = None) -> tuple[Floats, Numbers]:
-        """The k nearest items of each query; arguments, result and errors as in `Searcher.search`.
+        """Return the k nearest items of each query, as `Searcher.search`.
 
         At most `MOST_ROWS` vectors are looked at for a query.
         """
@@ -73,7 +73,7 @@ class MilvusSearcher:
         return np.array([item in there for item in items.tolist()], dtype=bool)
 
     def nearest_vectors(self, query: Floats, items: Numbers) -> Floats:
-        """Of each item the stored vector that is nearest to the query; as in `Searcher.nearest_vectors`."""
+        """Return each item's vector nearest to the query, as `Searcher.nearest_vectors`."""
         nearest = np.zeros((len(items), len(query)), dtype=np.float32)
         best = np.full(len(items), -np.inf, dtype=np.float32)
         places = {item: place for place, item in enumerate(items.tolist())}
@@ -96,7 +96,7 @@ class MilvusSearcher:
             yield f"{listed} and ({self.expression})" if self.expression else listed
 
     def _items(self, queries: Floats, k: int, condition: str) -> tuple[Floats, Numbers]:
-        """Ask for some rows, then for twice as many, until every query has k distinct items or no row is left."""
+        """Search with twice as many rows until each query has k items or no row is left."""
         rows = min(k * _ROWS_PER_ITEM, MOST_ROWS)
         while True:
             distances, items = self._nearest(queries, rows, condition)

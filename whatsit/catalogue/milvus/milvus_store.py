@@ -1,4 +1,4 @@
-"""The store of a catalogue in Milvus: items, pictures and vectors that many machines share."""
+"""Store of a catalogue in Milvus: items, pictures and vectors for many machines."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _FIELDS = ("id", "title", "brand", "category", "price", "url", "attributes")
 
 
 class MilvusStore(Unsupported):
-    """The items of one catalogue, as `Store` keeps them in a file; its methods mean the same.
+    """The items of a catalogue in Milvus; methods mean the same as those of `Store`.
 
     Milvus has no transactions. An item is written vectors first, its record last, and deleted record first, so an item
     that was acknowledged is whole, and one whose writing was cut off is not found or is as before in its record; the
@@ -78,7 +78,7 @@ class MilvusStore(Unsupported):
         return outcomes + self._write(list(waiting.values()))
 
     def delete(self, ids: Sequence[str]) -> list[str]:
-        """Delete items with their pictures and vectors; returns those ids that were not there."""
+        """Delete items with their pictures and vectors; return the unknown ids."""
         self._check_writable()
         known = self._known([number_of(id) for id in ids], ["id"])
         there = {row["id"] for row in known.values()}
@@ -118,7 +118,10 @@ class MilvusStore(Unsupported):
         return np.sort(np.fromiter((row["item"] for row in rows), dtype=np.int64))
 
     def condition(self, where: Filter | None) -> str | bool | None:
-        """The filter as an expression: "" for every item, False for none, None where Milvus cannot say it."""
+        """Return the filter's expression, "" for every item, False for none.
+
+        None where Milvus cannot express it.
+        """
         try:
             compiled = True if where is None else expression(where)
         except UnsupportedFilter:
@@ -126,7 +129,7 @@ class MilvusStore(Unsupported):
         return "" if compiled is True else compiled
 
     def page(self, where: Filter | None = None, limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
-        """Records (see `records`) in the order of their numbers, which here says nothing of when they were added."""
+        """Return records in the order of their numbers, which means nothing here."""
         numbers = self.select(where or Filter.parse({}))
         return list(self.records(numbers[offset : offset + limit].tolist()).values())
 
@@ -137,7 +140,7 @@ class MilvusStore(Unsupported):
         return {number: json.loads(found[number]["record"]) for number in asked if number in found}
 
     def show(self, id: str) -> dict[str, Any]:
-        """Everything about one item; see `Store.show`. Cleaning, which merges and hides, is for embedded catalogues.
+        """Return all data of one item; see `Store.show`.
 
         Raises:
             InvalidInput: there is no such item.
@@ -161,7 +164,7 @@ class MilvusStore(Unsupported):
         }
 
     def pictures(self, id: str, fingerprint: str) -> tuple[Picture, ...]:
-        """The pictures of an item, main one first, with their vectors by this embedder; () if it is not there."""
+        """Return an item's pictures with vectors by this embedder, () for no item."""
         row = self._row(id, ["pictures"])
         if row is None:
             return ()
@@ -218,7 +221,10 @@ class MilvusStore(Unsupported):
             return int(self._client.query(held[0], filter="", output_fields=["count(*)"])[0]["count(*)"])
 
     def vectors(self, fingerprint: str) -> tuple[npt.NDArray[np.float32], Numbers]:
-        """All vectors of one embedder, f32 [N,D], and the item numbers int64 [N], ascending; D is 0 where N is 0."""
+        """Return an embedder's vectors f32 [N,D] and item numbers int64 [N], ascending.
+
+        D is 0 where N is 0.
+        """
         held = self.collections.vectors(fingerprint)
         if held is None:
             return np.empty((0, 0), dtype=np.float32), np.empty(0, dtype=np.int64)

@@ -54,7 +54,9 @@ class Address:
 
     @classmethod
     def parse(cls, url: str) -> Address:
-        """Read `milvus://path/to/file.db` (three slashes before an absolute path) or `milvus://host:19530/database`.
+        """Parse `milvus://path/to/file.db` or `milvus://host:19530/database`.
+
+        An absolute path has three slashes.
 
         After `?` may stand `catalogue=NAME`, `index=…`, `consistency=…` and `tls=1`.
 

@@ -1,4 +1,4 @@
-"""Merchants' files: a folder of pictures, CSV, JSON Lines, Parquet and tar shards, one file per kind."""
+"""Sources: folders of pictures, CSV, JSON Lines, Parquet and tar shards."""
 
 from whatsit.catalogue.sources.open_source import open_source
 from whatsit.catalogue.sources.source_row import Row, Skipped, Source

@@ -14,7 +14,7 @@ from whatsit.catalogue.sources.table_columns import check_columns, row_of
 
 
 class CommaSeparated:
-    """A CSV file in UTF-8 (with or without mark) with a header line; fields end at `,`, `;` or a tab, as the header's.
+    """A CSV file in UTF-8 with a header line; separated by `,`, `;` or tabs.
 
     Args:
         path: the file.

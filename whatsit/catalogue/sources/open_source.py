@@ -23,7 +23,7 @@ _KINDS: dict[str, type[CommaSeparated] | type[JsonLines] | type[Parquet]] = {
 
 
 def open_source(path: Path) -> Source:
-    """The source behind a path: a folder of pictures, or a table or tar shards by the ending of its name.
+    """Open a path as a source: a folder of pictures, a table or tar shards.
 
     Args:
         path: of it; of shards also a pattern, `shard-{000..099}.tar` or `shard-*.tar`.

@@ -1,4 +1,4 @@
-"""A folder of pictures: one item per picture, named by its file, categorised by its sub-folder."""
+"""Folder of pictures: one item per picture, its sub-folder the category."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def path_of(image: Image) -> str:
 
 @lru_cache(maxsize=4)
 def _members(archive: Path, changed: int) -> dict[str, tuple[int, int]]:
-    """Name -> offset and size of every file of an archive; `changed` (its time) keeps the memory of it fresh."""
+    """Return name -> offset and size of an archive's files; `changed` keys the cache."""
     try:
         with tarfile.open(archive, "r:", ignore_zeros=True) as tar:
             return {member.name: (member.offset_data, member.size) for member in tar if member.isreg()}

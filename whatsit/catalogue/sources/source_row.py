@@ -1,4 +1,4 @@
-"""What every kind of source gives: items with the places of their pictures, and what had to be skipped."""
+"""Rows of a source: items with the places of their pictures, and skipped rows."""
 
 from __future__ import annotations
 
@@ -46,5 +46,5 @@ class Source(Protocol):
         ...
 
     def __iter__(self) -> Iterator[Row | Skipped]:
-        """Every row in order. A row that cannot be read is skipped with its reason; the rest still comes."""
+        """Return every row in order; one that cannot be read is skipped with its reason."""
         ...

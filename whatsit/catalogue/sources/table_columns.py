@@ -1,4 +1,4 @@
-"""From the columns of any table to an item: which ones are known, and what their values may be."""
+"""Conversion of a table's columns to an item: known columns and their values."""
 
 from __future__ import annotations
 

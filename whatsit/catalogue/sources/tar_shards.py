@@ -1,4 +1,4 @@
-"""Tar shards in the form of WebDataset: `KEY.jpg`, `KEY.json`, `KEY.txt` side by side make one item."""
+"""Tar shards in WebDataset's form: `KEY.jpg`, `KEY.json`, `KEY.txt` are one item."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _Member = tuple[str, int, int]  # name, offset of its bytes, size
 
 
 class Shards:
-    """Uncompressed tar files; members whose names are equal up to the first dot, one after another, are one item.
+    """Uncompressed tar files; adjacent members with one stem are an item.
 
     Pictures are `KEY.jpg` (.jpeg, .png, .webp; several as `KEY.1.jpg`, `KEY.2.jpg`). `KEY.json` is an object with the
     columns of a table (id, title, …; see `row_of`), `KEY.txt` a title. The id is the object's, else KEY. Pictures are
@@ -48,7 +48,7 @@ class Shards:
             raise InvalidInput(f"{self.paths[0]} holds no file, or is no uncompressed tar file.")
 
     def count(self) -> int:
-        """About how many items there are: as many in every shard, by its size, as in the first."""
+        """Return about how many items there are, by the first shard and all sizes."""
         sizes = [path.stat().st_size if path.is_file() else 0 for path in self.paths]
         return round(self._first * sum(sizes) / max(sizes[0], 1))
 
@@ -65,7 +65,7 @@ class Shards:
 
 
 def expand(pattern: str) -> list[Path]:
-    """The files that a pattern names: `shard-{000000..000009}.tar` (they all, there or not) or `shard-*.tar` (by name).
+    """Return the files of `shard-{000000..000009}.tar` or `shard-*.tar`.
 
     Raises:
         InvalidInput: no file fits it.
@@ -113,7 +113,7 @@ def _row(archive: Path, key: str, members: Sequence[_Member]) -> Row | Skipped:
 
 
 def _members(path: Path) -> Iterator[_Member | Skipped]:
-    """The files in an archive; where its bytes are damaged, that, and what comes behind."""
+    """Return the files in an archive, and where its bytes are damaged."""
     end = 0
     with path.open("rb") as file:
         try:

@@ -1,4 +1,4 @@
-"""The change log: which items were added, changed or deleted, numbered in the order of the commits."""
+"""Change log: the items added, changed or deleted, in the order of commits."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class ChangeLog:
         self._database = database
 
     def position(self) -> int:
-        """The number of the last change, 0 before the first; cheap enough to ask at every request."""
+        """Return the number of the last change, 0 before the first; cheap."""
         rows = self._database.rows("SELECT seq FROM sqlite_sequence WHERE name = 'changes'")
         return int(rows[0][0]) if rows else 0
 
@@ -101,7 +101,7 @@ class ChangeLog:
         return Changes(span[1], np.array(items, dtype=np.int64), vectors, numbers, pictures)
 
     def changed(self, sequence: int) -> tuple[int, list[int] | None]:
-        """The number of the last change, and the items that were changed or deleted after `sequence`.
+        """Return the last change's number and the items changed after `sequence`.
 
         None stands for the items where the log no longer reaches back that far, or there are more than `PAGE`.
         """
@@ -126,7 +126,7 @@ class ChangeLog:
 
 
 def record_change(connection: sqlite3.Connection, item: int) -> None:
-    """Append an entry for the item with this number, in the transaction that changes it."""
+    """Append an entry for an item, in the transaction that changes it."""
     connection.execute("INSERT INTO changes (item) VALUES (?)", (item,))
 
 

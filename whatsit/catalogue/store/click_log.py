@@ -1,4 +1,4 @@
-"""The click log: which item a person chose for which photo, from which `whatsit train ranker` learns."""
+"""Click log: the item that a person chose for a photo; trains the ranker."""
 
 from __future__ import annotations
 
@@ -57,7 +57,10 @@ class Clicks:
             )
 
     def all(self) -> list[Click]:
-        """Every choice of an item that is still there, oldest first; of a merged one it is the main item's."""
+        """Return every choice of an item in the catalogue, oldest first.
+
+        A merged item's choices count for the main one.
+        """
         rows = self._database.rows(
             "SELECT coalesce(main.id, items.id), path, box FROM clicks JOIN items ON items.id = item "
             "LEFT JOIN items AS main ON main.number = items.merged_into ORDER BY click"

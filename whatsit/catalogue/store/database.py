@@ -1,4 +1,4 @@
-"""Connections to one SQLite file: one per thread, transactions, and SQLite's errors as sentences."""
+"""Connections to an SQLite file, one per thread; its errors as sentences."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BUSY_SECONDS = 30.0
 
 
 class Database:
-    """An opened SQLite file in write-ahead mode: readers never wait, writers wait for each other.
+    """An SQLite file in write-ahead mode: readers never wait, writers take turns.
 
     Args:
         path: the file.
@@ -63,7 +63,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A connection whose changes are kept together at the end, or dropped together on an error."""
+        """Give a connection whose changes are committed together, or rolled back."""
         with self.reading() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -75,7 +75,7 @@ class Database:
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
-        """A connection that sees one state of the catalogue, whatever others commit meanwhile."""
+        """Give a connection that reads one state of the catalogue."""
         with self.reading() as connection:
             connection.execute("BEGIN")
             try:

@@ -1,4 +1,4 @@
-"""The decisions that stand, put into effect: which pictures are hidden, and which item a merged one is found as.
+"""Effects of decisions in force: hidden pictures and merged items.
 
 Decisions name pictures by the hash of their file and items by the merchant's id, so they outlive an item that is
 written anew. What they say now depends only on them and on the items that are there; undoing one is leaving it out.
@@ -26,7 +26,7 @@ _MERGED_INTO = (
 
 
 def apply_decisions(connection: sqlite3.Connection, number: int) -> None:
-    """Bring an item to what the standing decisions say, and log its change; in the transaction that changes it.
+    """Apply the decisions in force to an item, and log its change.
 
     Args:
         connection: inside a transaction.
@@ -48,7 +48,7 @@ def apply_decisions(connection: sqlite3.Connection, number: int) -> None:
 
 
 def apply_decisions_to(connection: sqlite3.Connection, ids: Iterable[str]) -> None:
-    """Apply the decisions in force to items, whether they are there or not, and to those merged into them."""
+    """Apply the decisions in force to items, and to those merged into them."""
     for id in dict.fromkeys(ids):
         known = connection.execute("SELECT number FROM items WHERE id = ?", (id,)).fetchone()
         if known is not None:
@@ -57,13 +57,13 @@ def apply_decisions_to(connection: sqlite3.Connection, ids: Iterable[str]) -> No
 
 
 def apply_merge_decisions(connection: sqlite3.Connection, id: str) -> None:
-    """Settle the items that were merged into this one, after it came or went."""
+    """Apply the decisions to the items merged into this one, after it came or went."""
     for (number,) in connection.execute(_MERGED_INTO, (id, id)).fetchall():
         apply_decisions(connection, number)
 
 
 def _main(connection: sqlite3.Connection, id: str) -> int | None:
-    """The number of the item as which this one is found, None where it stands for itself."""
+    """Return the number of the main item, None where the item is not merged."""
     seen = {id}
     while found := connection.execute(_MERGES, (id,)).fetchone():
         id = found[0]

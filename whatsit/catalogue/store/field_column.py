@@ -25,7 +25,7 @@ _COMPARED = {
 
 
 class Column:
-    """A field; comparisons are made with its distinct values, and looked up for the items.
+    """A field of all items; comparisons are made on its distinct values.
 
     Args:
         field: a column of the table, or `attributes.` and a key.
@@ -47,7 +47,7 @@ class Column:
         return len(self._values)
 
     def rows(self, connection: sqlite3.Connection, condition: str) -> Iterable[tuple[Any]]:
-        """The field of some items as `set` takes it, in the order that the condition asks for."""
+        """Return the field of some items as `set` takes it."""
         if not self._is_attribute:
             return connection.execute(f"SELECT {self._field} FROM items {condition}")
         # Asked for two paths, json_extract gives JSON text, in which numbers are as they were written.
@@ -55,7 +55,7 @@ class Column:
         return connection.execute(f"SELECT json_extract(attributes, ?, ?) FROM items {condition}", (path, path))
 
     def read(self, connection: sqlite3.Connection, places: npt.NDArray[np.int64], most: int) -> None:
-        """Read the field of all items, which go to these places; stops early at more than `most` distinct values."""
+        """Read the field of all items; stop early beyond `most` distinct values."""
         codes = np.zeros(len(places), dtype=np.int32)
         for row, (value,) in enumerate(self.rows(connection, "ORDER BY number")):
             code = self._known.get(value)
@@ -75,7 +75,7 @@ class Column:
         self._codes[places] = [self._code(value) for value in values]
 
     def holds(self, compares: Sequence[Compare], by_any: bool, count: int) -> Mask:
-        """Whether any, or all, of some comparisons with this field hold for each of the first `count` items."""
+        """Return where any, or all, of some comparisons hold: bool [count]."""
         joined = np.full(len(self._values), not by_any)
         for compare in compares:
             joined = joined | self._verdicts(compare) if by_any else joined & self._verdicts(compare)
@@ -120,7 +120,10 @@ class Column:
         return {"attributes": {self._key: value}} if self._is_attribute else {self._field: value}
 
     def _arrays(self) -> tuple[npt.NDArray[Any], Mask, npt.NDArray[np.float64], bool]:
-        """The distinct values as texts, whether each is one, as numbers (NaN for none), and whether those are exact."""
+        """Return the distinct values as texts and as numbers, with flags.
+
+        Flags: whether each is a text; whether all numbers are exact. NaN stands for no number.
+        """
         texts, is_text, numbers, is_exact = self._compared
         new = self._values[len(texts) :]
         if new:

@@ -1,4 +1,4 @@
-"""The fields that filters ask for, in memory: what SQLite would walk through at every request, as arrays."""
+"""Columns of filtered fields in memory, in place of SQLite scans."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Columns:
         self._forget()
 
     def select(self, where: Filter) -> Numbers | None:
-        """The numbers of the items that fulfil the filter, int64 ascending; None where SQLite has to be asked.
+        """Return the items that fulfil the filter, int64 ascending; None: ask SQLite.
 
         Every change that was committed before this call counts.
         """
@@ -102,7 +102,7 @@ class Columns:
             self._catch_up(connection)
 
     def _changed(self, connection: sqlite3.Connection) -> list[int] | None:
-        """The items that changed since, ascending; None where everything has to be read again."""
+        """Return the changed items, ascending; None where all must be read again."""
         if self._position is None or self._position < connection.execute("SELECT sequence FROM trimmed").fetchone()[0]:
             return None
         rows = connection.execute(

@@ -1,4 +1,4 @@
-"""Rows of the store's tables: reading, writing and deleting one item inside a transaction."""
+"""Rows of one item: read, written and deleted inside a transaction."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ITEM_FIELDS = "number, id, title, brand, category, price, url, attributes"
 
 
 def filter_condition(where: Filter | None) -> tuple[str, list[Any]]:
-    """Return the SQL condition of the visible items that fulfil a filter, and its parameters."""
+    """Return the SQL condition of visible items that fulfil a filter, and its values."""
     condition, parameters = ("1", []) if where is None else where.sql()
     return f"merged_into IS NULL AND ({condition})", parameters
 

@@ -1,4 +1,4 @@
-"""Local features of the pictures in a store, for catalogues whose owner asked for geometry."""
+"""Table of the pictures' local features, for catalogues with geometry."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class LocalStore:
                 connection.execute("DELETE FROM local_features")
 
     def pictures(self) -> list[tuple[int, LocalFeatures]]:
-        """Item number and features of every picture that has them and is to be found, by item."""
+        """Return item number and features of each visible picture that has them."""
         rows = self._database.rows(
             "SELECT found_as, rows FROM local_features JOIN images USING (image) WHERE found_as IS NOT NULL "
             "ORDER BY found_as, found_as != item, item, position"
@@ -97,7 +97,7 @@ class LocalStore:
 
 
 def _of_file(folder: Path, path: str) -> bytes | None:
-    """The features of a picture by its path as it is stored, None where it cannot be read."""
+    """Return a picture's features, None where it cannot be read."""
     try:
         return local_features(read_picture(path, folder))
     except InvalidInput:

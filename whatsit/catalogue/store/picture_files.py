@@ -1,4 +1,4 @@
-"""Pictures in the catalogue's own folder, and the way in which the paths of all pictures are stored."""
+"""Picture files in the catalogue's folder, and the stored form of paths."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def keep_picture(folder: Path, data: bytes, key: str | None = None) -> Path:
 
 
 def forget_pictures(folder: Path, pictures: Iterable[Picture]) -> None:
-    """Delete those files of the pictures that `keep_picture` wrote to `folder`; a merchant's own are left alone."""
+    """Delete the pictures' files that `keep_picture` wrote to `folder`."""
     home = folder.resolve()
     for picture in pictures:
         kept = [] if picture.facts.kept is None else [home / picture.facts.kept]
@@ -61,7 +61,7 @@ def forget_pictures(folder: Path, pictures: Iterable[Picture]) -> None:
 
 
 def stored_path(path: str, folder: Path) -> str:
-    """A picture's path as it is stored: of a file that the catalogue keeps itself relative to the catalogue's folder.
+    """Return a path as it is stored: own files relative to the catalogue's folder.
 
     So a catalogue may be moved with all that it keeps.
 
@@ -80,7 +80,7 @@ def whole_path(path: str, folder: Path) -> str:
 
 
 def read_picture(path: str, folder: Path) -> bytes:
-    """The bytes of a picture by its path as the store holds it: a file, or `shard.tar#name` of a tar shard.
+    """Return the bytes of a stored picture: a file, or `shard.tar#name`.
 
     Args:
         path: as stored, or as the store gives it.

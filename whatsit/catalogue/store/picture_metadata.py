@@ -1,4 +1,4 @@
-"""What ingestion notes of a picture beside its vectors: digests, hashes, the main thing in it, a predicted category."""
+"""Metadata of pictures: digests, hashes, main detection, predicted category."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BATCH = 10_000
 
 @dataclass(frozen=True)
 class PrimaryDetection:
-    """The most certain thing that the detector found in a picture; the whole picture where it found none.
+    """The detection with the highest score; the whole picture where there is none.
 
     Args:
         box: x1, y1, x2, y2 in pixels of the upright picture.
@@ -32,7 +32,7 @@ class PrimaryDetection:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the classifier takes a picture for (`whatsit_client.taxonomy` holds the names).
+    """The classifier's prediction for a picture (names: `whatsit_client.taxonomy`).
 
     Args:
         topic: the most likely of the topics.
@@ -95,7 +95,7 @@ class MetadataTable:
         return found
 
     def hashes(self, kind: str) -> list[tuple[int, int, bytes]]:
-        """Item number, row of the table `images` and hash of every picture that has one of this kind, by item."""
+        """Return item number, image key and hash of every picture with such a hash."""
         return self._database.rows(
             "SELECT item, picture_hashes.image, hash FROM picture_hashes JOIN images USING (image) "
             "WHERE kind = ? ORDER BY item, position",
@@ -103,14 +103,14 @@ class MetadataTable:
         )
 
     def kept(self) -> dict[int, str]:
-        """Item number -> file in the catalogue's own folder, of the items whose main picture's bytes are kept there."""
+        """Return item number -> kept file of the main picture."""
         rows = self._database.rows(
             "SELECT item, kept FROM picture_facts JOIN images USING (image) WHERE kept IS NOT NULL AND position = 0"
         )
         return dict(rows)
 
     def predictions(self) -> dict[int, Prediction]:
-        """Item number -> what the classifier takes its main picture for, of the items that it saw."""
+        """Return item number -> prediction for the main picture."""
         rows = self._database.rows(
             "SELECT item, topic, topic_score, tag, tag_score FROM picture_facts JOIN images USING (image) "
             "WHERE topic IS NOT NULL AND position = 0 ORDER BY item"
@@ -118,7 +118,7 @@ class MetadataTable:
         return {number: Prediction(*values) for number, *values in rows}
 
     def prediction(self, number: int) -> Prediction | None:
-        """What the classifier takes an item's main picture for, None where it was not asked."""
+        """Return the prediction for an item's main picture, None for none."""
         rows = self._database.rows(
             "SELECT topic, topic_score, tag, tag_score FROM picture_facts JOIN images USING (image) "
             "WHERE item = ? AND position = 0 AND topic IS NOT NULL",
@@ -127,7 +127,7 @@ class MetadataTable:
         return Prediction(*rows[0]) if rows else None
 
     def item_with_file(self, id: str, md5: bytes) -> str | None:
-        """The id of the first item before this one that has a picture of just these bytes."""
+        """Return the id of the first earlier item that has a picture with these bytes."""
         rows = self._database.rows(
             "SELECT other.id FROM picture_facts JOIN images USING (image) JOIN items AS other ON other.number = item "
             "WHERE md5 = ? AND item < (SELECT number FROM items WHERE id = ?) ORDER BY item LIMIT 1",

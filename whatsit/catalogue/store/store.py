@@ -60,7 +60,7 @@ class Store:
 
     @property
     def keeps_metadata(self) -> bool:
-        """Whether results of ingestion steps, and bytes of pictures from the web, are kept."""
+        """Return whether results of ingestion steps and pictures from the web are kept."""
         return True
 
     @property
@@ -81,18 +81,18 @@ class Store:
         self._database.close()
 
     def snapshot(self) -> AbstractContextManager[sqlite3.Connection]:
-        """Answer all questions of this thread from one state; gives the connection.
+        """Answer all queries of this thread from one state; give the connection.
 
         Others may write meanwhile.
         """
         return self._database.snapshot()
 
     def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
-        """Commit all changes of this thread together, or none on an error; gives the connection."""
+        """Commit all changes of this thread together, or none; give the connection."""
         return self._database.transaction()
 
     def put(self, changes: Iterable[tuple[ItemFields, Sequence[Picture], str]]) -> list[Outcome]:
-        """Add items, or replace all that is known of those whose id is there; all of them or, on an error, none.
+        """Add items or replace those whose id is there: all, or none on an error.
 
         Args:
             changes: fields, pictures (the first is the main one) and the fingerprint of the embedder of their vectors.
@@ -105,12 +105,15 @@ class Store:
             return [put_item(connection, self.folder, *change, now) for change in changes]
 
     def delete(self, ids: Sequence[str]) -> list[str]:
-        """Delete items with their pictures and vectors; returns those ids that were not there."""
+        """Delete items with their pictures and vectors; return the unknown ids."""
         with self._database.transaction() as connection:
             return [id for id in ids if not delete_item(connection, id)]
 
     def count(self, where: Filter | None = None) -> int:
-        """How many items there are, or how many fulfil the filter; those merged into another do not count."""
+        """Return the number of items, or of those that fulfil the filter.
+
+        Merged items do not count.
+        """
         condition, parameters = filter_condition(where)
         return int(self._database.rows(f"SELECT count(*) FROM items WHERE {condition}", parameters)[0][0])
 
@@ -121,7 +124,7 @@ class Store:
         return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
 
     def page(self, where: Filter | None = None, limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
-        """Records (see `records`) in the order in which the items were added, without those merged into another."""
+        """Return records in the order in which items were added, without merged ones."""
         condition, parameters = filter_condition(where)
         rows = self._database.rows(
             f"SELECT number FROM items WHERE {condition} ORDER BY number LIMIT ? OFFSET ?",
@@ -162,8 +165,9 @@ class Store:
         return np.array([number for number, _ in rows], dtype=np.int64), [category for _, category in rows]
 
     def show(self, id: str) -> dict[str, Any]:
-        """Everything about one item: its record, and `number`, `added`, `updated`, `merged_into`, `predicted`,
-        `images`.
+        """Return all data of one item.
+
+        Its record, and `number`, `added`, `updated`, `merged_into`, `predicted`, `images`.
 
         `merged_into` is the id of the item as which it is found, None where it stands for itself; a picture that was
         dropped in cleaning is `hidden`.
@@ -204,14 +208,14 @@ class Store:
         }
 
     def merged_into(self, id: str) -> list[str]:
-        """The ids of the items that are found as this one, in the order in which they were added."""
+        """Return the ids of the items merged into this one, in the order of adding."""
         rows = self._database.rows(
             "SELECT id FROM items WHERE merged_into = (SELECT number FROM items WHERE id = ?) ORDER BY number", [id]
         )
         return [row[0] for row in rows]
 
     def pictures(self, id: str, fingerprint: str) -> tuple[Picture, ...]:
-        """The pictures of an item, main one first, with their vectors by this embedder; () if it is not there."""
+        """Return an item's pictures with vectors by this embedder, () for no item."""
         rows = self._database.rows(
             "SELECT images.image, path, sha256, local_features.rows, x1, y1, x2, y2, vector "
             "FROM items JOIN images ON item = number LEFT JOIN local_features ON local_features.image = images.image "
@@ -255,7 +259,9 @@ class Store:
         return [row[0] for row in rows]
 
     def vectors(self, fingerprint: str) -> tuple[npt.NDArray[np.float32], Numbers]:
-        """All vectors of one embedder that are to be found: a dropped picture has none, a merged item's are the main's.
+        """Return an embedder's visible vectors and their items.
+
+        A dropped picture has none; a merged item's are the main one's.
 
         Returns:
             f32 [N,D] and the item numbers int64 [N], ascending; D is 0 where N is 0.

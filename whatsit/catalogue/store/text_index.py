@@ -71,7 +71,7 @@ class ItemText:
 
 
 def record_text(connection: sqlite3.Connection, item: int) -> None:
-    """Bring the words of an item up to date, in the transaction that changes it; a merged one has none."""
+    """Update an item's words, in the transaction that changes it."""
     connection.execute("DELETE FROM item_text WHERE rowid = ?", (item,))
     connection.execute(
         "INSERT INTO item_text (rowid, title, brand, category, attributes) SELECT number, title, brand, category, "

@@ -1,4 +1,4 @@
-"""Pictures from the web: bounded, and never from this machine's own network unless that is allowed."""
+"""Downloads of pictures, bounded, and from public addresses unless told otherwise."""
 
 from whatsit.catalogue.web.download import Downloads
 

@@ -1,4 +1,4 @@
-"""One file over http(s), with bounds on its size, its time and its redirects, and a sentence for every failure."""
+"""Download over http(s) with bounds on size, time and redirects."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Downloads:
 
 
 class _Pinned(http.client.HTTPConnection):
-    """A connection to the addresses that were checked, under the name that was asked for."""
+    """A connection to the checked addresses, under the requested name."""
 
     def __init__(self, target: Target, deadline: float) -> None:
         super().__init__(target.host, target.port)

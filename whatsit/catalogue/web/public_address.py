@@ -1,4 +1,4 @@
-"""Which machine an address leads to, and whether a stranger's file may send us there.
+"""Resolution of web addresses, and the check that they are public.
 
 A merchant's table is a stranger's text, and what it names is fetched from inside the operator's network: without these
 checks it could read the cloud's metadata service or a colleague's printer (server-side request forgery, CWE-918).
@@ -78,7 +78,9 @@ def resolve(url: str, allow_private: bool = False) -> Target:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is on the public internet: not private, loopback, link-local, multicast or reserved.
+    """Return whether an IP address is on the public internet.
+
+    Not: private, loopback, link-local, multicast, reserved.
 
     Of an IPv6 address that stands for an IPv4 one, that one is judged.
     """
