@@ -120,7 +120,7 @@ def test_only_items_without_a_category_get_a_predicted_one_beside_it(
 ) -> None:
     a, b = write(tmp_path, a=b"one", b=b"two")
     ingest(store, [row("own", a, category="Cups"), row("none", b)], look, E)
-    assert store.facts.predictions() == {2: PREDICTION}
+    assert [store.facts.prediction(number) for number in (1, 2)] == [None, PREDICTION]
     shown = store.show("none")
     assert (shown["category"], shown["predicted"]["tag"]) == (None, "kitchenware")
     assert (store.show("own")["category"], store.show("own")["predicted"]) == ("Cups", None)

@@ -54,7 +54,6 @@ def test_the_number_of_a_deleted_item_is_never_given_again(store: Store, picture
 def test_records_follow_the_order_asked_for(store: Store, picture_of: PictureOf) -> None:
     store.put([(ItemFields(i, category="x"), [picture_of(i)], E) for i in "abc"])
     assert [r["id"] for r in store.records([3, 1, 3, 99]).values()] == ["c", "a"]
-    assert store.categories([2, 99]) == {2: "x"}
 
 
 def test_pages_and_counts_with_a_filter(store: Store, picture_of: PictureOf) -> None:

@@ -22,7 +22,7 @@ from whatsit.index.generation import Generation
 
 
 def store_url(folder: Path) -> str | None:
-    """The address of the catalogue's store, None where it is embedded in the folder.
+    """Return the address of the catalogue's store, None where it is embedded.
 
     Raises:
         Damaged: the file that names it cannot be read.
@@ -69,7 +69,7 @@ def write_address(folder: Path, url: str | None) -> None:
 
 
 def open_store(folder: Path, read_only: bool = False) -> CatalogueStore:
-    """The items of the catalogue in a folder.
+    """Return the items of the catalogue in a folder.
 
     Args:
         folder: the catalogue's.
@@ -91,7 +91,7 @@ def open_index_view(
     fingerprint: str,
     place: Callable[[Generation], Generation] = lambda generation: generation,
 ) -> IndexView:
-    """The vectors of one embedder, followed as they change.
+    """Return the vectors of one embedder, followed as they change.
 
     Args:
         items: of `open_store`.

@@ -42,7 +42,7 @@ class LiveIndex:
         root: folder of the index.
         store: the catalogue.
         fingerprint: of the embedder whose vectors will be looked up.
-        tell: takes a sentence for the operator.
+        warn: takes a sentence for the operator.
         max_delta: vectors that are held in memory besides the generation. Beyond it, changed items stay as they were
             and new ones wait for `compact`; deletions always count at once.
         place: puts a generation that was opened where it is searched, such as on a GPU.
@@ -56,15 +56,15 @@ class LiveIndex:
         root: Path,
         store: Store,
         fingerprint: str,
-        tell: Callable[[str], None] = print,
+        warn: Callable[[str], None] = print,
         max_delta: int = MAX_DELTA_VECTORS,
         place: Callable[[Generation], Generation] = lambda generation: generation,
     ) -> None:
         self._root, self._store, self._fingerprint = root, store, fingerprint
-        self._tell, self._max_delta, self._place = tell, max_delta, place
+        self._log, self._max_delta, self._place = warn, max_delta, place
         self._changing = threading.Lock()
         self._refused: str | None = None
-        self._told: str | None = None
+        self._warned: str | None = None
         self._state = self._caught_up(self._opened())
 
     def now(self) -> DeltaIndex:
@@ -93,12 +93,12 @@ class LiveIndex:
 
     @property
     def sequence(self) -> int:
-        """The last change of the log that was taken up."""
+        """Return the last change of the log that was taken up."""
         return self._state.sequence
 
     @property
     def is_full(self) -> bool:
-        """Whether additions had to be left out of memory, and wait for `compact`."""
+        """Return whether additions had to be left out of memory, and wait for `compact`."""
         return self._state.full
 
     def _is_behind(self, name: str | None) -> bool:
@@ -110,7 +110,7 @@ class LiveIndex:
         try:
             return current(self._root)
         except WhatsitError as error:
-            self._say(f"The new index was refused and the old one stays in service: {error}")
+            self._warn(f"The new index was refused and the old one stays in service: {error}")
             return None
 
     def _take_up(self, name: str | None) -> None:
@@ -125,11 +125,11 @@ class LiveIndex:
                 return
             except WhatsitError as error:
                 self._refused = name
-                self._say(f"The new index was refused and the old one stays in service: {error}")
+                self._warn(f"The new index was refused and the old one stays in service: {error}")
         try:
             self._state = self._caught_up(state)
         except WhatsitError as error:
-            self._say(f"Changes of the catalogue cannot be taken up: {error}")
+            self._warn(f"Changes of the catalogue cannot be taken up: {error}")
 
     def _opened(self) -> _State:
         generation = open_generation(self._root, self._fingerprint, verify=False)
@@ -153,14 +153,14 @@ class LiveIndex:
                 live = live.apply(changes.items, changes.vectors, changes.numbers, changes.local)
             sequence = max(changes.sequence, sequence + 1)
         if full and not state.full:
-            self._say(
+            self._warn(
                 f"More than {self._max_delta} vectors have changed since the index was written, and further additions "
                 "are not found before 'whatsit catalogue compact' has been run."
             )
         return _State(live, sequence, full)
 
-    def _say(self, sentence: str) -> None:
+    def _warn(self, sentence: str) -> None:
         """Once, not at every request."""
-        if sentence != self._told:
-            self._told = sentence
-            self._tell(sentence)
+        if sentence != self._warned:
+            self._warned = sentence
+            self._log(sentence)

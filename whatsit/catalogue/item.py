@@ -20,7 +20,7 @@ _TEXTS = ("title", "brand", "category", "url")
 
 @dataclass(frozen=True)
 class ItemFields:
-    """What a merchant says about an item; None where nothing is said.
+    """A merchant's fields of an item; None where a field is absent.
 
     Texts lose surrounding spaces and what no text can hold; empty ones become None. Attributes keep text, numbers,
     truth values, lists and objects of them.

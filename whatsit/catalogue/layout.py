@@ -1,4 +1,4 @@
-"""Where things lie in a catalogue's folder."""
+"""Layout of a catalogue's folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Layout:
 
     @property
     def store(self) -> Path:
-        """The SQLite file."""
+        """Return the SQLite file."""
         return self.folder / "catalogue.sqlite"
 
     @property
@@ -31,25 +31,25 @@ class Layout:
 
     @property
     def index(self) -> Path:
-        """The folder with `CURRENT` and `generations/`."""
+        """Return the folder with `CURRENT` and `generations/`."""
         return self.folder / "index"
 
     @property
     def calibration(self) -> Path:
-        """The threshold's file, if `whatsit calibrate` wrote one."""
+        """Return the threshold's file, if `whatsit calibrate` wrote one."""
         return self.folder / "calibration.json"
 
     @property
     def ranker(self) -> Path:
-        """The trained ranker, if `whatsit train ranker` wrote one."""
+        """Return the trained ranker, if `whatsit train ranker` wrote one."""
         return self.folder / "ranker.onnx"
 
     @property
     def clicks(self) -> Path:
-        """The folder of photos behind the click log."""
+        """Return the folder of photos behind the click log."""
         return self.folder / "clicks"
 
     @property
     def pictures(self) -> Path:
-        """The folder of pictures that were sent over the network."""
+        """Return the folder of pictures that were sent over the network."""
         return self.folder / "pictures"

@@ -27,96 +27,75 @@ class CatalogueStore(Protocol):
     @property
     def keeps_metadata(self) -> bool:
         """Return whether results of ingestion steps and pictures from the web are kept."""
-        ...
 
     @property
     def keeps_local(self) -> bool:
-        """Whether the catalogue keeps local features of its pictures."""
-        ...
+        """Return whether the catalogue keeps local features of its pictures."""
 
     @property
     def changes(self) -> ChangeLog | None:
-        """The change log, None where the store has none."""
-        ...
+        """Return the change log, None where the store has none."""
 
     @property
     def text(self) -> ItemText:
-        """The search by words."""
-        ...
+        """Return the search by words."""
 
     @property
     def clicks(self) -> Clicks:
-        """The click log."""
-        ...
+        """Return the click log."""
 
     @property
     def facts(self) -> MetadataTable:
-        """The metadata of all pictures."""
-        ...
+        """Return the metadata of all pictures."""
 
     def close(self) -> None:
         """Let go of files and connections."""
-        ...
 
     def put(self, changes: Iterable[tuple[ItemFields, Sequence[Picture], str]]) -> list[Outcome]:
         """Add items, or replace all that is known of those whose id is there."""
-        ...
 
     def delete(self, ids: Sequence[str]) -> list[str]:
         """Delete items; returns those ids that were not there."""
-        ...
 
     def count(self, where: Filter | None = None) -> int:
-        """How many items there are, or how many fulfil the filter."""
-        ...
+        """Return how many items there are, or how many fulfil the filter."""
 
     def select(self, where: Filter) -> Numbers:
-        """The numbers of the items that fulfil the filter, int64 ascending."""
-        ...
+        """Return the numbers of the items that fulfil the filter, int64 ascending."""
 
     def page(self, where: Filter | None = None, limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
         """Records in the order of the items' numbers."""
-        ...
 
     def records(self, numbers: Iterable[int]) -> dict[int, dict[str, Any]]:
         """What is known of these items, for `ITEM_RECORDS`."""
-        ...
 
     def show(self, id: str) -> dict[str, Any]:
         """Everything about one item."""
-        ...
 
     def pictures(self, id: str, fingerprint: str) -> tuple[Picture, ...]:
         """Return an item's pictures with vectors by this embedder, () for no item."""
-        ...
 
     def fields(self, id: str) -> ItemFields | None:
-        """The fields of an item as they were put, None if there is no such item."""
-        ...
+        """Return the fields of an item as they were put, None if there is no such item."""
 
     def merged_into(self, id: str) -> list[str]:
         """Return the ids of the items that are found as this one."""
-        ...
 
     def unchanged(self, items: Sequence[tuple[ItemFields, Sequence[Picture]]], fingerprint: str) -> set[str]:
         """Return the ids of those items that are stored with these fields and pictures."""
-        ...
 
     def fingerprints(self) -> list[str]:
-        """The embedders whose vectors are here, the latest used one first."""
-        ...
+        """Return the embedders whose vectors are here, the latest used one first."""
 
     def vectors(self, fingerprint: str) -> tuple[npt.NDArray[np.float32], Numbers]:
         """Return an embedder's vectors f32 [N,D] and item numbers int64 [N], ascending."""
-        ...
 
 
 class IndexView(Protocol):
     """Index of one embedder's vectors, brought up to date at every call."""
 
     def now(self) -> Searcher:
-        """The index with every change that was committed before this call."""
-        ...
+        """Return the index with every change that was committed before this call."""
 
     def where(self, where: Filter) -> tuple[Searcher, Numbers | None]:
         """Return the index for a search among the items that fulfil a filter.
@@ -124,4 +103,3 @@ class IndexView(Protocol):
         Returns:
             The index, and what to give to its searches as `allowed`: None where it keeps to the filter by itself.
         """
-        ...

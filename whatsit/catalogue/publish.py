@@ -30,7 +30,7 @@ NO_INDEX = "where every change is searched at once: there is no index to publish
 
 @dataclass(frozen=True)
 class Published:
-    """What came of publishing.
+    """The outcome of publishing.
 
     Args:
         generation: the current generation now.
@@ -98,7 +98,7 @@ def publish(
 
 
 def _labels(store: Store, numbers: Numbers) -> Labels:
-    """The category of each row, int64 [N] item numbers ascending."""
+    """Return the category of each row, int64 [N] item numbers ascending."""
     items, categories = store.item_categories()
     known = sorted({category for category in categories if category})
     places = {category: place for place, category in enumerate(known)}
@@ -110,7 +110,7 @@ def _labels(store: Store, numbers: Numbers) -> Labels:
 
 
 def published(root: Path) -> Manifest | None:
-    """What the current generation says of itself, None before the first one.
+    """Return the manifest of the current generation, None before the first one.
 
     Raises:
         Damaged: the index cannot be read.
@@ -120,7 +120,7 @@ def published(root: Path) -> Manifest | None:
 
 
 def compact_note(pending: int) -> str | None:
-    """The sentence that suggests compacting, where so many changed items wait for it."""
+    """Return the advice to compact where many changed items wait, else None."""
     if pending <= COMPACT_BEYOND:
         return None
     return (
@@ -130,18 +130,14 @@ def compact_note(pending: int) -> str | None:
 
 
 def _notes(items: int, embedded: int, unread: int) -> tuple[str, ...]:
-    notes = _item_notes(items, embedded)
-    if unread:
-        notes += (f"{unread} pictures could not be read again for their local features: geometry leaves them out.",)
-    return notes
-
-
-def _item_notes(items: int, embedded: int) -> tuple[str, ...]:
+    notes = []
     if not items:
-        return ("The catalogue is empty, and so is its index: nothing will be found in it.",)
-    if embedded < items:
-        return (
+        notes.append("The catalogue is empty, and so is its index: nothing will be found in it.")
+    elif embedded < items:
+        notes.append(
             f"{items - embedded} of {items} items were embedded by another embedder only and are not in the index; "
-            "run 'whatsit catalogue add' on their files again.",
+            "run 'whatsit catalogue add' on their files again."
         )
-    return ()
+    if unread:
+        notes.append(f"{unread} pictures could not be read again for their local features: geometry leaves them out.")
+    return tuple(notes)

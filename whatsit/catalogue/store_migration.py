@@ -36,7 +36,7 @@ def no_progress(done: int, total: int) -> None:
 
 @dataclass(frozen=True)
 class Migrated:
-    """What came of it.
+    """The outcome of a migration.
 
     Args:
         items: in the catalogue.

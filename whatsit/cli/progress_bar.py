@@ -15,7 +15,6 @@ class Step(Protocol):
 
     def __call__(self, stage: str, done: int, total: int | None, note: str = "") -> None:
         """Update the bar of a stage; a total of None or 0 is unknown."""
-        ...
 
 
 @contextmanager

@@ -26,7 +26,7 @@ def find(
     fingerprint: str | None = None,
     progress: Progress = lambda step, done, total: None,
 ) -> list[Decision]:
-    """What cleaning would decide; nothing is changed.
+    """Return what cleaning would decide; nothing is changed.
 
     Each step works on what the steps before it leave. What a person took back (`DecisionLog.undo`) is not decided
     again.
@@ -51,17 +51,17 @@ def find(
         hashes, there = read_hashes(
             table, settings.hash, known, lambda done, total: progress("duplicates", done, total)
         )
-        twins = [
-            twin
-            for twin in within_items(table, hashes, there, settings.radius, settings.min_similarity)
-            if ("duplicates", *_picture(table, twin.picture)) not in by_hand
+        pairs = [
+            pair
+            for pair in within_items(table, hashes, there, settings.radius, settings.min_similarity)
+            if ("duplicates", *_picture(table, pair.picture)) not in by_hand
         ]
         dropped = np.zeros(len(table), np.bool_)
-        dropped[[twin.picture for twin in twins]] = True
-        found += _duplicates(table, twins)
+        dropped[[pair.picture for pair in pairs]] = True
+        found += _duplicates(table, pairs)
         table, hashes, there = table.without(dropped), hashes[~dropped], there[~dropped]
         elsewhere = between_items(table, hashes, there, settings.radius, settings.min_similarity)
-        found += [_shared(table, twin) for twin in elsewhere]
+        found += [_shared(table, pair) for pair in elsewhere]
     if "denoise" in settings.steps:
         noise, decisions = _denoise(table, settings, by_hand, progress)
         found += decisions
@@ -77,33 +77,33 @@ def _picture(table: PictureTable, n: int) -> tuple[str, str]:
     return table.ids[table.items[n]], table.sha256[n]
 
 
-def _duplicates(table: PictureTable, twins: list[NearDuplicatePair]) -> Iterator[Decision]:
+def _duplicates(table: PictureTable, pairs: list[NearDuplicatePair]) -> Iterator[Decision]:
     copies: dict[int, int] = {}
-    for twin in twins:
-        copies[twin.kept] = copies.get(twin.kept, 0) + 1
+    for pair in pairs:
+        copies[pair.kept] = copies.get(pair.kept, 0) + 1
         yield Decision(
-            "duplicates", "dropped", *_picture(table, twin.picture), *_picture(table, twin.kept),
-            f"Of the same item as a picture whose hash differs in {twin.bits} of 64 bits, at a cosine of "
-            f"{twin.similarity:.3f}; that one is larger or earlier.",
-            {"bits": twin.bits, "similarity": round(twin.similarity, 4)},
+            "duplicates", "dropped", *_picture(table, pair.picture), *_picture(table, pair.kept),
+            f"Of the same item as a picture whose hash differs in {pair.bits} of 64 bits, at a cosine of "
+            f"{pair.similarity:.3f}; that one is larger or earlier.",
+            {"bits": pair.bits, "similarity": round(pair.similarity, 4)},
         )  # fmt: skip
     for kept, count in copies.items():
         reason = f"The largest or first of {count + 1} pictures of the item that are nearly one."
         yield Decision("duplicates", "kept", *_picture(table, kept), None, None, reason, {"pictures": count + 1})
 
 
-def _shared(table: PictureTable, twin: NearDuplicatePair) -> Decision:
-    denied = _denied(table, int(table.found_as[twin.picture]), int(table.found_as[twin.kept]))
+def _shared(table: PictureTable, pair: NearDuplicatePair) -> Decision:
+    denied = _denied(table, int(table.found_as[pair.picture]), int(table.found_as[pair.kept]))
     verdict = (
         "titles or brands say they are two, so they look alike, or one shows the other's picture"
         if denied
         else "nothing said of them denies that they are one"
     )
     return Decision(
-        "duplicates", "reported", *_picture(table, twin.picture), *_picture(table, twin.kept),
-        f"Pictures of two items are nearly one ({twin.bits} of 64 bits differ, cosine {twin.similarity:.3f}): "
+        "duplicates", "reported", *_picture(table, pair.picture), *_picture(table, pair.kept),
+        f"Pictures of two items are nearly one ({pair.bits} of 64 bits differ, cosine {pair.similarity:.3f}): "
         f"{verdict}.",
-        {"bits": twin.bits, "similarity": round(twin.similarity, 4), "denied": int(denied)},
+        {"bits": pair.bits, "similarity": round(pair.similarity, 4), "denied": int(denied)},
     )  # fmt: skip
 
 

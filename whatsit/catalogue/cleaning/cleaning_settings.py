@@ -1,4 +1,4 @@
-"""What cleaning goes by; the defaults are for the embedder that ships."""
+"""Settings of cleaning; the defaults are for the embedder that ships."""
 
 from __future__ import annotations
 
@@ -64,5 +64,5 @@ class CleaningSettings:
             raise InvalidInput("Denoising needs items of 3 pictures or more, merging of 1 or more.")
 
     def to_record(self) -> dict[str, Any]:
-        """The settings as a JSON object."""
+        """Return the settings as a JSON object."""
         return asdict(self)

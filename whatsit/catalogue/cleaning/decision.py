@@ -1,4 +1,4 @@
-"""One decision of cleaning: what was judged, how, and why."""
+"""One decision of cleaning."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Decision:
     """A verdict on a picture or an item.
 
     Args:
-        step: what came to it.
+        step: of cleaning.
         verdict: `kept`, `dropped` (a picture is hidden), `merged` (an item is found as another) or `reported`.
         item: id of the item, or of the picture's item.
         sha256: of the picture's file; None where the item is meant.
@@ -36,9 +36,9 @@ class Decision:
     figures: Mapping[str, float] = field(default_factory=dict)
 
     def subject(self) -> tuple[Step, str, str | None]:
-        """What a person who takes a decision back speaks of."""
+        """Return what the decision is about: step, item and picture."""
         return self.step, self.item, self.sha256
 
     def to_record(self) -> dict[str, Any]:
-        """The decision as a JSON object."""
+        """Return the decision as a JSON object."""
         return asdict(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -29,7 +29,7 @@ class LoggedDecision:
         made: UTC, ISO 8601.
         command: that made it.
         settings: of that command.
-        undone: when it was taken back, None while it stands.
+        undone: when it was undone, None while it is in force.
         decision: what was decided.
     """
 
@@ -42,7 +42,7 @@ class LoggedDecision:
     decision: Decision
 
     def to_record(self) -> dict[str, Any]:
-        """The entry as a JSON object."""
+        """Return the entry as a JSON object."""
         record = asdict(self)
         return {**{name: record[name] for name in record if name != "decision"}, **record["decision"]}
 
@@ -58,10 +58,10 @@ class DecisionLog:
         self._store = store
 
     def record(self, command: str, settings: Mapping[str, Any], decisions: Sequence[Decision]) -> int | None:
-        """Write decisions down and put them into effect, all or none.
+        """Log decisions and apply them, all or none.
 
         Returns:
-            The number of this cleaning; None where it only reports what stands in the book already.
+            The number of this cleaning; None where it only reports what is in the log already.
         """
         with self._store.transaction() as connection:
             rows = connection.execute(
@@ -73,15 +73,12 @@ class DecisionLog:
             if not decisions:
                 return None
             run = _open_run(connection, command, settings)
-            connection.executemany(
-                f"INSERT INTO decisions (run, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)",
-                [(run, *_values(decision)) for decision in decisions],
-            )
+            _insert(connection, run, decisions)
             apply_decisions_to(connection, [one.item for one in decisions if one.verdict in ("dropped", "merged")])
         return run
 
     def read(self, limit: int = 50, run: int | None = None) -> list[LoggedDecision]:
-        """Decisions, the latest first.
+        """Return decisions, the latest first.
 
         Args:
             limit: how many at most.
@@ -99,17 +96,17 @@ class DecisionLog:
         ]
 
     def count(self) -> dict[str, int]:
-        """How many decisions of each verdict stand."""
+        """Return the number of decisions in force of each verdict."""
         return dict(self._rows("SELECT verdict, count(*) FROM decisions WHERE undone IS NULL GROUP BY verdict"))
 
     def undo_last(self) -> tuple[int, int]:
-        """Take back the latest cleaning that stands.
+        """Undo the latest cleaning in force.
 
         Returns:
             Its number, and how many of its decisions had an effect.
 
         Raises:
-            InvalidInput: none stands.
+            InvalidInput: there is none.
         """
         with self._store.transaction() as connection:
             (run,) = connection.execute(
@@ -121,10 +118,10 @@ class DecisionLog:
         return run, undone
 
     def undo(self, number: int) -> Decision:
-        """Take back one decision; later cleanings will not make it again.
+        """Undo one decision; later cleanings will not make it again.
 
         Raises:
-            InvalidInput: there is none of this number that stands and has an effect.
+            InvalidInput: there is none of this number in force that has an effect.
         """
         with self._store.transaction() as connection:
             row = connection.execute(
@@ -138,17 +135,12 @@ class DecisionLog:
             taken = _decision(row)
             _undo(connection, "decision = ?", number)
             run = _open_run(connection, "whatsit catalogue undo", {"decision": number})
-            kept = Decision(
-                taken.step, "kept", taken.item, taken.sha256, taken.other_item, taken.other_sha256,
-                f"Decision {number} was undone by hand.",
-            )  # fmt: skip
-            connection.execute(
-                f"INSERT INTO decisions (run, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)", (run, *_values(kept))
-            )
+            kept = replace(taken, verdict="kept", reason=f"Decision {number} was undone by hand.", figures={})
+            _insert(connection, run, [kept])
         return taken
 
     def by_hand(self) -> set[tuple[Step, str, str | None]]:
-        """The subjects (see `Decision.subject`) of decisions that a person took back."""
+        """Return the subjects (see `Decision.subject`) of decisions that a person undid."""
         rows = self._rows(
             "SELECT step, item, sha256 FROM decisions JOIN cleanings USING (run) "
             "WHERE command = 'whatsit catalogue undo' AND undone IS NULL"
@@ -169,6 +161,13 @@ def _open_run(connection: sqlite3.Connection, command: str, settings: Mapping[st
     return run
 
 
+def _insert(connection: sqlite3.Connection, run: int, decisions: Sequence[Decision]) -> None:
+    connection.executemany(
+        f"INSERT INTO decisions (run, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)",
+        [(run, *_values(decision)) for decision in decisions],
+    )
+
+
 def _undo(connection: sqlite3.Connection, condition: str, value: int) -> int:
     """Undo the decisions that fulfil the condition; return how many had an effect."""
     items = [
@@ -187,13 +186,10 @@ def _pair(decision: Decision) -> tuple[str | None, ...]:
     return decision.step, decision.item, decision.sha256, decision.other_item, decision.other_sha256
 
 
-def _values(decision: Decision) -> tuple[str | None, ...]:
-    return (
-        decision.step, decision.verdict, decision.item, decision.sha256, decision.other_item, decision.other_sha256,
-        decision.reason, json.dumps(dict(decision.figures)),
-    )  # fmt: skip
+def _values(decision: Decision) -> tuple[Any, ...]:
+    *values, figures = asdict(decision).values()
+    return (*values, json.dumps(figures))
 
 
 def _decision(values: Sequence[Any]) -> Decision:
-    step, verdict, item, sha256, other_item, other_sha256, reason, figures = values
-    return Decision(step, verdict, item, sha256, other_item, other_sha256, reason, json.loads(figures))
+    return Decision(*values[:7], json.loads(values[7]))

@@ -54,7 +54,7 @@ def consensus(vectors: npt.NDArray[np.float32], kept: Flags) -> npt.NDArray[np.f
 
 
 def _core(vectors: npt.NDArray[np.float32], groups: Numbers) -> Numbers:
-    """The largest cluster, of equal ones that nearest the mean of all pictures."""
+    """Return the largest cluster, of equal ones that nearest the mean of all pictures."""
     mean = _unit(vectors.mean(axis=0))
 
     def rank(group: int) -> tuple[int, float]:

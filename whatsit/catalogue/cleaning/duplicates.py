@@ -13,8 +13,8 @@ from whatsit.index.hash_index import HashIndex
 from whatsit.index.index_kind import Numbers
 from whatsit.vision.perceptual_hash import hamming
 
-# Of one picture so many twins in other items are reported: a placeholder stands in thousands.
-_MOST_TWINS = 5
+# Pairs reported of one picture with other items: thousands of items may share a placeholder.
+_MOST_PAIRS = 5
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class NearDuplicatePair:
     """Two pictures that are nearly one.
 
     Args:
-        picture: place of the one in the album.
+        picture: place of the one in the table.
         kept: place of the other.
         bits: in which their hashes differ, 0..64.
         similarity: cosine of their embeddings, -1..1.
@@ -51,12 +51,12 @@ def within_items(
     for _, members in table.by_item():
         stay: list[int] = []
         for n in members[np.lexsort((members, -table.sizes[members]))].tolist():
-            twin = _nearest(table, hashes, n, np.array([s for s in stay if there[s]], np.int64)) if there[n] else None
+            pair = _nearest(table, hashes, n, np.array([s for s in stay if there[s]], np.int64)) if there[n] else None
             same = [s for s in stay if table.sha256[s] == table.sha256[n]]
             if same:
                 yield NearDuplicatePair(n, same[0], 0, 1.0)
-            elif twin is not None and twin.bits <= radius and twin.similarity >= min_similarity:
-                yield twin
+            elif pair is not None and pair.bits <= radius and pair.similarity >= min_similarity:
+                yield pair
             else:
                 stay.append(n)
 
@@ -85,18 +85,18 @@ def between_items(
     for row, number in zip(rows.tolist(), numbers.tolist(), strict=True):
         near.setdefault(row, []).append(number)
     for row, group in members.items():
-        others = np.array([m for number in near[row] for m in members[number][: 2 * _MOST_TWINS]], np.int64)
-        for n in group[: 2 * _MOST_TWINS]:
-            yield from _twins_elsewhere(table, hashes, n, others, min_similarity)
+        others = np.array([m for number in near[row] for m in members[number][: 2 * _MOST_PAIRS]], np.int64)
+        for n in group[: 2 * _MOST_PAIRS]:
+            yield from _pairs_elsewhere(table, hashes, n, others, min_similarity)
 
 
-def _twins_elsewhere(
+def _pairs_elsewhere(
     table: PictureTable, hashes: npt.NDArray[np.uint8], n: int, others: Numbers, min_similarity: float
 ) -> list[NearDuplicatePair]:
     others = others[(others > n) & (table.found_as[others] != table.found_as[n])]
     bits = hamming(hashes[n], hashes[others])
     similarity = table.vectors[others] @ table.vectors[n]
-    order = [m for m in np.lexsort((others, bits)) if similarity[m] >= min_similarity][:_MOST_TWINS]
+    order = [m for m in np.lexsort((others, bits)) if similarity[m] >= min_similarity][:_MOST_PAIRS]
     return [NearDuplicatePair(int(others[m]), n, int(bits[m]), float(similarity[m])) for m in order]
 
 

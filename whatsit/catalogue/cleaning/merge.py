@@ -1,4 +1,4 @@
-"""Merging: items that retrieval cannot tell apart, in either direction, are one.
+"""Merging of items that retrieval confuses in both directions.
 
 Every picture is looked up among all others (leave one out). The confusion of item a with item b is the share of the
 neighbours of a's pictures that are b's. Were the two one item, split at random, it would be about
@@ -44,12 +44,12 @@ class Confusion:
 
     @property
     def mutual(self) -> float:
-        """The smaller of both directions."""
+        """Return the smaller of both directions."""
         return min(self.forward, self.backward)
 
 
 def confusions(vectors: npt.NDArray[np.float32], items: Numbers) -> list[Confusion]:
-    """The pairs of items that are confused in both directions, the worst first.
+    """Return the pairs of items that are confused in both directions, the worst first.
 
     Args:
         vectors: f32 [N,D], unit length.
@@ -62,8 +62,8 @@ def confusions(vectors: npt.NDArray[np.float32], items: Numbers) -> list[Confusi
     rows = np.repeat(np.arange(len(items)), neighbours.shape[1])
     flat = neighbours.ravel()
     rows, flat = rows[flat >= 0], flat[flat >= 0]
-    # An item of few pictures leaves room among the neighbours for others, however far: of n neighbours as many count as
-    # there would be siblings, were the neighbour's item its own.
+    # The neighbours of an item of few pictures include others, however far: of n neighbours as many count as there
+    # would be siblings, were the neighbour's item the same one.
     place = np.tile(np.arange(neighbours.shape[1]), len(items))[neighbours.ravel() >= 0]
     counted = place < counts[items[rows]] + counts[items[flat]] - 1
     rows, flat = rows[counted], flat[counted]
@@ -88,7 +88,7 @@ def confusions(vectors: npt.NDArray[np.float32], items: Numbers) -> list[Confusi
 
 
 def contradict(titles: tuple[str | None, str | None], brands: tuple[str | None, str | None]) -> bool:
-    """Whether what is said of two items denies that they are one.
+    """Return whether titles or brands deny that two items are one.
 
     Brands contradict where both are known and differ; titles where each has a word (a size, a flavour) that the other
     lacks.
@@ -144,6 +144,6 @@ def _neighbours(vectors: npt.NDArray[np.float32]) -> Numbers:
     index.add(vectors)
     _, found = index.search(vectors, min(NEIGHBOURS + 1, count))
     found = found.astype(np.int64)
-    own = found == np.arange(count)[:, None]
-    own[~own.any(axis=1), -1] = True  # identical pictures may have pushed it out
-    return np.asarray(found[~own].reshape(count, -1))
+    itself = found == np.arange(count)[:, None]
+    itself[~itself.any(axis=1), -1] = True  # identical pictures may have pushed it out
+    return np.asarray(found[~itself].reshape(count, -1))

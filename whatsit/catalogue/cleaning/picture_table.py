@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -58,17 +59,17 @@ class PictureTable:
         return len(self.items)
 
     def without(self, dropped: Flags) -> PictureTable:
-        """The other pictures.
+        """Return the other pictures.
 
         Args:
             dropped: bool [N].
         """
         left = np.flatnonzero(~dropped)
-        return PictureTable(
-            self.ids, self.titles, self.brands, self.items[left], self.found_as[left], self.images[left],
-            tuple(self.paths[n] for n in left), tuple(self.sha256[n] for n in left),
-            self.sizes[left], self.vectors[left], self.folder,
-        )  # fmt: skip
+        chosen: dict[str, Any] = {
+            name: getattr(self, name)[left] for name in ("items", "found_as", "images", "sizes", "vectors")
+        }
+        chosen |= {name: tuple(getattr(self, name)[n] for n in left) for name in ("paths", "sha256")}
+        return replace(self, **chosen)
 
     def pixels(self, n: int, max_side: int) -> npt.NDArray[np.uint8]:
         """A picture, uint8 [h,w,3], its longer side at most `max_side` pixels.
@@ -79,14 +80,14 @@ class PictureTable:
         return decode_image(read_picture(self.paths[n], self.folder), max_side=max_side).pixels
 
     def by_item(self) -> Iterator[tuple[int, Numbers]]:
-        """Each item with the places of its pictures, int64."""
+        """Return each item with the places of its pictures, int64."""
         starts = np.flatnonzero(np.diff(self.items, prepend=-1))
         for start, end in zip(starts, [*starts[1:], len(self)], strict=True):
             yield int(self.items[start]), np.arange(start, end)
 
 
 def read_picture_table(store: Store, fingerprint: str) -> PictureTable:
-    """Every picture that is found and has a vector by this embedder."""
+    """Return every picture that is found and has a vector by this embedder."""
     with store.snapshot() as connection:
         items = connection.execute("SELECT number, id, title, brand FROM items ORDER BY number").fetchall()
         rows = connection.execute(
@@ -118,7 +119,7 @@ def read_hashes(
     known: Mapping[int, bytes],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[npt.NDArray[np.uint8], Flags]:
-    """The hash of each picture, from its file where it is not known.
+    """Return the hash of each picture, from its file where it is not known.
 
     Args:
         table: the pictures.

@@ -39,16 +39,13 @@ class Condition(Protocol):
     """Something that holds for an item or does not."""
 
     def holds(self, record: Mapping[str, Any]) -> bool:
-        """Whether it holds for a record: fields at the top, free ones under `attributes`."""
-        ...
+        """Return whether it holds for a record (free fields under `attributes`)."""
 
     def sql(self, parameters: list[Any]) -> str:
         """Return an SQL expression over `items`, 0 or 1, and append its values."""
-        ...
 
     def size(self) -> int:
-        """How many conditions it is made of, itself included."""
-        ...
+        """Return how many conditions it is made of, itself included."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +157,7 @@ class Compare:
 
     @property
     def _path(self) -> str:
-        """The JSON path of an attribute; its key holds no quote and no backslash."""
+        """Return the JSON path of an attribute; its key holds no quote and no backslash."""
         return f'$."{self._key}"'
 
 
@@ -173,7 +170,7 @@ def _balanced(parts: Sequence[str], sign: str) -> str:
 
 
 def number_in(value: object) -> float | None:
-    """The number that a text reads as, None where it is no text or reads as none."""
+    """Return the number in a text, None where it holds none."""
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip(" ")):
         return float(value)
     return None

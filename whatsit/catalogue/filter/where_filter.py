@@ -131,7 +131,7 @@ def _comparisons(field: str, value: Any) -> Iterator[Condition]:
 
 
 def _field(key: Any) -> str:
-    """The name of a column, or of an attribute with its prefix."""
+    """Return the name of a column, or of an attribute with its prefix."""
     name = key.removeprefix(ATTRIBUTE) if isinstance(key, str) else ""
     if not 0 < len(name) <= _MAX_FIELD or not _clean(name) or any(c in '"\\' or ord(c) < 32 for c in name):
         raise InvalidInput(
@@ -142,7 +142,7 @@ def _field(key: Any) -> str:
 
 
 def _operand(field: str, operator: str, value: Any) -> Operand:
-    """The value if the field and the operator can be compared with it."""
+    """Return the value if the field and the operator can be compared with it."""
     kind = COLUMNS.get(field)
     place = f"'{operator}' of '{field}' in the filter 'where'"
     if value is None and operator not in ORDERED:
@@ -163,7 +163,7 @@ def _operand(field: str, operator: str, value: Any) -> Operand:
 
 
 def _clean(text: str) -> bool:
-    """Whether SQLite stores and compares the text as Python does."""
+    """Return whether SQLite stores and compares the text as Python does."""
     return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
 
 

@@ -1,8 +1,8 @@
 """Ingestion: rows of merchants' files become items with pictures and vectors.
 
-`plan` (read the rows, and what the store holds of them) > `fetch` (bytes) > `digests` (exact duplicates) > `look`
-(decode, hash, embed, detect, categorise: what the networks' room supplies) > `near` (near duplicates) > `write`.
-`prepare` strings together what lies between the two ends; `threads` and `on_ray` run it.
+`plan` (rows, and what the store holds of them) > `fetch` (bytes and digests) > `picture_analyzer` (decode, hash, embed,
+detect, categorise) > `near_duplicates` > `writer`. `prepare` joins the steps between the two ends;
+`thread_executor` and `ray_executor` run it.
 """
 
 from whatsit.catalogue.ingest.fetch import Fetch

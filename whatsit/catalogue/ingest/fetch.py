@@ -1,7 +1,8 @@
-"""Second step: the bytes of the pictures, wherever they lie."""
+"""Second step: the bytes of the pictures, and their digests."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,29 @@ from whatsit_client.errors import InvalidInput
 from whatsit.catalogue.sources.picture_location import Image, TarImage, WebImage
 from whatsit.catalogue.web import Downloads
 from whatsit.vision.decode import MAX_BYTES
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """Bytes of one picture with their digests.
+
+    Args:
+        image: where it lies.
+        data: the encoded file.
+        md5: 16 bytes. What merchants' and object stores' own lists of files speak; equal ones are the same file.
+        sha256: hexadecimal. By it a picture is known again, for MD5 can be forged.
+    """
+
+    image: Image
+    data: bytes
+    md5: bytes
+    sha256: str
+
+    @classmethod
+    def of(cls, image: Image, data: bytes) -> Fetched:
+        """Return the picture with its digests."""
+        md5 = hashlib.md5(data, usedforsecurity=False).digest()
+        return cls(image, data, md5, hashlib.sha256(data).hexdigest())
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What came of an ingestion."""
+"""Report of an ingestion."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ MOST_NOTES = 10_000
 
 @dataclass
 class Report:
-    """What came of an ingestion so far.
+    """The outcome of an ingestion so far.
 
     Args:
         added: new items.
         updated: items that were there and are different now.
         unchanged: items that were there just so, with vectors of this embedder.
         skipped: rows and pictures that were left out, and why; the first `MOST_NOTES`.
-        notes: what was kept and yet deserves a look, such as one file under two items; the first `MOST_NOTES`.
+        notes: findings about kept pictures, such as one file under two items; the first `MOST_NOTES`.
         skipped_count: how many were left out.
         note_count: how many notes there were.
     """
@@ -44,12 +44,12 @@ class Report:
         self.skipped.extend(left_out[: MOST_NOTES - len(self.skipped)])
 
     def note(self, *found: Skipped) -> None:
-        """Count things to look at."""
+        """Count findings about kept pictures."""
         self.note_count += len(found)
         self.notes.extend(found[: MOST_NOTES - len(self.notes)])
 
     def to_record(self) -> dict[str, Any]:
-        """The report as a JSON object."""
+        """Return the report as a JSON object."""
         return {
             "added": self.added,
             "updated": self.updated,

@@ -28,7 +28,6 @@ class Engine(Protocol):
 
     def __call__(self, batches: Iterable[Batch], fetch: Fetch, settings: Settings) -> Generator[Done, None, None]:
         """Prepare the batches; what is done comes in their order."""
-        ...
 
 
 def ingest(
@@ -54,9 +53,9 @@ def ingest(
     Args:
         store: the catalogue.
         rows: from one source or several.
-        look: the steps that look into a picture; None where the engine brings its own.
+        look: the steps of picture analysis; None where the engine brings its own.
         fingerprint: of the embedder behind `look`.
-        workers: pictures looked at at once.
+        workers: pictures analysed at once.
         settings: which steps are taken; None for the default steps, or for none where the store keeps no results.
         fetch: reads pictures; limits for the web stand there.
         engine: where the steps run; None for threads of this process.

@@ -17,13 +17,13 @@ Step = Literal["embed", "hash", "detect", "categorise"]
 # What may be chosen beside `embed`. Detecting takes several times as long as embedding and only serves contact sheets.
 CHOICES: tuple[Step, ...] = ("hash", "detect", "categorise")
 DEFAULT_STEPS: frozenset[Step] = frozenset({"hash", "categorise"})
-# The hash that `whatsit catalogue clean` uses unless told otherwise.
+# The hash that `whatsit catalogue clean` uses by default.
 HASH: Kind = "dhash"
 
 
 @dataclass(frozen=True, eq=False)
 class PictureAnalysis:
-    """What was seen in one picture; None and {} for the steps that were not asked for.
+    """The results of one picture; None and {} for the steps that were not asked for.
 
     Args:
         vectors: of the step `embed`.
@@ -44,16 +44,15 @@ class PictureAnalysisSteps(Protocol):
     def __call__(self, data: bytes, steps: frozenset[Step]) -> PictureAnalysis:
         """Decode a picture and take the steps.
 
-        A picture's answer depends on nothing but its bytes: not on what is looked at beside it.
+        A picture's answer depends on nothing but its bytes: not on pictures analysed beside it.
 
         Raises:
             InvalidInput: it is no picture. Any other error ends the ingestion.
         """
-        ...
 
 
 def checked_steps(names: Sequence[str]) -> frozenset[Step]:
-    """The steps of these names.
+    """Return the steps of these names.
 
     Raises:
         InvalidInput: there is no such step.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from whatsit_client.taxonomy import TAGS, TOPICS
@@ -40,9 +39,7 @@ class PictureAnalyzer:
     def __enter__(self) -> PictureAnalyzer:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._networks.close()
 
     def __call__(self, data: bytes, steps: frozenset[Step]) -> PictureAnalysis:

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 from whatsit_client.errors import InvalidInput
 
-from whatsit.catalogue.ingest.digests import Fetched, first_alike
-from whatsit.catalogue.ingest.fetch import Fetch
+from whatsit.catalogue.ingest.fetch import Fetch, Fetched
 from whatsit.catalogue.ingest.near_duplicates import near_duplicates
 from whatsit.catalogue.ingest.picture_analysis import (
     DEFAULT_STEPS,
@@ -37,7 +36,7 @@ class Prepared:
         task: the row, and what the store holds of it.
         pictures: what it shall hold; None where it holds just that.
         skipped: pictures that were left out.
-        notes: what deserves a look.
+        notes: findings about kept pictures.
     """
 
     task: Task
@@ -96,7 +95,7 @@ class Prepare:
         return [list(got) for got in coming]
 
     def done(self, batch: Batch, got: Got) -> Done:
-        """The rows as they shall be written."""
+        """Return the rows as they shall be written."""
         return [
             task if isinstance(task, Skipped) else self._done(task, parts)
             for task, parts in zip(batch, got, strict=True)
@@ -132,12 +131,12 @@ class Prepare:
     def _picture(self, task: Task, part: Fetched | Picture | Skipped, before: Sequence[str]) -> Picture | Skipped:
         if isinstance(part, Skipped):
             return part
-        if alike := first_alike(part.sha256, before):
+        if part.sha256 in before:
             place = part.path if isinstance(part, Picture) else path_of(part.image)
-            return Skipped(place, f"it is the same file as the item's picture {alike}")
-        return part if isinstance(part, Picture) else self._looked_at(task, part)
+            return Skipped(place, f"it is the same file as the item's picture {before.index(part.sha256) + 1}")
+        return part if isinstance(part, Picture) else self._analysed(task, part)
 
-    def _looked_at(self, task: Task, part: Fetched) -> Picture | Skipped:
+    def _analysed(self, task: Task, part: Fetched) -> Picture | Skipped:
         known = next((one for one in task.before if one.sha256 == part.sha256 and one.vectors), None)
         facts = known.facts if known else PictureMetadata()
         steps: frozenset[Step] = lacking(facts, self._steps(task))
@@ -164,7 +163,7 @@ class Prepare:
         return self.settings.steps - ({"categorise"} if task.row.fields.category else set())
 
     def _lacking(self, task: Task, known: Picture) -> bool:
-        """Whether a picture must be read again for something that is wanted of it."""
+        """Return whether a picture must be read again for something that is wanted of it."""
         missing = lacking(known.facts, self._steps(task))
         return (
             bool(missing)

@@ -115,10 +115,10 @@ def _started(address: str | None, actors: int, memory: int | None) -> Any:
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     if ray.is_initialized():
         return ray
-    own: dict[str, Any] = {} if address else {"num_cpus": actors, "object_store_memory": memory}
-    own |= {"include_dashboard": False, "logging_level": logging.ERROR, "log_to_driver": False}
+    options: dict[str, Any] = {} if address else {"num_cpus": actors, "object_store_memory": memory}
+    options |= {"include_dashboard": False, "logging_level": logging.ERROR, "log_to_driver": False}
     try:
-        ray.init(address=address or "local", **own)
+        ray.init(address=address or "local", **options)
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
         where = f"no Ray at '{address}'" if address else "no way to start Ray here"
         raise Unavailable(f"There is {where} ({str(error).strip().splitlines()[0][:200]}).") from error

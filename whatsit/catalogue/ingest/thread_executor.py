@@ -22,7 +22,7 @@ def run_in_threads(batches: Iterable[Batch], prepare: Prepare, workers: int) -> 
     slow server while other pictures are there.
     """
     waiting: deque[Future[Done]] = deque()
-    with ThreadPoolExecutor(workers, "look") as looking, ThreadPoolExecutor(FETCHES, "fetch") as fetching:
+    with ThreadPoolExecutor(workers, "analyse") as analysing, ThreadPoolExecutor(FETCHES, "fetch") as fetching:
 
         def done(batch: Batch, ahead: Future[Got] | None) -> Done:
             return prepare.done(batch, ahead.result() if ahead else prepare.fetched(batch))
@@ -31,14 +31,14 @@ def run_in_threads(batches: Iterable[Batch], prepare: Prepare, workers: int) -> 
             for batch in batches:
                 remote = _is_remote(batch)
                 ahead = fetching.submit(prepare.fetched, batch) if remote else None
-                waiting.append(looking.submit(done, batch, ahead))
+                waiting.append(analysing.submit(done, batch, ahead))
                 while len(waiting) > (FETCHES + workers if remote else 2 * workers):
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
         finally:
             fetching.shutdown(wait=False, cancel_futures=True)
-            looking.shutdown(wait=False, cancel_futures=True)
+            analysing.shutdown(wait=False, cancel_futures=True)
 
 
 def _is_remote(batch: Batch) -> bool:

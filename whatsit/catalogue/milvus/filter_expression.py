@@ -1,6 +1,6 @@
 """Filters as Milvus expressions, with the meaning that they have in SQL.
 
-Milvus compares JSON values by rules of its own (mixed types, large integers, missing keys). So an item's fields are
+Milvus compares JSON values by other rules (mixed types, large integers, missing keys). So an item's fields are
 stored beside its record as *facts*: texts in ASCII that sort as the values do, one kind after the other. Every
 comparison of a filter is then one of two texts.
 """
@@ -22,20 +22,22 @@ TEXT_BYTES = 200
 _PLAIN = re.compile(r"[A-Za-z0-9_]{1,100}")
 # Kinds in the order of their first letters; the next letter ends the range of a kind.
 _TRUTH, _NUMBER, _OTHER, _TEXT, _END = "b", "n", "o", "s", "t"
+# The sign of a comparison, and that of its opposite.
+_SIGNS = {"$gt": (">", "<="), "$gte": (">=", "<"), "$lt": ("<", ">="), "$lte": ("<=", ">")}
 
 
 class UnsupportedFilter(Exception):
-    """A filter that no expression over the facts says."""
+    """A filter that no expression over the facts has."""
 
 
 def facts_of(record: Mapping[str, Any]) -> dict[str, str]:
-    """The facts of an item that expressions are about.
+    """Return the facts of an item that expressions are about.
 
     Args:
         record: with the fields at the top and free ones under `attributes`.
 
     Returns:
-        Key -> sortable ASCII; what is absent or null has no key. Under keys that begin with `n_` stands the number of
+        Key -> sortable ASCII; what is absent or null has no key. Keys that begin with `n_` hold the number of
         what is one, or is text that reads as one.
     """
     facts: dict[str, str] = {}
@@ -82,7 +84,7 @@ def expression(where: Filter) -> str | bool:
     """Return the filter as expression, or whether it holds for all items or none.
 
     Raises:
-        Unsayable: it orders texts that are longer than the facts hold.
+        UnsupportedFilter: it orders texts that are longer than the facts hold.
     """
     return _compiled(where.root, True)
 
@@ -114,10 +116,10 @@ def _joined(join: Join, wanted: bool) -> str | bool:
         parts.append(f"category {'in' if wanted else 'not in'} [{','.join(listed)}]")
     if by_any in parts:  # `true` decides an "or", `false` an "and"
         return by_any
-    said = [part for part in parts if isinstance(part, str)]
-    if not said:
+    texts = [part for part in parts if isinstance(part, str)]
+    if not texts:
         return not by_any
-    return said[0] if len(said) == 1 else f"({(' or ' if by_any else ' and ').join(said)})"
+    return texts[0] if len(texts) == 1 else f"({(' or ' if by_any else ' and ').join(texts)})"
 
 
 def _comparison(compare: Compare, wanted: bool) -> str:
@@ -131,25 +133,20 @@ def _comparison(compare: Compare, wanted: bool) -> str:
     if "~" in value:
         raise UnsupportedFilter
     kind = value[0]
-    # In the alphabet of the kinds, the letter after a kind's own is above all of its values.
+    # In the alphabet of the kinds, the next letter after a kind is above all of its values.
     low, high = f'"{kind}"', f'"{_END if kind == _TEXT else _OTHER}"'
-    inside = {
-        "$gt": f'({reference} > "{value}" and {reference} < {high})',
-        "$gte": f'({reference} >= "{value}" and {reference} < {high})',
-        "$lt": f'({reference} < "{value}" and {reference} >= {low})',
-        "$lte": f'({reference} <= "{value}" and {reference} >= {low})',
-    }
-    outside = {
-        "$gt": f'{reference} <= "{value}" or {reference} >= {high}',
-        "$gte": f'{reference} < "{value}" or {reference} >= {high}',
-        "$lt": f'{reference} >= "{value}" or {reference} < {low}',
-        "$lte": f'{reference} > "{value}" or {reference} < {low}',
-    }
-    return inside[compare.operator] if wanted else f"(not ({there}) or {outside[compare.operator]})"
+    inside, outside = _SIGNS[compare.operator]
+    if inside[0] == ">":
+        bounds = f"{reference} < {high}", f"{reference} >= {high}"
+    else:
+        bounds = f"{reference} >= {low}", f"{reference} < {low}"
+    if wanted:
+        return f'({reference} {inside} "{value}" and {bounds[0]})'
+    return f'(not ({there}) or {reference} {outside} "{value}" or {bounds[1]})'
 
 
 def _reference(compare: Compare) -> tuple[str, str]:
-    """Where the value of a comparison stands, and the expression of its being there."""
+    """Return the expressions of a comparison's value and of its presence."""
     if compare.field == "category":
         return "category", 'category != ""'
     numeric = isinstance(compare.operand, (int, float)) and not isinstance(compare.operand, bool)
@@ -165,7 +162,7 @@ def _key(prefix: str, field: str) -> str:
 
 
 def _sortable_number(value: int | float) -> str:
-    """The nearest double in the order of its bits, then what an integer is off it."""
+    """Return the nearest double's bits in order, then an integer's distance from it."""
     nearest = float(value) + 0.0  # -0.0 becomes 0.0
     off = value - int(nearest) if isinstance(value, int) else 0
     (bits,) = struct.unpack(">Q", struct.pack(">d", nearest))

@@ -31,7 +31,7 @@ class MilvusIndexView:
             )
 
     def now(self) -> MilvusSearcher:
-        """The index with every change that was acknowledged before a search begins."""
+        """Return the index with every change that was acknowledged before a search begins."""
         return self._searcher("")
 
     def where(self, where: Filter) -> tuple[MilvusSearcher, Numbers | None]:

@@ -22,7 +22,7 @@ def number_of(id: str) -> int:
 
 
 def item_row(fields: ItemFields, pictures: Sequence[Picture], added: str, updated: str) -> dict[str, Any]:
-    """The row of an item.
+    """Return the row of an item.
 
     Raises:
         InvalidInput: its fields are longer than a row of Milvus takes.

@@ -56,7 +56,7 @@ class MilvusSearcher:
     def search(self, queries: Floats, k: int, allowed: Numbers | None = None) -> tuple[Floats, Numbers]:
         """Return the k nearest items of each query, as `Searcher.search`.
 
-        At most `MOST_ROWS` vectors are looked at for a query.
+        At most `MOST_ROWS` vectors are compared with a query.
         """
         queries = check_queries(queries, k, f"{self.place} {self.collection}", self.dimension)
         if self.collection is None or self.nothing_fits or not len(queries):
@@ -68,7 +68,7 @@ class MilvusSearcher:
         return first_of_each(distances, np.concatenate([one[1] for one in found], axis=1), k)
 
     def contains(self, items: Numbers) -> npt.NDArray[np.bool_]:
-        """Whether each item, int64 [K], has a vector now: bool [K]."""
+        """Return whether each item, int64 [K], has a vector now: bool [K]."""
         there = {row["item"] for row in self._rows(items, ["item"])}
         return np.array([item in there for item in items.tolist()], dtype=bool)
 
@@ -87,7 +87,7 @@ class MilvusSearcher:
         return nearest
 
     def _conditions(self, allowed: Numbers | None) -> Iterator[str]:
-        """The expressions of the searches that together look at all allowed items."""
+        """Return the expressions of searches that together cover all allowed items."""
         if allowed is None:
             yield self.expression
             return
@@ -127,18 +127,18 @@ class MilvusSearcher:
         return np.sqrt(np.maximum(distances, 0.0)), items
 
     def _rows(self, items: Numbers, fields: list[str]) -> Iterator[dict[str, Any]]:
-        """The rows of these items."""
+        """Return the rows of these items."""
         if self.collection is not None:
             yield from rows_of(self.client, self.place, self.collection, items, fields)
 
 
 def one_of(field: str, numbers: Numbers) -> str:
-    """The expression that a field is one of these numbers."""
+    """Return the expression that a field is one of these numbers."""
     return f"{field} in [{','.join(map(str, numbers.tolist()))}]"
 
 
 def rows_of(client: Any, place: str, collection: str, items: Numbers, fields: list[str]) -> Iterator[dict[str, Any]]:
-    """The rows of a collection that belong to these items, in no order."""
+    """Return the rows of a collection that belong to these items, in no order."""
     for start in range(0, len(items), _ITEMS_AT_ONCE):
         with translate_errors(place):
             listed = one_of("item", items[start : start + _ITEMS_AT_ONCE])
@@ -146,7 +146,7 @@ def rows_of(client: Any, place: str, collection: str, items: Numbers, fields: li
 
 
 def every_row(client: Any, place: str, collection: str, condition: str, fields: list[str]) -> Iterator[dict[str, Any]]:
-    """All rows that fulfil an expression, in batches, in no order."""
+    """Return all rows that fulfil an expression, in batches, in no order."""
     with translate_errors(place):
         iterator = client.query_iterator(collection, batch_size=1_000, filter=condition, output_fields=fields)
         try:

@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -52,9 +51,7 @@ class MilvusStore(Unsupported):
     def __enter__(self) -> MilvusStore:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -64,7 +61,7 @@ class MilvusStore(Unsupported):
     def put(self, changes: Iterable[tuple[ItemFields, Sequence[Picture], str]]) -> list[Outcome]:
         """Add items, or replace all that is known of those whose id is there.
 
-        All are looked at before the first is written. Where Milvus fails on the way, some are written; the same call
+        All are read before the first is written. Where Milvus fails on the way, some are written; the same call
         again writes all.
         """
         self._check_writable()
@@ -97,7 +94,7 @@ class MilvusStore(Unsupported):
         return unknown
 
     def count(self, where: Filter | None = None) -> int:
-        """How many items there are, or how many fulfil the filter."""
+        """Return how many items there are, or how many fulfil the filter."""
         condition = self.condition(where)
         if condition is False:
             return 0
@@ -108,7 +105,7 @@ class MilvusStore(Unsupported):
         return int(rows[0]["count(*)"])
 
     def select(self, where: Filter) -> Numbers:
-        """The numbers of the items that fulfil the filter, int64 ascending."""
+        """Return the numbers of the items that fulfil the filter, int64 ascending."""
         condition = self.condition(where)
         if condition is False:
             return np.empty(0, dtype=np.int64)
@@ -183,7 +180,7 @@ class MilvusStore(Unsupported):
         )
 
     def fields(self, id: str) -> ItemFields | None:
-        """The fields of an item as they were put, None if there is no such item."""
+        """Return the fields of an item as they were put, None if there is no such item."""
         row = self._row(id, ["record"])
         if row is None:
             return None
@@ -209,11 +206,11 @@ class MilvusStore(Unsupported):
         return unchanged
 
     def fingerprints(self) -> list[str]:
-        """The embedders whose vectors are here, the latest used one first."""
+        """Return the embedders whose vectors are here, the latest used one first."""
         return [fingerprint for fingerprint in self.collections.embedders() if self.vector_count(fingerprint)]
 
     def vector_count(self, fingerprint: str) -> int:
-        """How many vectors of this embedder are here."""
+        """Return how many vectors of this embedder are here."""
         held = self.collections.vectors(fingerprint)
         if held is None:
             return 0
@@ -293,7 +290,7 @@ class MilvusStore(Unsupported):
         return every_row(self._client, self.address.uri, collection, condition, fields)
 
     def _scanned(self, where: Filter | None) -> Numbers:
-        """The numbers of the items that fulfil a filter, by looking at every record."""
+        """Return the items that fulfil a filter, by a scan of all records."""
         rows = self._every_row(self._items, "", ["item", "record"])
         fit = (row["item"] for row in rows if where is None or where.matches(json.loads(row["record"])))
         return np.sort(np.fromiter(fit, dtype=np.int64))

@@ -1,4 +1,4 @@
-"""Where a catalogue in Milvus is, and the connection to it."""
+"""Address of a catalogue in Milvus, and the connection to it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 from whatsit_client.errors import InvalidInput, Unavailable
 
 TOKEN_VARIABLE = "WHATSIT_MILVUS_TOKEN"
-"""Names the environment variable with the token: `user:password`, or an API key. It stands in no file or command."""
+"""Names the environment variable with the token: `user:password`, or an API key. No file or command holds it."""
 
 CONSISTENCIES = ("Strong", "Bounded", "Session", "Eventually")
 INDEXES = ("HNSW", "FLAT", "AUTOINDEX", "DISKANN", "IVF_FLAT", "IVF_SQ8")
@@ -37,7 +37,7 @@ class Address:
         uri: what pymilvus connects to, the path of a milvus-lite file among others.
         database: in a server; "" for its default one.
         catalogue: begins the names of its collections, so that one database holds several.
-        index: of the vectors: exact in a file, a graph on a server, unless told otherwise.
+        index: of the vectors: exact in a file, a graph on a server by default.
         consistency: of every read. With `Strong` what was acknowledged counts in every later search, on any machine.
     """
 
@@ -49,7 +49,7 @@ class Address:
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a milvus-lite file, which one process at a time may open."""
+        """Return whether it is a milvus-lite file, which one process at a time may open."""
         return not self.uri.startswith(("http://", "https://"))
 
     @classmethod
@@ -58,10 +58,10 @@ class Address:
 
         An absolute path has three slashes.
 
-        After `?` may stand `catalogue=NAME`, `index=…`, `consistency=…` and `tls=1`.
+        After `?`: `catalogue=NAME`, `index=…`, `consistency=…` and `tls=1`.
 
         Raises:
-            InvalidInput: it is no such address, or a password stands in it.
+            InvalidInput: it is no such address, or holds a password.
         """
         parts = urlsplit(url)
         options = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -93,7 +93,7 @@ class Address:
         return cls(uri, parts.path.strip("/"), catalogue, index, consistency)
 
     def connect(self) -> Any:
-        """A `pymilvus.MilvusClient`.
+        """Open a `pymilvus.MilvusClient`.
 
         Raises:
             Unavailable: pymilvus is not installed, or nothing answers there, or it refuses, or the file is in use.
@@ -119,7 +119,7 @@ class Address:
 
 @contextmanager
 def translate_errors(place: str) -> Iterator[None]:
-    """Milvus' errors as one sentence.
+    """Translate Milvus' errors to one sentence.
 
     Raises:
         Unavailable: Milvus failed or refused.

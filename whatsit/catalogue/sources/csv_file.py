@@ -39,7 +39,7 @@ class CommaSeparated:
         check_columns(path, self._columns)
 
     def count(self) -> int:
-        """The number of lines under the header."""
+        """Return the number of lines under the header."""
         with self.path.open("rb") as file:
             return max(sum(1 for line in file if line.strip()) - 1, 0)
 

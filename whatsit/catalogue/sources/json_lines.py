@@ -29,7 +29,7 @@ class JsonLines:
             raise InvalidInput(f"{path} is empty; it holds one JSON object per line.")
 
     def count(self) -> int:
-        """The number of lines that are not empty."""
+        """Return the number of lines that are not empty."""
         with self.path.open("rb") as file:
             return sum(1 for line in file if line.strip())
 

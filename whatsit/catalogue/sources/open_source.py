@@ -1,4 +1,4 @@
-"""Which kind of source a path is."""
+"""Factory of sources by path."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Parquet:
             check_columns(path, file.schema_arrow.names)
 
     def count(self) -> int:
-        """The number of rows."""
+        """Return the number of rows."""
         return self._rows
 
     def __iter__(self) -> Iterator[Row | Skipped]:

@@ -36,7 +36,7 @@ class Folder:
             raise InvalidInput(f"The folder {path} holds no picture ({', '.join(PICTURES)}).")
 
     def count(self) -> int:
-        """The number of pictures."""
+        """Return the number of pictures."""
         return len(self._files)
 
     def __iter__(self) -> Iterator[Row | Skipped]:

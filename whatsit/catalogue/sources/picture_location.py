@@ -1,4 +1,4 @@
-"""Where a picture lies: in a file, behind a web address, or in a tar shard."""
+"""Location of a picture: in a file, behind a web address, or in a tar shard."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class WebImage:
 
     @property
     def stem(self) -> str:
-        """The file's name in the address without its ending, "" where there is none."""
+        """Return the file's name in the address without its ending, perhaps ""."""
         return Path(unquote(urlsplit(self.url).path)).stem
 
 
@@ -43,7 +43,7 @@ class TarImage:
 
     @classmethod
     def find(cls, archive: Path, name: str) -> TarImage:
-        """The member of that name.
+        """Return the member of that name.
 
         Raises:
             OSError: the archive cannot be read.
@@ -56,7 +56,7 @@ class TarImage:
 
     @property
     def stem(self) -> str:
-        """The member's name without folders and ending."""
+        """Return the member's name without folders and ending."""
         return Path(self.name).stem
 
     def read(self, most: int) -> bytes:
@@ -78,7 +78,7 @@ Image = Path | WebImage | TarImage
 
 
 def path_of(image: Image) -> str:
-    """The picture's path as the store holds and shows it."""
+    """Return the picture's path as the store holds and shows it."""
     if isinstance(image, WebImage):
         return image.url
     if isinstance(image, TarImage):

@@ -17,7 +17,7 @@ class Row:
     Args:
         fields: what it says.
         images: where the pictures lie, the main one first; at least one.
-        place: where it stands, for people: file and line.
+        place: for people: file and line.
     """
 
     fields: ItemFields
@@ -30,7 +30,7 @@ class Skipped:
     """Something that was left out.
 
     Args:
-        place: where it stands, for people: file and line, or the picture.
+        place: for people: file and line, or the picture.
         reason: why, without a full stop.
     """
 
@@ -43,8 +43,6 @@ class Source(Protocol):
 
     def count(self) -> int:
         """About how many rows it has, for a progress bar."""
-        ...
 
     def __iter__(self) -> Iterator[Row | Skipped]:
         """Return every row in order; one that cannot be read is skipped with its reason."""
-        ...

@@ -101,12 +101,12 @@ def _row(archive: Path, key: str, members: Sequence[_Member]) -> Row | Skipped:
             continue
         try:
             text = TarImage(archive, name, offset, size).read(_MOST_TEXT + 1)
-            said = json.loads(text) if suffix == "json" else {"title": text.decode()}
+            read = json.loads(text) if suffix == "json" else {"title": text.decode()}
         except (OSError, ValueError, RecursionError) as error:
             return Skipped(place, f"its {suffix} cannot be read ({str(error)[:100]})")
-        if not isinstance(said, dict):
+        if not isinstance(read, dict):
             return Skipped(place, "its json is not a JSON object")
-        values = {**values, **said} if suffix == "json" else {**said, **values}
+        values = {**values, **read} if suffix == "json" else {**read, **values}
     if not images:
         return Skipped(place, "it has no image")
     return row_of({"id": key, **values}, archive.parent, place, images)
@@ -137,7 +137,7 @@ def _damage(path: Path, offset: int) -> Skipped:
 
 
 def _any_bytes(file: Any, start: int, end: int) -> bool:
-    """Whether there is anything but zeros."""
+    """Return whether there is anything but zeros."""
     at = file.tell()
     try:
         file.seek(start)

@@ -39,7 +39,7 @@ class Changes:
 class ChangeLog:
     """The log of one store.
 
-    An entry says only that an item changed; how the item is now stands in its own rows, which were written in the
+    An entry says only that an item changed; the item's present state is in its rows, written in the
     same transaction. So applying an entry twice, or late, does no harm.
 
     Args:
@@ -55,7 +55,7 @@ class ChangeLog:
         return int(rows[0][0]) if rows else 0
 
     def since(self, sequence: int, fingerprint: str, limit: int = PAGE) -> Changes:
-        """The first entries after `sequence`, at most `limit`.
+        """Return the first entries after `sequence`, at most `limit`.
 
         Args:
             sequence: number of the last change that is known.
@@ -103,7 +103,7 @@ class ChangeLog:
     def changed(self, sequence: int) -> tuple[int, list[int] | None]:
         """Return the last change's number and the items changed after `sequence`.
 
-        None stands for the items where the log no longer reaches back that far, or there are more than `PAGE`.
+        The items are None where the log no longer reaches back that far, or there are more than `PAGE`.
         """
         with self._database.snapshot() as connection:
             row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'changes'").fetchone()
@@ -115,7 +115,7 @@ class ChangeLog:
         return (int(row[0]) if row else 0), None if len(items) > PAGE else [item for (item,) in items]
 
     def pending(self, sequence: int) -> int:
-        """How many items were changed or deleted after `sequence`."""
+        """Return how many items were changed or deleted after `sequence`."""
         return int(self._database.rows("SELECT count(DISTINCT item) FROM changes WHERE sequence > ?", [sequence])[0][0])
 
     def trim(self, sequence: int) -> None:

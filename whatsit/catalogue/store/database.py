@@ -57,7 +57,7 @@ class Database:
         self._local = threading.local()
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """All rows of a question."""
+        """Return all rows of a question."""
         with self.reading() as connection:
             return connection.execute(statement, parameters).fetchall()
 

@@ -89,10 +89,10 @@ def _hidden(decisions: list[tuple[str, str, str | None]], images: list[tuple[int
     there = {sha256 for _, sha256 in images}
     dropped = {sha256 for step, sha256, _ in decisions if step != "duplicates"}
     hidden = {image for image, sha256 in images if sha256 in dropped}
-    twins = {sha256: kept for step, sha256, kept in decisions if step == "duplicates" and kept in there}
+    copies = {sha256: kept for step, sha256, kept in decisions if step == "duplicates" and kept in there}
     seen: set[str] = set()
     for image, sha256 in images:
-        kept = twins.get(sha256)
+        kept = copies.get(sha256)
         if kept is not None and (kept != sha256 or sha256 in seen):
             hidden.add(image)
         seen.add(sha256)

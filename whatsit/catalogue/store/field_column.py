@@ -43,7 +43,7 @@ class Column:
 
     @property
     def distinct(self) -> int:
-        """How many different values there are."""
+        """Return how many different values there are."""
         return len(self._values)
 
     def rows(self, connection: sqlite3.Connection, condition: str) -> Iterable[tuple[Any]]:
@@ -89,7 +89,7 @@ class Column:
         code = self._known.get(stored)
         if code is None:
             value = json.loads(stored)[0] if self._is_attribute else stored
-            listed = isinstance(value, (list, dict))  # those compare with nothing, so one stands for all
+            listed = isinstance(value, (list, dict))  # those compare with nothing, so one represents all
             code = self._places.setdefault((list, 0) if listed else _distinct(value), len(self._values))
             if code == len(self._values):
                 self._values.append([] if listed else value)

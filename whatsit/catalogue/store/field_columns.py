@@ -66,15 +66,15 @@ class Columns:
         self._alive = np.empty(0, dtype=bool)  # to be selected
 
     def _holds(self, condition: Condition) -> Mask:
-        """Whether the condition holds for each item: bool [N]."""
+        """Return whether the condition holds for each item: bool [N]."""
         if isinstance(condition, Not):
             return ~self._holds(condition.part)
         if isinstance(condition, Join):
             mask = np.full(self._count, not condition.any)
             # What one field alone decides is joined over its distinct values, not over the items.
             for field in dict.fromkeys(part.field for part in condition.parts if isinstance(part, Compare)):
-                own = [part for part in condition.parts if isinstance(part, Compare) and part.field == field]
-                mask = _join(condition.any, mask, self._columns[field].holds(own, condition.any, self._count))
+                compares = [part for part in condition.parts if isinstance(part, Compare) and part.field == field]
+                mask = _join(condition.any, mask, self._columns[field].holds(compares, condition.any, self._count))
             for part in condition.parts:
                 if not isinstance(part, Compare):
                     mask = _join(condition.any, mask, self._holds(part))
@@ -97,7 +97,7 @@ class Columns:
             for start in range(0, len(changed), _MANY):
                 self._reread(connection, changed[start : start + _MANY])
         self._position = position
-        if self._count > 2 * np.count_nonzero(self._alive) + _MOST_CHANGES:  # many deleted items still take room
+        if self._count > 2 * np.count_nonzero(self._alive) + _MOST_CHANGES:  # many deleted items are still held
             self._forget()
             self._catch_up(connection)
 
@@ -129,7 +129,7 @@ class Columns:
             self._drop_if_wide(field)
 
     def _append(self, rows: list[tuple[int, int]]) -> None:
-        """Make room for items with higher numbers than all before."""
+        """Append items with higher numbers than all before."""
         total = self._count + len(rows)
         if total > len(self._numbers):
             more = max(total, 2 * self._count if self._count else total) - len(self._numbers)

@@ -16,13 +16,13 @@ from whatsit.vision.decode import decode_image
 from whatsit.vision.local_features import LocalFeatures, extract
 
 _SETTING = "geometry"
-# Far more than is looked at; JPEG files then decode at reduced scale.
+# Far more than is used; JPEG files then decode at reduced scale.
 _MAX_SIDE = 1024
 _BATCH = 64
 
 
 def local_features(data: bytes) -> bytes:
-    """The local features of an encoded picture, as they are stored.
+    """Return the local features of an encoded picture, as they are stored.
 
     Raises:
         InvalidInput: it is no picture.
@@ -42,7 +42,7 @@ class LocalStore:
 
     @property
     def kept(self) -> bool:
-        """Whether this catalogue keeps local features."""
+        """Return whether this catalogue keeps local features."""
         rows = self._database.rows("SELECT value FROM settings WHERE name = ?", [_SETTING])
         return bool(rows) and rows[0][0] == "on"
 

@@ -18,7 +18,7 @@ from whatsit.vision.decode import MAX_BYTES
 
 _ENDINGS = ((b"\xff\xd8", ".jpg"), (b"\x89PNG", ".png"), (b"RIFF", ".webp"))
 # Names that only `keep_picture` gives: a text that a caller sent as an item's image is hardly ever one.
-_OWN = re.compile(r"(pictures|clicks)/[0-9a-f]{32}\.(jpg|png|webp|img)", re.ASCII)
+_KEPT = re.compile(r"(pictures|clicks)/[0-9a-f]{32}\.(jpg|png|webp|img)", re.ASCII)
 
 
 def keep_picture(folder: Path, data: bytes, key: str | None = None) -> Path:
@@ -70,13 +70,13 @@ def stored_path(path: str, folder: Path) -> str:
         folder: the catalogue's folder, absolute and without symbolic links.
     """
     home = f"{folder}/"
-    own = path[len(home) :] if path.startswith(home) else ""
-    return own if _OWN.fullmatch(own) else path
+    inner = path[len(home) :] if path.startswith(home) else ""
+    return inner if _KEPT.fullmatch(inner) else path
 
 
 def whole_path(path: str, folder: Path) -> str:
     """What `stored_path` made shorter, where it lies now; any other path as it is."""
-    return str(folder / path) if _OWN.fullmatch(path) else path
+    return str(folder / path) if _KEPT.fullmatch(path) else path
 
 
 def read_picture(path: str, folder: Path) -> bytes:

@@ -49,13 +49,13 @@ class Prediction:
 
 @dataclass(frozen=True)
 class PictureMetadata:
-    """What is noted of one picture; None and {} where a step did not run.
+    """The metadata of one picture; None and {} where a step did not run.
 
     Args:
         md5: digest of the file, 16 bytes: equal ones are the same file.
         hashes: kind of perceptual hash -> 8 bytes (`whatsit.vision.perceptual_hash`).
         main: of the step `detect`, for contact sheets.
-        prediction: of the step `categorise`. It stands beside the merchant's category and never replaces it.
+        prediction: of the step `categorise`. It never replaces the merchant's category.
         kept: file in the catalogue's own folder that holds the bytes of a picture from the web.
     """
 
@@ -108,14 +108,6 @@ class MetadataTable:
             "SELECT item, kept FROM picture_facts JOIN images USING (image) WHERE kept IS NOT NULL AND position = 0"
         )
         return dict(rows)
-
-    def predictions(self) -> dict[int, Prediction]:
-        """Return item number -> prediction for the main picture."""
-        rows = self._database.rows(
-            "SELECT item, topic, topic_score, tag, tag_score FROM picture_facts JOIN images USING (image) "
-            "WHERE topic IS NOT NULL AND position = 0 ORDER BY item"
-        )
-        return {number: Prediction(*values) for number, *values in rows}
 
     def prediction(self, number: int) -> Prediction | None:
         """Return the prediction for an item's main picture, None for none."""

@@ -134,7 +134,7 @@ MIGRATIONS: tuple[str, ...] = (
 
 
 def version_of(connection: sqlite3.Connection) -> int:
-    """The version of the tables, 0 for an empty file."""
+    """Return the version of the tables, 0 for an empty file."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 

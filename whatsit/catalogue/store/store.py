@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -65,15 +64,13 @@ class Store:
 
     @property
     def keeps_local(self) -> bool:
-        """Whether the catalogue keeps local features of its pictures."""
+        """Return whether the catalogue keeps local features of its pictures."""
         return self.local.kept
 
     def __enter__(self) -> Store:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -118,7 +115,7 @@ class Store:
         return int(self._database.rows(f"SELECT count(*) FROM items WHERE {condition}", parameters)[0][0])
 
     def select(self, where: Filter) -> Numbers:
-        """The numbers of the items that fulfil the filter, int64 ascending."""
+        """Return the numbers of the items that fulfil the filter, int64 ascending."""
         condition, parameters = filter_condition(where)
         rows = self._database.rows(f"SELECT number FROM items WHERE {condition} ORDER BY number", parameters)
         return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
@@ -155,12 +152,8 @@ class Store:
                 found[row[0]] = item_record(row, self.folder)
         return {number: found[number] for number in asked if number in found}
 
-    def categories(self, numbers: Iterable[int]) -> dict[int, str]:
-        """Number -> category ("" where it has none) of those items that are there."""
-        return {number: record["category"] or "" for number, record in self.records(numbers).items()}
-
     def item_categories(self) -> tuple[Numbers, list[str | None]]:
-        """The numbers of all items, int64 ascending, and the category of each."""
+        """Return the numbers of all items, int64 ascending, and the category of each."""
         rows = self._database.rows("SELECT number, category FROM items ORDER BY number")
         return np.array([number for number, _ in rows], dtype=np.int64), [category for _, category in rows]
 
@@ -169,7 +162,7 @@ class Store:
 
         Its record, and `number`, `added`, `updated`, `merged_into`, `predicted`, `images`.
 
-        `merged_into` is the id of the item as which it is found, None where it stands for itself; a picture that was
+        `merged_into` is the id of the item as which it is found, None where it is not merged; a picture that was
         dropped in cleaning is `hidden`.
 
         Raises:
@@ -197,13 +190,8 @@ class Store:
             "merged_into": main,
             "predicted": None if prediction is None else asdict(prediction),
             "images": [
-                {
-                    "path": whole_path(path, self.folder),
-                    "sha256": sha256,
-                    "vectors": vectors,
-                    "hidden": bool(hidden),
-                }
-                for path, sha256, vectors, hidden in images
+                {"path": whole_path(path, self.folder), "sha256": sha256, "vectors": count, "hidden": bool(hidden)}
+                for path, sha256, count, hidden in images
             ],
         }
 
@@ -235,7 +223,7 @@ class Store:
         )
 
     def fields(self, id: str) -> ItemFields | None:
-        """The fields of an item as they were put, None if there is no such item."""
+        """Return the fields of an item as they were put, None if there is no such item."""
         rows = self._database.rows(f"SELECT {ITEM_FIELDS}, NULL FROM items WHERE id = ?", [id])
         if not rows:
             return None
@@ -254,7 +242,7 @@ class Store:
         }
 
     def fingerprints(self) -> list[str]:
-        """The embedders whose vectors are here, the latest used one first."""
+        """Return the embedders whose vectors are here, the latest used one first."""
         rows = self._database.rows("SELECT fingerprint FROM vectors GROUP BY fingerprint ORDER BY max(rowid) DESC")
         return [row[0] for row in rows]
 

@@ -19,7 +19,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 def words_of(text: str) -> tuple[str, ...]:
-    """The words that are looked for, letters and digits alone.
+    """Return the words that are looked for, letters and digits alone.
 
     Raises:
         InvalidInput: there is none, or the text is too long.
@@ -45,7 +45,7 @@ class ItemText:
         self._database = database
 
     def search(self, text: str, limit: int, allowed: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.int64]:
-        """The numbers of the items that hold any of the words, int64, best first by BM25.
+        """Return the items that hold any of the words, int64, best first by BM25.
 
         Args:
             text: the caller's.

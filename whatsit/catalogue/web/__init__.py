@@ -1,4 +1,4 @@
-"""Downloads of pictures, bounded, and from public addresses unless told otherwise."""
+"""Bounded downloads of pictures, from public addresses by default."""
 
 from whatsit.catalogue.web.download import Downloads
 

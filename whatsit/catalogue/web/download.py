@@ -47,7 +47,7 @@ class Downloads:
     pause: float = 0.5
 
     def get(self, url: str) -> bytes:
-        """The file behind an address.
+        """Return the file behind an address.
 
         Raises:
             InvalidInput: it cannot be had; the sentence says why.
@@ -77,7 +77,7 @@ class Downloads:
         raise InvalidInput(f"the address redirects more than {MOST_REDIRECTS} times")
 
     def _ask(self, target: Target, deadline: float) -> bytes | str:
-        """The file, or the address that the server names in its place."""
+        """Return the file, or the address that the server names in its place."""
         connection = _Pinned(target, deadline)
         # Timeouts of a socket count from byte to byte: against a server that drips, the whole is cut off at its time.
         watch = threading.Timer(max(deadline - time.monotonic(), 0), connection.cut)

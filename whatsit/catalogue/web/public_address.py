@@ -39,13 +39,13 @@ class Target:
 
     @property
     def host_header(self) -> str:
-        """The header `Host`."""
+        """Return the header `Host`."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS["https" if self.secure else "http"] else f"{host}:{self.port}"
 
 
 def resolve(url: str, allow_private: bool = False) -> Target:
-    """The machine behind an http(s) address.
+    """Return the machine behind an http(s) address.
 
     Args:
         url: the address.
@@ -82,7 +82,7 @@ def is_public(address: str) -> bool:
 
     Not: private, loopback, link-local, multicast, reserved.
 
-    Of an IPv6 address that stands for an IPv4 one, that one is judged.
+    Of an IPv6 address that embeds an IPv4 one, that one counts.
     """
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):

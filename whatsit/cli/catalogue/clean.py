@@ -102,9 +102,9 @@ def show_decisions(
     from whatsit.cli.catalogue.output import print_json
 
     with open_embedded(folder, _NOT_CLEANED, read_only=True) as store:
-        found, standing = DecisionLog(store).read(limit, run), DecisionLog(store).count()
+        found, counts = DecisionLog(store).read(limit, run), DecisionLog(store).count()
     if as_json:
-        print_json({"standing": standing, "decisions": [one.to_record() for one in found]})
+        print_json({"standing": counts, "decisions": [one.to_record() for one in found]})
         return
     table = Table("number", "cleaning", "step", "verdict", "item", "compared with", "reason", box=None)
     for one in found:
@@ -113,7 +113,7 @@ def show_decisions(
         cells = (str(one.number), str(one.run), decision.step, verdict, decision.item, decision.other_item or "")
         table.add_row(*cells, decision.reason)
     Console().print(table)
-    typer.echo("Standing: " + (", ".join(f"{count} {verdict}" for verdict, count in standing.items()) or "nothing"))
+    typer.echo("In force: " + (", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "nothing"))
 
 
 def undo(

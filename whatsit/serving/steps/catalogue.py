@@ -15,7 +15,7 @@ from whatsit_client.errors import InvalidInput, WhatsitError
 from whatsit_client.types import Box
 
 from whatsit.catalogue.backends import index_status, open_store
-from whatsit.catalogue.ingest.digests import Fetched
+from whatsit.catalogue.ingest.fetch import Fetched
 from whatsit.catalogue.ingest.picture_analyzer import PictureAnalyzer
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.item_payload import ItemPayload, parse_object
