@@ -192,4 +192,5 @@ def _values(decision: Decision) -> tuple[Any, ...]:
 
 
 def _decision(values: Sequence[Any]) -> Decision:
-    return Decision(*values[:7], json.loads(values[7]))
+    record: dict[str, Any] = dict(zip(_COLUMNS.split(", "), values, strict=True))
+    return Decision(**{**record, "figures": json.loads(record["figures"])})
