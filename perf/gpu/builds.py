@@ -49,7 +49,7 @@ def _source(check: Check, name: str, recipe: Path) -> tuple[Path, str]:
         return shipped, "committed weights"
     if check.dry:
         raise Unavailable(f"{shipped.relative_to(ROOT)} is not here, and a dry run makes none.")
-    from whatsit.engines.untrained import write_untrained
+    from perf.networks.untrained_networks import write_untrained
 
     return write_untrained(recipe, check.scratch / f"{name}.onnx"), "random weights"
 

@@ -31,7 +31,7 @@ def measure(name: str, work: Path, repeats: int, root: Path = ROOT) -> list[obje
     if shipped.is_file():
         source, weights = shipped, "shipped"
     else:
-        from whatsit.engines.untrained import write_untrained
+        from perf.networks.untrained_networks import write_untrained
 
         source, weights = write_untrained(recipe, work / f"{name}.onnx"), "random"
     batches = read_build_recipe(recipe).engine.tensorrt.batches

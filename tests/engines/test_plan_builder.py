@@ -16,8 +16,11 @@ from onnx import TensorProto, helper  # noqa: E402
 from whatsit.engines.build_paths import BuildPaths  # noqa: E402
 from whatsit.engines.build_recipe import ProfileBatches, read_build_recipe  # noqa: E402
 from whatsit.engines.onnx_runner import file_fingerprint  # noqa: E402
-from whatsit.engines.plan_builder import build_plan, compiler  # noqa: E402
-from whatsit.engines.plan_compile import compile_engine  # noqa: E402
+from whatsit.engines.plan_builder import (  # noqa: E402
+    build_plan,
+    compile_engine,
+    compiler,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 RTX = "tensorrt-rtx"
@@ -54,7 +57,7 @@ def test_compiles_what_ships(name: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_compiles_the_resnet50_retinanet_in_int8(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    from whatsit.engines.untrained import write_untrained
+    from perf.networks.untrained_networks import write_untrained
 
     recipe = ROOT / "build" / "detector-resnet50.yaml"
     source = write_untrained(recipe, tmp_path / "resnet50.onnx")

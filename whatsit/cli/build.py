@@ -150,7 +150,7 @@ def _compile_plan(paths: BuildPaths, target: str) -> dict[str, Any]:
     from rich.console import Console
     from rich.progress import Progress
 
-    from whatsit.engines.plan_compile import compile_engine
+    from whatsit.engines.plan_builder import compile_engine
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(f"Compiling for {target}", total=None)

@@ -6,7 +6,6 @@ for every failure; the choice of the package, the progress callback and the erro
 
 from __future__ import annotations
 
-import importlib
 import logging
 import sys
 import time
@@ -20,8 +19,11 @@ from typing import Any
 import onnx
 from whatsit_client.errors import Damaged, Unavailable, WhatsitError
 
-from whatsit.engines.build_recipe import ProfileBatches
+from whatsit.engines.build_paths import BuildPaths
+from whatsit.engines.build_recipe import ProfileBatches, read_build_recipe
+from whatsit.engines.model_card import markdown_table
 from whatsit.engines.onnx_runner import file_fingerprint
+from whatsit.engines.plan_runtime import import_with
 
 TARGETS: dict[str, tuple[str, str]] = {
     "tensorrt": ("tensorrt", "whatsit[compile,tensorrt]"),
@@ -138,6 +140,45 @@ def build_plan(
     return CompiledPlan(target, source, library, seconds, network.num_layers, log)
 
 
+def compile_engine(
+    paths: BuildPaths, target: str, progress: Progress = lambda phase, done, total: None
+) -> tuple[CompiledPlan, Path]:
+    """Compile `paths.tensorrt` by its recipe, without torch or pictures.
+
+    Args:
+        paths: files to read and to write.
+        target: "tensorrt" or "tensorrt-rtx".
+        progress: see `build_plan`.
+
+    Returns:
+        The plan, and the path of its card.
+
+    Raises:
+        InvalidInput: the recipe is missing or invalid.
+        Unavailable: the library, its GPU or the ONNX file is missing.
+        WhatsitError: the library lacks an operator.
+    """
+    recipe = read_build_recipe(paths.recipe).engine.tensorrt
+    # TensorRT-RTX times no kernels when it compiles, only on the user's card.
+    cache = paths.work / f"{target}.timing" if target == "tensorrt" else None
+    plan = build_plan(
+        paths.tensorrt,
+        paths.plan,
+        target,
+        recipe.batches,
+        timing_cache=cache,
+        version_compatible=recipe.version_compatible,
+        progress=progress,
+    )
+    card = paths.plan.with_name(f"{paths.plan.name}.card.md")
+    profiles = "; ".join(f"{batch.min}, {batch.opt}, {batch.max}" for batch in recipe.batches)
+    facts = {"engine": paths.engine, **plan.facts(), "batches (min, opt, max)": profiles}
+    facts["version compatible"] = "yes" if recipe.version_compatible else "no"
+    table = markdown_table(("what", "value"), [f"| {name} | {value} |" for name, value in facts.items()])
+    card.write_text(f"# Plan of the {paths.engine}\n\n{table}\n", encoding="utf-8")
+    return plan, card
+
+
 def compiler(kind: str) -> ModuleType:
     """Import the Python module that compiles for a target.
 
@@ -147,13 +188,9 @@ def compiler(kind: str) -> ModuleType:
     if kind not in TARGETS:
         raise Unavailable(f"There is no target {kind!r} for plans; choose {' or '.join(TARGETS)}.")
     name, extra = TARGETS[kind]
-    for candidate in (name, f"{name}_bindings"):
-        try:
-            module = importlib.import_module(candidate)
-        except (ImportError, OSError, RuntimeError, AttributeError):  # a stub, or CUDA's libraries are missing
-            continue
-        if hasattr(module, "Builder"):
-            return module
+    module = import_with(name, "Builder")
+    if module is not None:
+        return module
     raise Unavailable(f"The target {kind} needs the package {name}: pip install '{extra}'.")
 
 

@@ -40,22 +40,29 @@ def installed_runtimes(names: tuple[str, ...] = RUNTIMES) -> dict[str, ModuleTyp
     Raises:
         Unavailable: none is installed.
     """
-    found = {}
-    for name in names:
-        for module in (name, f"{name}_bindings"):
-            try:
-                imported = importlib.import_module(module)
-            except (ImportError, OSError, RuntimeError, AttributeError):  # a stub, or its CUDA libraries are missing
-                continue
-            if hasattr(imported, "Runtime"):
-                found[name] = imported
-                break
+    found = {name: module for name in names if (module := import_with(name, "Runtime")) is not None}
     if not found:
         raise Unavailable(
             f"None of the packages {', '.join(names)} is installed, which run TensorRT engines: "
             "pip install 'whatsit[tensorrt]', or serve with NVIDIA's Triton container."
         )
     return found
+
+
+def import_with(name: str, attribute: str) -> ModuleType | None:
+    """Import a package of TensorRT, under its name or with "_bindings" behind it.
+
+    Returns:
+        The module, None where it is not installed or lacks the attribute.
+    """
+    for module in (name, f"{name}_bindings"):
+        try:
+            imported = importlib.import_module(module)
+        except (ImportError, OSError, RuntimeError, AttributeError):  # a stub, or its CUDA libraries are missing
+            continue
+        if hasattr(imported, attribute):
+            return imported
+    return None
 
 
 def load_plan(path: Path, runtimes: dict[str, ModuleType]) -> LoadedPlan:

@@ -13,7 +13,7 @@ from whatsit.engines.build_recipe import BuildRecipe
 _HEAD = """# Recipes: the sections `engine:` and `card:`
 
 `whatsit build NAME` reads `build/NAME.yaml`. The `training:` section belongs to `whatsit train` (see the recipe classes
-in `whatsit/training`). `python -m whatsit.engines.recipe_page` generates this page; a test compares it with the code.
+in `whatsit/training`). `python build/recipe_page.py` generates this page; a test compares it with the code.
 
 | field | default | meaning |
 | --- | --- | --- |
