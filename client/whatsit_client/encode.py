@@ -17,7 +17,7 @@ _JPEG_MODES = frozenset({"1", "L", "RGB", "CMYK", "YCbCr"})
 
 
 def encode(image: ImageLike) -> bytes:
-    """Give a picture as an encoded file.
+    """Return a picture as an encoded file.
 
     Files and bytes go as they are; the server checks them. Pixels become a JPEG of quality 95 without chroma
     subsampling, or a PNG where they have transparency or more than 8 bits.
@@ -44,7 +44,7 @@ def encode(image: ImageLike) -> bytes:
 
 
 def open_upright(image: ImageLike) -> Image.Image:
-    """The picture as RGB, turned as its EXIF tag says; transparency lies on white.
+    """Return the picture as RGB, upright by its EXIF tag, transparency on white.
 
     Raises:
         InvalidInput: it cannot be read.

@@ -51,10 +51,10 @@ def check_tensorrt(model_repository: Path) -> None:
     try:
         find_gpus()
     except Unavailable as error:
-        told = str(error).removesuffix(".")
+        reason = str(error).removesuffix(".")
         raise Unavailable(
-            f"The target tensorrt cannot be served here: {told}; serve with --target onnxruntime, or on a machine with "
-            f"a GPU run {builds} and try again."
+            f"The target tensorrt cannot be served here: {reason}; serve with --target onnxruntime, or on a machine "
+            f"with a GPU run {builds} and try again."
         ) from error
     if missing:
         raise Unavailable(

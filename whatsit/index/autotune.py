@@ -38,7 +38,7 @@ _CANDIDATES = [
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen; its shards lie in the folder that was given.
+    """The chosen index; its shards lie in the folder that was given.
 
     Args:
         entries: for the manifest.
@@ -72,7 +72,7 @@ def choose(
         shares: of the rows.
         budget: the budgets.
         routing: to the shards; None where all are searched.
-        progress: told of rows.
+        progress: called with rows done and in all.
     """
     progress("Exact search", 0, 0)
     probes = Probes.of(vectors, items)
@@ -110,7 +110,7 @@ def choose(
 
 
 def _better(folder: Path, one: Choice | None, other: Choice, budget: IndexBudget) -> Choice:
-    """That which comes nearer to the budgets; the files of the other one are removed."""
+    """Return the one nearer to the budgets; remove the files of the other."""
     if one is None:
         return other
     first, second = sorted((one, other), key=lambda choice: choice.measured.budget_ratio(budget))
@@ -135,7 +135,7 @@ def measure(
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """FAISS on one thread."""
+    """Run FAISS on one thread."""
     before = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(1)
     try:
@@ -183,7 +183,7 @@ class _Sample:
         items: int64 [n], ascending.
         total: rows of the catalogue.
         probes: of these rows.
-        progress: told of rows.
+        progress: called with rows done and in all.
     """
 
     folder: Path
@@ -195,12 +195,12 @@ class _Sample:
 
     @classmethod
     def of(cls, folder: Path, vectors: Floats, items: Numbers, progress: Progress) -> _Sample:
-        """Whole items, evenly over the catalogue."""
+        """Sample whole items, evenly over the catalogue."""
         numbers = np.unique(items)
         taken = numbers[:: -(-len(vectors) // TRIED_ON)]
         rows = np.flatnonzero(np.isin(items, taken))
-        own, owners = np.array(vectors[rows], dtype=np.float32), np.asarray(items)[rows]
-        return cls(folder, own, owners, len(vectors), Probes.of(own, owners), progress)
+        sample, owners = np.array(vectors[rows], dtype=np.float32), np.asarray(items)[rows]
+        return cls(folder, sample, owners, len(vectors), Probes.of(sample, owners), progress)
 
     def budget_ratio(self, kind: Kind, budget: IndexBudget) -> float:
         """Estimate the factor by which a kind misses recall and time with all rows."""

@@ -49,7 +49,7 @@ class Generation:
             k: items per query, 1 or more.
             allowed: item numbers that may be returned (a filter inside the search); None for all. Shards that hold none
                 of them are not searched, so a filter on a category leads to the shard of that category.
-            nprobe: shards per query, the nearest ones; None for the generation's own number, 0 for all.
+            nprobe: shards per query, the nearest ones; None for the generation's number, 0 for all.
 
         Returns:
             L2 distances f32 [Q,k] (0..2, not squared) and item numbers int64 [Q,k], nearest first; where fewer than k

@@ -53,7 +53,7 @@ def write_generation(
 ) -> Generation:
     """Write the next generation and make it the current one.
 
-    Where the current generation already holds exactly this content of this sequence, made by the same wishes, nothing
+    Where the current generation already has exactly this content of this sequence, made with the same budget, nothing
     is written and that one is returned. Beside the vectors, one shard at a time is in memory.
 
     Args:
@@ -62,12 +62,12 @@ def write_generation(
         items: int64 [N], the item number of each row; an item may have several rows. Ascending rows are not copied.
         fingerprint: identifies the embedder.
         sequence: the catalogue's last change that is in the vectors.
-        kind: of every shard (see `Kind`), in place of the wishes' one.
+        kind: of every shard (see `Kind`), in place of the budget's one.
         keep: how many of the newest generations stay on disk.
         local: pictures' item numbers and local features, for the visual words; none where geometry is not asked for.
         budget: budgets, kind and sharding; None for those of the current generation, which are none at first.
         labels: the category of each row, where shards may follow it.
-        progress: told of rows.
+        progress: called with rows done and in all.
 
     Raises:
         InvalidInput: shapes do not fit, or a vector is not finite or not of unit length.
@@ -99,7 +99,7 @@ def write_generation(
 
 
 def _checked(vectors: Floats, items: Numbers, labels: Labels | None) -> tuple[Floats, Numbers, Labels | None]:
-    """All arrays sorted by item number, or InvalidInput."""
+    """Return all arrays sorted by item number; raise InvalidInput."""
     vectors = np.asanyarray(vectors, dtype=np.float32)
     items = np.asarray(items, dtype=np.int64)
     if vectors.ndim != 2 or vectors.shape[1] == 0 or items.shape != (len(vectors),):
@@ -134,7 +134,7 @@ def _content(vectors: Floats, items: Numbers, fingerprint: str, local: LocalPict
 
 
 def _write_words(folder: Path, local: LocalPictures) -> int:
-    """Write the visual words of the pictures that have texture; how many that are."""
+    """Write the visual words of pictures with texture; return their number."""
     textured = [(item, features) for item, features in local if len(features)]
     if textured:
         items = np.array([item for item, _ in textured], dtype=np.int64)
@@ -144,7 +144,7 @@ def _write_words(folder: Path, local: LocalPictures) -> int:
 
 @dataclass(frozen=True)
 class _Origin:
-    """Where the vectors of a generation come from; see `Manifest`."""
+    """Origin of the vectors of a generation; see `Manifest`."""
 
     fingerprint: str
     content: str
@@ -152,7 +152,7 @@ class _Origin:
     budget: IndexBudget
 
     def is_of(self, manifest: Manifest) -> bool:
-        """Whether a generation was made of the same, by the same wishes."""
+        """Return whether a generation has the same content and budget."""
         same = (self.content, self.sequence) == (manifest.content, manifest.sequence)
         return same and self.budget == IndexBudget.from_record(manifest.budget)
 

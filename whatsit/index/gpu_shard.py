@@ -42,7 +42,7 @@ class GpuShard(Shard):
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def search(self, queries: Floats, rows: int, allowed: npt.NDArray[np.bool_] | None) -> tuple[Floats, Numbers]:
-        """The nearest rows, exact; arguments and result as in `Shard.search`."""
+        """Return the nearest rows, exact; see `Shard.search`."""
         if not 0 < rows <= MOST_ROWS:
             return super().search(queries, rows, allowed)
         if allowed is None:
@@ -66,7 +66,7 @@ class GpuShard(Shard):
 
 
 def _first(distances: Floats, found: Numbers, kept: npt.NDArray[np.bool_], rows: int) -> tuple[Floats, Numbers]:
-    """Of each query the first `rows` that are kept, filled up with inf and -1."""
+    """Return of each query the first `rows` kept rows, filled up with inf and -1."""
     order = np.argsort(~kept, axis=1, kind="stable")[:, :rows]
     there = np.take_along_axis(kept, order, axis=1)
     nearest = np.where(there, np.take_along_axis(distances, order, axis=1), np.float32(np.inf))
@@ -79,19 +79,19 @@ def _first(distances: Floats, found: Numbers, kept: npt.NDArray[np.bool_], rows:
 
 
 def gpus() -> int:
-    """How many GPUs the installed FAISS can use; 0 with faiss-cpu."""
+    """Return the number of GPUs that FAISS can use; 0 with faiss-cpu."""
     count = getattr(faiss, "get_num_gpus", None)
     return int(count()) if count and hasattr(faiss, "StandardGpuResources") else 0
 
 
 def on_gpu(
-    generation: Generation, tell: Callable[[str], None] = print, device: int = 0, min_rows: int = MIN_ROWS
+    generation: Generation, log: Callable[[str], None] = print, device: int = 0, min_rows: int = MIN_ROWS
 ) -> Generation:
-    """The same generation with its large shards on a GPU.
+    """Return the generation with its large shards on a GPU.
 
     Args:
         generation: opened; its shards stay as they are.
-        tell: takes a sentence for the operator where the GPU has no room; the shard then stays on the CPU.
+        log: called with a message where the GPU lacks memory; the shard then stays on the CPU.
         device: number of the GPU.
         min_rows: shards with fewer rows stay on the CPU.
     """
@@ -100,12 +100,12 @@ def on_gpu(
     resources, lock = faiss.StandardGpuResources(), threading.Lock()
     shards = []
     for shard in generation.shards:
-        copy = _copied(shard, resources, device, tell) if len(shard.items) >= min_rows else None
+        copy = _copied(shard, resources, device, log) if len(shard.items) >= min_rows else None
         shards.append(shard if copy is None else GpuShard(shard.index, shard.items, shard.effort, copy, lock))
     return replace(generation, shards=tuple(shards))
 
 
-def _copied(shard: Shard, resources: Any, device: int, tell: Callable[[str], None]) -> Any:
+def _copied(shard: Shard, resources: Any, device: int, log: Callable[[str], None]) -> Any:
     config = faiss.GpuIndexFlatConfig()
     config.device = device
     try:
@@ -114,6 +114,6 @@ def _copied(shard: Shard, resources: Any, device: int, tell: Callable[[str], Non
             copy.add(shard.index.reconstruct_n(start, min(_CHUNK, shard.index.ntotal - start)))
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1][:200] if str(error).strip() else "no reason given"
-        tell(f"A shard of {len(shard.items)} vectors does not fit on the GPU and is searched on the CPU: {reason}")
+        log(f"A shard of {len(shard.items)} vectors does not fit on the GPU and is searched on the CPU: {reason}")
         return None
     return copy

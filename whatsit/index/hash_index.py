@@ -13,18 +13,18 @@ Hashes = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[np.int64]
 
 BITS = 64
-# Two hashes that differ in at most r bits differ in at most r // 3 bits of one of three parts, so looking up each part
+# Two hashes that differ in at most r bits differ in at most r // 3 bits of one of three parts, so a search of each part
 # with that many bits flipped finds every neighbour (Norouzi et al., "Fast Exact Search in Hamming Space with
 # Multi-Index Hashing", 2012). Of a million hashes, half of them clustered, parts of 21 bits took less time at radius 3
 # to 8 than 2 x 32 or 4 x 16 bits; with three flips, from radius 9 on, comparing with all hashes takes less.
 _PARTS, _PART_BITS = 3, 21
-# From so many hashes on, looking up with 0, 1 and 2 flips takes less than comparing with all.
+# From so many hashes on, a look-up with 0, 1 and 2 flips takes less than comparing with all.
 _WORTH = (5_000, 20_000, 200_000)
 _BATCH = 4096
 
 
 class HashIndex:
-    """Hashes of 64 bits; may be asked from many threads.
+    """Hashes of 64 bits; may be searched from many threads.
 
     Args:
         hashes: uint8 [N,8]; row n is found as number n.
@@ -54,7 +54,7 @@ class HashIndex:
             self._buckets.add(kept)
 
     def within(self, queries: Hashes, radius: int) -> tuple[Numbers, Numbers, Numbers]:
-        """All hashes that differ from a query in at most `radius` bits.
+        """Return all hashes that differ from a query in at most `radius` bits.
 
         Args:
             queries: uint8 [Q,8].

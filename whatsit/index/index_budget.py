@@ -1,4 +1,4 @@
-"""What a catalogue's owner asks of an index, and what was measured of one."""
+"""Budgets of an index, and the measured figures of one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class IndexBudget:
         sharding: how rows are divided into shards.
 
     Raises:
-        InvalidInput: a wish is out of its range.
+        InvalidInput: a budget is out of its range.
     """
 
     kind: str | None = None
@@ -50,29 +50,29 @@ class IndexBudget:
 
     @property
     def has_budgets(self) -> bool:
-        """Whether something has to be measured."""
+        """Return whether something has to be measured."""
         return any(one is not None for one in (self.max_query_ms, self.max_memory, self.min_recall))
 
     @property
     def recall(self) -> float:
-        """The recall that is asked for."""
+        """Return the required recall."""
         return DEFAULT_RECALL if self.min_recall is None else self.min_recall
 
     @property
     def query_ms(self) -> float:
-        """The milliseconds that are asked for."""
+        """Return the milliseconds that a query may take."""
         return DEFAULT_QUERY_MS if self.max_query_ms is None else self.max_query_ms
 
     def to_record(self) -> dict[str, Any]:
-        """For the manifest."""
+        """Return the entry of the manifest."""
         return asdict(self)
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> IndexBudget:
-        """From a manifest.
+        """Read the entry of a manifest.
 
         Raises:
-            Damaged: it holds no wishes.
+            Damaged: it is no budget.
         """
         try:
             return cls(**{one.name: record[one.name] for one in fields(cls) if one.name in record})
@@ -82,7 +82,7 @@ class IndexBudget:
 
 @dataclass(frozen=True)
 class Measured:
-    """What one kind of index was found to be, with all its rows in it.
+    """Measured figures of one kind of index, with all its rows in it.
 
     Args:
         kind: of every shard.
@@ -104,11 +104,11 @@ class Measured:
 
     @property
     def recall_lower_bound(self) -> float:
-        """The recall that other queries will hardly fall below."""
+        """Return the recall that other queries will hardly fall below."""
         return self.recall - self.error
 
     def budget_ratio(self, budget: IndexBudget) -> float:
-        """By what factor the worst budget is missed; 1 or less where all are met."""
+        """Return the factor by which the worst budget is missed; 1 or less: all are met."""
         spare = max(1.0 - budget.recall, 1e-3)
         excesses = [self.query_ms / budget.query_ms, 1.0 + (budget.recall - self.recall_lower_bound) / spare]
         if budget.max_memory is not None:
@@ -116,5 +116,5 @@ class Measured:
         return max(excesses)
 
     def to_record(self) -> dict[str, Any]:
-        """For the manifest."""
+        """Return the entry of the manifest."""
         return asdict(self)

@@ -111,6 +111,6 @@ def inverse_frequency(features: Sequence[LocalFeatures], vocabulary: Vocabulary)
     owners = np.repeat(np.arange(len(features), dtype=np.int64), [len(one) for one in features])
     pairs = np.unique(words * len(features) + owners)
     seen = np.bincount(pairs // len(features), minlength=vocabulary.size)
-    held = np.maximum(seen, 1)
+    pictures = np.maximum(seen, 1)
     # A word in every picture says nothing, but in a catalogue of one picture some word must say something.
-    return np.asarray(np.maximum(np.log(max(len(features), 1) / held), 1e-3), dtype=np.float32)
+    return np.asarray(np.maximum(np.log(max(len(features), 1) / pictures), 1e-3), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Which shards a query needs: those whose centroids are nearest to it."""
+"""Routing of queries to the shards whose centroids are nearest."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ class Router:
         """
         centroids, owners = [], []
         for shard, share in enumerate(shares):
-            own = share.of(vectors)
-            own = own[:: max(1, len(own) // _SAMPLE)]
-            count = min(CENTROIDS_PER_SHARD, max(1, len(own) // _FEWEST_ROWS))
-            centroids.append(kmeans(own, count, seed))
+            rows = share.of(vectors)
+            rows = rows[:: max(1, len(rows) // _SAMPLE)]
+            count = min(CENTROIDS_PER_SHARD, max(1, len(rows) // _FEWEST_ROWS))
+            centroids.append(kmeans(rows, count, seed))
             owners += [shard] * count
         return cls(np.concatenate(centroids), np.array(owners, dtype=np.int64))
 
@@ -86,12 +86,12 @@ class Router:
         return nearest.T
 
     def route(self, queries: Floats, nprobe: int, useful: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        """The shards that are worth searching.
+        """Return the shards that are worth searching.
 
         Args:
             queries: f32 [Q,D].
             nprobe: shards per query, 1 or more.
-            useful: bool [shards], False for a shard that holds nothing that may be returned: it is not counted.
+            useful: bool [shards], False for a shard without rows that may be returned: it is not counted.
 
         Returns:
             bool [Q,shards], `nprobe` True in each row, or as many as there are useful shards.

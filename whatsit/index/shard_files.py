@@ -15,11 +15,11 @@ from whatsit.index.shard_search import Part
 from whatsit.index.sharding import Share
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is in all."""
+"""Called with the name of a step, its rows done and its rows in all."""
 
 
 def quiet(stage: str, done: int, total: int) -> None:
-    """Tell nobody."""
+    """Ignore progress."""
 
 
 def write_shards(
@@ -40,7 +40,7 @@ def write_shards(
         shares: of the rows.
         kind: of every shard.
         effort: of its searches; the kind's usual one when None.
-        progress: told of rows.
+        progress: called with rows done and in all.
 
     Returns:
         The entries of the manifest.
@@ -48,28 +48,28 @@ def write_shards(
     total = sum(share.count(len(vectors)) for share in shares)
     done, entries = 0, []
     for number, share in enumerate(shares):
-        own = share.of(vectors)
+        part = share.of(vectors)
         before = done
 
         def step(rows: int, _: int, before: int = before) -> None:
             progress(f"Building {kind}", before + rows, total)
 
-        index = build(own, kind, step)
+        index = build(part, kind, step)
         file, numbers = f"shard-{number}.faiss", f"shard-{number}.items.npy"
         faiss.write_index(index, str(folder / file))
         np.save(folder / numbers, items if share.rows is None else items[share.rows], allow_pickle=False)
-        real = kind.at(len(own))
+        real = kind.at(len(part))
         entries.append(
             {
                 "name": share.name,
                 "file": file,
                 "items": numbers,
                 "kind": str(real),
-                "rows": len(own),
-                "effort": dict(real.usual_effort(len(own)) if effort is None else _fitting(effort, real)),
+                "rows": len(part),
+                "effort": dict(real.usual_effort(len(part)) if effort is None else _fitting(effort, real)),
             }
         )
-        done += len(own)
+        done += len(part)
     return tuple(entries)
 
 
@@ -82,15 +82,15 @@ def open_parts(folder: Path, entries: Sequence[dict[str, Any]], effort: Effort |
 
 
 def with_effort(entries: Sequence[dict[str, Any]], effort: Effort) -> tuple[dict[str, Any], ...]:
-    """The same entries with another search effort."""
+    """Return the entries with another search effort."""
     return tuple({**one, "effort": _fitting(effort, Kind.parse(one["kind"]))} for one in entries)
 
 
 def bytes_of(folder: Path, entries: Sequence[dict[str, Any]]) -> int:
-    """What the shards take on disk, item numbers included."""
+    """Return the bytes of the shards on disk, item numbers included."""
     return sum((folder / one[name]).stat().st_size for one in entries for name in ("file", "items"))
 
 
 def _fitting(effort: Effort, kind: Kind) -> dict[str, int]:
-    """What of an effort a kind knows: a small shard of an inverted file is flat."""
+    """Return the effort that a kind has: a small shard of an inverted file is flat."""
     return {} if kind.structure == "flat" else dict(effort)

@@ -37,7 +37,7 @@ class Labels:
     names: tuple[str, ...]
 
     def taken(self, rows: Numbers) -> Labels:
-        """The labels of some rows, int64 [R]."""
+        """Return the labels of some rows, int64 [R]."""
         return Labels(self.codes[rows], self.names)
 
 
@@ -54,16 +54,16 @@ class Share:
     rows: Numbers | None = None
 
     def count(self, total: int) -> int:
-        """How many rows these are, of `total`."""
+        """Return the number of these rows, of `total`."""
         return total if self.rows is None else len(self.rows)
 
     def of(self, values: Floats) -> Floats:
-        """Those rows of an array; a view where it is all of them."""
+        """Return those rows of an array; a view where it is all of them."""
         return values if self.rows is None else values[self.rows]
 
 
 def check_sharding(name: str) -> Sharding:
-    """The name as a `Sharding`.
+    """Return the name as a `Sharding`.
 
     Raises:
         InvalidInput: it is none.
@@ -88,12 +88,12 @@ def divide(
         labels: of the rows; None where none has a category.
         sharding: `one` shard; by `category`, the rest into clusters; all into clusters (`cluster`); or `auto`: one up
             to `ONE_UP_TO` rows, by category beyond.
-        fewest: rows of a category that gets a shard of its own; the rest counts as generic. So many times 16 generic
+        fewest: rows of a category that gets a separate shard; the rest counts as generic. So many times 16 generic
             rows are divided into clusters.
         seed: of k-means.
 
     Returns:
-        Shares that hold each row once.
+        Shares that contain each row once.
     """
     total = len(vectors)
     if sharding == "auto":
@@ -112,15 +112,15 @@ def divide(
     if sharding == "cluster" or len(rest) >= CLUSTERS * max(fewest, 1):
         clusters = _clusters(vectors, rest, seed)
         names = [f"{GENERIC}-{cluster}" for cluster in range(CLUSTERS)]
-        own = [rest[clusters == cluster] for cluster in range(CLUSTERS)]
-        shares += [Share(name, rows) for name, rows in zip(names, own, strict=True) if len(rows)]
+        parts = [rest[clusters == cluster] for cluster in range(CLUSTERS)]
+        shares += [Share(name, rows) for name, rows in zip(names, parts, strict=True) if len(rows)]
     elif len(rest):
         shares.append(Share(GENERIC, rest))
     return tuple(shares)
 
 
 def _clusters(vectors: Floats, rows: Numbers, seed: int) -> Numbers:
-    """The nearest of 16 centroids for each of these rows, int64."""
+    """Return the nearest of 16 centroids for each of these rows, int64."""
     if len(rows) <= CLUSTERS:
         return np.arange(len(rows))
     centroids = kmeans(vectors[rows[:: max(1, len(rows) // (CLUSTERS * _ROWS_PER_CLUSTER))]], CLUSTERS, seed)

@@ -132,14 +132,14 @@ class VisualWords:
         return _Section(InvertedFile.of(features, items, self.vocabulary, self.idf))
 
     def _joined(self, sections: Sequence[_Section]) -> _Section:
-        held = [
+        found = [
             (int(section.pictures.items[i]), section.pictures.features(i))
             for section in sections
             for i in range(len(section.pictures))
             if section.alive is None or section.alive[i]
         ]
-        held.sort(key=lambda one: one[0])
-        return self._section([one for _, one in held], np.array([item for item, _ in held], dtype=np.int64))
+        found.sort(key=lambda one: one[0])
+        return self._section([one for _, one in found], np.array([item for item, _ in found], dtype=np.int64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,11 +174,11 @@ class VisualWordQuery:
 
     def pictures(self, item: int, most: int) -> list[LocalFeatures]:
         """Those pictures of an item that share most words with the query, at most `most`."""
-        held = [
+        found = [
             (float(scores[picture]), section.pictures, picture)
             for section, scores in zip(self.sections, self.scores, strict=True)
             for picture in section.pictures.of_item(item)
             if scores[picture] >= 0
         ]
-        held.sort(key=lambda one: -one[0])
-        return [pictures.features(picture) for _, pictures, picture in held[:most]]
+        found.sort(key=lambda one: -one[0])
+        return [pictures.features(picture) for _, pictures, picture in found[:most]]

@@ -14,7 +14,7 @@ def category_order(matches: Matches) -> Matches:
     Items of a category are ordered by score.
 
     Position 1 is the best score as earlier stages left it. Of two categories with equal sums
-    the one with the better first item leads. An item without a category is a category of its own, so a catalogue
+    the one with the better first item leads. An item without a category is a separate category, so a catalogue
     without categories stays in the order of score.
     """
     by_score = sorted(range(len(matches)), key=lambda i: -matches.rerank_scores[i])

@@ -23,7 +23,7 @@ class NeighbourVote:
     The best n matches vote for their category with exp((score - best score) / scale); with v_c the share of all votes
     that category c has, score becomes score + scale * v_c. It is the vote of a k-nearest-neighbour classifier as a
     prior on the category, and lets a category that fills the list pass a lone better match of another. An item without
-    a category is a category of its own.
+    a category is a separate category.
 
     The detector's label and the classifier's tags have no vote: they are Whatsit's names, the categories are the
     merchant's, and no translation between them is stored.

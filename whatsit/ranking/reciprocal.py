@@ -25,7 +25,7 @@ class Reciprocal:
     Source: Zhong et al. 2017, Re-ranking person re-identification with k-reciprocal encoding.
 
     Query and matches are the points p; d is their squared distance, divided by the largest from the same point.
-    R(p, k) holds the q with p and q among each other's k nearest (each point is its own nearest and does not count);
+    R(p, k) contains the q with p and q among each other's k nearest (each point is its own nearest and does not count);
     R*(p, k1) adds R(q, k1/2) for each q of R(p, k1) that shares two thirds of it. p is encoded as exp(-d) on R*(p, k1),
     zero elsewhere, brought to sum 1 and averaged over p's k2 nearest (local query expansion). With J the Jaccard
     distance of two codes, score = 2 - 2 ((1 - weight) J + weight d), 0..2, best first.

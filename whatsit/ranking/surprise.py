@@ -42,7 +42,7 @@ class Surprise:
         if len(counts) < 2:
             return matches
         total = sum(counts.values())
-        # The margin is for rounding: an even split must not be above its own threshold.
+        # The margin is for rounding: an even split must not be above its threshold.
         threshold = max(self.threshold, math.log(len(counts))) + 1e-9
         best = matches.categories[int(matches.rerank_scores.argmax())]
         kept = {c for c, count in counts.items() if -math.log(count / total) <= threshold} | {best, ""}

@@ -18,7 +18,7 @@ REPAIR = "run 'whatsit calibrate' again or delete it"
 
 @dataclass(frozen=True)
 class Calibration:
-    """What `whatsit calibrate` found.
+    """Result of `whatsit calibrate`.
 
     Args:
         fingerprint: of the embedder that the threshold is for.
@@ -61,7 +61,7 @@ class Calibration:
 
     @classmethod
     def read(cls, path: Path) -> Calibration | None:
-        """What was written, None where nothing was.
+        """Read a calibration, None where there is no file.
 
         Raises:
             Damaged: the file cannot be read, or is of a newer format.

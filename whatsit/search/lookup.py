@@ -22,7 +22,7 @@ from whatsit.vision.local_features import LocalFeatures
 
 @dataclass(frozen=True, eq=False)
 class RegionFeatures:
-    """What is known of a region besides its embedding.
+    """Features of a region besides its embedding.
 
     Args:
         features: local features, none where no stage asks for them.
@@ -55,7 +55,7 @@ class Lookup:
 
     @property
     def records(self) -> Mapping[int, Mapping[str, Any]]:
-        """Item number -> record of every item found so far."""
+        """Return item number -> record of every item found so far."""
         return self._records
 
     def search(self, queries: Floats, regions: Sequence[RegionFeatures]) -> list[Matches]:
@@ -120,7 +120,7 @@ class Lookup:
         return np.array(known, dtype=bool).reshape(numbers.shape)
 
     def _scores(self, query: Floats, numbers: Numbers) -> Floats:
-        """2 - distance between the query and the nearest vector of each item, f32 [K]."""
+        """Return 2 - distance between the query and the nearest vector of each item, f32 [K]."""
         gaps = np.linalg.norm(self.index.nearest_vectors(query, numbers) - query, axis=1)
         return np.asarray(np.clip(2.0 - gaps, 0.0, 2.0), dtype=np.float32)
 

@@ -30,7 +30,7 @@ MAX_SCORE = 2.0  # inliers may add to a score beyond the scale of scores
 
 @dataclass(frozen=True, eq=False)
 class PhotoFeatures:
-    """What the networks say of one photo.
+    """Outputs of the networks for one photo.
 
     Args:
         embeddings: f32 [N,D].
@@ -61,7 +61,7 @@ class OfflineIdentifier:
 
     @property
     def is_trained(self) -> bool:
-        """Whether the catalogue has a trained ranker."""
+        """Return whether the catalogue has a trained ranker."""
         return self.retriever.is_trained
 
     def extract(self, data: bytes, box: Box | None = None, local: bool = True) -> PhotoFeatures:
@@ -79,12 +79,12 @@ class OfflineIdentifier:
         described = describe(data, options, self._networks)
         picture, regions = described.picture, described.regions
         areas = area_shares(regions, picture.width, picture.height)
-        taken = local_features(picture, regions) if local else [LocalFeatures.none()] * len(regions)
-        facts = [
-            RegionFeatures(features, float(area), float(score))
-            for features, area, score in zip(taken, areas, regions.scores, strict=True)
+        features = local_features(picture, regions) if local else [LocalFeatures.none()] * len(regions)
+        known = [
+            RegionFeatures(one, float(area), float(score))
+            for one, area, score in zip(features, areas, regions.scores, strict=True)
         ]
-        return PhotoFeatures(described.embeddings, areas, facts)
+        return PhotoFeatures(described.embeddings, areas, known)
 
     def matches(self, photo: PhotoFeatures, stages: str, allowed: Numbers | None = None) -> tuple[Matches, ...]:
         """Return the matches of each region after these stages.
@@ -99,7 +99,7 @@ class OfflineIdentifier:
         return best_values(self.matches(photo, stages, allowed))
 
     def apply_ranker(self, regions: Sequence[Matches]) -> tuple[Matches, ...]:
-        """What the stage `learned` makes of matches that other stages left.
+        """Apply the stage `learned` to the matches of other stages.
 
         Raises:
             InvalidInput: the catalogue has no trained ranker.

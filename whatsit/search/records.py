@@ -15,11 +15,11 @@ MOST = 20_000
 
 
 class Record(dict[str, Any]):
-    """What is known of an item, as `Store.records` gives it; never changed."""
+    """Fields of an item, as `Store.records` returns them; never changed."""
 
     @cached_property
     def encoded(self) -> bytes:
-        """It as JSON, UTF-8."""
+        """Return the record as JSON, UTF-8."""
         return json.dumps(self, ensure_ascii=False).encode()
 
 
@@ -29,12 +29,12 @@ class RecentRecords:
     Args:
         items: the catalogue.
         changes: its log, asked before every reading; None remembers nothing.
-        most: records that are held.
+        most: records that are kept.
     """
 
     def __init__(self, items: CatalogueStore, changes: ChangeLog | None, most: int = MOST) -> None:
         self._items, self._changes, self._most = items, changes, most
-        self._held: tuple[int, dict[int, Record]] = (-1, {})
+        self._cached: tuple[int, dict[int, Record]] = (-1, {})
 
     def records(self, numbers: Iterable[int]) -> dict[int, Record]:
         """Return the records of these items by number, in the order of `numbers`.
@@ -47,7 +47,7 @@ class RecentRecords:
             read = {number: Record(fields) for number, fields in self._items.records(new).items()}
             if len(known) + len(read) > self._most:
                 known = {number: known[number] for number in asked if number in known}
-                self._held = (position, known)
+                self._cached = (position, known)
             known.update(read)
         return {number: known[number] for number in asked if number in known}
 
@@ -60,10 +60,12 @@ class RecentRecords:
         """
         if self._changes is None:
             return -1, {}
-        held = self._held
-        if held[0] != self._changes.position():
-            position, changed = self._changes.changed(held[0])
+        cached = self._cached
+        if cached[0] != self._changes.position():
+            position, changed = self._changes.changed(cached[0])
             gone = frozenset(changed or ())
-            kept = {} if changed is None else {one: record for one, record in list(held[1].items()) if one not in gone}
-            held = self._held = (position, kept)
-        return held
+            kept = (
+                {} if changed is None else {one: record for one, record in list(cached[1].items()) if one not in gone}
+            )
+            cached = self._cached = (position, kept)
+        return cached

@@ -148,17 +148,17 @@ class Retriever:
         return self.store.vectors(self._fingerprint)
 
     def records(self, numbers: Numbers) -> Mapping[int, Mapping[str, Any]]:
-        """What is known of these items, by number."""
+        """Return the records of these items, by number."""
         return self.store.records(numbers.tolist())
 
     @property
     def is_trained(self) -> bool:
-        """Whether the catalogue has a ranker for the stage `learned`."""
+        """Return whether the catalogue has a ranker for the stage `learned`."""
         return self._ranker() is not None
 
     @property
     def ranker(self) -> Scorer:
-        """The catalogue's trained ranker.
+        """Return the catalogue's trained ranker.
 
         Raises:
             InvalidInput: it has none.

@@ -23,7 +23,7 @@ class Installation:
         binary: the server.
         python_backend: folder with libtriton_python.so.
         stub: the Python backend's stub built for the running Python.
-        libraries: folders for the server's LD_LIBRARY_PATH (its own processes only).
+        libraries: folders for the server's LD_LIBRARY_PATH (of its processes only).
     """
 
     binary: Path
@@ -33,7 +33,7 @@ class Installation:
 
 
 def find_installation() -> Installation:
-    """The server inside the `nvidia-pytriton` wheel.
+    """Find the server inside the `nvidia-pytriton` wheel.
 
     Raises:
         Unavailable: the wheel, its stub for this Python, or libpython is missing; the sentence says what to install.
@@ -54,7 +54,7 @@ def find_installation() -> Installation:
 
 
 def _libpython_folder(version: str) -> Path:
-    """The folder of libpython3.X.so.1.0, which the stub loads."""
+    """Return the folder of libpython3.X.so.1.0, which the stub loads."""
     name = f"libpython{version}.so.1.0"
     folders = [sysconfig.get_config_var("LIBDIR"), str(Path(sys.base_prefix, "lib"))]
     multiarch = sysconfig.get_config_var("MULTIARCH")
@@ -71,7 +71,7 @@ def _libpython_folder(version: str) -> Path:
 def lay_out_backends(installation: Installation, folder: Path) -> Path:
     """Lay out a backend directory for Triton.
 
-    It holds Triton's Python backend with this Python's stub, and Whatsit's own backends.
+    It holds Triton's Python backend with this Python's stub, and Whatsit's backends.
 
     These are copies (a few MB), for Triton refuses a library that a link leads out of the directory.
 
@@ -94,7 +94,7 @@ def server_environment(installation: Installation, extra: dict[str, str]) -> dic
 
     It names the server's libraries and this Python, and limits library calls to one thread.
 
-    The stub embeds Python in isolated mode, which ignores PYTHONPATH but takes the first `python3` on PATH for its own
+    The stub embeds Python in isolated mode, which ignores PYTHONPATH but takes the first `python3` on PATH for its
     place: with this interpreter's folder in front it sees the packages of this virtual environment.
     """
     libraries = [str(path) for path in installation.libraries]

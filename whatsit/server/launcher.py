@@ -34,7 +34,7 @@ class Server:
     Args:
         catalogue: the catalogue's folder, published.
         root: folder with `model_repository/`, `ensembles/` and `fused/`, never written to; None for Whatsit's own.
-        host: address to listen on; loopback unless told otherwise.
+        host: address to listen on; loopback by default.
         ports: 0 takes a free port.
         config_name: Triton's `--model-config-name`, such as "tensorrt"; None for the CPU default.
         ready_timeout: seconds to wait for readiness.
@@ -77,27 +77,27 @@ class Server:
 
     @property
     def http_url(self) -> str:
-        """`host:port` of the HTTP endpoint."""
+        """Return `host:port` of the HTTP endpoint."""
         return f"{self.host}:{self.ports.http}"
 
     @property
     def grpc_url(self) -> str:
-        """`host:port` of the gRPC endpoint."""
+        """Return `host:port` of the gRPC endpoint."""
         return f"{self.host}:{self.ports.grpc}"
 
     @property
     def metrics_url(self) -> str:
-        """URL of the Prometheus metrics."""
+        """Return the URL of the Prometheus metrics."""
         return f"http://{self.host}:{self.ports.metrics}/metrics"
 
     @property
     def pid(self) -> int | None:
-        """Process id of tritonserver, None where it is not running."""
+        """Return the process id of tritonserver, None where it is not running."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
     @property
     def log(self) -> str:
-        """Everything that the server has written so far."""
+        """Return everything that the server has written so far."""
         path = self._folder / "tritonserver.log" if self._folder else None
         return path.read_text(errors="replace") if path and path.is_file() else ""
 
@@ -146,8 +146,8 @@ class Server:
         self._folder = Path(tempfile.mkdtemp(prefix="whatsit-"))
         backends = lay_out_backends(installation, self._folder / "backends")
         lay_out_repositories(self._root, self._folder, os.symlink)
-        told = {CATALOGUE_VARIABLE: str(self.catalogue), READ_ONLY_VARIABLE: "1" if self._read_only else ""}
-        environment = server_environment(installation, told)
+        variables = {CATALOGUE_VARIABLE: str(self.catalogue), READ_ONLY_VARIABLE: "1" if self._read_only else ""}
+        environment = server_environment(installation, variables)
         command = [str(installation.binary), *self._command_line(backends)]
         with (self._folder / "tritonserver.log").open("wb") as log:
             self._process = subprocess.Popen(
@@ -162,7 +162,7 @@ class Server:
             )
 
     def wait(self) -> int:
-        """Block until the server ends by itself; its exit code."""
+        """Block until the server ends by itself and return its exit code."""
         if self._process is None:
             raise Unavailable("The server was not started.")
         return self._process.wait()
@@ -242,14 +242,16 @@ def _answers(url: str) -> bool:
 
 
 def _last_error(log: str) -> str:
-    """The most telling line of Triton's log, as one sentence."""
+    """Return the most informative line of Triton's log, as one sentence."""
     lines = log.splitlines()
-    told = [line for line in lines if "failed to load" in line] or [line for line in lines if line.startswith("error")]
-    lines = told or lines[-1:] or ["it wrote nothing"]
+    errors = [line for line in lines if "failed to load" in line] or [
+        line for line in lines if line.startswith("error")
+    ]
+    lines = errors or lines[-1:] or ["it wrote nothing"]
     return lines[0].split("] ", 1)[-1].strip().strip('"').split("\\n")[0][:400]
 
 
 def _die_with_parent() -> None:
-    """Linux: the kernel ends the server should the launcher be killed outright."""
+    """Make Linux end the server if the launcher is killed."""
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)

@@ -14,7 +14,7 @@ _FILE_HOLDS = 100  # traces; Triton then begins the next file
 
 @dataclass(frozen=True)
 class Tracing:
-    """Which requests are traced, and where to.
+    """Settings of tracing: which requests, and where to.
 
     Args:
         to: URL of an OpenTelemetry collector that takes OTLP over HTTP, such as `http://collector:4318/v1/traces`, or
@@ -42,11 +42,11 @@ class Tracing:
 
     @property
     def file(self) -> Path:
-        """The file in full: the server works in a folder of its own."""
+        """Return the absolute path: the server works in another folder."""
         return Path(self.to).resolve()
 
     def arguments(self) -> tuple[str, ...]:
-        """What tritonserver is told."""
+        """Return the arguments of tritonserver."""
         if "://" in self.to:
             options = [
                 "mode=opentelemetry",

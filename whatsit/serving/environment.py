@@ -1,4 +1,4 @@
-"""What the launcher tells the models of a server through the environment."""
+"""Environment variables by which the launcher configures a server's models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ READ_ONLY_VARIABLE = "WHATSIT_READ_ONLY"
 
 
 def served_catalogue() -> Path:
-    """The folder of the catalogue that this server serves.
+    """Return the folder of the catalogue that this server serves.
 
     Raises:
         Unavailable: the environment does not name it.

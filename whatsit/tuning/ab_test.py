@@ -31,11 +31,11 @@ class Candidate(Protocol):
     configuration: Configuration
 
     def block(self, concurrency: int) -> Block:
-        """One round: every picture of the load, so many at a time."""
+        """Run one round: every picture of the load, so many at a time."""
         ...
 
     def costs(self) -> Mapping[str, Cost]:
-        """Of each model, over all rounds so far."""
+        """Return the cost of each model over all rounds so far."""
         ...
 
     def close(self) -> None:
@@ -47,13 +47,13 @@ class ServerPool(Protocol):
     """Servers of several configurations, one of which has load at a time."""
 
     def open(self, configuration: Configuration) -> Candidate:
-        """Serve one; a `WhatsitError` where it does not come up."""
+        """Serve a configuration; raise `WhatsitError` where it does not start."""
         ...
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """How one configuration did at one concurrency.
+    """Rounds of one configuration at one concurrency.
 
     Args:
         concurrency: calls in flight.
@@ -65,28 +65,28 @@ class Measurement:
 
     @property
     def rate(self) -> float:
-        """Images per second, median of the rounds."""
+        """Return images per second, median of the rounds."""
         return float(np.median([block.rate for block in self.blocks]))
 
     @property
     def p99_ms(self) -> float:
-        """Of all calls together."""
+        """Return the 99th percentile of all calls together, ms."""
         return p99(self.latencies_ms)
 
     @property
     def latencies_ms(self) -> tuple[float, ...]:
-        """Of all rounds."""
+        """Return the latencies of all rounds."""
         return tuple(latency for block in self.blocks for latency in block.latencies_ms)
 
     @property
     def cpu_ms(self) -> float:
-        """CPU time per picture, median of the rounds."""
+        """Return CPU time per picture, median of the rounds."""
         return float(np.median([block.cpu_ms for block in self.blocks]))
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came of a ab_test.
+    """Result of an A/B test.
 
     Args:
         word: `better`, `cheaper` (as fast, for less CPU time) or `no better`.
@@ -104,7 +104,7 @@ class Comparison:
 
     @property
     def accepted(self) -> bool:
-        """Whether the candidate takes the incumbent's place."""
+        """Return whether the candidate replaces the incumbent."""
         return self.word != "no better"
 
 
@@ -166,7 +166,7 @@ def ab_test(candidate: Candidate, incumbent: Candidate, at: tuple[int, int], goa
 
 
 def _is_lost(ours: Sequence[Block], theirs: Sequence[Block], goal: Goal) -> bool:
-    """Whether the first two pairs leave no hope, or a call was refused."""
+    """Return whether the first two pairs leave no chance, or a call was refused."""
     if any(block.failures for block in ours):
         return True
     behind = [goal.score(other) - goal.score(one) for one, other in zip(ours, theirs, strict=True)]

@@ -21,7 +21,7 @@ _ANSWER_WITHIN = 60.0
 
 @dataclass(frozen=True)
 class Block:
-    """What a server did with one round of calls.
+    """Result of one round of calls.
 
     Args:
         seconds: from the first call to the last answer.
@@ -37,12 +37,12 @@ class Block:
 
     @property
     def rate(self) -> float:
-        """Images per second."""
+        """Return images per second."""
         return len(self.latencies_ms) / self.seconds
 
     @property
     def p99_ms(self) -> float:
-        """See `p99`."""
+        """Return the 99th percentile of the latencies, ms."""
         return p99(self.latencies_ms)
 
 
@@ -54,10 +54,10 @@ def p99(latencies: Sequence[float]) -> float:
 def run_closed_loop(
     callers: Sequence[Callable[[int], object]], go_on: Callable[[int], bool], limit: float
 ) -> tuple[list[tuple[float, float]], list[str]]:
-    """Let every caller make its next call when its last one is answered.
+    """Make every caller send its next call when its last one is answered.
 
     Args:
-        callers: called with the number of the call, each in a thread of its own; an exception is a failed call.
+        callers: called with the number of the call, each in a separate thread; an exception is a failed call.
         go_on: whether the call of this number is still to be made.
         limit: seconds after which a caller without an answer is given up.
 

@@ -66,7 +66,7 @@ def apply(config: Any, knob: Knob, value: Value) -> None:
 
 
 def stale_models(model_repository: Path, name: str = TUNED) -> list[str]:
-    """The models whose overlay was made from a configuration that has changed since."""
+    """Return the models whose configuration changed after their overlay was made."""
     stale = []
     for model in PIPELINE:
         overlay = config_file(model_repository, model, name)

@@ -48,12 +48,12 @@ class RateComparison:
 
     @property
     def ratio(self) -> float:
-        """Of images per second."""
+        """Return the ratio of images per second."""
         return math.exp(self.rate.mean)
 
     @property
     def interval(self) -> tuple[float, float]:
-        """One-sided 95 % bounds of the ratio."""
+        """Return one-sided 95 % bounds of the ratio."""
         return math.exp(self.rate.at_least), math.exp(self.rate.at_most)
 
 
@@ -101,7 +101,7 @@ def confirm(
 
 
 def compare(ours: Confirmed, theirs: Confirmed, goal: Goal) -> RateComparison:
-    """One confirmed configuration against another; both of one `confirm`."""
+    """Compare two configurations of one `confirm`."""
     pairs = list(zip(ours.measurement.blocks, theirs.measurement.blocks, strict=True))
     rate = Difference.of([math.log(max(one.rate, 1e-9) / max(other.rate, 1e-9)) for one, other in pairs])
     score = goal.lead(ours.measurement.blocks, theirs.measurement.blocks)

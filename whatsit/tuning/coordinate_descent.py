@@ -14,13 +14,12 @@ from whatsit.tuning.proposals import proposals
 from whatsit.tuning.search_space import Configuration, Space
 from whatsit.tuning.trial_log import Trial, TrialLog
 
-Told = Callable[[Trial], None]
 _IN_A_ROW = 5
 
 
 @dataclass(frozen=True)
 class _Incumbent:
-    """The best so far, being served."""
+    """The best configuration so far, being served."""
 
     served: Candidate
     concurrency: int
@@ -36,7 +35,7 @@ class CoordinateDescent:
         log: what was tried; the search goes on from its best and repeats nothing in it.
         clock: seconds, ever more.
         trying: called with the change that is tried next.
-        told: called with each trial that is done.
+        on_trial: called with each finished trial.
     """
 
     def __init__(
@@ -47,13 +46,13 @@ class CoordinateDescent:
         log: TrialLog,
         clock: Callable[[], float] = time.monotonic,
         trying: Callable[[str], None] = lambda change: None,
-        told: Told = lambda trial: None,
+        on_trial: Callable[[Trial], None] = lambda trial: None,
     ) -> None:
         self._pool, self._space, self._goal, self._log = pool, space, goal, log
-        self._clock, self._trying, self._told = clock, trying, told
+        self._clock, self._trying, self._on_trial = clock, trying, on_trial
 
     def run(self, start: Configuration, until: float) -> Configuration:
-        """CoordinateDescent until nothing near the best is untried, or the time is over.
+        """Search until nothing near the best is untried, or the time is over.
 
         Args:
             start: where to begin, unless the log has a best.
@@ -101,7 +100,7 @@ class CoordinateDescent:
         return _Incumbent(served, concurrency)
 
     def _try(self, configuration: Configuration, incumbent: _Incumbent) -> tuple[_Incumbent, Trial]:
-        """One trial; the winner goes on being served, the other is stopped."""
+        """Run one trial; keep the winner running and stop the other."""
         number, begin = len(self._log.trials), self._clock()
         change = configuration.changes_from(incumbent.served.configuration)
         self._trying(change)
@@ -136,7 +135,7 @@ class CoordinateDescent:
 
     def _add(self, trial: Trial) -> Trial:
         self._log.add(trial)
-        self._told(trial)
+        self._on_trial(trial)
         return trial
 
 

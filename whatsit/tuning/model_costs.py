@@ -1,4 +1,4 @@
-"""What each model of a running pipeline costs, by Triton's own statistics."""
+"""Cost of each model of a running pipeline, by Triton's statistics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tritonclient.grpc as triton
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one model, per call of the pipeline.
+    """Cost of one model, per call of the pipeline.
 
     Args:
         queue_ms: waiting for a free instance.
@@ -42,7 +42,7 @@ class Counters:
     compute_ns: int
 
     def since(self, before: Counters) -> Cost:
-        """The mean cost of a call since `before`."""
+        """Return the mean cost of a call since `before`."""
         calls = max(self.calls - before.calls, 1)
         executions = max(self.executions - before.executions, 1)
         return Cost(
@@ -53,7 +53,7 @@ class Counters:
 
 
 def read_counters(address: str) -> Mapping[str, Counters]:
-    """The counters of every model of a server.
+    """Read the counters of every model of a server.
 
     Args:
         address: gRPC host:port.

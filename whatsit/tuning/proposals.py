@@ -12,7 +12,7 @@ _NOTHING = Cost(0.0, 0.0)
 
 
 def proposals(space: Space, incumbent: Configuration, costs: Mapping[str, Cost]) -> list[Configuration]:
-    """Configurations to try instead of the incumbent, the most promising first.
+    """Return configurations to try next, the most promising first.
 
     Before all, balanced ones: as many single-threaded instances as cores, half as many with two threads, and so on,
     with instances of the Python steps by their share of the work. Then every neighbour of the incumbent: one knob a
@@ -29,7 +29,7 @@ def proposals(space: Space, incumbent: Configuration, costs: Mapping[str, Cost])
 
 
 def balanced(space: Space, incumbent: Configuration, costs: Mapping[str, Cost]) -> Iterator[Configuration]:
-    """All cores shared out among the stages, with ever more threads to an instance."""
+    """Share all cores among the stages, with ever more threads to an instance."""
     together = sum(cost.compute_ms for cost in costs.values()) or 1.0
     most = max((choice for knob, choices in space.choices.items() if knob.name == "threads" for choice in choices
                 if isinstance(choice, int)), default=1)  # fmt: skip

@@ -75,9 +75,9 @@ class Configuration:
     def changes_from(self, other: Configuration) -> str:
         """What differs, for people: `detector.instances 1 -> 4, detector.threads 4 -> 1`."""
         before = dict(other.values)
-        told = [f"{knob} {_text(before.get(knob))} -> {_text(value)}" for knob, value in self.values
+        changed = [f"{knob} {_text(before.get(knob))} -> {_text(value)}" for knob, value in self.values
                 if before.get(knob) != value]  # fmt: skip
-        return ", ".join(told) or "nothing"
+        return ", ".join(changed) or "nothing"
 
     def to_record(self) -> dict[str, Any]:
         """As JSON: knob -> value."""
@@ -99,7 +99,7 @@ class Space:
     """Where the search may go.
 
     Args:
-        choices: the values of each knob, ascending; the start's own is among them.
+        choices: the values of each knob, ascending; the start's is among them.
         cores: of the machine.
     """
 
@@ -168,8 +168,8 @@ def _knobs(config: Any, cores: int, min_regions: int | None) -> Iterator[tuple[s
         yield "cap", cap, range(min(min_regions, cap), cap + 1)
 
 
-def _with(values: Sequence[Value], own: Value) -> tuple[Value, ...]:
-    return tuple(sorted({*values, own}, key=lambda value: value if isinstance(value, tuple) else (value,)))
+def _with(values: Sequence[Value], current: Value) -> tuple[Value, ...]:
+    return tuple(sorted({*values, current}, key=lambda value: value if isinstance(value, tuple) else (value,)))
 
 
 def _text(value: Value | None) -> str:

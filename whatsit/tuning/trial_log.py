@@ -54,16 +54,16 @@ class Trial:
 
     @property
     def accepted(self) -> bool:
-        """Whether it was the best when it was tried."""
+        """Return whether it was the best when it was tried."""
         return self.verdict in ("start", "better", "cheaper")
 
     def to_record(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the trial as a JSON object."""
         return {**asdict(self), "configuration": self.configuration.to_record()}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Trial:
-        """The inverse of `to_record`."""
+        """Read the JSON object of `to_record`."""
         return cls(**{**record, "configuration": Configuration.from_record(record["configuration"])})
 
 
@@ -103,11 +103,11 @@ class TrialLog:
         self._write_table()
 
     def best(self) -> Trial | None:
-        """The last accepted trial, None before the start was measured."""
+        """Return the last accepted trial, None before the start was measured."""
         return next((trial for trial in reversed(self.trials) if trial.accepted), None)
 
     def _write_table(self) -> None:
-        """One line per trial: its figures, then a column per knob."""
+        """Write one line per trial: its figures, then a column per knob."""
         knobs = list(self.trials[0].configuration.to_record())
         figures = [name for name in self.trials[0].to_record() if name != "configuration"]
         with self._table.open("w", newline="", encoding="utf-8") as file:

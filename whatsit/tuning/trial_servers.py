@@ -82,7 +82,7 @@ class TrialServers:
         return running
 
     def forget(self, running: TrialServer) -> None:
-        """A server was stopped."""
+        """Remove a server that was stopped."""
         if running in self._running:
             self._running.remove(running)
 
@@ -121,7 +121,7 @@ class TrialServer:
         self._before = read_counters(self._server.grpc_url)
 
     def block(self, concurrency: int) -> Block:
-        """One round.
+        """Run one round.
 
         Raises:
             Unavailable: the server has ended.
@@ -135,7 +135,7 @@ class TrialServer:
         return Block(block.seconds, block.latencies_ms, block.failures, spent)
 
     def costs(self) -> Mapping[str, Cost]:
-        """Of each model, since the warm-up."""
+        """Return the cost of each model since the warm-up."""
         now = read_counters(self._server.grpc_url)
         return {name: counters.since(self._before[name]) for name, counters in now.items() if name in self._before}
 

@@ -32,7 +32,7 @@ _PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be tuned.
+    """Task of a tuner.
 
     Args:
         root: folder with `model_repository/` and `ensembles/`.
@@ -43,7 +43,7 @@ class Task:
         start: of `STARTS`.
         min_regions: sweep the cap of regions down to this; None leaves it alone.
         out: folder for a copy of the root that takes the overlays; None writes them into the root, those of
-            Whatsit's own root into the cache folder.
+            Whatsit's root into the cache folder.
         report: folder of journal and table.
     """
 
@@ -59,13 +59,13 @@ class Task:
 
     @property
     def models(self) -> Path:
-        """The model repository."""
+        """Return the model repository."""
         return self.root / "model_repository"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it.
+    """Result of a task.
 
     Args:
         best: the configuration found.
@@ -100,13 +100,15 @@ class Tuner:
         self.log = TrialLog(task.report, _setting(task, self.space, self.start))
 
     def run(
-        self, trying: Callable[[str], None] = lambda change: None, told: Callable[[Trial], None] = lambda trial: None
+        self,
+        trying: Callable[[str], None] = lambda change: None,
+        on_trial: Callable[[Trial], None] = lambda trial: None,
     ) -> Outcome:
-        """CoordinateDescent, confirm and write.
+        """Search, confirm and write.
 
         Args:
             trying: called with what is done next.
-            told: called with each trial that is done.
+            on_trial: called with each finished trial.
 
         Raises:
             WhatsitError: the start cannot be served, or trial after trial fails.
@@ -114,7 +116,7 @@ class Tuner:
         """
         begin = self._clock()
         until = begin + max(self._task.seconds - _CONFIRMING_SECONDS, self._task.seconds / 2)
-        best = CoordinateDescent(self._pool, self.space, self._task.goal, self.log, self._clock, trying, told).run(
+        best = CoordinateDescent(self._pool, self.space, self._task.goal, self.log, self._clock, trying, on_trial).run(
             self.start, until
         )
         named = {"start": self.start, "shipped": self.shipped}
@@ -159,7 +161,7 @@ class Tuner:
 
 
 def read_pictures(folder: Path, most: int) -> list[bytes]:
-    """At most so many pictures of a folder, spread evenly over its names.
+    """Read at most so many pictures of a folder, spread evenly over its names.
 
     Raises:
         InvalidInput: there are none.
@@ -182,7 +184,7 @@ def _copy(root: Path, out: Path) -> None:
 
 
 def _setting(task: Task, space: Space, start: Configuration) -> dict[str, Any]:
-    """What the figures of a trial depend on."""
+    """Return what the figures of a trial depend on."""
     files = {model: digest(base_file(task.models / model, task.base)) for model in PIPELINE}
     pictures = hashlib.sha256()
     for picture in task.pictures:

@@ -1,4 +1,4 @@
-"""A picture of any shape on a square canvas, its aspect kept."""
+"""Letterboxing: a picture on a square canvas, its aspect kept."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class LocalFeatures:
         return cls(np.frombuffer(data, dtype=np.uint8).reshape(-1, ROW))
 
     def to_bytes(self) -> bytes:
-        """The rows one after the other."""
+        """Return the rows one after the other."""
         return self.rows.tobytes()
 
     def __len__(self) -> int:
@@ -71,7 +71,7 @@ class LocalFeatures:
 
     @cached_property
     def points(self) -> Floats:
-        """x and y, f32 [n,2], in 1/1000 of the picture's longer side."""
+        """Return x and y, f32 [n,2], in 1/1000 of the picture's longer side."""
         places = np.ascontiguousarray(self.rows[:, :4]).view("<u2")
         return (places * (1000.0 / EXTENT)).astype(np.float32)
 
@@ -82,7 +82,7 @@ class LocalFeatures:
 
 
 def unit_descriptors(stored: Rows) -> Floats:
-    """Descriptors as stored, uint8 [n,128], brought to unit length: f32 [n,128]."""
+    """Return stored descriptors uint8 [n,128] as f32 [n,128] of unit length."""
     values = stored.astype(np.float32)
     lengths = np.linalg.norm(values, axis=1, keepdims=True)
     return np.asarray(values / np.maximum(lengths, 1.0), dtype=np.float32)
@@ -92,11 +92,11 @@ def extract(pixels: npt.NDArray[np.uint8], side: int = SIDE, limit: int = LIMIT)
     """Return a picture's strongest features (RootSIFT, Arandjelovic & Zisserman 2012).
 
     The picture is scaled to `side` first, up as well as down: small pictures of a catalogue and large photos then
-    have features of like size. SIFT itself looks at twice that.
+    have features of like size. SIFT itself uses twice that.
 
     Args:
         pixels: uint8 [H,W,3] RGB.
-        side: longer side that is looked at, pixels.
+        side: longer side of the scaled picture, pixels.
         limit: at most so many features.
 
     Returns:
@@ -123,7 +123,7 @@ def extract(pixels: npt.NDArray[np.uint8], side: int = SIDE, limit: int = LIMIT)
 def extract_regions(
     pixels: npt.NDArray[np.uint8], boxes: Sequence[npt.NDArray[np.float32]] | npt.NDArray[np.float32]
 ) -> list[LocalFeatures]:
-    """The features of some parts of a picture, each looked at as a picture of its own.
+    """Return the features of parts of a picture, each treated as a picture.
 
     Args:
         pixels: uint8 [H,W,3] RGB.

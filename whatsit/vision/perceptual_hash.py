@@ -24,7 +24,7 @@ _ONES = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=
 
 
 def perceptual_hash(pixels: npt.NDArray[np.uint8], kind: Kind = "dhash") -> npt.NDArray[np.uint8]:
-    """The hash of a picture; near duplicates differ in few bits.
+    """Return the hash of a picture; near duplicates differ in few bits.
 
     Bit for bit that of `imagehash` (8 x 8) for pictures whose shorter side is below 192 pixels. Larger ones are halved
     first, for speed: then 0 to 3 bits differ, 0.3 on average.

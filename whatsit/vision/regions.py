@@ -35,12 +35,12 @@ class Regions:
 
     @classmethod
     def whole(cls, width: int, height: int) -> Regions:
-        """The whole picture alone."""
+        """Return the whole picture alone."""
         box = np.array([[0, 0, width, height]], dtype=np.float32)
         return cls(box, np.ones(1, dtype=np.float32), (WHOLE_IMAGE,))
 
     def plus(self, boxes: FloatArray, scores: FloatArray, labels: Sequence[str]) -> Regions:
-        """These regions followed by others."""
+        """Return these regions followed by others."""
         return Regions(
             np.concatenate([self.boxes, boxes.astype(np.float32)]),
             np.concatenate([self.scores, scores.astype(np.float32)]),

@@ -1,4 +1,4 @@
-"""Triton adapter of the model `catalogue`; what it does stands in `whatsit.serving.steps.catalogue`."""
+"""Triton adapter of the model `catalogue`; implemented in `whatsit.serving.steps.catalogue`."""
 
 from whatsit.serving.steps.catalogue import ChangeCatalogue
 from whatsit.serving.triton_step import Step

@@ -1,4 +1,4 @@
-"""Triton adapter of the step `decode`; what it does stands in `whatsit.serving.steps.decode`."""
+"""Triton adapter of the step `decode`; implemented in `whatsit.serving.steps.decode`."""
 
 from whatsit.serving.steps.decode import Decode
 from whatsit.serving.triton_step import Step

@@ -1,4 +1,4 @@
-"""Triton adapter of the step `regions`; what it does stands in `whatsit.serving.steps.regions`."""
+"""Triton adapter of the step `regions`; implemented in `whatsit.serving.steps.regions`."""
 
 from whatsit.serving.steps.regions import FindRegions
 from whatsit.serving.triton_step import Step

@@ -1,4 +1,4 @@
-"""Triton adapter of the step `retrieval`; what it does stands in `whatsit.serving.steps.retrieval`."""
+"""Triton adapter of the step `retrieval`; implemented in `whatsit.serving.steps.retrieval`."""
 
 from whatsit.serving.steps.retrieval import Retrieve
 from whatsit.serving.triton_step import Step

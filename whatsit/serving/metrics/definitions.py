@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MODELS = ("decode", "regions", "describe", "retrieval", "catalogue")
 
-# The networks' own are told where they run inside of `describe`; elsewhere Triton counts them.
+# The networks' stages are measured inside `describe`; elsewhere Triton measures them.
 STAGES = (
     *("decode", "detector", "classifier", "regions", "embedder", "describe"),
     *("retrieval", "catalogue", "filter", "search", "rerank"),
@@ -73,7 +73,7 @@ INDEX_VECTORS = Gauge("whatsit_index_vectors", "Vectors in that generation.")
 DELTA = Gauge("whatsit_index_delta_vectors", "Vectors of items that changed since, searched from memory.")
 DELTA_FULL = Gauge("whatsit_index_delta_full", "1 where additions wait for `whatsit catalogue compact`, else 0.")
 PENDING = Gauge("whatsit_index_pending_changes", "Changes in the catalogue's log since that generation.")
-ITEMS = Gauge("whatsit_catalogue_items", "Items in the catalogue, looked at twice a minute.")
+ITEMS = Gauge("whatsit_catalogue_items", "Items in the catalogue, counted twice a minute.")
 
 _OF_STEPS: tuple[Family, ...] = (STAGE_SECONDS, REFUSED, FAILED)
 FAMILIES: Mapping[str, tuple[Family, ...]] = {
@@ -135,7 +135,7 @@ def watch(sample: Sample) -> None:
 
 
 def retrieved(matches: Sequence[Sequence[Any] | Any], answer: Answer, gated: bool) -> None:
-    """Count what one picture came to.
+    """Count the outcome of one picture.
 
     Args:
         matches: of each region.

@@ -20,7 +20,7 @@ class IndexGauges:
     It also brings an index that is behind up to date, before a request has to wait for it.
 
     Args:
-        index: what is searched; one that is no `LiveIndex` has no generations to tell of.
+        index: what is searched; one that is no `LiveIndex` has no generations.
         items: the catalogue.
     """
 

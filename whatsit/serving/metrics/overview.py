@@ -1,4 +1,4 @@
-"""What a server has been doing, from two looks at its metrics page."""
+"""Activity of a server between two readings of its metrics page."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class IndexState:
 
 @dataclass(frozen=True)
 class Machine:
-    """The machine; None where Triton does not measure it.
+    """Load of the machine; None where Triton does not measure it.
 
     Args:
         cpu: share of all cores in use, 0..1.
@@ -95,7 +95,7 @@ class Overview:
     Shares and means are None where nothing happened between them.
 
     Args:
-        seconds: between the looks.
+        seconds: between the readings.
         models: ensembles first, then the steps in the pipeline's order.
         identified: pictures looked up a second.
         gate_rate: share of them that the gate stopped, 0..1.
@@ -107,8 +107,8 @@ class Overview:
         failed: requests failed a second through no fault of the caller.
         changes: items changed a second over the network.
         stages: stage -> milliseconds, mean.
-        items: in the catalogue, None where the server tells no such thing.
-        index: None where the server tells nothing of an index.
+        items: in the catalogue, None where the server has no such gauge.
+        index: None where the server has no gauges of an index.
         machine: CPU, memory and GPUs.
     """
 
@@ -165,14 +165,14 @@ class Overview:
         )
 
     def to_record(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the overview as a JSON object."""
         record: dict[str, Any] = asdict(self)
         record["models"] = {one.pop("name"): one for one in record["models"]}
         return record
 
 
 class _Growth:
-    """What counters gained between two looks."""
+    """Increase of counters between two readings."""
 
     def __init__(self, before: MetricsPage, after: MetricsPage) -> None:
         self.after = after

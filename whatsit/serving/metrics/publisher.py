@@ -27,7 +27,7 @@ class Publisher:
         process: name of the model's instance, such as "retrieval_0_1".
         families: those that this model feeds; their series stand at 0 from the start.
         buffer: what requests feed.
-        period_s: seconds between two looks.
+        period_s: seconds between two publications.
     """
 
     def __init__(
