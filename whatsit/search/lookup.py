@@ -120,7 +120,7 @@ class Lookup:
         return np.array(known, dtype=bool).reshape(numbers.shape)
 
     def _scores(self, query: Floats, numbers: Numbers) -> Floats:
-        """Return 2 - distance between the query and the nearest vector of each item, f32 [K]."""
+        """Return 2 - distance from the query to each item's nearest vector, f32 [K]."""
         gaps = np.linalg.norm(self.index.nearest_vectors(query, numbers) - query, axis=1)
         return np.asarray(np.clip(2.0 - gaps, 0.0, 2.0), dtype=np.float32)
 
