@@ -27,7 +27,7 @@ from whatsit.engines.export import export_onnx
 from whatsit.engines.onnx_runner import OnnxRunner
 from whatsit.engines.parity import figures, neighbour_overlap
 from whatsit.engines.trained_networks import EngineNetwork, load_network
-from whatsit.evaluation.datasets.classifier_sets import judged_sets
+from whatsit.evaluation.datasets.classifier_sets import evaluation_sets
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.evaluation.datasets.labelled_pictures import read_names, read_rgb
 from whatsit.evaluation.metrics.detection_scores import evaluate_detector
@@ -109,7 +109,7 @@ def detector(runs: dict[str, Run], network: EngineNetwork, data: Path, photos: i
 
 def classifier(runs: dict[str, Run], network: EngineNetwork, data: Path, photos: int) -> Rows:
     """Compare intent, source and topic on held-out photos and compositions."""
-    views = np.concatenate([judged.views() for judged in judged_sets(data)])
+    views = np.concatenate([judged.views() for judged in evaluation_sets(data)])
     views = views[:: -(-len(views) // photos)]
     exact = _run(runs[FLOAT], views)
     for form, run in runs.items():

@@ -102,8 +102,8 @@ def test_the_best_of_the_others_and_the_rank_of_the_own_item(folder: Path) -> No
     away = np.full(3, -0.577, np.float32)
     others = [rank(one, known[name]) for one in (known["red"], away) for name in COLOURS if name != "red"]
     assert seen is not None
-    assert seen.own == pytest.approx(2.0, abs=1e-3)
-    assert seen.other == pytest.approx(max(others), abs=1e-3)
+    assert seen.genuine == pytest.approx(2.0, abs=1e-3)
+    assert seen.impostor == pytest.approx(max(others), abs=1e-3)
 
 
 def test_a_near_identical_duplicate_is_no_false_accept(folder: Path) -> None:
@@ -118,7 +118,7 @@ def calibrate_one(folder: Path, name: str) -> Any:
     calibrator = Calibrator(folder, Colours())  # type: ignore[arg-type] # stands in for the networks
     with Store(Layout(folder).store) as store:
         photo = Photo(folder / f"{name}.jpg", store.show(name)["number"], name)
-    return (seen.other for seen in calibrator.see([photo]) if seen is not None)
+    return (seen.impostor for seen in calibrator.see([photo]) if seen is not None)
 
 
 def test_synthetic_photos_make_a_file_that_says_how(folder: Path) -> None:
@@ -146,7 +146,7 @@ def test_real_photos_show_the_item_that_their_folder_names(folder: Path, tmp_pat
     (photos / "4.jpg").write_bytes(b"no picture")
     found, seen, unread = calibrate(folder, 0.0, photos)
     assert (found.absent, found.present, unread) == (3, 1, 1)
-    assert seen.own.tolist() == pytest.approx([2.0], abs=0.2)
+    assert seen.genuine.tolist() == pytest.approx([2.0], abs=0.2)
     assert (found.coverage, found.right, found.false_accepts) == (1.0, 1.0, 0.0)
 
 

@@ -70,22 +70,22 @@ def test_interrupted_looking_goes_on_and_other_settings_are_refused(tmp_path: Pa
         (tmp_path / name).parent.mkdir(exist_ok=True)
         cv2.imwrite(str(tmp_path / name), np.zeros((20, 30, 3), np.uint8))
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
-    files, looked, odd = picture_files(tmp_path), [], []
+    files, seen, odd = picture_files(tmp_path), [], []
     assert files == ["a.png", "b/c.png", "b/d.png", "broken.jpg"]
 
-    def look(file: str, pixels: np.ndarray) -> list[Box]:
-        looked.append(file)
-        if looked == ["a.png", "b/c.png"]:
+    def find_boxes(file: str, pixels: np.ndarray) -> list[Box]:
+        seen.append(file)
+        if seen == ["a.png", "b/c.png"]:
             raise KeyboardInterrupt
         return [Box(0, 0, 0.5, 6, file, score=0.0)]
 
     journal = tmp_path / "part"
     with pytest.raises(KeyboardInterrupt):
-        label_pictures(tmp_path, files, look, journal, {"sure": 1})
+        label_pictures(tmp_path, files, find_boxes, journal, {"sure": 1})
     with journal.open("a") as file:
         file.write('{"file": "b/d.p')  # a line that a crash cut off
-    labels = label_pictures(tmp_path, files, look, journal, {"sure": 1}, on_unreadable=odd.append)
-    assert looked == ["a.png", "b/c.png", "b/c.png", "b/d.png"]
+    labels = label_pictures(tmp_path, files, find_boxes, journal, {"sure": 1}, on_unreadable=odd.append)
+    assert seen == ["a.png", "b/c.png", "b/c.png", "b/d.png"]
     assert odd == ["broken.jpg"]
     assert [(p.file, p.width, p.height, p.boxes[0]) for p in labels.pictures] == [
         (name, 30, 20, Box(0, 0, 0.5, 6, name, score=0.0)) for name in files[:3]

@@ -74,7 +74,7 @@ def test_an_interrupted_composition_goes_on_and_the_seed_decides(folder: Path) -
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        compose(cut, scenes, folder / "a", 4, size=128, shown=stop)
+        compose(cut, scenes, folder / "a", 4, size=128, track=stop)
     resumed = compose(cut, scenes, folder / "a", 4, size=128)
     assert resumed == compose(cut, scenes, folder / "b", 4, size=128)
     assert resumed != compose(cut, scenes, folder / "c", 4, size=128, seed=1)

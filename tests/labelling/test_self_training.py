@@ -27,10 +27,10 @@ class Eye:
     """Finds the thing surely, or doubtfully in dark pictures, and something wrong with a low score."""
 
     def __init__(self) -> None:
-        self.looked = 0
+        self.calls = 0
 
     def find(self, pixels: Pixels, least: float) -> list[Box]:
-        self.looked += 1
+        self.calls += 1
         score = 0.9 if pixels.mean() > 60 else 0.5
         return [replace(PRECISE, score=score), Box.of_corners(WRONG, "cup", score=0.45, origin="round")]
 
@@ -154,7 +154,7 @@ def test_an_interrupted_round_goes_on_where_it_stopped(plan: Plan) -> None:
 
     class Crash(Eye):
         def find(self, pixels: Pixels, least: float) -> list[Box]:
-            if self.looked == 3 + 5:
+            if self.calls == 3 + 5:
                 raise KeyboardInterrupt
             return super().find(pixels, least)
 
@@ -162,7 +162,7 @@ def test_an_interrupted_round_goes_on_where_it_stopped(plan: Plan) -> None:
         go(plan, Trainer(), Crash())
     eye = Eye()
     go(plan, Trainer(), eye)
-    assert eye.looked == 9 - 5
+    assert eye.calls == 9 - 5
     crashed = (plan.work / "round-1" / "labels.json").read_bytes()
     other = replace(plan, work=plan.work.with_name("other"))
     go(other, Trainer())

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from whatsit.evaluation.metrics.open_set import OpenSet, Sighting
+from whatsit.evaluation.metrics.open_set import OpenSet, PhotoScores
 from whatsit.studies.open_set_stages import StageCurve, _at, _present_only, summary, write_curves
 
 
 def test_known_and_unknown_photos_are_counted_apart(tmp_path: Path) -> None:
-    absent = [Sighting(value) for value in (0.1, 0.2, 0.6, 0.9)]
-    present = [Sighting(0.5, 0.8, 0.3), Sighting(0.5, 0.7, 0.75), Sighting(0.5, 0.4, 0.1)]
+    absent = [PhotoScores(value) for value in (0.1, 0.2, 0.6, 0.9)]
+    present = [PhotoScores(0.5, 0.8, 0.3), PhotoScores(0.5, 0.7, 0.75), PhotoScores(0.5, 0.4, 0.1)]
     seen = OpenSet([*absent, *_present_only(present)])
     point = _at(seen, len(absent), 0.6)
     assert point.false_accepts == 0.5  # 0.6 and 0.9 of four

@@ -37,7 +37,7 @@ def calibrate(
         progress: called with photos done and photos in all.
 
     Returns:
-        What was written, the sightings behind it, and how many files could not be read.
+        What was written, the scores behind it, and how many files could not be read.
 
     Raises:
         InvalidInput: there is nothing to measure on, or the target is outside 0..1 or cannot be met.
@@ -49,10 +49,10 @@ def calibrate(
         chosen = calibrator.synthetic(limit) if photos is None else calibrator.real(photos)
         chosen = chosen[:: -(-len(chosen) // limit)] if chosen else []
         seen = []
-        for done, sighting in enumerate(calibrator.see(chosen, workers), start=1):
-            seen.append(sighting)
+        for done, scores in enumerate(calibrator.see(chosen, workers), start=1):
+            seen.append(scores)
             progress(done, len(chosen))
-        readable = [sighting for sighting in seen if sighting is not None]
+        readable = [scores for scores in seen if scores is not None]
         if not readable:
             raise InvalidInput(
                 f"None of the {len(seen)} pictures behind {photos or catalogue} can be read: "

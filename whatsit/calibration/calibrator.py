@@ -15,7 +15,7 @@ from whatsit_client.types import Box
 from whatsit.catalogue.backends import open_embedded
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store.picture_files import read_picture
-from whatsit.evaluation.metrics.open_set import OpenSet, Sighting
+from whatsit.evaluation.metrics.open_set import OpenSet, PhotoScores
 from whatsit.index.generation import open_generation
 from whatsit.index.shard import Numbers
 from whatsit.pipeline.networks import Networks
@@ -124,8 +124,8 @@ class Calibrator:
             raise InvalidInput(f"There is no picture in {folder}: give photos (JPEG, PNG or WebP).")
         return photos
 
-    def see(self, photos: Sequence[Photo], workers: int = 1) -> Iterator[Sighting | None]:
-        """One sighting for each photo, in order; None where the file cannot be read."""
+    def see(self, photos: Sequence[Photo], workers: int = 1) -> Iterator[PhotoScores | None]:
+        """One scores for each photo, in order; None where the file cannot be read."""
         with ThreadPoolExecutor(workers) as pool:
             yield from pool.map(self._see, photos)
 
@@ -153,25 +153,25 @@ class Calibrator:
 
     def see_probabilities(
         self, photos: Sequence[Photo], identifier: OfflineIdentifier, workers: int = 1
-    ) -> Iterator[Sighting | None]:
+    ) -> Iterator[PhotoScores | None]:
         """As `see`, with the probability of the trained ranker in the place of the rank."""
         with ThreadPoolExecutor(workers) as pool:
             yield from pool.map(lambda photo: self._judge(photo, identifier), photos)
 
-    def _judge(self, photo: Photo, identifier: OfflineIdentifier) -> Sighting | None:
+    def _judge(self, photo: Photo, identifier: OfflineIdentifier) -> PhotoScores | None:
         stages = RANKER_STAGES if self.generation.words is not None else "learned"
         try:
             found = identifier.extract(self.picture(photo), photo.box)
         except (InvalidInput, OSError):
             return None
-        return sighting(
+        return photo_scores(
             identifier.best(found, stages),
             identifier.best(found, stages, self.without(photo)),
             photo.item,
             self.absent(photo),
         )
 
-    def _see(self, photo: Photo) -> Sighting | None:
+    def _see(self, photo: Photo) -> PhotoScores | None:
         try:
             embeddings = describe(self.picture(photo), RegionOptions(gate=False), self._networks).embeddings
         except (InvalidInput, OSError):
@@ -182,10 +182,10 @@ class Calibrator:
         others = distances[(numbers >= 0) & ~np.isin(numbers, absent)]
         other = 2.0 - float(others.min()) if others.size else 0.0
         if not own:
-            return Sighting(other)
+            return PhotoScores(other)
         gaps, _ = self.generation.search(embeddings, 1, np.array(own, dtype=np.int64))
         nearest = float(gaps.min())
-        return Sighting(other, 2.0 - nearest) if np.isfinite(nearest) else Sighting(other)
+        return PhotoScores(other, 2.0 - nearest) if np.isfinite(nearest) else PhotoScores(other)
 
     def _duplicates(self, photo: Photo) -> Numbers:
         """Numbers of the items whose pictures are nearly the same as one of this item's."""
@@ -200,7 +200,7 @@ class Calibrator:
     def calibration(
         self, open_set: OpenSet, false_positives: float, photos: str, probabilities: OpenSet | None = None
     ) -> Calibration:
-        """Return the calibration record of these sightings and of the trained ranker's.
+        """Return the calibration record of these scores_of_photos and of the trained ranker's.
 
         Raises:
             InvalidInput: no threshold reaches the target.
@@ -215,15 +215,17 @@ class Calibrator:
             false_accepts=point.false_accepts,
             coverage=point.coverage,
             right=point.right,
-            absent=len(open_set.others),
-            present=len(open_set.own),
+            absent=len(open_set.impostors),
+            present=len(open_set.genuine),
             photos=photos,
             answer_confidence=None if probabilities is None else min(probabilities.threshold(false_positives), 1.0),
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         )
 
 
-def sighting(present: Mapping[int, float], gone: Mapping[int, float], item: int | None, absent: Numbers) -> Sighting:
+def photo_scores(
+    present: Mapping[int, float], gone: Mapping[int, float], item: int | None, absent: Numbers
+) -> PhotoScores:
     """Return a photo's scores with its item in the catalogue and without it.
 
     Args:
@@ -234,7 +236,7 @@ def sighting(present: Mapping[int, float], gone: Mapping[int, float], item: int 
     """
     other = max(gone.values(), default=0.0)
     if item is None:
-        return Sighting(other)
+        return PhotoScores(other)
     hidden = set(absent.tolist())
     rival = max((value for number, value in present.items() if number not in hidden), default=0.0)
-    return Sighting(other, present.get(item, 0.0), rival)
+    return PhotoScores(other, present.get(item, 0.0), rival)

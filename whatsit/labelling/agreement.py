@@ -14,7 +14,7 @@ from whatsit.vision.boxes import iou
 
 @dataclass(frozen=True)
 class Agreement:
-    """Shares are 0..1, NaN where there is nothing to share out.
+    """Agreement of labels with a truth; shares 0..1, NaN without boxes.
 
     Args:
         pictures: that both files hold and that count.
@@ -42,12 +42,12 @@ def agreement(labels: LabelFile, truth: LabelFile, single: bool = False, every: 
     """Compare sure boxes.
 
     Args:
-        labels: to be judged.
-        truth: to judge by.
+        labels: to measure.
+        truth: to measure by.
         single: count only pictures on which the truth has one sure box, of score 0.5 or more (or none given) and a
             twentieth of the picture or more, and no doubtful one.
-        every: count only every so many pictures of those, by name; with `offset`, choices can be made on one part and
-            judged on another.
+        every: count only every so many pictures of those, by name; with `offset`, settings can be chosen on one part
+            and measured on another.
         offset: first of them.
     """
     ours = labels.by_file()

@@ -1,4 +1,4 @@
-"""Products without their background: what a catalogue picture on white becomes."""
+"""Removal of plain backgrounds from product pictures."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def named_pictures(folder: Path) -> list[NamedPicture]:
 
 
 def cut_out(pixels: npt.NDArray[np.uint8], tolerance: int = 12) -> npt.NDArray[np.uint8] | None:
-    """Take a product off its plain background.
+    """Cut a product out of its plain background.
 
     Args:
-        pixels: uint8 [H, W, 4] RGBA, whose own alpha is then taken, or [H, W, 3] RGB on a plain background.
+        pixels: uint8 [H, W, 4] RGBA, of which the alpha is taken, or [H, W, 3] RGB on a plain background.
         tolerance: largest difference of a channel, 0..255, from the border's median to count as background.
 
     Returns:
-        RGBA uint8 [h, w, 4], cut tightly; None where the background is not plain or nothing stands out from it.
+        RGBA uint8 [h, w, 4], cut tightly; None where the background is not plain or covers everything.
     """
     if pixels.shape[2] == 4:
         return _tight(pixels)

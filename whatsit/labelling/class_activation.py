@@ -1,6 +1,6 @@
 """Weak boxes by class activation maps of the classifier (Zhou et al., 2016).
 
-The map of a tag says how much each place adds to the logits of the tag's ImageNet classes (to the best class of all
+The map of a tag is the contribution of each place to the logits of the tag's ImageNet classes (to the best class of all
 where no tag is given, or it has none): probabilities near certainty hardly change with the features, and what small
 heads add is no map. Its box is not that of the places above a threshold, as in the paper, but the one that leaves a
 fiftieth of the map's mass beyond each side: at least as often right (IoU 0.5) as any threshold tried. Against single
@@ -49,20 +49,20 @@ def trained_classifier(checkpoint: Path) -> Classifier:
 
 
 class ActivationFinder:
-    """Finds the one thing that a picture is of.
+    """Finder of the one object of a picture.
 
     Args:
         network: a classifier in evaluation mode.
-        size: side in pixels at which it looks; finer maps than at 224, still at the scale that it knows.
+        size: input side in pixels; maps are finer than at 224, at a scale that the network still knows.
         tail: share of the map's mass that lies beyond each side of the box.
-        origin: what the boxes say of where they come from.
+        origin: of the boxes.
     """
 
     def __init__(self, network: Classifier, size: int = SIZE, tail: float = TAIL, origin: str = "activation") -> None:
         self._network, self._size, self._tail, self._origin = network, size, tail, origin
 
     def find(self, pixels: npt.NDArray[np.uint8], tag: str | None = None) -> Box:
-        """Box the thing that a tag stands for.
+        """Box the object of a tag.
 
         Args:
             pixels: RGB uint8 [H, W, 3].
@@ -103,7 +103,7 @@ def activation_finder(classifier: Path | None, weights: Path, threads: int = 1) 
 
 
 def mass_box(heat: npt.NDArray[np.float32], width: int, height: int, tail: float) -> tuple[float, float, float, float]:
-    """The box of a map's mass.
+    """Return the box of a map's mass.
 
     Args:
         heat: f32 [h, w], 0 or more; a map of zeros counts as even.

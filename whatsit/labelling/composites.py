@@ -28,7 +28,7 @@ def compose(
     seed: int = 0,
     most: int = 5,
     scene_labels: Mapping[Path, Picture] | None = None,
-    shown: Callable[[Sequence[int]], Iterable[int]] = iter,
+    track: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> LabelFile:
     """Write pictures of 1 to `most` products on scenes.
 
@@ -41,7 +41,7 @@ def compose(
         seed: the same seed gives the same pictures.
         most: products on a picture.
         scene_labels: boxes that scenes have already.
-        shown: goes through the numbers and may show how far it is.
+        track: wraps the iterable with a progress bar.
 
     Returns:
         The labels, in the order of the pictures.
@@ -64,7 +64,7 @@ def compose(
     }
     done = ProgressLog(out / "composed.jsonl", settings)
     rows = {int(entry["number"]): entry for entry in done.entries}
-    for number in shown([n for n in range(count) if n not in rows]):
+    for number in track([n for n in range(count) if n not in rows]):
         rng = np.random.default_rng([seed, 41, number])
         path = scenes[int(rng.integers(len(scenes)))]
         scene = LabelledPicture.of(known.get(path, Picture("", 0, 0)), path, names.index)
@@ -82,7 +82,7 @@ def compose(
 
 
 def _filled(scene: LabelledPicture, size: int, rng: np.random.Generator) -> Sample:
-    """The scene on the whole canvas, up to a third larger than it must be."""
+    """Return the scene on the whole canvas, scaled by up to a third beyond it."""
     scale = size / min(scene.pixels().shape[:2]) * float(rng.uniform(1.01, 1.3))
     return place(empty(size), scene, (0, 0, size, size), scale, rng)
 

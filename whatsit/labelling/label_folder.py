@@ -26,7 +26,7 @@ def label_pictures(
     find_boxes: FindBoxes,
     journal: Path,
     settings: Mapping[str, Any],
-    shown: Callable[[Sequence[str]], Iterable[str]] = iter,
+    track: Callable[[Sequence[str]], Iterable[str]] = iter,
     on_unreadable: Callable[[str], None] = lambda file: None,
 ) -> LabelFile:
     """Label pictures; those in the log of an interrupted run are skipped.
@@ -35,17 +35,17 @@ def label_pictures(
         folder: that `files` are below.
         files: the pictures.
         find_boxes: finds boxes.
-        journal: file of what is done; it stays, the caller deletes it once the result is written.
+        journal: progress log; the caller deletes it once the result is written.
         settings: everything that `find_boxes` depends on.
-        shown: goes through files and may show how far it is.
-        on_unreadable: told of a file that is no picture; it is left out of the result.
+        track: wraps the iterable with a progress bar.
+        on_unreadable: called with each file that is no picture; it is left out of the result.
 
     Raises:
         InvalidInput: the journal is of other settings.
     """
     done = ProgressLog(journal, settings)
     rows = {entry["file"]: entry for entry in done.entries}
-    for file in shown([file for file in files if file not in rows]):
+    for file in track([file for file in files if file not in rows]):
         try:
             pixels = read_rgb(folder / file)
         except Damaged:
@@ -68,7 +68,7 @@ def label_pictures(
 
 
 def _plain(box: Box) -> dict[str, Any]:
-    """The box's fields but for those that are as they are where nothing is said."""
+    """Return the box's fields without those of default value."""
     plain = Box(0, 0, 0, 0)
     sides = {"x", "y", "width", "height"}
     return {key: value for key, value in asdict(box).items() if key in sides or value != getattr(plain, key)}

@@ -26,7 +26,7 @@ class ProgressLog:
         self._settings = json.loads(json.dumps(settings))
         self.entries: list[dict[str, Any]] = []
         if path.is_file():
-            # A line that was cut off by a crash has no end: what it told is done again.
+            # A line that was cut off by a crash has no end: its part is done again.
             lines = [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
             rows = [json.loads(line) for line in lines]
             if rows and rows[0].get("settings") != self._settings:
@@ -35,7 +35,7 @@ class ProgressLog:
             path.write_text("".join(lines), encoding="utf-8")
 
     def add(self, entry: Mapping[str, Any]) -> None:
-        """Write one more entry down."""
+        """Append an entry."""
         new = not self.path.is_file() or not self.path.stat().st_size
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:

@@ -80,7 +80,7 @@ def write_sheet(
     file: Path,
     title: str,
     table: str,
-    shown: Callable[[Sequence[tuple[Picture, Box]]], Iterable[tuple[Picture, Box]]] = iter,
+    track: Callable[[Sequence[tuple[Picture, Box]]], Iterable[tuple[Picture, Box]]] = iter,
 ) -> None:
     """Write the page.
 
@@ -90,10 +90,10 @@ def write_sheet(
         file: the HTML file.
         title: of the page.
         table: name of the CSV file that the page's button saves.
-        shown: goes through the boxes and may show how far it is.
+        track: wraps the iterable with a progress bar.
     """
     cards, rows = [], []
-    for number, (picture, box) in enumerate(shown(doubtful_boxes(labels)), start=1):
+    for number, (picture, box) in enumerate(track(doubtful_boxes(labels)), start=1):
         score = "" if box.score is None else box.score
         values = (number, picture.file, box.x, box.y, box.width, box.height, box.name, score, "")
         rows.append(dict(zip(COLUMNS, values, strict=True)))

@@ -1,4 +1,4 @@
-"""Review of doubtful boxes: a table to edit, a page of thumbnails, and its import.
+"""Review table of doubtful boxes: written, edited by a person, and read back.
 
     write_review(labels, photos, Path("review"))    # review.csv, review.html
     ...                                             # somebody writes keep or drop, or clicks and saves
@@ -33,7 +33,7 @@ _WORDS: Mapping[str, Verdict] = {
 
 @dataclass(frozen=True)
 class Decision:
-    """What became of one box.
+    """Decision on one box.
 
     Args:
         file: the picture.
@@ -50,7 +50,7 @@ class Decision:
     number: int | None = None
 
     def row(self) -> dict[str, object]:
-        """The decision as a line of a log."""
+        """Return the decision as a row of a log."""
         x1, y1, x2, y2 = (round(v, 2) for v in self.box.corners)
         said = {"file": self.file, "box": [x1, y1, x2, y2], "name": self.box.name, "score": self.box.score}
         return {**said, "decision": self.verdict or "open", "by": self.by}
@@ -80,7 +80,7 @@ def write_table(labels: LabelFile, file: Path) -> int:
 
 
 def read_review(file: Path, labels: LabelFile) -> list[Decision]:
-    """Read what a person made of the table.
+    """Read a person's decisions.
 
     Args:
         file: the edited table, or a COCO JSON export of a labelling tool that was given the same pictures. What is
@@ -189,5 +189,5 @@ def decide(labels: LabelFile, decisions: Sequence[Decision]) -> LabelFile:
 
 
 def undecided(decisions: Sequence[Decision]) -> bool:
-    """Whether nobody has decided anything yet."""
+    """Return whether all decisions are open."""
     return all(not decision.verdict for decision in decisions)

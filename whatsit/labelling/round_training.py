@@ -26,22 +26,22 @@ def detector_trainer(
     threads: int | None = None,
     console: Console | None = None,
 ) -> Train:
-    """Return what trains a round.
+    """Return the function that trains a round.
 
     Args:
         recipe: of the detector; its sources and `monitor` are replaced, the rest holds for each round.
         photos: folder of the pictures.
-        weights: the folder that holds the ImageNet MobileNetV2; looked at only where the recipe starts from it.
+        weights: the folder that holds the ImageNet MobileNetV2; read only where the recipe starts from it.
         minutes: budget of each round.
         threads: CPU threads of torch.
         console: where progress goes.
     """
 
-    def train(learnt: Sequence[Picture], examined: Sequence[Picture], out: Path) -> bool:
+    def train(training: Sequence[Picture], held_out: Sequence[Picture], out: Path) -> bool:
         data = DetectorData(
-            {"own": [LabelledPicture.of(picture, photos / picture.file, label_of) for picture in learnt]},
+            {"own": [LabelledPicture.of(picture, photos / picture.file, label_of) for picture in training]},
             [],
-            {"own": [LabelledPicture.of(picture, photos / picture.file, label_of) for picture in examined]},
+            {"own": [LabelledPicture.of(picture, photos / picture.file, label_of) for picture in held_out]},
         )
         fields: dict[str, object] = {"shares": {"own": 1.0}, "monitor": "recall", "own": None}
         before = _round_before(out) / "run" / checkpoint.BEST
@@ -62,6 +62,6 @@ def detector_trainer(
 
 
 def _round_before(run: Path) -> Path:
-    """`round-2` of `round-3/run`."""
+    """Return `round-2` of `round-3/run`."""
     name, number = run.parent.name.rsplit("-", 1)
     return run.parent.with_name(f"{name}-{int(number) - 1}")

@@ -11,7 +11,7 @@ from whatsit.evaluation.datasets.label_file import Box, Picture, corners_of
 from whatsit.evaluation.metrics.detection_scores import match
 
 _OPEN = 0.5
-"""Boxes from the score on at which every second one is right are worth a person's look."""
+"""Precision from which on boxes are reviewed by a person."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Thresholds:
         sure: over 1 where no score gives the precision that was asked for.
         doubtful: at most `sure`.
         recall: share of the known boxes that are found with IoU 0.5 from `sure` on.
-        boxes: known boxes that this was measured on.
+        boxes: known boxes of the measurement.
     """
 
     sure: float
@@ -64,7 +64,7 @@ def measure_thresholds(
 
 
 def _least_score(scores: Sequence[float], hits: Sequence[bool], precision: float, floor: float) -> float:
-    """The least score from which on all boxes together are right often enough."""
+    """Return the least score from which on all boxes have the precision."""
     order = np.argsort(-np.asarray(scores), kind="stable")
     right = np.cumsum(np.asarray(hits, dtype=float)[order]) / np.arange(1, len(order) + 1)
     enough = np.flatnonzero(right >= precision)

@@ -1,18 +1,18 @@
 """Self-training in rounds: train, label the rest, keep sure boxes, review others.
 
-A fifth of the pictures that came with labels never trains: it says from which score on boxes can be believed. So the
-network that the rounds start from must not have been trained on those pictures either. Each round has a folder:
+A fifth of the labelled pictures is held out to measure the score thresholds. So the network that the rounds start from
+must not have been trained on those pictures either. Each round has a folder:
 
     round-1/run/              the training run (metrics.csv, metrics.png, best.pt)
-    round-1/thresholds.json   from which score boxes are kept and asked about, and what that rests on
+    round-1/thresholds.json   scores from which boxes are kept and reviewed, and the recall
     round-1/found.jsonl       all boxes of the round's network on the unlabelled pictures, by picture
     round-1/labels.json       kept boxes, and doubtful ones as `iscrowd`
     round-1/review.csv|html   the doubtful ones, for a person; review.json, a COCO export of a labelling tool that was
                               given labels.json, takes the table's place where somebody puts it there
-    round-1/decisions.jsonl   what became of every box, and who decided it
+    round-1/decisions.jsonl   the decision on every box, and its origin
     labels.json               given and gained labels together, after the last whole round
 
-Every stage writes its file at its end and is left out where the file is there, so an interrupted run goes on.
+Every stage writes its file at its end and is skipped where the file exists, so an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from whatsit.labelling.label_folder import label_pictures
 from whatsit.labelling.review_page import write_sheet
 from whatsit.labelling.review_table import Decision, decide, read_review, undecided, write_table
 from whatsit.labelling.score_thresholds import Thresholds, measure_thresholds
-from whatsit.labelling.triage import sort_out
+from whatsit.labelling.triage import triage
 from whatsit.pipeline.box_detectors import Finder
 from whatsit.training.common.custom_data import hold_out
 
@@ -47,15 +47,15 @@ Train = Callable[[Sequence[Picture], Sequence[Picture], Path], bool]
 
 @dataclass(frozen=True)
 class Plan:
-    """What the rounds are to do.
+    """Settings of the rounds.
 
     Args:
         photos: the folder of all pictures.
-        given: labels to begin with; their file names are relative to `photos`.
+        given: initial labels; their file names are relative to `photos`.
         work: the folder of the rounds.
         rounds: how many.
         precision: share of the kept boxes that should be right, 0..1.
-        review: whether to stop after each round until a person has looked at the doubtful boxes.
+        review: whether to stop after each round until a person has reviewed the doubtful boxes.
     """
 
     photos: Path
@@ -68,7 +68,7 @@ class Plan:
 
 @dataclass
 class Report:
-    """How the rounds stand.
+    """State of the rounds.
 
     Args:
         rows: a row for each whole round.
@@ -87,17 +87,17 @@ def run_rounds(
     train: Train,
     open_network: Callable[[Path, str], Finder],
     console: Console,
-    shown: Callable[[Sequence[Any], str], Iterable[Any]] = lambda things, what: things,
+    track: Callable[[Sequence[Any], str], Iterable[Any]] = lambda items, heading: items,
 ) -> Report:
-    """Go through the rounds, or on from where they stopped.
+    """Run the rounds, or resume them.
 
     Args:
         plan: what to do.
         files: all pictures below `plan.photos`.
         train: trains a detector.
         open_network: opens a checkpoint; its second argument is the origin that its boxes name.
-        console: where it says what it does.
-        shown: goes through things under a heading and may show how far it is.
+        console: where progress goes.
+        track: wraps the iterable with a progress bar.
 
     Raises:
         InvalidInput: too few labels, nothing to label, or `plan.work` is of another plan.
@@ -114,29 +114,29 @@ def run_rounds(
     if not rest:
         raise InvalidInput(f"Every picture in {plan.photos} is labelled already: add pictures without labels.")
     _same_plan(plan, given)
-    learnt, examined = hold_out(given)
+    training, held_out = hold_out(given)
     report, gained = Report(), LabelFile(())
     for number in range(1, plan.rounds + 1):
         folder = plan.work / f"round-{number}"
         if not (folder / "labels.json").is_file():
-            # A picture on which nothing was sure is not empty: it would teach that its things are background.
+            # A picture without sure boxes is not empty: training on it would make its objects background.
             more = [picture for picture in gained.pictures if any(not box.doubtful for box in picture.boxes)]
-            console.print(f"Round {number}: {len(learnt)} given and {len(more)} gained pictures train.")
-            if not train([*learnt, *more], examined, folder / "run"):
+            console.print(f"Round {number}: {len(training)} given and {len(more)} gained pictures train.")
+            if not train([*training, *more], held_out, folder / "run"):
                 report.interrupted = True
                 return report
             finder = open_network(folder / "run" / "best.pt", f"round {number}")
-            thresholds = _thresholds(folder / "thresholds.json", finder, examined, plan, shown)
+            thresholds = _thresholds(folder / "thresholds.json", finder, held_out, plan, track)
             found = label_pictures(
                 plan.photos,
                 rest,
                 lambda _, pixels, finder=finder: finder.find(pixels, _FLOOR),  # type: ignore[misc]  # mypy: lambda default
                 folder / "found.jsonl",
                 {"round": number},
-                lambda left, number=number: shown(left, f"Round {number} looks at pictures"),  # type: ignore[misc]
+                lambda left, number=number: track(left, f"Round {number} labels pictures"),  # type: ignore[misc]
                 lambda file: console.print(f"{file} cannot be read and is left out."),
             )
-            _write_round(folder, plan, sort_out(found, thresholds, _by_person(plan.work, number), number), thresholds)
+            _write_round(folder, plan, triage(found, thresholds, _by_person(plan.work, number), number), thresholds)
         report.rows.append(json.loads((folder / "summary.json").read_text(encoding="utf-8")))
         gained, waiting = _reviewed(folder, plan, last=number == plan.rounds)
         _finish_round(plan, given, gained, report)
@@ -164,23 +164,21 @@ def _same_plan(plan: Plan, given: Sequence[Picture]) -> None:
 def _thresholds(
     file: Path,
     finder: Finder,
-    examined: Sequence[Picture],
+    held_out: Sequence[Picture],
     plan: Plan,
-    shown: Callable[[Sequence[Any], str], Iterable[Any]],
+    track: Callable[[Sequence[Any], str], Iterable[Any]],
 ) -> Thresholds:
     if not file.is_file():
-        looked = [
-            finder.find(read_rgb(plan.photos / p.file), _FLOOR) for p in shown(examined, "Examining held-out pictures")
+        boxes = [
+            finder.find(read_rgb(plan.photos / p.file), _FLOOR) for p in track(held_out, "Examining held-out pictures")
         ]
-        _write(file, json.dumps(asdict(measure_thresholds(looked, examined, plan.precision, _FLOOR))))
+        _write(file, json.dumps(asdict(measure_thresholds(boxes, held_out, plan.precision, _FLOOR))))
     return Thresholds(**json.loads(file.read_text(encoding="utf-8")))
 
 
-def _write_round(
-    folder: Path, plan: Plan, sorted_out: tuple[LabelFile, list[Decision]], thresholds: Thresholds
-) -> None:
+def _write_round(folder: Path, plan: Plan, triaged: tuple[LabelFile, list[Decision]], thresholds: Thresholds) -> None:
     """Write the round's files; `labels.json` comes last and marks it complete."""
-    labels, log = sorted_out
+    labels, log = triaged
     _write(folder / "decisions.jsonl", "".join(json.dumps(decision.row()) + "\n" for decision in log))
     asked = write_table(labels, folder / "review.csv")
     title = f"{folder.name}: {asked} doubtful boxes"
@@ -217,7 +215,7 @@ def _review(folder: Path) -> Path:
 
 
 def _by_person(work: Path, number: int) -> list[Decision]:
-    """All that a person decided in the rounds before `number`."""
+    """Return a person's decisions of the rounds before `number`."""
     decisions: list[Decision] = []
     for earlier in range(1, number):
         folder = work / f"round-{earlier}"

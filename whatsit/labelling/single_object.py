@@ -27,8 +27,8 @@ def single_product(found: Sequence[Box], name: str, width: int, height: int, sur
         sure: least score of a box that may be the product.
 
     Returns:
-        The best sure box of at least a tenth of the photo, renamed, else the centred box; what else was found off it
-        is doubtful: perhaps a thing, perhaps a part of the surroundings.
+        The best sure box of at least a tenth of the photo, renamed, else the centred box; other boxes beside it
+        are doubtful: perhaps objects, perhaps parts of the background.
     """
     large = [
         box for box in found if (box.score or 0) >= sure and box.width * box.height >= _LEAST_SHARE * width * height

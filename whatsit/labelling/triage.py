@@ -12,15 +12,15 @@ from whatsit.labelling.score_thresholds import Thresholds
 _SAME = 0.5
 
 
-def sort_out(
+def triage(
     found: LabelFile, thresholds: Thresholds, by_person: Sequence[Decision], number: int
 ) -> tuple[LabelFile, list[Decision]]:
-    """Keep, ask about or drop each box.
+    """Keep, review or drop each box.
 
     Args:
         found: scored boxes.
-        thresholds: from which score on.
-        by_person: what a person decided in earlier rounds; it stands, and boxes on the same place are not asked again.
+        thresholds: scores of kept and reviewed boxes.
+        by_person: a person's decisions of earlier rounds; boxes in the same place are not reviewed again.
         number: of the round.
 
     Returns:

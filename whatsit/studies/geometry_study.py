@@ -29,7 +29,7 @@ from whatsit.vision.decode import decode_image
 from whatsit.vision.local_features import LocalFeatures, extract
 
 SHORTLIST = 50
-# What geometry alone verifies: more than beside vectors, for it has no other voice.
+# Items that geometry alone verifies: more than beside vectors.
 VERIFIED = 20
 LABELS_SEED = 4
 
@@ -81,7 +81,7 @@ class GeometryStudy:
         self._work, self._advanced = work, advanced
 
     def labels(self, count: int = 130, photos: int = 130, strength: float = 0.5) -> GeometryRow:
-        """Paper labels of ten lines, alike but for their words, and photos of them."""
+        """Measure photos of paper labels of ten lines, alike but for their words."""
         folder = self._work / f"labels-{count}"
         folder.mkdir(parents=True, exist_ok=True)
         for number in range(count):
@@ -100,7 +100,7 @@ class GeometryStudy:
         return self._measure(f"grocery val, {group} -> 81 shop images", catalogue, taken)
 
     def many(self, pictures: int = 10_000, photos: int = 100, workers: int = 4, strength: float = 0.5) -> GeometryRow:
-        """The shortlist alone among so many labels: its recall, and what it costs."""
+        """Measure the shortlist alone among many labels: its recall and latency."""
 
         def features(number: int) -> LocalFeatures:
             return extract(draw_label(number, LABELS_SEED))
@@ -116,11 +116,13 @@ class GeometryStudy:
         seconds, found, first = [], 0, 0
         for number, query in enumerate(queries):
             begin = time.perf_counter()
-            look = words.look(query)
-            shortlist = look.items(SHORTLIST).tolist()
+            found_words = words.look(query)
+            shortlist = found_words.items(SHORTLIST).tolist()
             seconds.append(time.perf_counter() - begin)
             found += number in shortlist
-            best = max(shortlist[:VERIFIED], key=lambda item: _inliers(query, look.pictures(item, 1)), default=-1)
+            best = max(
+                shortlist[:VERIFIED], key=lambda item: _inliers(query, found_words.pictures(item, 1)), default=-1
+            )
             first += best == number
         return GeometryRow(
             f"photos of {photos} of {pictures} labels, shortlist alone",
@@ -146,7 +148,7 @@ class GeometryStudy:
             numbers = calibrator.numbers()
             outcomes = [
                 _outcome(identifier, words, found, milliseconds, numbers[item])
-                for found, milliseconds, item in self._looked(data, networks, photos)
+                for found, milliseconds, item in self._photo_features(data, networks, photos)
             ]
         table = np.array(outcomes, dtype=np.float64)
         vectors, geometry, both, shortlist = table[:, :4].mean(axis=0).tolist()
@@ -156,10 +158,10 @@ class GeometryStudy:
             data, pictures, len(photos), vectors, geometry, both, shortlist, extract_ms, words_ms, stage_ms
         )
 
-    def _looked(
+    def _photo_features(
         self, data: str, networks: Networks, photos: Sequence[_Photo]
     ) -> Iterator[tuple[PhotoFeatures, float, str]]:
-        """Each whole photo as its only region, and how long its local features took."""
+        """Yield features of whole photos and milliseconds of the local features."""
         for done, photo in enumerate(photos, start=1):
             picture = decode_picture(photo.data)
             vector = embed_regions(picture, picture.whole, networks.embedder)
@@ -175,7 +177,7 @@ class GeometryStudy:
 
 
 def label_photo(number: int, strength: float) -> bytes:
-    """A photo of a label of the study's shop, as JPEG."""
+    """Return a photo of a label of the study's shop, as JPEG."""
     rng = np.random.default_rng([number, 9])
     taken, _ = photograph(draw_label(number, LABELS_SEED), rng, (480, 600), strength=strength)
     return encode_jpeg(taken)
@@ -195,10 +197,10 @@ def _outcome(
     stage_ms = 1000 * (time.perf_counter() - begin)
     query = found.regions[0].features
     begin = time.perf_counter()
-    look = words.look(query)
-    shortlist = look.items(SHORTLIST).tolist()
+    found_words = words.look(query)
+    shortlist = found_words.items(SHORTLIST).tolist()
     words_ms = 1000 * (time.perf_counter() - begin)
-    verified = {number: _inliers(query, look.pictures(number, PICTURES)) for number in shortlist[:VERIFIED]}
+    verified = {number: _inliers(query, found_words.pictures(number, PICTURES)) for number in shortlist[:VERIFIED]}
     best = max(verified, key=lambda number: verified[number], default=-1)
     hits = (truth in alone.numbers[:1], best == truth, truth in both.numbers[:1], truth in shortlist)
     return (*(float(hit) for hit in hits), extract_ms, words_ms, stage_ms)

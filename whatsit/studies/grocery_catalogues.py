@@ -20,7 +20,7 @@ from whatsit.search.offline_identifier import OfflineIdentifier
 Advanced = Callable[[str, int, int], None]
 Fit = Callable[[Examples, Path], object]
 
-# Those that the embedder's own figures leave out.
+# As in the embedder's figures.
 LEFT_OUT_EVERY, LEFT_OUT_AT = 5, 2
 
 
@@ -94,6 +94,6 @@ def prepare_ranker(store: GroceryStore, catalogue: Path, limit: int, advanced: A
             calibrator,
             identifier,
             photos,
-            lambda done, total: advanced("looking up photos for the ranker", done, total),
+            lambda done, total: advanced("searching photos for the ranker", done, total),
         )
     fit(examples, Layout(catalogue).ranker)

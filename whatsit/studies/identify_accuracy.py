@@ -13,7 +13,7 @@ from whatsit.catalogue.ingest.add import index_source
 from whatsit.evaluation.datasets.grocery import GroceryClass, GroceryStore
 from whatsit.evaluation.datasets.product_scenes import ProductScene, collages, drawn_scenes
 from whatsit.evaluation.reports.identify_report import Outcome, Query, Row, run_queries, tabulate
-from whatsit.evaluation.reports.scene_report import SceneRow, judge_scene, tabulate_scenes
+from whatsit.evaluation.reports.scene_report import SceneRow, match_scene, tabulate_scenes
 from whatsit.rendering.product import make_products
 from whatsit.rendering.shop import write_shop
 from whatsit.server.launcher import Server
@@ -32,17 +32,17 @@ Advanced = Callable[[], None]
 
 @dataclass(frozen=True)
 class Report:
-    """What the run showed.
+    """Figures of the run.
 
     Args:
         rows: recall of photos of one item, by group and mode.
         scenes: recall in scenes of several products, by group and mode.
         calls: photos of one item sent, each in one inference call.
         scene_calls: scenes sent, each in one inference call.
-        successes: by how much Triton's own counter of `identify` rose.
+        successes: increase of Triton's counter of `identify`.
         gated: calls where the gate was closed although the catalogue held the thing.
         answered: photos of one item whose structured answer named it.
-        regions: parts of such a photo that were looked up, on average.
+        regions: regions searched in such a photo, on average.
         median_ms: of a call with such a photo, one caller, in milliseconds.
     """
 
@@ -71,7 +71,7 @@ def evaluate_grocery(
 
     Args:
         folder: `grocery_store`.
-        work: where the catalogues are built; kept, so that a second run is quick.
+        work: where the catalogues are built; kept for a second run.
         limit: only so many photos, evenly spread; None for all.
         scenes: collages of val photos, and as many scenes of a drawn shop; 0 for none.
         started: called with what is sent, and how many, once the server is ready.
@@ -128,12 +128,12 @@ def evaluate_grocery(
 def _scenes(
     group: str, scenes: Iterable[ProductScene], client: Client, advanced: Advanced
 ) -> tuple[list[SceneRow], int]:
-    """The rows of one group of scenes, and how many of them closed the gate."""
+    """Return the rows of one group of scenes, and how many closed the gate."""
     outcomes, gated = [], 0
     for scene in scenes:
         found = client.identify(scene.image)
         gated += found.gated
-        outcomes.append(judge_scene(found, scene))
+        outcomes.append(match_scene(found, scene))
         advanced()
     return tabulate_scenes(group, outcomes), gated
 

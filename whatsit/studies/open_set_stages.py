@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from whatsit_client.errors import Unavailable
 
-from whatsit.calibration.calibrator import Calibrator, Photo, sighting
+from whatsit.calibration.calibrator import Calibrator, Photo, photo_scores
 from whatsit.calibration.ranker_examples import collect
 from whatsit.evaluation.datasets.grocery import GroceryStore
-from whatsit.evaluation.metrics.open_set import OpenSet, Point, Sighting
+from whatsit.evaluation.metrics.open_set import OpenSet, PhotoScores, Point
 from whatsit.index.shard import Numbers
 from whatsit.pipeline.networks import Networks
 from whatsit.search.offline_identifier import OfflineIdentifier, PhotoFeatures, best_values
@@ -28,7 +28,7 @@ CHOICES = ("none", "surprise", "geometry", "learned", "geometry,learned")
 
 @dataclass(frozen=True)
 class StageCurve:
-    """How one choice of stages tells known from unknown.
+    """Open-set curve of one choice of stages.
 
     Args:
         stages: value of `rerank`.
@@ -78,20 +78,22 @@ def measure_open_set(
             calibrator,
             OfflineIdentifier(catalogue, networks),
             training,
-            lambda done, total: advanced("looking up photos for the ranker", done, total),
+            lambda done, total: advanced("searching photos for the ranker", done, total),
         )
         fit(examples, calibrator.layout.ranker)
         identifier = OfflineIdentifier(catalogue, networks)
-        thresholds = _sightings(calibrator, identifier, calibrating, "calibrating", advanced)
-        val = _sightings(calibrator, identifier, _val_photos(grocery, calibrator, limit), "val photos", advanced)
+        thresholds = _score_photos(calibrator, identifier, calibrating, "calibrating", advanced)
+        val = _score_photos(calibrator, identifier, _val_photos(grocery, calibrator, limit), "val photos", advanced)
     curves = []
     for choice in CHOICES:
         threshold = OpenSet(thresholds[choice]).threshold(false_positives)
-        absent = [one.other for one in val[choice] if one.own is None]
-        # Photos of the 16 classes alone say what is falsely accepted, photos of the 65 alone what is found.
-        seen = OpenSet([*(Sighting(other) for other in absent), *_present_only(val[choice])])
-        on_val = OpenSet([Sighting(other) for other in absent]).threshold(false_positives)
-        levels = np.unique(np.quantile(np.concatenate([seen.others, seen.own, [0.0, 2.0]]), np.linspace(0, 1, _LEVELS)))
+        absent = [one.impostor for one in val[choice] if one.genuine is None]
+        # False accepts are counted on photos of the 16 classes, coverage on photos of the 65.
+        seen = OpenSet([*(PhotoScores(other) for other in absent), *_present_only(val[choice])])
+        on_val = OpenSet([PhotoScores(other) for other in absent]).threshold(false_positives)
+        levels = np.unique(
+            np.quantile(np.concatenate([seen.impostors, seen.genuine, [0.0, 2.0]]), np.linspace(0, 1, _LEVELS))
+        )
         curve = [_at(seen, len(absent), float(level)) for level in levels]
         curves.append(StageCurve(choice, _at(seen, len(absent), threshold), _at(seen, len(absent), on_val), curve))
     return curves
@@ -114,7 +116,7 @@ class Summary:
 
 
 def summary(one: StageCurve) -> Summary:
-    """The two points of a curve that matter."""
+    """Return a curve's row of the table."""
     picked, best = one.calibrated, one.at_target
     shares = (
         picked.false_accepts,
@@ -126,9 +128,9 @@ def summary(one: StageCurve) -> Summary:
     return Summary(one.stages, picked.min_score, *shares)
 
 
-def _present_only(sightings: Sequence[Sighting]) -> list[Sighting]:
+def _present_only(photos: Sequence[PhotoScores]) -> list[PhotoScores]:
     """Return photos of known things with their rivals, counted as known alone."""
-    return [Sighting(0.0, one.own, one.rival) for one in sightings if one.own is not None]
+    return [PhotoScores(0.0, one.genuine, one.rival) for one in photos if one.genuine is not None]
 
 
 def _at(seen: OpenSet, absent: int, level: float) -> Point:
@@ -137,7 +139,7 @@ def _at(seen: OpenSet, absent: int, level: float) -> Point:
     Photos of known things that count as absent ones with value 0 are left out.
     """
     point = seen.at(level)
-    accepts = float((seen.others[:absent] >= np.float32(level)).mean()) if absent else 0.0
+    accepts = float((seen.impostors[:absent] >= np.float32(level)).mean()) if absent else 0.0
     return Point(level, accepts, point.coverage, point.right)
 
 
@@ -149,14 +151,14 @@ def _val_photos(grocery: GroceryStore, calibrator: Calibrator, limit: int | None
     ]
 
 
-def _sightings(
+def _score_photos(
     calibrator: Calibrator, identifier: OfflineIdentifier, photos: Sequence[Photo], what: str, advanced: Advanced
-) -> dict[str, list[Sighting]]:
-    """Return what each photo resembles for each choice of stages.
+) -> dict[str, list[PhotoScores]]:
+    """Return the scores of each photo for each choice of stages.
 
     The networks run once for every photo.
     """
-    found: dict[str, list[Sighting]] = {choice: [] for choice in CHOICES}
+    found: dict[str, list[PhotoScores]] = {choice: [] for choice in CHOICES}
     for done, photo in enumerate(photos, start=1):
         features = identifier.extract(calibrator.picture(photo))
         absent = calibrator.absent(photo)
@@ -164,7 +166,7 @@ def _sightings(
         present = _values(identifier, features, None)
         gone = _values(identifier, features, rest) if photo.item is not None else present
         for choice in CHOICES:
-            found[choice].append(sighting(present[choice], gone[choice], photo.item, absent))
+            found[choice].append(photo_scores(present[choice], gone[choice], photo.item, absent))
         advanced(what, done, len(photos))
     return found
 

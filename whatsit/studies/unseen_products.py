@@ -1,6 +1,6 @@
 """Study of unseen products: grocery classes are held out in turn.
 
-Each split leaves 16 of the 81 classes out of training and looks their photos up among their 16 shop images. To afford
+Each split leaves 16 of the 81 classes out of training and searches their photos among their 16 shop images. To afford
 several splits on a CPU, layers 0 to 10 stay frozen and every run shares one set of views drawn beforehand.
 """
 
@@ -51,13 +51,13 @@ def splits(classes: int, held_out: int, seed: int) -> list[tuple[int, ...]]:
 
 @dataclass(frozen=True)
 class UnseenRow:
-    """What one network found of the held-out classes.
+    """Recall of one network on the held-out classes.
 
     Attributes:
         network: "frozen", or the share of the trained weights in it ("blend 0.50").
-        photos: number of photos looked up, of train.txt and val.txt together.
-        recall_at_1: share of them whose own shop image is the nearest of the held-out ones.
-        recall_at_5: share of them whose own shop image is among the five nearest.
+        photos: number of photos searched, of train.txt and val.txt together.
+        recall_at_1: share of them whose shop image is the nearest of the held-out ones.
+        recall_at_5: share of them whose shop image is among the five nearest.
         val_photos: how many of the photos are of val.txt.
         val_recall_at_1: recall@1 of those.
     """
@@ -152,7 +152,7 @@ class UnseenTask:
         self.recipe, self._pictures, self._held_out = recipe, pictures, held_out
         self._ingredients = pictures.without(held_out)
         self.mixture = Mixture(self._ingredients, recipe.batch, recipe.size, recipe.seed)
-        self.twins = positive_pairs(self._ingredients, self.mixture.pictures)
+        self.pairs = positive_pairs(self._ingredients, self.mixture.pictures)
         self.tail = Tail(Embedder(recipe.dimension, pictures.weights))
         classes = max(i.first_label + i.source.classes for i in self._ingredients)
         self.criterion = class_loss(recipe.class_loss, classes, recipe.dimension, recipe.margin, recipe.scale)
@@ -201,23 +201,23 @@ class UnseenTask:
         if self.recipe.align_weight:
             pull = center_loss(vectors, labels, cast(Tensor, self.criterion.W), self.products)
             loss = loss + self.recipe.align_weight * pull
-        if self.recipe.twin_weight and len(self.twins):
-            loss = loss + self.recipe.twin_weight * simclr_loss(vectors, self.twins)
+        if self.recipe.twin_weight and len(self.pairs):
+            loss = loss + self.recipe.twin_weight * simclr_loss(vectors, self.pairs)
         return loss, {}
 
     def validate(self) -> dict[str, float]:
-        """Return recall@1 of the held-out classes, which is shown and decides nothing."""
+        """Return recall@1 of the held-out classes, which is logged only."""
         return {"unseen_r1": self.measure("trained", self.tail).recall_at_1}
 
     @torch.no_grad()
     def measure(self, name: str, network: Any) -> UnseenRow:
-        """Look the held-out classes' photos up among their shop images."""
-        pictures, own = self._pictures, np.array(self._held_out)
-        chosen = np.flatnonzero(np.isin(pictures.photo_labels, own))
-        photos, shop = _vectors(network, pictures.photos[chosen]), _vectors(network, pictures.shop[own])
+        """Search the held-out classes' photos among their shop images."""
+        pictures, classes = self._pictures, np.array(self._held_out)
+        chosen = np.flatnonzero(np.isin(pictures.photo_labels, classes))
+        photos, shop = _vectors(network, pictures.photos[chosen]), _vectors(network, pictures.shop[classes])
         truth, val = pictures.photo_labels[chosen], pictures.of_val[chosen]
-        recall = recall_at_k(photos, shop, truth, own)
-        of_val = recall_at_k(photos[val], shop, truth[val], own, ks=(1,))
+        recall = recall_at_k(photos, shop, truth, classes)
+        of_val = recall_at_k(photos[val], shop, truth[val], classes, ks=(1,))
         return UnseenRow(name, len(photos), recall[1], recall[5], int(val.sum()), of_val[1])
 
 
@@ -238,7 +238,7 @@ def measure_split(
         pictures: the maps.
         recipe: losses and rates.
         held_out: labels of the classes left out.
-        out: folder of the run; one that is there is gone on with.
+        out: folder of the run; an existing one is resumed.
         blends: shares of the trained weights to measure.
         max_minutes: budget of training time.
         console: where progress goes.

@@ -12,7 +12,7 @@ from whatsit_client.identification import Identification
 from whatsit_client.types import Item, Match, Region
 
 from whatsit.evaluation.datasets.product_scenes import ProductScene, collages, drawn_scenes, split
-from whatsit.evaluation.reports.scene_report import judge_scene, tabulate_scenes
+from whatsit.evaluation.reports.scene_report import match_scene, tabulate_scenes
 from whatsit.rendering.product import make_products
 from whatsit.vision.boxes import area, iou
 from whatsit.vision.decode import decode_image
@@ -85,7 +85,7 @@ def test_what_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
         region((50, 50, 100, 90), "tin", "jar"),  # IoU 0.8 with the jar
     )
     object.__setattr__(found, "regions", regions)
-    whole, detected = judge_scene(found, scene)
+    whole, detected = match_scene(found, scene)
     assert [(item.place, item.boxed, item.boxed_place) for item in whole] == [(1, False, None), (None, False, None)]
     assert [(item.place, item.boxed, item.boxed_place) for item in detected] == [(0, True, 0), (0, True, 1)]
     assert whole[0].merged == 1

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from whatsit_client.taxonomy import INTENTS, TAGS, TOPICS
 
-from whatsit.evaluation.datasets.classifier_sets import FloatArray, JudgedSet, agreement, gate_scores
+from whatsit.evaluation.datasets.classifier_sets import EvaluationSet, FloatArray, agreement, gate_scores
 from whatsit.evaluation.datasets.tagged_pictures import TaggedPicture
 from whatsit.evaluation.reports.classifier_plots import (
     draw_confusions,
@@ -24,13 +24,16 @@ SURE = [0.6, 0.7, 0.9, 0.8, 0.5]
 
 
 @pytest.fixture
-def sets(tmp_path: Path) -> list[JudgedSet]:
+def sets(tmp_path: Path) -> list[EvaluationSet]:
     garments = []
     for index, tag in enumerate(SHOWN):
         Image.new("RGB", (40, 30), (40 * index, 0, 0)).save(tmp_path / f"{index}.png")
         garments.append(TaggedPicture(tmp_path / f"{index}.png", "clothing", "apparel", tag))
     pets = [TaggedPicture(tmp_path / "0.png", "imagenet", "other", "pet")] * 2
-    return [JudgedSet("clothing val", garments, ["photo"] * 5), JudgedSet("imagenet held out", pets, ["photo"] * 2)]
+    return [
+        EvaluationSet("clothing val", garments, ["photo"] * 5),
+        EvaluationSet("imagenet held out", pets, ["photo"] * 2),
+    ]
 
 
 @pytest.fixture
@@ -50,7 +53,7 @@ def found() -> dict[str, dict[str, FloatArray]]:
 
 
 def test_the_most_frequent_confusion_comes_first_and_the_surest_mistake_in_it(
-    sets: list[JudgedSet], found: dict[str, dict[str, FloatArray]]
+    sets: list[EvaluationSet], found: dict[str, dict[str, FloatArray]]
 ) -> None:
     rows = hardest_confusions(found, sets)
     assert rows[0][:3] == ("dress", "top", 2)
@@ -59,7 +62,7 @@ def test_the_most_frequent_confusion_comes_first_and_the_surest_mistake_in_it(
 
 
 def test_the_gate_is_judged_by_goods_against_the_rest(
-    sets: list[JudgedSet], found: dict[str, dict[str, FloatArray]]
+    sets: list[EvaluationSet], found: dict[str, dict[str, FloatArray]]
 ) -> None:
     scores, goods = gate_scores(found, sets)
     np.testing.assert_allclose(scores, [0.9, 0.8, 0.7, 0.6, 0.1, 0, 1], atol=1e-6)
@@ -67,13 +70,15 @@ def test_the_gate_is_judged_by_goods_against_the_rest(
     assert INTENTS[-1] == "other"
 
 
-def test_agreement_counts_equal_best_tags(sets: list[JudgedSet], found: dict[str, dict[str, FloatArray]]) -> None:
+def test_agreement_counts_equal_best_tags(sets: list[EvaluationSet], found: dict[str, dict[str, FloatArray]]) -> None:
     other = {name: {"tag": outputs["tag"].copy()} for name, outputs in found.items()}
     other["clothing val"]["tag"][0, TAGS.index("hat")] = 1
     assert agreement(found, other) == {"clothing val": 0.8, "imagenet held out": 1.0}
 
 
-def test_pictures_are_written(sets: list[JudgedSet], found: dict[str, dict[str, FloatArray]], tmp_path: Path) -> None:
+def test_pictures_are_written(
+    sets: list[EvaluationSet], found: dict[str, dict[str, FloatArray]], tmp_path: Path
+) -> None:
     pytest.importorskip("matplotlib")
     draw_gate_curve({"ours": found, "frozen": found}, sets, tmp_path / "gate.png")
     draw_topic_confusion(found, sets, tmp_path / "topics.png")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from whatsit.evaluation.datasets.classifier_sets import JudgedSet
+    from whatsit.evaluation.datasets.classifier_sets import EvaluationSet
 
 FROZEN = "mobilenet_v2_1.0_224_float.onnx"
 _COLUMNS = {
@@ -51,8 +51,8 @@ def classifier(
 ) -> None:
     """Measure gate, source and tags on pictures that training never saw.
 
-    The frozen ImageNet network, its classes summed into tags and intents, stands beside it. How often both name the
-    same best tag is counted on whole photos; the ImageNet photos are those of classes kept out of training.
+    The frozen ImageNet network, its classes summed into tags and intents, is measured too. The share of photos on which
+    both have the same best tag is of whole photos; the ImageNet photos are those of classes kept out of training.
     """
     import json
 
@@ -64,13 +64,13 @@ def classifier(
     from whatsit.evaluation.reports import classifier_plots as pictures
 
     with Console(stderr=True).status("composing and classifying"):
-        sets = report.judged_sets(data, drawn)
+        sets = report.evaluation_sets(data, drawn)
         with open_runner(model, threads) as own, OnnxRunner(weights / FROZEN, threads) as frozen:
             runs = {
-                "classifier": report.answers(report.served_classifier(own.run), sets),
-                "frozen": report.answers(report.frozen_classifier(frozen.run), sets),
+                "classifier": report.run_classifier(report.served_classifier(own.run), sets),
+                "frozen": report.run_classifier(report.frozen_classifier(frozen.run), sets),
             }
-    figures = {name: report.judge(found, sets) for name, found in runs.items()}
+    figures = {name: report.score_classifier(found, sets) for name, found in runs.items()}
     same = report.agreement(runs["classifier"], runs["frozen"])
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,9 @@ def classifier(
     _print(title, sets, figures["classifier"], figures["frozen"], same)
 
 
-def _print(title: str, sets: Sequence[JudgedSet], own: _Figures, frozen: _Figures, same: Mapping[str, float]) -> None:
+def _print(
+    title: str, sets: Sequence[EvaluationSet], own: _Figures, frozen: _Figures, same: Mapping[str, float]
+) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -115,7 +117,7 @@ def _print(title: str, sets: Sequence[JudgedSet], own: _Figures, frozen: _Figure
 def _beside(own: float, other: float | None) -> str:
     """Format a share in percent with the other network's in brackets.
 
-    A dash stands where there is nothing to measure.
+    A dash means nothing to measure.
     """
     shown = "-" if own != own else f"{100 * own:.1f}"
     return shown if other is None or other != other else f"{shown} ({100 * other:.1f})"

@@ -26,7 +26,7 @@ def identify(
 
     Triton is started on the 81 shop images, and pictures are sent over gRPC.
 
-    Looking up the whole picture alone stands beside looking up what the detector finds; both are read off one reply.
+    Searching the whole picture alone is compared with searching detected regions; both are read from one reply.
     """
     import json
     from dataclasses import asdict
@@ -48,7 +48,7 @@ def identify(
         typer.echo(json.dumps(asdict(report), indent=1))
         return
     console = Console(width=None if Console().is_terminal else 140)
-    table = Table("photos", "number", "looked up", "R@1", "R@5", title="grocery val photos -> 81 shop images, gRPC")
+    table = Table("photos", "number", "searched", "R@1", "R@5", title="grocery val photos -> 81 shop images, gRPC")
     for row in report.rows:
         table.add_row(row.group, str(row.queries), row.mode, f"{row.recall_at_1:.1%}", f"{row.recall_at_5:.1%}")
     console.print(table)
@@ -56,8 +56,8 @@ def identify(
         table = Table(title="several products in a picture: share of them named")
         columns = ("first of a region", "top 5 of a region", "top 5 in one list")
         boxed = ("boxed, IoU 0.5", "boxed and first", "boxed and top 5")
-        for column in ("scenes", "number", "products", "looked up", *columns, *boxed):
-            table.add_column(column, justify="left" if column in {"scenes", "looked up"} else "right")
+        for column in ("scenes", "number", "products", "searched", *columns, *boxed):
+            table.add_column(column, justify="left" if column in {"scenes", "searched"} else "right")
         for line in report.scenes:
             shares = (line.first, line.top5, line.merged5, line.boxed, line.boxed_first, line.boxed_top5)
             table.add_row(

@@ -19,7 +19,7 @@ Work = Annotated[Path, typer.Option(help="Where the catalogues are built and kep
 Csv = Annotated[Path | None, typer.Option("--csv", help="Write the figures to this file too.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Rerank = Annotated[
-    list[str] | None, typer.Option("--rerank", help="A choice of stages, may be repeated; all unless told.")
+    list[str] | None, typer.Option("--rerank", help="A choice of stages, may be repeated; default: all.")
 ]
 RankerPhotos = Annotated[int, typer.Option(min=20, help="Photos that the ranker is trained on.")]
 _WIDE = 250
@@ -200,7 +200,7 @@ def _progress_of(bar: Progress) -> Callable[[str, int, int], None]:
 
 
 def _print(title: str, rows: list[Any], as_json: bool) -> None:
-    """A table of dataclasses, or JSON."""
+    """Print a table of dataclasses, or JSON."""
     import json
     from dataclasses import asdict
 

@@ -24,13 +24,11 @@ def unseen(
     recipe: Annotated[Path, typer.Option(help="Sources, losses and rates.")] = Path("build/embedder.unseen.yaml"),
     data: Annotated[Path, typer.Option(help="Folder that holds the data sets.")] = Path("../shared/data"),
     weights: Annotated[Path, typer.Option(help="Folder that holds the starting weights.")] = Path("../shared/weights"),
-    out: Annotated[Path, typer.Option(help="Maps and runs; a run that is there is gone on with.")] = Path(
-        "build/runs/unseen"
-    ),
+    out: Annotated[Path, typer.Option(help="Maps and runs; an existing run is resumed.")] = Path("build/runs/unseen"),
     split: Annotated[list[int] | None, typer.Option(help="Only these; the last is for choosing settings.")] = None,
     blend: Annotated[float, typer.Option(min=0, max=1, help="Share of the trained weights in the final ones.")] = 1.0,
     max_minutes: Annotated[float | None, typer.Option(min=0, help="Training time of each split.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; torch's own choice if not given.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; torch's choice if not given.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write every row there.")] = None,
 ) -> None:
     """Train without 16 of the 81 grocery classes and measure recall on those 16.
@@ -49,15 +47,15 @@ def unseen(
     from whatsit.training.embedder.recipe import EmbedderRecipe
     from whatsit.training.embedder.task import WEIGHTS
 
-    asked = read_recipe(recipe, EmbedderRecipe)
-    console = prepare(asked.seed, threads, None)
+    settings = read_recipe(recipe, EmbedderRecipe)
+    console = prepare(settings.seed, threads, None)
     groups = splits(81, 16, seed=2026)
     choosing = len(groups) - 1
-    pictures = Pictures(asked, data, weights / WEIGHTS, out / "maps", console)
+    pictures = Pictures(settings, data, weights / WEIGHTS, out / "maps", console)
     lines, kept = [], []
     for number in split if split is not None else range(choosing):
         blends = (0.4, 0.5, 0.6, 0.7, 0.8, 1.0) if number == choosing else (blend,)
-        rows = measure_split(pictures, asked, groups[number], out / f"split-{number}", blends, max_minutes, console)
+        rows = measure_split(pictures, settings, groups[number], out / f"split-{number}", blends, max_minutes, console)
         names = " ".join(pictures.store.classes[label].name for label in groups[number])
         role = "choosing" if number == choosing else "reported"
         lines += [(number, role, *vars(row).values(), names) for row in rows]

@@ -64,14 +64,14 @@ def teacher(
     settings = {"teacher": str(network), "sure": sure, "doubtful": doubtful, "single": single}
     with open_finder(network, threads) as finder:
 
-        def look(file: str, pixels: Any) -> list[Box]:
+        def find_boxes(file: str, pixels: Any) -> list[Box]:
             found = finder.find(pixels, min(sure, doubtful))
             if single:
                 name = file.split("/")[0] if "/" in file else "object"
                 return single_product(found, name, pixels.shape[1], pixels.shape[0], sure)
             return [replace(box, doubtful=(box.score or 0) < sure) for box in found]
 
-        _look(photos, out, look, settings, "The teacher looks at pictures", limit, as_json)
+        _label_folder(photos, out, find_boxes, settings, "The teacher labels pictures", limit, as_json)
 
 
 @app.command(epilog="Example: whatsit label activation photos --out labels.json --weights ../shared/weights")
@@ -96,12 +96,12 @@ def activation(
     finder = activation_finder(classifier, weights / IMAGENET, threads)
     known = _tags(tags, photos) if tags else {}
     settings = {"classifier": str(classifier or "imagenet"), "tags": str(tags or "")}
-    _look(
+    _label_folder(
         photos,
         out,
         lambda file, pixels: [finder.find(pixels, known.get(file))],
         settings,
-        "The classifier looks at pictures",
+        "The classifier labels pictures",
         limit,
         as_json,
     )
@@ -150,10 +150,12 @@ def composites(
         seed=seed,
         most=most,
         scene_labels=known,
-        shown=counting("Composing pictures", console),
+        track=progress_bar("Composing pictures", console),
     )
     labels.write(out / "labels.json")
-    say(labels, out / "labels.json", out / "pictures", as_json, {"cutouts": len(cut), "left_out": len(refused)})
+    print_summary(
+        labels, out / "labels.json", out / "pictures", as_json, {"cutouts": len(cut), "left_out": len(refused)}
+    )
 
 
 @app.command(epilog="Example: whatsit label convert yolo_dataset --out labels.json")
@@ -170,13 +172,13 @@ def convert(
 
     labels = read_yolo_folder(folder)
     labels.write(out)
-    say(labels, out, folder / "images", as_json)
+    print_summary(labels, out, folder / "images", as_json)
 
 
-def _look(
+def _label_folder(
     photos: Path,
     out: Path,
-    look: Callable[[str, Any], Sequence[Any]],
+    find_boxes: Callable[[str, Any], Sequence[Any]],
     settings: dict[str, Any],
     what: str,
     limit: int | None,
@@ -196,19 +198,21 @@ def _look(
     labels = label_pictures(
         photos,
         files,
-        look,
+        find_boxes,
         journal,
         {**settings, "photos": str(photos)},
-        counting(what, console),
+        progress_bar(what, console),
         lambda file: console.print(f"{file} cannot be read and is left out."),
     )
     labels.write(out)
     journal.unlink()
-    say(labels, out, photos, as_json)
+    print_summary(labels, out, photos, as_json)
 
 
-def say(labels: LabelFile, out: Path, photos: Path | None, as_json: bool, more: dict[str, int] | None = None) -> None:
-    """Say what a label file holds, as a line or as JSON."""
+def print_summary(
+    labels: LabelFile, out: Path, photos: Path | None, as_json: bool, more: dict[str, int] | None = None
+) -> None:
+    """Print what a label file contains, as a line or as JSON."""
     import json
 
     doubtful = sum(box.doubtful for picture in labels.pictures for box in picture.boxes)
@@ -221,7 +225,7 @@ def say(labels: LabelFile, out: Path, photos: Path | None, as_json: bool, more: 
 
 
 def _tags(file: Path, photos: Path) -> dict[str, str]:
-    """Tag of each picture by its path below the folder."""
+    """Return the tag of each picture by its path below the folder."""
     from whatsit_client.errors import InvalidInput
     from whatsit_client.taxonomy import TAGS
 
@@ -243,8 +247,8 @@ def open_console() -> Console:
     return Console(stderr=True)
 
 
-def counting(what: str, console: Console) -> Callable[[Sequence[Any]], Iterable[Any]]:
-    """Return what goes through things under a heading, with a bar."""
+def progress_bar(what: str, console: Console) -> Callable[[Sequence[Any]], Iterable[Any]]:
+    """Return a progress bar with a heading, as a wrapper of iterables."""
     from whatsit.training.common.progress import counted
 
     return lambda things: counted(things, what, console)

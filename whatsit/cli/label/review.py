@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from whatsit.cli.label.app import AsJson, Labels, Photos, Weights, counting, open_console, say
+from whatsit.cli.label.app import AsJson, Labels, Photos, Weights, open_console, print_summary, progress_bar
 from whatsit.cli.train.app import recipe_of, start_of
 
 
@@ -42,10 +42,9 @@ def rounds(
 ) -> None:
     """Train on the labelled part, label the rest, and review the doubtful boxes.
 
-    From which score on boxes are kept is measured on a fifth of the labelled pictures, which never trains (a --start
-    that was trained on them would be believed too much). Doubtful
-    boxes come as a page (review.html) and a table (review.csv) to decide on; then the same command goes on. It does so
-    after Ctrl-C too.
+    The score from which boxes are kept is measured on a fifth of the labelled pictures, which is held out from training
+    (a --start that was trained on them biases it). Doubtful boxes are written as a page (review.html) and a table
+    (review.csv) to decide on; then the same command resumes. It resumes after Ctrl-C too.
     """
     import json
 
@@ -76,9 +75,9 @@ def rounds(
         typer.echo(json.dumps(result, indent=1))
     else:
         for row in report.rows:
-            sorted_out = f"kept {row['kept']}, doubtful {row['doubtful']}, dropped {row['dropped']} boxes"
+            triaged = f"kept {row['kept']}, doubtful {row['doubtful']}, dropped {row['dropped']} boxes"
             found = f"finds {row['held_out_recall']:.0%} of {row['held_out_boxes']} held-out boxes"
-            typer.echo(f"round {row['round']}: {sorted_out}; from score {row['sure_from']:.2f} on it {found}")
+            typer.echo(f"round {row['round']}: {triaged}; from score {row['sure_from']:.2f} on it {found}")
     if report.interrupted:
         raise typer.Exit(130)
     if report.waiting:
@@ -109,7 +108,9 @@ def review(
     read = read_labels(labels)
     asked = write_table(read, out / "review.csv")
     title = f"{labels.name}: {asked} doubtful boxes"
-    write_sheet(read, photos, out / "review.html", title, "review.csv", counting("Cutting thumbnails", open_console()))
+    write_sheet(
+        read, photos, out / "review.html", title, "review.csv", progress_bar("Cutting thumbnails", open_console())
+    )
     result = {"doubtful": asked, "page": str(out / "review.html"), "table": str(out / "review.csv")}
     typer.echo(json.dumps(result) if as_json else f"{asked} doubtful boxes: {result['page']}, {result['table']}")
 
@@ -139,7 +140,7 @@ def decide(
     with out.with_suffix(".decisions.jsonl").open("a", encoding="utf-8") as log:
         log.writelines(json.dumps(decision.row()) + "\n" for decision in decisions)
     verdicts = [decision.verdict or "open" for decision in decisions]
-    say(decided, out, None, as_json, {name: verdicts.count(name) for name in ("keep", "drop", "open")})
+    print_summary(decided, out, None, as_json, {name: verdicts.count(name) for name in ("keep", "drop", "open")})
 
 
 def compare(

@@ -1,4 +1,4 @@
-"""The pictures a classifier is judged on; none of them is ever trained on."""
+"""Evaluation sets of the classifier; no picture of them is trained on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from whatsit.vision.crop import crop_resize
 
 FloatArray = npt.NDArray[np.float32]
 Classify = Callable[[npt.NDArray[np.uint8]], Mapping[str, FloatArray]]
-"""uint8 [n, 3, 224, 224] -> intent [n, 3], topic [n, 9], tag [n, 42] and, where it knows, source [n, 3], all f32."""
+"""uint8 [n, 3, 224, 224] -> intent [n, 3], topic [n, 9], tag [n, 42] and perhaps source [n, 3], all f32."""
 
 Feeds = Mapping[str, npt.NDArray[np.generic]]
 
@@ -32,8 +32,8 @@ _COMPOSED_SEED = 77
 
 
 @dataclass(frozen=True)
-class JudgedSet:
-    """Pictures that belong together in the report.
+class EvaluationSet:
+    """Pictures of one row of the report.
 
     Args:
         name: e.g. "grocery val".
@@ -46,7 +46,7 @@ class JudgedSet:
     sources: Sequence[str]
 
     def views(self) -> npt.NDArray[np.uint8]:
-        """Network inputs, uint8 [N, 3, 224, 224]."""
+        """Return network inputs, uint8 [N, 3, 224, 224]."""
         made = []
         for index, (picture, source) in enumerate(zip(self.pictures, self.sources, strict=True)):
             pixels = read_rgb(picture.path)
@@ -59,7 +59,7 @@ class JudgedSet:
         return np.stack(made)
 
 
-def judged_sets(data: Path, drawn: Path | None = None) -> list[JudgedSet]:
+def evaluation_sets(data: Path, drawn: Path | None = None) -> list[EvaluationSet]:
     """Return the sets of the report: photos, compositions and, with `drawn`, drawings.
 
     Args:
@@ -75,13 +75,15 @@ def judged_sets(data: Path, drawn: Path | None = None) -> list[JudgedSet]:
     mixed = [*grocery[::3], *clothing[::3], *scenes]
     kinds = ["advertisement" if index % 2 else "screenshot" for index in range(len(mixed))]
     sets = [_photos("grocery val", grocery), _photos("clothing val", clothing), _photos(_SCENES, scenes)]
-    sets.append(JudgedSet("composed", mixed, kinds))
+    sets.append(EvaluationSet("composed", mixed, kinds))
     if drawn is not None:
         sets.append(_photos("drawn goods", draw_pictures(drawn, 80, DRAWN_SEED)))
     return sets
 
 
-def answers(classify: Classify, sets: Sequence[JudgedSet], batch: int = 16) -> dict[str, dict[str, FloatArray]]:
+def run_classifier(
+    classify: Classify, sets: Sequence[EvaluationSet], batch: int = 16
+) -> dict[str, dict[str, FloatArray]]:
     """Run a classifier over the sets; outputs by set and name."""
     found: dict[str, dict[str, FloatArray]] = {}
     for judged in sets:
@@ -91,8 +93,10 @@ def answers(classify: Classify, sets: Sequence[JudgedSet], batch: int = 16) -> d
     return found
 
 
-def judge(found: Mapping[str, Mapping[str, FloatArray]], sets: Sequence[JudgedSet]) -> dict[str, dict[str, float]]:
-    """Score what `answers` gave.
+def score_classifier(
+    found: Mapping[str, Mapping[str, FloatArray]], sets: Sequence[EvaluationSet]
+) -> dict[str, dict[str, float]]:
+    """Score the outputs of `run_classifier`.
 
     Returns:
         By set: the gate's, the source's and the tags' figures; under "gate" AUC and false accepts of the goods in
@@ -115,7 +119,7 @@ def judge(found: Mapping[str, Mapping[str, FloatArray]], sets: Sequence[JudgedSe
 
 
 def gate_scores(
-    found: Mapping[str, Mapping[str, FloatArray]], sets: Sequence[JudgedSet]
+    found: Mapping[str, Mapping[str, FloatArray]], sets: Sequence[EvaluationSet]
 ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
     """Return the gate's scores f32 [N] (1 - P(other)) and bool [N], True for goods.
 
@@ -152,7 +156,7 @@ def frozen_classifier(run: Callable[[Feeds], Mapping[str, npt.NDArray[np.generic
 
 
 def served_classifier(run: Callable[[Feeds], Mapping[str, npt.NDArray[np.generic]]]) -> Classify:
-    """Our file as a classifier.
+    """Return a served network as a classifier.
 
     Args:
         run: of the file: `images` uint8 [n, 3, 224, 224] -> the contract's outputs.
@@ -163,10 +167,10 @@ def served_classifier(run: Callable[[Feeds], Mapping[str, npt.NDArray[np.generic
 def agreement(
     ours: Mapping[str, Mapping[str, FloatArray]], frozen: Mapping[str, Mapping[str, FloatArray]]
 ) -> dict[str, float]:
-    """How often both name the same best tag, by set of photos.
+    """Return the share of photos with the same best tag, by set of photos.
 
-    The figure to go by is that of the held-out ImageNet photos: the teacher knows their classes. Groceries and garments
-    have tags of their own that differ from the teacher's on purpose.
+    The held-out ImageNet photos count: the teacher knows their classes. Tags of groceries and garments differ from the
+    teacher's on purpose.
     """
     names = [name for name in (*_GATE,) if name in ours]
     return {
@@ -174,5 +178,5 @@ def agreement(
     }
 
 
-def _photos(name: str, pictures: Sequence[TaggedPicture]) -> JudgedSet:
-    return JudgedSet(name, pictures, ["photo"] * len(pictures))
+def _photos(name: str, pictures: Sequence[TaggedPicture]) -> EvaluationSet:
+    return EvaluationSet(name, pictures, ["photo"] * len(pictures))

@@ -16,7 +16,7 @@ from whatsit.rendering.shop import catalogue_picture, save_jpeg
 
 
 def draw_pictures(
-    folder: Path, count: int, seed: int, shown: Callable[[Sequence[Product]], Iterable[Product]] = iter
+    folder: Path, count: int, seed: int, track: Callable[[Sequence[Product]], Iterable[Product]] = iter
 ) -> list[TaggedPicture]:
     """Draw scenes (half), photos and catalogue pictures (a quarter each).
 
@@ -26,12 +26,12 @@ def draw_pictures(
         folder: where the JPEG files go.
         count: number of pictures.
         seed: of the products; 1 is the demo's, training uses 1000 and above.
-        shown: goes through the products and may show how far it is.
+        track: wraps the iterable with a progress bar.
     """
     folder.mkdir(parents=True, exist_ok=True)
     products = make_products(max(count, 4), seed)
     pictures = []
-    for index, product in enumerate(shown(products[:count])):
+    for index, product in enumerate(track(products[:count])):
         goods = GOODS_BY_CATEGORY[product.category]
         path = folder / f"{seed}-{index:05d}.jpg"
         if not path.is_file():

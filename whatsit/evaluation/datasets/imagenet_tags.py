@@ -103,14 +103,14 @@ def _numbers(text: str) -> list[int]:
 
 
 def tag_intent(tag: str) -> str:
-    """The intent that a picture of this tag has: apparel, goods or other."""
+    """Return the intent of a tag: apparel, goods or other."""
     topic = TAG_TOPIC[tag]
     return "apparel" if topic in _APPAREL else "other" if topic in _OTHER else "goods"
 
 
 @cache
 def class_tags() -> tuple[str | None, ...]:
-    """The tag of each of the teacher's 1001 classes; None for background."""
+    """Return the tag of each of the teacher's 1001 classes; None for background."""
     tags: list[str | None] = [None] * CLASSES
     for tag, text in _TAG_CLASSES.items():
         for number in _numbers(text):
@@ -122,7 +122,7 @@ def class_tags() -> tuple[str | None, ...]:
 
 @cache
 def class_intents() -> tuple[str | None, ...]:
-    """The intent of each of the teacher's 1001 classes; None for background."""
+    """Return the intent of each of the teacher's 1001 classes; None for background."""
     intents = [None if tag is None else tag_intent(tag) for tag in class_tags()]
     for number in _numbers(_GOODS_SHOWN):
         intents[number] = "goods"
@@ -150,7 +150,7 @@ def intent_matrix() -> npt.NDArray[np.float32]:
 
 
 def topic_matrix() -> npt.NDArray[np.float32]:
-    """0/1 matrix f32 [42, 9]: `tag scores @ topic_matrix()` are the topic scores."""
+    """Return the 0/1 matrix f32 [42, 9] from tags to topics."""
     matrix = np.zeros((len(TAGS), len(TOPICS)), np.float32)
     for row, tag in enumerate(TAGS):
         matrix[row, TOPICS.index(TAG_TOPIC[tag])] = 1

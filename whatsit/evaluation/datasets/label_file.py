@@ -15,7 +15,7 @@ from whatsit_client.errors import Damaged, InvalidInput
 from whatsit.vision.boxes import FloatArray, iou
 
 OBJECT = "object"
-"""Name of a box whose kind nobody has named."""
+"""Name of a box of unknown kind."""
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
 _BOX_KEYS = ("id", "image_id", "category_id", "bbox", "area", "iscrowd", "score", "origin")
 _PICTURE_KEYS = ("id", "file_name", "width", "height")
@@ -29,10 +29,10 @@ class Box:
         x: left edge, pixels; `y`: top edge; `width`, `height`: sides.
         name: what it shows.
         score: 0..1 where a network found it; None where a person drew it.
-        doubtful: True where nobody knows whether a thing is there; COCO's `iscrowd`, which examiners ignore.
-        origin: who says so, such as "teacher" or "person".
+        doubtful: True where an object is uncertain; COCO's `iscrowd`, which evaluation ignores.
+        origin: of the box, such as "teacher" or "person".
         id: of the annotation; None until it is written.
-        more: whatever else the file says of it, kept as it is.
+        more: the other keys of the file, kept as they are.
     """
 
     x: float
@@ -54,7 +54,7 @@ class Box:
 
     @property
     def corners(self) -> tuple[float, float, float, float]:
-        """x1, y1, x2, y2 in pixels."""
+        """Return x1, y1, x2, y2 in pixels."""
         return self.x, self.y, self.x + self.width, self.y + self.height
 
     def iou(self, other: Box) -> float:
@@ -73,10 +73,10 @@ class Picture:
 
     Args:
         file: its path below the folder of pictures, with `/`.
-        width: in pixels, 0 where the file does not say; `height` too.
+        width: in pixels, 0 if unknown; `height` too.
         boxes: of it.
         id: of the image; None until it is written.
-        more: whatever else the file says of it, kept as it is.
+        more: the other keys of the file, kept as they are.
     """
 
     file: str
@@ -87,13 +87,13 @@ class Picture:
     more: Mapping[str, Any] = field(default_factory=dict)
 
     def corners(self, doubtful: bool = False) -> FloatArray:
-        """Corners of the sure (or the doubtful) boxes, float32 [N, 4]."""
+        """Return corners of the sure (or the doubtful) boxes, float32 [N, 4]."""
         return corners_of(box for box in self.boxes if box.doubtful == doubtful)
 
 
 @dataclass(frozen=True)
 class LabelFile:
-    """All that one COCO JSON file says.
+    """The content of one COCO JSON file.
 
     Args:
         pictures: with their boxes.
@@ -109,11 +109,11 @@ class LabelFile:
         return sum(len(picture.boxes) for picture in self.pictures)
 
     def by_file(self) -> dict[str, Picture]:
-        """The pictures by their path."""
+        """Return the pictures by their path."""
         return {picture.file: picture for picture in self.pictures}
 
     def document(self) -> dict[str, Any]:
-        """The content of the JSON file."""
+        """Return the content of the JSON file."""
         categories = [dict(category) for category in self.categories]
         ids = {category["name"]: category["id"] for category in categories}
         used = dict.fromkeys(box.name for picture in self.pictures for box in picture.boxes)
@@ -140,7 +140,7 @@ class LabelFile:
 
 
 class _Numbers:
-    """Gives out numbers that are not taken yet."""
+    """Source of free numbers."""
 
     def __init__(self, taken: Iterable[int | None]) -> None:
         self._last = max((number for number in taken if number is not None), default=0)
@@ -214,11 +214,11 @@ def matching(files: Iterable[str], known: Iterable[str]) -> dict[str, str]:
     A tool may drop folders and put eight hexadecimal digits and a dash in front (Label Studio's uploads).
 
     Args:
-        files: as the tool names them.
-        known: as we name them.
+        files: names of the tool.
+        known: local names.
 
     Returns:
-        Our name of each file that could be told without ambiguity.
+        The local name of each unambiguous file.
     """
     ours = list(known)
     by_name: dict[str, list[str]] = {}

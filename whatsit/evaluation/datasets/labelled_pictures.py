@@ -31,7 +31,7 @@ class LabelledPicture:
         path: of the picture.
         boxes: float32 [N, 4], x1,y1,x2,y2 in pixels.
         labels: int64 [N], product label 1.., `NO_PRODUCT` or `UNKNOWN`.
-        doubtful: float32 [D, 4], places where there may or may not be a thing.
+        doubtful: float32 [D, 4], boxes of uncertain objects.
     """
 
     path: Path
@@ -60,7 +60,7 @@ class LabelledPicture:
         return read_rgb(self.path)
 
 
-def opened(pictures: Iterable[LabelledPicture]) -> Iterator[tuple[Pixels, FloatArray]]:
+def iterate_pictures(pictures: Iterable[LabelledPicture]) -> Iterator[tuple[Pixels, FloatArray]]:
     """Return pixels and boxes of each picture, read one by one."""
     return ((picture.pixels(), picture.boxes) for picture in pictures)
 

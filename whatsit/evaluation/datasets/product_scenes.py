@@ -48,7 +48,7 @@ def drawn_scenes(products: Sequence[Product], count: int, seed: int) -> Iterator
 def collages(photos: Sequence[tuple[Path, str]], count: int, seed: int) -> Iterator[ProductScene]:
     """Paste two to four photos of different items on a drawn background.
 
-    The photos are pasted whole, with what stands around the product in them; the truth is the rectangle of each photo.
+    The photos are pasted whole, with their surroundings; the truth is the rectangle of each photo.
 
     Args:
         photos: picture files and the id of the item in each.

@@ -30,7 +30,7 @@ _GARMENTS = {
 
 @dataclass(frozen=True)
 class TaggedPicture:
-    """A picture file and what its data set says of it.
+    """A picture file with its intent and tag.
 
     Args:
         path: of the picture.
@@ -46,7 +46,7 @@ class TaggedPicture:
 
 
 def read_grocery(folder: Path, split: str) -> list[TaggedPicture]:
-    """Photos of grocery_store's "train" or "val".
+    """Read photos of grocery_store's "train" or "val".
 
     Raises:
         InvalidInput: they are not there.
@@ -56,7 +56,7 @@ def read_grocery(folder: Path, split: str) -> list[TaggedPicture]:
 
 
 def read_grocery_shop(folder: Path) -> list[TaggedPicture]:
-    """The 81 clean shop images of grocery_store.
+    """Read the 81 clean shop images of grocery_store.
 
     Raises:
         InvalidInput: they are not there.
@@ -67,7 +67,7 @@ def read_grocery_shop(folder: Path) -> list[TaggedPicture]:
 
 
 def read_clothing(folder: Path, split: str) -> list[TaggedPicture]:
-    """Photos of clothing_small's "train" or "validation".
+    """Read photos of clothing_small's "train" or "validation".
 
     Raises:
         InvalidInput: they are not there.
@@ -104,7 +104,7 @@ def _goods(path: Path, tag: str) -> TaggedPicture:
 
 
 def _grocery_tag(inside: Path) -> str:
-    """Tag of a path such as Fruit/Apple/Golden-Delicious/Golden-Delicious_001.jpg."""
+    """Return the tag of a path such as Fruit/Apple/Golden-Delicious/X_001.jpg."""
     kind, coarse = inside.parts[0], inside.parts[1]
     if kind == "Packages":
         return "juice and drinks" if coarse == "Juice" else "milk and dairy"

@@ -54,7 +54,7 @@ def read_yolo_folder(folder: Path, names: Sequence[str] | None = None) -> LabelF
 def read_coco_scenes(folder: Path) -> list[LabelledPicture]:
     """Read a YOLO folder of COCO's classes, such as coco128, with product labels.
 
-    Boxes are rounded to hundredths of a pixel, COCO's own precision.
+    Boxes are rounded to hundredths of a pixel, the precision of COCO.
 
     Raises:
         InvalidInput: there are no pictures.

@@ -1,4 +1,4 @@
-"""How good is a classifier: the intent gate, the source and the tags."""
+"""Scores of a classifier: the intent gate, the source and the tags."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def gate_curve(scores: FloatArray, sought: npt.NDArray[np.bool_]) -> tuple[Float
 
 
 def confusion(best: npt.NDArray[np.int64], truth: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.int64]:
-    """Counts i64 [classes, classes]: rows are the truth, columns what was said."""
+    """Return counts i64 [classes, classes]: truth in rows, predictions in columns."""
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (truth, best), 1)
     return counts
 
 
 def gate_figures(intent: FloatArray, truth: Sequence[str]) -> dict[str, float]:
-    """The gate's figures.
+    """Return the gate's figures.
 
     Args:
         intent: f32 [N, 3] scores in the order of `INTENTS`.
@@ -87,7 +87,7 @@ def gate_figures(intent: FloatArray, truth: Sequence[str]) -> dict[str, float]:
 
 
 def tag_figures(outputs: Mapping[str, FloatArray], truth: Sequence[str], topics: Sequence[str]) -> dict[str, float]:
-    """Top-1 of tag and topic, and tag top-5.
+    """Return top-1 accuracy of tag and topic, and top-5 accuracy of the tag.
 
     Args:
         outputs: `tag` f32 [N, 42] and `topic` f32 [N, 9].

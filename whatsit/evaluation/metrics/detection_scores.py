@@ -124,7 +124,7 @@ def class_free(
     size: int = DETECTOR_SIDE,
     iou_threshold: float = 0.5,
 ) -> Callable[[Pixels], Found]:
-    """Our detector's class-free stream as `evaluate_detector` wants it.
+    """Return a detector's class-free boxes for `evaluate_detector`.
 
     Args:
         run: uint8 [1, 3, size, size] -> boxes [1, K, 4], scores [1, K], labels [1, K] (the engine's contract).

@@ -15,18 +15,18 @@ _STEPS = 10_000  # thresholds are rounded up to four decimals
 
 
 @dataclass(frozen=True)
-class Sighting:
-    """What one photo resembles.
+class PhotoScores:
+    """Scores of one photo.
 
     Args:
-        other: best score among all items but the one it shows (and that one's duplicates); 0 where there is none.
-        own: score of the item that it shows; None where the catalogue does not hold it.
-        rival: best score among the others with its own item there, where that differs from `other`: stages that
-            compare matches with each other see another list then.
+        impostor: best score among all items but its item and that one's duplicates; 0 where there is none.
+        genuine: score of its item; None where the catalogue does not hold it.
+        rival: best score among the others beside its item, where that differs from `impostor`: stages that compare
+            matches with each other get another list then.
     """
 
-    other: float
-    own: float | None = None
+    impostor: float
+    genuine: float | None = None
     rival: float | None = None
 
 
@@ -41,23 +41,23 @@ class Point:
 
 
 class OpenSet:
-    """Scores of photos of absent items and, where `own` is known, of present ones.
+    """Scores of photos of absent items and, where `genuine` is known, of present ones.
 
     Args:
-        sightings: one or more.
+        photos: scores of one or more photos.
 
     Raises:
         InvalidInput: there is none.
     """
 
-    def __init__(self, sightings: Sequence[Sighting]) -> None:
-        if not sightings:
+    def __init__(self, photos: Sequence[PhotoScores]) -> None:
+        if not photos:
             raise InvalidInput("No photo could be measured, and a threshold needs at least one.")
-        self.others: Floats = np.array([one.other for one in sightings], dtype=np.float32)
-        present = [one for one in sightings if one.own is not None]
-        self.own: Floats = np.array([one.own for one in present], dtype=np.float32)
-        self._first: npt.NDArray[np.bool_] = self.own >= np.array(
-            [one.other if one.rival is None else one.rival for one in present], dtype=np.float32
+        self.impostors: Floats = np.array([one.impostor for one in photos], dtype=np.float32)
+        present = [one for one in photos if one.genuine is not None]
+        self.genuine: Floats = np.array([one.genuine for one in present], dtype=np.float32)
+        self._first: npt.NDArray[np.bool_] = self.genuine >= np.array(
+            [one.impostor if one.rival is None else one.rival for one in present], dtype=np.float32
         )
 
     def threshold(self, false_positives: float) -> float:
@@ -70,7 +70,7 @@ class OpenSet:
         """
         if not 0.0 <= false_positives <= 1.0:
             raise InvalidInput(f"The false-positive target lies within 0..1, not {false_positives}.")
-        falling = np.sort(self.others)[::-1]
+        falling = np.sort(self.impostors)[::-1]
         accepted = math.floor(false_positives * len(falling) + 1e-9)
         if accepted >= len(falling):
             return 0.0
@@ -91,10 +91,10 @@ class OpenSet:
         Coverage counts items that pass; right answers those that are first too.
         """
         limit = np.float32(min_score)
-        passed = self.own >= limit
+        passed = self.genuine >= limit
         shares = (None, None) if not len(passed) else (float(passed.mean()), float((passed & self._first).mean()))
-        return Point(min_score, float((self.others >= limit).mean()), *shares)
+        return Point(min_score, float((self.impostors >= limit).mean()), *shares)
 
     def curve(self, points: int = 201) -> list[Point]:
-        """Evenly spaced thresholds 0..2."""
+        """Return the points of evenly spaced thresholds 0..2."""
         return [self.at(round(float(score), 4)) for score in np.linspace(0.0, 2.0, points)]

@@ -1,4 +1,4 @@
-"""Recall@k: how often the right thing stands among the k nearest."""
+"""Recall@k: the share of queries with a match among the k nearest."""
 
 from __future__ import annotations
 

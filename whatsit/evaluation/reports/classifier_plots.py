@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from whatsit_client.errors import Unavailable
 from whatsit_client.taxonomy import TAG_TOPIC, TAGS, TOPICS
 
-from whatsit.evaluation.datasets.classifier_sets import FloatArray, JudgedSet, gate_scores
+from whatsit.evaluation.datasets.classifier_sets import EvaluationSet, FloatArray, gate_scores
 from whatsit.evaluation.datasets.tagged_pictures import TaggedPicture
 from whatsit.evaluation.metrics.classification import auc, confusion, gate_curve
 
@@ -21,11 +21,11 @@ _COLOURS = ("#3366aa", "#cc6633", "#228866")
 _TILE, _CAPTION, _GAP, _COLUMNS = 150, 34, 6, 4
 
 
-def draw_gate_curve(runs: Mapping[str, Found], sets: Sequence[JudgedSet], file: Path) -> None:
+def draw_gate_curve(runs: Mapping[str, Found], sets: Sequence[EvaluationSet], file: Path) -> None:
     """Draw coverage against false accepts, a curve for each classifier.
 
     Args:
-        runs: what each classifier answered, by its name.
+        runs: outputs of each classifier, by its name.
         sets: the pictures.
         file: the PNG to write.
 
@@ -49,11 +49,11 @@ def draw_gate_curve(runs: Mapping[str, Found], sets: Sequence[JudgedSet], file: 
     figure.savefig(file, dpi=130)
 
 
-def draw_topic_confusion(found: Found, sets: Sequence[JudgedSet], file: Path) -> None:
+def draw_topic_confusion(found: Found, sets: Sequence[EvaluationSet], file: Path) -> None:
     """Draw the confusion matrix of topics: truth in rows, predictions in columns.
 
     Args:
-        found: the classifier's answers.
+        found: the classifier's outputs.
         sets: the pictures; composed ones are left out.
         file: the PNG to write.
 
@@ -74,48 +74,48 @@ def draw_topic_confusion(found: Found, sets: Sequence[JudgedSet], file: Path) ->
             axes.text(column, row, str(count), ha="center", va="center", color=shade, fontsize=8)
     axes.set_xticks(range(len(TOPICS)), TOPICS, rotation=45, ha="right")
     axes.set_yticks(range(len(TOPICS)), [f"{name} ({n})" for name, n in zip(TOPICS, counts.sum(axis=1), strict=True)])
-    axes.set_xlabel("said")
-    axes.set_ylabel("shown")
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
     figure.savefig(file, dpi=130)
 
 
 def hardest_confusions(
-    found: Found, sets: Sequence[JudgedSet], pairs: int = 8, each: int = _COLUMNS
+    found: Found, sets: Sequence[EvaluationSet], pairs: int = 8, each: int = _COLUMNS
 ) -> list[tuple[str, str, int, list[tuple[TaggedPicture, float]]]]:
-    """The most frequent (true tag, tag said) among the photos.
+    """Return the most frequent pairs of true and predicted tag.
 
     Returns:
-        True tag, tag said, how often, and of those the pictures with the highest scores for the wrong tag.
+        True tag, predicted tag, number of photos, and of those the pictures with the highest scores for the wrong tag.
     """
     wrong: dict[tuple[str, str], list[tuple[TaggedPicture, float]]] = {}
     for judged in _of_photos(sets):
         scores = found[judged.name]["tag"]
         for picture, row in zip(judged.pictures, scores, strict=True):
-            said = TAGS[int(row.argmax())]
-            if said != picture.tag:
-                wrong.setdefault((picture.tag, said), []).append((picture, float(row.max())))
+            predicted = TAGS[int(row.argmax())]
+            if predicted != picture.tag:
+                wrong.setdefault((picture.tag, predicted), []).append((picture, float(row.max())))
     counted = Counter({pair: len(members) for pair, members in wrong.items()})
     return [
-        (truth, said, count, sorted(wrong[truth, said], key=lambda member: -member[1])[:each])
-        for (truth, said), count in counted.most_common(pairs)
+        (truth, predicted, count, sorted(wrong[truth, predicted], key=lambda member: -member[1])[:each])
+        for (truth, predicted), count in counted.most_common(pairs)
     ]
 
 
-def draw_confusions(found: Found, sets: Sequence[JudgedSet], file: Path) -> None:
-    """Draw the hardest tag confusions: a row for each, its surest mistakes in it.
+def draw_confusions(found: Found, sets: Sequence[EvaluationSet], file: Path) -> None:
+    """Draw the hardest tag confusions: a row for each, with its highest scores.
 
     Args:
-        found: the classifier's answers.
+        found: the classifier's outputs.
         sets: the pictures; composed ones are left out.
-        file: the PNG to write. It shows pictures of the data sets: keep it to yourself where their terms say so.
+        file: the PNG to write. It shows pictures of the data sets: their terms apply.
     """
     rows = hardest_confusions(found, sets)
     width, height = _COLUMNS * (_TILE + _GAP) + _GAP, _TILE + _CAPTION
     sheet = Image.new("RGB", (width, max(1, len(rows)) * height + _GAP), "white")
     pen = ImageDraw.Draw(sheet)
-    for number, (truth, said, count, members) in enumerate(rows):
+    for number, (truth, predicted, count, members) in enumerate(rows):
         top = number * height + _GAP
-        pen.text((_GAP, top), f"{truth} called {said}: {count}", fill="black")
+        pen.text((_GAP, top), f"{truth} called {predicted}: {count}", fill="black")
         for column, (picture, score) in enumerate(members):
             left = _GAP + column * (_TILE + _GAP)
             with Image.open(picture.path) as photo:
@@ -126,7 +126,7 @@ def draw_confusions(found: Found, sets: Sequence[JudgedSet], file: Path) -> None
     sheet.save(file)
 
 
-def _of_photos(sets: Sequence[JudgedSet]) -> list[JudgedSet]:
+def _of_photos(sets: Sequence[EvaluationSet]) -> list[EvaluationSet]:
     return [judged for judged in sets if set(judged.sources) == {"photo"}]
 
 

@@ -22,7 +22,7 @@ class Confusion:
 
     Attributes:
         query: its row.
-        right: the nearest gallery row of its own label.
+        right: the nearest gallery row of its label.
         found: the nearest gallery row of all.
         gap: by how much cosine `found` is nearer than `right`.
     """
@@ -52,15 +52,15 @@ def hardest_confusions(
         count: at most so many.
     """
     similar = _unit(queries) @ _unit(gallery).T
-    own = np.asarray(known)[None] == np.asarray(labels)[:, None]
-    right = np.where(own, similar, -np.inf).argmax(axis=1)
+    same_label = np.asarray(known)[None] == np.asarray(labels)[:, None]
+    right = np.where(same_label, similar, -np.inf).argmax(axis=1)
     found = similar.argmax(axis=1)
     rows = np.arange(len(similar))
     gaps = similar[rows, found] - similar[rows, right]
     chosen: dict[tuple[int, int], Confusion] = {}
     for row in np.argsort(-gaps, kind="stable"):
         pair = int(labels[row]), int(known[found[row]])
-        if pair[0] != pair[1] and own[row].any() and len(chosen) < count:
+        if pair[0] != pair[1] and same_label[row].any() and len(chosen) < count:
             chosen.setdefault(pair, Confusion(int(row), int(right[row]), int(found[row]), float(gaps[row])))
     return list(chosen.values())
 

@@ -21,14 +21,14 @@ _SIDE = 300
 def precision_recall(
     found: Sequence[Found], truth: Sequence[FloatArray]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Recall and precision at each score, class-free, IoU 0.5.
+    """Return recall and precision at each score, class-free, IoU 0.5.
 
     Args:
         found: of each picture, best first.
         truth: true boxes float32 [G, 4] of each picture.
 
     Returns:
-        Recall and precision, float64 [N], for the N boxes of all pictures from the surest on.
+        Recall and precision, float64 [N], for the N boxes of all pictures by falling score.
     """
     hits = np.concatenate([match(boxes, true) >= 0 for (boxes, _), true in zip(found, truth, strict=True)])
     scores = np.concatenate([scores for _, scores in found])
@@ -88,7 +88,7 @@ def draw_sheet(
 
 
 def _cell(pixels: Pixels, boxes: FloatArray, colours: Sequence[tuple[int, int, int]], caption: str) -> Pixels:
-    """The picture in a square, boxes on it, a caption under it."""
+    """Draw a picture in a square with boxes and a caption below."""
     scale = _SIDE / max(pixels.shape[:2])
     size = (round(pixels.shape[1] * scale), round(pixels.shape[0] * scale))
     cell = np.full((_SIDE + 22, _SIDE + 4, 3), 255, dtype=np.uint8)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
-from whatsit.evaluation.datasets.labelled_pictures import opened
+from whatsit.evaluation.datasets.labelled_pictures import iterate_pictures
 from whatsit.evaluation.datasets.yolo_labels import read_coco_scenes
 from whatsit.evaluation.metrics.detection_scores import DetectionScores, Found, class_free, evaluate_detector
 from whatsit.evaluation.reports.detection_plots import draw_precision_recall, draw_sheet, precision_recall
@@ -37,7 +37,10 @@ def detector_finder(run: Run, size: int = DETECTOR_SIDE) -> Callable[[Pixels], F
 
 
 def yolox_finder(run: Run) -> Callable[[Pixels], Found]:
-    """YOLOX-nano, class-free; scores from 0.01, NMS at 0.5. `run` is an ONNX runner's."""
+    """Return YOLOX-nano's class-free boxes: scores from 0.01, NMS at 0.5.
+
+    `run` is an ONNX runner's.
+    """
     network = Yolox(lambda images: next(iter(run({"images": images}).values())).astype(np.float32))
 
     def find(pixels: Pixels) -> Found:
@@ -48,7 +51,7 @@ def yolox_finder(run: Run) -> Callable[[Pixels], Found]:
 
 
 def coco_scenes(data: Path, held_out: frozenset[str]) -> Pictures:
-    """The scenes of coco128 that training leaves out.
+    """Return the scenes of coco128 that training leaves out.
 
     Raises:
         InvalidInput: `data` lacks one of them.
@@ -57,11 +60,11 @@ def coco_scenes(data: Path, held_out: frozenset[str]) -> Pictures:
     chosen = [picture for picture in pictures if picture.path.name in held_out]
     if missing := held_out - {picture.path.name for picture in chosen}:
         raise InvalidInput(f"{data / 'coco128'} lacks {min(missing)}, which the held-out list names: fetch it again.")
-    return opened(chosen)
+    return iterate_pictures(chosen)
 
 
 def shop_scenes(seed: int = 2, scenes: int = 100, products: int = 300) -> Pictures:
-    """Rendered scenes of 1 to 6 products of a shop that no training saw.
+    """Draw scenes of 1 to 6 products of a shop that no training saw.
 
     Raises:
         InvalidInput: the seed is one of those that networks train on.

@@ -36,7 +36,7 @@ class RecallRow:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Queries:
     """Queries with their labels, pictures and the names of all labels."""
 
     vectors: Vectors
@@ -73,9 +73,9 @@ class EmbedderReport:
         gallery = np.concatenate([self._files(store.queries("train"), "grocery train"), shop])
         known = [*store.truth("train"), *range(len(shop))]
         images, names = [c.image for c in store.gallery()], [c.name for c in store.gallery()]
-        asked = _Asked(val, labels, store.queries(), names)
-        self._draw("grocery-val-to-shop", asked, shop, range(len(shop)), images)
-        self._draw("grocery-val-to-train", asked, gallery, known, [*store.queries("train"), *images])
+        query_set = _Queries(val, labels, store.queries(), names)
+        self._draw("grocery-val-to-shop", query_set, shop, range(len(shop)), images)
+        self._draw("grocery-val-to-train", query_set, gallery, known, [*store.queries("train"), *images])
         return [*rows, _row("grocery val -> train + shop", val, gallery, labels, known)]
 
     def clothing(self, clothing: Clothing) -> list[RecallRow]:
@@ -87,8 +87,8 @@ class EmbedderReport:
         shots = same.queries()
         photographs = self._pictures((crop_resize(p, box) for p, box in shots), len(shots), "photographs of garments")
         labels, known, names = clothing.truth(), clothing.gallery_truth(), clothing.classes
-        asked = _Asked(queries, labels, clothing.queries(), names)
-        self._draw("clothing-class", asked, gallery, known, clothing.gallery())
+        query_set = _Queries(queries, labels, clothing.queries(), names)
+        self._draw("clothing-class", query_set, gallery, known, clothing.gallery())
         items = np.concatenate([queries, gallery])
         return [
             _row("clothing val -> train, class", queries, gallery, labels, known),
@@ -105,11 +105,13 @@ class EmbedderReport:
             _row(f"rendered shop {shop.seed}: crops -> pictures", queries, gallery, shop.truth(), range(len(gallery)))
         ]
 
-    def _draw(self, name: str, asked: _Asked, gallery: Vectors, known: Sequence[int], pictures: Sequence[Path]) -> None:
+    def _draw(
+        self, name: str, query_set: _Queries, gallery: Vectors, known: Sequence[int], pictures: Sequence[Path]
+    ) -> None:
         if self._sheets is not None:
-            hardest = hardest_confusions(asked.vectors, gallery, asked.labels, known)
-            captions = [asked.names[k] for k in asked.labels], [asked.names[k] for k in known]
-            draw_confusions(hardest, asked.pictures, pictures, captions, self._sheets / f"{name}.png")
+            hardest = hardest_confusions(query_set.vectors, gallery, query_set.labels, known)
+            captions = [query_set.names[k] for k in query_set.labels], [query_set.names[k] for k in known]
+            draw_confusions(hardest, query_set.pictures, pictures, captions, self._sheets / f"{name}.png")
 
     def _files(self, files: Sequence[Path], name: str) -> Vectors:
         return self._pictures((crop_resize(decode_image(f.read_bytes()).pixels) for f in files), len(files), name)

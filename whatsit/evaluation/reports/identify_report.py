@@ -30,14 +30,14 @@ class Query:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the server said of one query.
+    """Result of one query.
 
     Args:
         query: the query.
         positions: for each of `MODES` the position of the truth among the items found, 0 first, None if not there.
         gated: the gate was closed.
         answered: the structured answer named the truth first.
-        regions: how many parts of the picture were looked up.
+        regions: number of regions searched.
     """
 
     query: Query
@@ -93,7 +93,7 @@ def _area(region: Region) -> float:
 
 
 def tabulate(outcomes: Sequence[Outcome]) -> list[Row]:
-    """Recall at 1 and 5 in both modes, over all queries and for each group."""
+    """Return recall at 1 and 5 in both modes, over all queries and each group."""
     groups = {"all": list(outcomes)}
     for outcome in outcomes:
         groups.setdefault(outcome.query.group, []).append(outcome)

@@ -1,4 +1,4 @@
-"""Several products in one picture: how many of them one call names, and where."""
+"""Recall of `identify` on pictures of several products, with and without boxes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOP = 5
 
 @dataclass(frozen=True)
 class ItemOutcome:
-    """How one true item of a scene fared in one mode.
+    """Result of one true item of a scene in one mode.
 
     Args:
         place: its best place among the matches of any region, 0 first; None where it is in none.
@@ -63,11 +63,11 @@ class SceneRow:
     boxed_top5: float
 
 
-def judge_scene(found: Identification, scene: ProductScene) -> tuple[tuple[ItemOutcome, ...], ...]:
-    """For each of `MODES` the outcome of each true item, read off one reply.
+def match_scene(found: Identification, scene: ProductScene) -> tuple[tuple[ItemOutcome, ...], ...]:
+    """Return for each of `MODES` the outcome of each true item of one reply.
 
     Args:
-        found: what the server said; region 0 is the whole picture.
+        found: the reply; region 0 is the whole picture.
         scene: the truth.
     """
     return tuple(
@@ -95,7 +95,7 @@ def _place(found: Identification, regions: Iterable[int], item: str) -> int | No
 
 
 def tabulate_scenes(group: str, outcomes: Sequence[tuple[tuple[ItemOutcome, ...], ...]]) -> list[SceneRow]:
-    """Return one row per mode of a group's scenes; `outcomes` are `judge_scene`'s.
+    """Return one row per mode of a group's scenes; `outcomes` are `match_scene`'s.
 
     Every scene holds at least one item.
     """

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from whatsit_client.errors import InvalidInput
 from whatsit_client.taxonomy import INTENTS, TAGS
 
-from whatsit.evaluation.datasets.classifier_sets import answers, judge, judged_sets
+from whatsit.evaluation.datasets.classifier_sets import evaluation_sets, run_classifier, score_classifier
 from whatsit.evaluation.datasets.imagenet_tags import intent_matrix, tag_matrix
 from whatsit.models.classifier import IMAGE_SIZE, Classifier, ClassifierForExport
 from whatsit.training.classifier.data import ClassifierViews, training_pictures
@@ -123,8 +123,8 @@ class ClassifierTask:
             scores = network(torch.from_numpy(images).to(device))
             return {name: s.cpu().numpy() for name, s in zip(network.output_names, scores, strict=True)}
 
-        sets = judged_sets(self.data, self.drawn)
-        figures = judge(answers(classify, sets), sets)
+        sets = evaluation_sets(self.data, self.drawn)
+        figures = score_classifier(run_classifier(classify, sets), sets)
         return {
             "auc": figures["gate"]["auc"],
             "false_other_grocery": figures["grocery val"]["false_other"],

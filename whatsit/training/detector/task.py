@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture, opened
+from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture, iterate_pictures
 from whatsit.evaluation.metrics.detection_scores import class_free, evaluate_detector
 from whatsit.models.csp_detector import CspDetector
 from whatsit.models.detector import detector_network, for_export
@@ -98,7 +98,9 @@ class DetectorTask:
             return boxes.cpu().numpy(), scores.cpu().numpy(), labels.cpu().numpy()
 
         find = class_free(run, self.recipe.canvas)
-        recalls = {k: evaluate_detector(find, opened(pictures)).recall for k, pictures in self.validation.items()}
+        recalls = {
+            k: evaluate_detector(find, iterate_pictures(pictures)).recall for k, pictures in self.validation.items()
+        }
         return {**{f"recall_{k}": v for k, v in recalls.items()}, "recall": float(np.mean(list(recalls.values())))}
 
     def _batch(self, epoch: int, step: int) -> Batch:
