@@ -200,7 +200,7 @@ class Calibrator:
     def calibration(
         self, open_set: OpenSet, false_positives: float, photos: str, probabilities: OpenSet | None = None
     ) -> Calibration:
-        """Return the calibration record of these scores_of_photos and of the trained ranker's.
+        """Return the calibration record of these scores and of the trained ranker's.
 
         Raises:
             InvalidInput: no threshold reaches the target.
