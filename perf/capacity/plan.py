@@ -7,7 +7,6 @@ python -m perf.capacity.plan --check  # exit code 1 where the page does not say 
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +16,7 @@ from whatsit_client.errors import WhatsitError
 from perf.capacity.inputs import read_inputs
 from perf.capacity.model import Plan
 from perf.capacity.page import page
+from perf.common.command import run_command
 from perf.common.setting import RESULTS, ROOT
 
 
@@ -42,7 +42,4 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except WhatsitError as error:
-        sys.exit(f"capacity: {error}")
+    run_command(main)

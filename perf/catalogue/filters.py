@@ -1,6 +1,6 @@
 """Milliseconds of a `where` filter before the search, by SQLite and by columns.
 
-    python -m perf.catalogue.filters [--items 10000 100000 1000000]   # 3 minutes; perf/results/filters.csv and .md
+    python -m perf.catalogue.filters [--items 10000,100000]  # 3 minutes; perf/results/filters.csv and .md
 
 Items are made by direct SQL: 200 brands, 50 categories, 20,000 prices, two attributes. Each figure is the median of
 repeated requests of one thread in one process; `follow` is the same with an item changed before each request, `first`
@@ -9,19 +9,21 @@ the request that reads the fields, and `mask` what the search then adds to turn 
 
 from __future__ import annotations
 
-import argparse
 import resource
 import sqlite3
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+import typer
 
+from perf.common.command import Out, positive_numbers, run_command
 from perf.common.setting import RESULTS, Setting
+from perf.common.tables import markdown
 from whatsit.catalogue import Filter, Store
 from whatsit.catalogue.store.change_log import record_change
 
@@ -44,16 +46,10 @@ def fill(path: Path, items: int) -> None:
     prices = rng.integers(0, 20_000, size=items)
     brands, categories = rng.integers(0, 200, size=items), rng.integers(0, 50, size=items)
     rows = (
-        (
-            f"i{i}",
-            f"Item number {i}",
-            f"brand{brands[i]}",
-            f"category{categories[i]}",
-            prices[i] / 100,
-            f'{{"colour": "{colours[i % 5]}", "size": {i % 12}}}',
-        )
+        (f"i{i}", f"Item number {i}", f"brand{brands[i]}", f"category{categories[i]}", prices[i] / 100,
+         f'{{"colour": "{colours[i % 5]}", "size": {i % 12}}}')
         for i in range(items)
-    )
+    )  # fmt: skip
     with connection:
         connection.executemany(
             "INSERT INTO items (id, title, brand, category, price, attributes, added, updated) "
@@ -115,16 +111,14 @@ def _one(writer: Store, store: Store, where: Filter) -> tuple[object, ...]:
     return len(selected), *(f"{figure:.2f}" for figure in figures)
 
 
-def main() -> None:
+def main(
+    items: Annotated[str, typer.Option(help="Sizes, a comma list.")] = "10000,100000,1000000", out: Out = RESULTS
+) -> None:
     """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--items", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    arguments = parser.parse_args()
     print(" ".join(f"{name:>12}" for name in COLUMNS))
-    rows = [row for items in arguments.items for row in measure(items)]
+    rows = [row for size in positive_numbers(items) for row in measure(size)]
     setting = Setting.of_this_machine(f"SQLite {sqlite3.sqlite_version}")
-    setting.write(arguments.out / "filters.csv", COLUMNS, rows)
+    setting.write(out / "filters.csv", COLUMNS, rows)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     lines = [
         "# What a filter costs a request before the search, in milliseconds",
@@ -132,15 +126,13 @@ def main() -> None:
         f"{setting.date}, {setting.commit}, {setting.processor}, {setting.cores} cores, {setting.versions}. "
         f"`python -m perf.catalogue.filters`. The process grew to {memory:.0f} MB.",
         "",
-        f"| {' | '.join(COLUMNS)} |",
-        f"|{' --- |' * len(COLUMNS)}",
-        *(f"| {' | '.join(map(str, row))} |" for row in rows),
+        *markdown(COLUMNS, rows),
         "",
         (__doc__ or "").strip().split("\n\n")[-1],
         "",
     ]
-    (arguments.out / "filters.md").write_text("\n".join(lines), encoding="utf-8")
+    (out / "filters.md").write_text("\n".join(lines), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

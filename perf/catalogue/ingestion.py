@@ -9,87 +9,99 @@ Each writes `perf/results/ingestion_NAME.csv` (and a chart), and says what it fo
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
-from perf.common.setting import RESULTS, Setting
+import numpy as np
+import typer
 
+from perf.common.command import Out, run_command
+from perf.common.setting import CORES, RESULTS, Setting
+from perf.common.tables import joined
 
-def main() -> None:
-    """Take the measurement that the command line names."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
-    parser.add_argument("--work", type=Path, help="folder for what is made on the way; kept if given")
-    parser.add_argument("--workers", type=int, default=Setting.of_this_machine("").cores, help="default: one per core")
-    measures = parser.add_subparsers(dest="measure", required=True)
-    rate = measures.add_parser("rate")
-    rate.add_argument("--photos", type=Path, action="append", required=True, help="folder of pictures; may be repeated")
-    rate.add_argument("--limit", type=int, default=5000, help="pictures in all")
-    rate.add_argument("--detect-limit", type=int, default=1250, help="pictures in settings with the detector")
-    rate.add_argument("--repeats", type=int, default=3)
-    rate.add_argument("--steps", default="hash;hash,categorise;hash,categorise,detect", help="settings, by semicolons")
-    memory = measures.add_parser("memory")
-    memory.add_argument("--rows", type=int, default=100_000)
-    kill = measures.add_parser("kill")
-    kill.add_argument("--times", type=int, default=20)
-    kill.add_argument("--rows", type=int, default=300)
-    kill.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
-    with _folder(given.work) as work:
-        {"rate": _rate, "memory": _memory, "kill": _kill}[given.measure](given, work)
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+Work = Annotated[Path | None, typer.Option(help="Folder for what is made on the way; kept if given.")]
+Workers = Annotated[int, typer.Option(help="Threads; by default one per core.")]
+STEPS = "hash;hash,categorise;hash,categorise,detect"
 
 
-def _memory(given: argparse.Namespace, work: Path) -> None:
+@app.command()
+def rate(
+    photos: Annotated[list[Path], typer.Option(help="Folder of pictures; may be repeated.")],
+    limit: Annotated[int, typer.Option(help="Pictures in all.")] = 5000,
+    detect_limit: Annotated[int, typer.Option(help="Pictures in settings with the detector.")] = 1250,
+    repeats: Annotated[int, typer.Option(help="Rounds.")] = 3,
+    steps: Annotated[str, typer.Option(help="Settings, by semicolons.")] = STEPS,
+    workers: Workers = CORES,
+    work: Work = None,
+    out: Out = RESULTS,
+) -> None:
+    """Measure the rate beside that of the bare networks."""
+    from perf.catalogue.ingestion_rate import RATE_COLUMNS, rates, summary
+
+    setting = Setting.of_this_machine("PictureAnalyzer, threads")
+    rows = []
+    with _folder(work) as folder:
+        for one in rates(photos, limit, detect_limit, repeats, steps.split(";"), workers, folder):
+            rows.append(one)
+            _log(joined(RATE_COLUMNS, one))
+    setting.write(out / "ingestion_rate.csv", RATE_COLUMNS, rows)
+    for line in summary(rows):
+        _log(line)
+
+
+@app.command()
+def memory(
+    rows: Annotated[int, typer.Option(help="Pictures.")] = 100_000,
+    workers: Workers = CORES,
+    work: Work = None,
+    out: Out = RESULTS,
+) -> None:
+    """Measure the memory over many rendered pictures."""
     from perf.catalogue.ingestion_memory import draw, samples, write_shards
 
     setting = Setting.of_this_machine("whatsit catalogue add")
-    shards = write_shards(work / "shards", given.rows, lambda done, total: _say(f"rendered {done} of {total}"))
     found = []
-    for sample in samples(work / "catalogue", shards, given.workers):
-        found.append(sample)
-        if len(found) % 10 == 0:
-            _say(f"{sample.seconds:.0f} s: {sample.items} items, {sample.rss_mb:.0f} MB")
-    rows = [(f"{s.seconds:.0f}", s.items, f"{s.rss_mb:.1f}", f"{s.store_mb:.1f}") for s in found]
-    setting.write(given.out / "ingestion_memory.csv", ["seconds", "items", "rss_mb", "store_mb"], rows)
-    draw(found, given.out / "ingestion_memory.png")
-    early = [s.rss_mb for s in found if 0.05 * given.rows < s.items <= 0.2 * given.rows]
-    late = [s.rss_mb for s in found if s.items > 0.85 * given.rows]
+    with _folder(work) as folder:
+        shards = write_shards(folder / "shards", rows, lambda done, total: _log(f"rendered {done} of {total}"))
+        for sample in samples(folder / "catalogue", shards, workers):
+            found.append(sample)
+            if len(found) % 10 == 0:
+                _log(f"{sample.seconds:.0f} s: {sample.items} items, {sample.rss_mb:.0f} MB")
+    lines = [(f"{s.seconds:.0f}", s.items, f"{s.rss_mb:.1f}", f"{s.store_mb:.1f}") for s in found]
+    setting.write(out / "ingestion_memory.csv", ["seconds", "items", "rss_mb", "store_mb"], lines)
+    draw(found, out / "ingestion_memory.png")
+    early = [s.rss_mb for s in found if 0.05 * rows < s.items <= 0.2 * rows]
+    late = [s.rss_mb for s in found if s.items > 0.85 * rows]
     if early and late:
-        _say(
-            f"mean resident memory {sum(early) / len(early):.0f} MB at 5-20 % of the rows, "
-            f"{sum(late) / len(late):.0f} MB at the last 15 %"
-        )
+        means = f"{np.mean(early):.0f} MB at 5-20 % of the rows, {np.mean(late):.0f} MB at the last 15 %"
+        _log(f"mean resident memory {means}")
 
 
-def _kill(given: argparse.Namespace, work: Path) -> None:
+@app.command()
+def kill(
+    times: Annotated[int, typer.Option(help="Kills.")] = 20,
+    rows: Annotated[int, typer.Option(help="Pictures.")] = 300,
+    seed: Annotated[int, typer.Option(help="Of the moments.")] = 1,
+    workers: Workers = CORES,
+    work: Work = None,
+    out: Out = RESULTS,
+) -> None:
+    """Kill runs at random moments and compare what resumed runs leave."""
     from perf.catalogue.ingestion_kills import KILL_COLUMNS, kills
     from whatsit.rendering.shop import write_shop
 
     setting = Setting.of_this_machine("whatsit catalogue add")
-    source = write_shop(work / "shop", count=given.rows, seed=7)
-    rows = []
-    for one in kills(work, source, given.times, given.workers, given.seed):
-        rows.append(one)
-        _say(", ".join(f"{name} {value}" for name, value in zip(KILL_COLUMNS, one, strict=True)))
-    setting.write(given.out / "ingestion_kill.csv", KILL_COLUMNS, rows)
-
-
-def _rate(given: argparse.Namespace, work: Path) -> None:
-    from perf.catalogue.ingestion_rate import RATE_COLUMNS, rates, summary
-
-    setting = Setting.of_this_machine("PictureAnalyzer, threads")
-    settings = given.steps.split(";")
-    rows = []
-    for one in rates(given.photos, given.limit, given.detect_limit, given.repeats, settings, given.workers, work):
-        rows.append(one)
-        _say(", ".join(f"{name} {value}" for name, value in zip(RATE_COLUMNS, one, strict=True)))
-    setting.write(given.out / "ingestion_rate.csv", RATE_COLUMNS, rows)
-    for line in summary(rows):
-        _say(line)
+    lines = []
+    with _folder(work) as folder:
+        for one in kills(folder, write_shop(folder / "shop", count=rows, seed=7), times, workers, seed):
+            lines.append(one)
+            _log(joined(KILL_COLUMNS, one))
+    setting.write(out / "ingestion_kill.csv", KILL_COLUMNS, lines)
 
 
 @contextmanager
@@ -102,9 +114,9 @@ def _folder(given: Path | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _say(sentence: str) -> None:
+def _log(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    run_command(app)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 
+from perf.common.tables import chart
 from whatsit.rendering.product import make_products
 from whatsit.rendering.shop import catalogue_picture, encode_jpeg
 
@@ -98,18 +99,12 @@ def items_in(catalogue: Path) -> int:
 
 def draw(found: list[Sample], path: Path) -> None:
     """Memory against items."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(7, 3.5), layout="constrained")
-    axes.plot([one.items for one in found], [one.rss_mb for one in found], label="resident memory of the process")
-    axes.plot([one.items for one in found], [one.store_mb for one in found], label="catalogue on disk")
-    axes.set(xlabel="items in the catalogue", ylabel="MB", ylim=0, title="whatsit catalogue add: memory")
-    axes.legend()
-    figure.savefig(path, dpi=110)
-    pyplot.close(figure)
+    title = "whatsit catalogue add: memory"
+    with chart(path, ("items in the catalogue", "MB"), (7, 3.5), title=title) as axes:
+        items = [one.items for one in found]
+        axes.plot(items, [one.rss_mb for one in found], label="resident memory of the process")
+        axes.plot(items, [one.store_mb for one in found], label="catalogue on disk")
+        axes.set_ylim(bottom=0)
 
 
 def _commented(jpeg: bytes, text: bytes) -> bytes:

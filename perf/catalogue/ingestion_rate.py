@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,11 @@ from whatsit.catalogue.ingest.picture_analyzer import PictureAnalyzer
 from whatsit.catalogue.ingest.prepare import Settings
 from whatsit.catalogue.item import ItemFields
 from whatsit.catalogue.sources import Row
+from whatsit.catalogue.sources.picture_folder import PICTURES
 from whatsit.pipeline.decoded_picture import decode_picture
 from whatsit.pipeline.networks import Networks
 
 RATE_COLUMNS = ["steps", "what", "repeat", "pictures", "seconds", "pictures_per_second", "cpu_ms_per_picture"]
-_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 # Inputs of the bare networks: enough that no cache keeps them, few enough for the memory.
 _TENSORS = 256
 
@@ -41,7 +40,7 @@ def rates(
     settings: Sequence[str],
     workers: int,
     work: Path,
-) -> Iterator[list[Any]]:
+) -> Iterator[list[Any]]:  # fmt: skip
     """Bare networks and ingestion by turns, `repeats` times for each setting of steps.
 
     Settings with the detector, which takes several times as long, go through the first `detect_limit` pictures. No item
@@ -104,8 +103,9 @@ def _clocks() -> Iterator[list[float]]:
 
 
 def _photos(folders: Sequence[Path], limit: int) -> list[Path]:
-    found = [sorted(path for path in folder.rglob("*") if path.suffix.lower() in _ENDINGS) for folder in folders]
-    paths = list(chain.from_iterable(found))[:limit]
+    paths = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix.lower() in PICTURES][
+        :limit
+    ]
     if not paths:
         raise SystemExit("There are no pictures in the folders; give folders with JPEG, PNG or WebP files.")
     for path in paths:
@@ -114,11 +114,7 @@ def _photos(folders: Sequence[Path], limit: int) -> list[Path]:
 
 
 def _networks(steps: frozenset[Step]) -> list[str]:
-    return [
-        "embedder",
-        *(["detector"] if "detect" in steps else []),
-        *(["classifier"] if "categorise" in steps else []),
-    ]
+    return ["embedder"] + ["detector"] * ("detect" in steps) + ["classifier"] * ("categorise" in steps)
 
 
 def _inputs(paths: Sequence[Path]) -> Inputs:

@@ -20,6 +20,9 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
+from perf.common.command import DATA, run_command
+from perf.common.server_fixture import picture_files
+from perf.index.many_vectors import embedded
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store.store import Store
 from whatsit.engines.fingerprint import embedder_fingerprint
@@ -27,7 +30,6 @@ from whatsit.engines.repository import default_root, network_file
 from whatsit.index.generation_writer import write_generation
 
 Floats = npt.NDArray[np.float32]
-PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 NOISE = 0.05  # per coordinate: the copies of a photo have a score of about 1.5 to it
 CATEGORIES, BRANDS = 20, 200
 BATCH = 20_000
@@ -35,7 +37,7 @@ SEED = 11
 
 
 def catalogue_of(
-    folder: Path, items: int, photos: Path, kinds: Sequence[str], told: Callable[[str], None] = print
+    folder: Path, items: int, photos: Path, kinds: Sequence[str], log: Callable[[str], None] = print
 ) -> Path:
     """Return a catalogue with one generation of each kind; made where missing.
 
@@ -44,7 +46,7 @@ def catalogue_of(
         items: how many, one picture and vector each.
         photos: folder of pictures whose embeddings are the items' centres.
         kinds: of index, such as `flat` and `hnsw`.
-        told: takes what is being done.
+        log: takes the name of each step.
     """
     place = folder / f"items-{items}"
     layout = Layout(place)
@@ -54,16 +56,16 @@ def catalogue_of(
         there = store.count()
     if there == items and not set(kinds) - set(read_kinds(place)):
         return place
-    vectors = _vectors(_centres(folder, photos, fingerprint, told), items)
+    vectors = _vectors(_centres(folder, photos, fingerprint), items)
     if there != items:
-        told(f"writing {items} records")
+        log(f"writing {items} records")
         layout.store.unlink(missing_ok=True)
         Store(layout.store).close()
         _write_records(layout.store, vectors, fingerprint)
     made = read_kinds(place)
     for kind in kinds:
         if kind not in made:
-            told(f"building {kind} of {items}")
+            log(f"building {kind} of {items}")
             numbers = np.arange(1, items + 1, dtype=np.int64)
             made[kind] = write_generation(layout.index, vectors, numbers, fingerprint, kind=kind, keep=9).folder.name
             (place / "kinds.json").write_text(json.dumps(made))
@@ -76,29 +78,11 @@ def read_kinds(place: Path) -> dict[str, str]:
     return dict(json.loads(file.read_text())) if file.is_file() else {}
 
 
-def pictures_of(folder: Path, most: int) -> list[Path]:
-    """At most so many pictures of a folder, spread evenly over its names."""
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
-    step = max(1.0, len(found) / most)
-    return [found[int(place * step)] for place in range(min(len(found), most))]
-
-
-def _centres(folder: Path, photos: Path, fingerprint: str, told: Callable[[str], None]) -> Floats:
+def _centres(folder: Path, photos: Path, fingerprint: str) -> Floats:
     """Embeddings of the photos, f32 [N,128], computed once."""
     file = folder / f"centres-{fingerprint}.npy"
     if not file.is_file():
-        from whatsit.pipeline.decoded_picture import decode_picture
-        from whatsit.pipeline.networks import Networks
-        from whatsit.pipeline.picture_description import embed_regions
-
-        paths = pictures_of(photos, 2000)
-        told(f"embedding {len(paths)} photos")
-        rows = []
-        with Networks() as networks:
-            for path in paths:
-                picture = decode_picture(path.read_bytes())
-                rows.append(embed_regions(picture, picture.whole, networks.embedder)[0])
-        np.save(file, np.stack(rows))
+        np.save(file, embedded(picture_files(photos, 2000)))
     return np.asarray(np.load(file), dtype=np.float32)
 
 
@@ -155,9 +139,7 @@ def _blobs(vectors: Floats, fingerprint: str) -> Iterator[tuple[int, str, bytes]
 def main(
     items: Annotated[list[int], typer.Option(help="How many; may be given several times.")],
     out: Annotated[Path, typer.Option(help="Where they are kept.")] = Path("/tmp/whatsit-large"),
-    photos: Annotated[Path, typer.Option(help="Pictures whose embeddings the items lie around.")] = Path(
-        "../shared/data/grocery_store"
-    ),
+    photos: Annotated[Path, typer.Option(help="Pictures that items lie around.")] = DATA / "grocery_store",
     kinds: Annotated[str, typer.Option(help="Kinds of index, a comma list.")] = "flat,hnsw",
 ) -> None:
     """Prepare catalogues of these sizes, each with an index of each kind."""
@@ -166,4 +148,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -26,8 +26,10 @@ from whatsit_client.errors import WhatsitError
 from perf.catalogue.change_stream import SHARES, Stream, Vector
 from perf.catalogue.change_writers import AGAIN, Seen, Writers
 from perf.catalogue.query_load import Answer, Queries, percentiles
+from perf.common.command import CatalogueOption, Out, PhotosOption, run_command
 from perf.common.server_fixture import catalogue_copy, prepare_demo, read_pictures, running_server
 from perf.common.setting import RESULTS, Setting
+from perf.common.tables import joined
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.publish import publish
 from whatsit.catalogue.store.store import Store
@@ -38,9 +40,6 @@ _SWAP_EVERY = 10.0
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 Rate = Annotated[float, typer.Option(help="Changes a second.")]
 Queried = Annotated[float, typer.Option(help="Calls of identify a second; 0 takes half of what saturates it.")]
-CatalogueOption = Annotated[Path | None, typer.Option(help="A copy of it is changed; the demo's by default.")]
-PhotosOption = Annotated[Path | None, typer.Option(help="Folder of pictures to send; the demo's scenes by default.")]
-Out = Annotated[Path, typer.Option(help="Folder of the CSV file.")]
 
 
 @app.command()
@@ -243,13 +242,9 @@ def _lost(client: Client, stream: Stream) -> list[str]:
 def _write(path: Path, columns: list[str], rows: list[list[object]], console: Console) -> None:
     Setting.of_this_machine("perf.catalogue.live_updates").write(path, columns, rows)
     for row in rows:
-        console.print(", ".join(f"{name} {value}" for name, value in zip(columns, row, strict=True)), soft_wrap=True)
+        console.print(joined(columns, row), soft_wrap=True)
     console.print(f"Figures in {path}")
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        app()
-    except WhatsitError as error:
-        sys.exit(f"live: {error}")
+    run_command(app)

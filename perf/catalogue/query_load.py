@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import tritonclient.grpc as triton
 
+from perf.common.tensors import tensors
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -44,7 +46,7 @@ class Queries:
 
     def __init__(self, url: str, pictures: Sequence[bytes], rate: float, seed: int = 0) -> None:
         self._client = triton.InferenceServerClient(url)
-        self._inputs = [_tensor(picture) for picture in pictures]
+        self._inputs = [tensors(triton, {"IMAGE": np.frombuffer(one, np.uint8)}) for one in pictures]
         self._rate, self._dice = rate, np.random.default_rng(seed)
         self._stop = threading.Event()
         self._changed = threading.Condition()
@@ -69,7 +71,7 @@ class Queries:
             self._call(self._inputs[number % len(self._inputs)])
             due, number = due + self._dice.exponential(1 / self._rate), number + 1
 
-    def _call(self, tensor: Any) -> None:
+    def _call(self, inputs: list[Any]) -> None:
         begin = time.monotonic()
 
         def done(result: Any, error: Exception | None) -> None:
@@ -82,16 +84,10 @@ class Queries:
 
         with self._changed:
             self._open += 1
-        self._client.async_infer("identify", [tensor], done, parameters={"gate": "off", "top_k": 30, "rerank": "none"})
+        self._client.async_infer("identify", inputs, done, parameters={"gate": "off", "top_k": 30, "rerank": "none"})
 
 
 def percentiles(values: Sequence[float], which: Sequence[float] = (50, 95, 99, 100)) -> Mapping[float, float]:
     """Return each percentile; NaN where there are no values."""
     found = np.percentile(values, which) if len(values) else [float("nan")] * len(which)
     return dict(zip(which, map(float, found), strict=True))
-
-
-def _tensor(picture: bytes) -> Any:
-    tensor = triton.InferInput("IMAGE", [len(picture)], "UINT8")
-    tensor.set_data_from_numpy(np.frombuffer(picture, np.uint8))
-    return tensor

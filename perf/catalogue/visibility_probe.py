@@ -11,6 +11,7 @@ import numpy.typing as npt
 import tritonclient.grpc as triton
 
 from perf.catalogue.change_stream import Change
+from perf.common.tensors import tensors
 
 _NONE_LOCAL = np.zeros((1, 133), dtype=np.uint8)
 _PAUSE = 0.002
@@ -35,13 +36,9 @@ class Probe:
             "LOCAL": _NONE_LOCAL,
             "GATED": np.zeros(1, np.bool_),
         }
-        types = {"LOCAL": "UINT8", "GATED": "BOOL"}
-        tensors = []
-        for name, array in inputs.items():
-            tensors.append(triton.InferInput(name, list(array.shape), types.get(name, "FP32")))
-            tensors[-1].set_data_from_numpy(array)
         options = {"top_k": 20, "rerank": "none", "min_score": "1.9"}
-        records = self._client.infer("retrieval", tensors, parameters=options).as_numpy("ITEM_RECORDS")
+        reply = self._client.infer("retrieval", tensors(triton, inputs), parameters=options)
+        records = reply.as_numpy("ITEM_RECORDS")
         found = {item["id"]: item["title"] for item in map(json.loads, filter(None, records.ravel()))}
         return change.id not in found if change.kind == "delete" else found.get(change.id) == change.title
 

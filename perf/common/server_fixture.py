@@ -12,11 +12,11 @@ from rich.console import Console
 from whatsit_client.errors import InvalidInput
 
 from perf.common.setting import DEMO
+from whatsit.catalogue.sources.picture_folder import PICTURES
 from whatsit.server.launcher import Server
 from whatsit.server.ports import Ports
 
 MOST_PICTURES = 64
-_ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
 _PRODUCTS, _SCENES = 300, 12  # as `whatsit demo` has them
 
 
@@ -37,7 +37,7 @@ def picture_files(folder: Path, most: int = MOST_PICTURES) -> list[Path]:
     Raises:
         InvalidInput: there are none.
     """
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _ENDINGS)
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
     if not found:
         raise InvalidInput(f"There are no pictures in {folder}: give a folder with JPEG, PNG or WebP files.")
     step = max(1.0, len(found) / most)
@@ -47,21 +47,6 @@ def picture_files(folder: Path, most: int = MOST_PICTURES) -> list[Path]:
 def read_pictures(folder: Path, most: int = MOST_PICTURES) -> list[bytes]:
     """Return the bytes of `picture_files`."""
     return [path.read_bytes() for path in picture_files(folder, most)]
-
-
-def positive_numbers(text: str) -> tuple[int, ...]:
-    """Return the numbers of a comma list.
-
-    Raises:
-        InvalidInput: it is none, or a number is below 1.
-    """
-    try:
-        found = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        found = ()
-    if not found or min(found) < 1:
-        raise InvalidInput(f"'{text}' is no comma list of numbers above 0: write 1,4,16.")
-    return found
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "perf" / "results"
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # of this process
 DEMO = ROOT / "demo"  # as `whatsit demo` makes it
 
 
@@ -38,10 +39,11 @@ class Setting:
     @classmethod
     def of_this_machine(cls, tool: str) -> Setting:
         """The setting of a measurement made now with `tool`."""
-        packages = [f"{name} {_version(name)}" for name in ("nvidia-pytriton", "onnxruntime", "faiss-cpu")]
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        packages = [
+            f"{name} {installed_version(name) or '-'}" for name in ("nvidia-pytriton", "onnxruntime", "faiss-cpu")
+        ]
         now = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M")
-        return cls(now, _commit(), _processor(), cores, "; ".join([tool, *packages]))
+        return cls(now, _commit(), _processor(), CORES, "; ".join([tool, *packages]))
 
     @classmethod
     def columns(cls) -> list[str]:
@@ -61,11 +63,12 @@ class Setting:
             writer.writerows([*self.values(), *row] for row in rows)
 
 
-def _version(package: str) -> str:
+def installed_version(package: str) -> str:
+    """Return the version of an installed package, "" where it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:
-        return "-"
+        return ""
 
 
 def _commit() -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from perf.common.tables import read_rows
+
 COLUMNS = ("date", "commit", "device", "driver", "step", "case", "measure", "value", "unit", "limit", "share", "note")
 SKIPPED = "skipped"
 
@@ -59,12 +61,14 @@ class Check:
     def done(self, case: str) -> bool:
         """Whether an earlier run with the same commit and device has this case's figures."""
         same = dict(zip(("commit", "device"), self.setting[1:3], strict=True)) | {"step": self.step, "case": case}
-        return any(row["measure"] != SKIPPED and same.items() <= row.items() for row in rows(self.file))
+        return any(row["measure"] != SKIPPED and same.items() <= row.items() for row in read_rows(self.file))
 
     def limit(self, name: str) -> float:
         """A figure that the step `limits` measured on this device; 0 where it has not."""
         if name not in self.limits:
-            found = [row for row in rows(self.file) if row["step"] == "limits" and row["device"] == self.setting[2]]
+            found = [
+                row for row in read_rows(self.file) if row["step"] == "limits" and row["device"] == self.setting[2]
+            ]
             values = [float(row["value"]) for row in found if row["case"] == name and row["measure"] != SKIPPED]
             self.limits[name] = values[-1] if values else 0.0
         return self.limits[name]
@@ -77,11 +81,3 @@ class Check:
             if new:
                 writer.writerow(COLUMNS)
             writer.writerow(values)
-
-
-def rows(file: Path) -> list[dict[str, str]]:
-    """All figures of a CSV."""
-    if not file.is_file():
-        return []
-    with file.open(newline="") as stream:
-        return list(csv.DictReader(stream))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
 
 from whatsit_client.errors import Unavailable
 
+from perf.common.setting import installed_version
 from perf.gpu.check import Check
 from whatsit.engines.gpu import find_gpus
 from whatsit.engines.plan_runtime import installed_runtimes
@@ -32,8 +32,7 @@ def run(check: Check) -> None:
     except (OSError, subprocess.SubprocessError) as error:
         check.skip("nvidia-smi", f"It does not answer ({type(error).__name__}).")
     for package in PACKAGES:
-        found = _version(package)
-        if found:
+        if found := installed_version(package):
             check.record(package, "version", found)
         else:
             check.skip(package, "It is not installed.")
@@ -47,10 +46,3 @@ def run(check: Check) -> None:
         import onnxruntime
 
         check.record("onnxruntime", "providers", " ".join(onnxruntime.get_available_providers()))
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""

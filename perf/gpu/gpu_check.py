@@ -39,26 +39,19 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
+from whatsit_client.errors import Unavailable
 
+from perf.common.command import chosen, run_command
 from perf.common.setting import RESULTS, ROOT, Setting
-from perf.gpu.check import Check, rows
+from perf.common.tables import read_rows
+from perf.gpu.check import Check
 from whatsit.engines.gpu import find_gpus
 
 # Minutes that a step may take; what it had measured by then stays.
 STEPS = {
-    "environment": 1.0,
-    "limits": 1.0,
-    "memory": 1.0,
-    "builds": 8.0,
-    "parity": 2.0,
-    "speed": 3.0,
-    "retinanet": 3.0,
-    "search": 2.0,
-    "decode": 1.0,
-    "serving": 6.0,
-    "training": 3.0,
-}
+    "environment": 1.0, "limits": 1.0, "memory": 1.0, "builds": 8.0, "parity": 2.0, "speed": 3.0, "retinanet": 3.0,
+    "search": 2.0, "decode": 1.0, "serving": 6.0, "training": 3.0,
+}  # fmt: skip
 
 
 def main(
@@ -75,16 +68,14 @@ def main(
     ] = False,
 ) -> None:
     """Run the steps, each in a limited process of its own; 1 where one failed."""
-    chosen = steps.split(",")
-    if unknown := set(chosen) - set(STEPS):
-        raise InvalidInput(f"There is no step {', '.join(sorted(unknown))}; choose of {', '.join(STEPS)}.")
+    names = chosen(steps, STEPS, "step")
     card = _card(dry_run)
     folder = scratch or Path(tempfile.gettempdir()) / "whatsit-gpu-check"
     folder.mkdir(parents=True, exist_ok=True)
     setting = Setting.of_this_machine("gpu_check")
     fields = (setting.date, setting.commit, card, _driver())
     begin, failed = time.monotonic(), []
-    for name in chosen:
+    for name in names:
         if not inside:
             print(f"{name}:", flush=True)
         left = minutes - (time.monotonic() - begin) / 60
@@ -106,26 +97,16 @@ def _run(check: Check) -> bool:
         importlib.import_module(f"perf.gpu.{check.step}").run(check)
     except Exception as error:  # one broken step must not take the others with it on a machine that is lent for minutes
         traceback.print_exc()
-        check.skip(
-            "all", f"It failed: {type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}"
-        )
+        check.skip("all", f"It failed: {type(error).__name__}: {str(error).partition(chr(10))[0][:200]}")
         return False
     return True
 
 
 def _run_apart(check: Check, minutes: float) -> bool:
     """Run a step in a process of its own, so that a crash costs this step alone."""
-    command = [
-        sys.executable,
-        str(ROOT / "perf" / "gpu_check.py"),
-        "--inside",
-        "--steps",
-        check.step,
-        "--out",
-        str(check.file),
-    ]
-    command += ["--scratch", str(check.scratch), *(["--dry-run"] if check.dry else [])]
-    before = len(rows(check.file))
+    command = [sys.executable, str(ROOT / "perf" / "gpu_check.py"), "--inside", "--steps", check.step]
+    command += ["--out", str(check.file), "--scratch", str(check.scratch), *(["--dry-run"] if check.dry else [])]
+    before = len(read_rows(check.file))
     try:
         done = subprocess.run(command, timeout=minutes * 60, check=False)
     except subprocess.TimeoutExpired:
@@ -133,7 +114,7 @@ def _run_apart(check: Check, minutes: float) -> bool:
         return False
     if done.returncode < 0:
         check.skip("all", f"It was ended by signal {-done.returncode}; what it had measured is kept.")
-    elif len(rows(check.file)) == before and done.returncode:
+    elif len(read_rows(check.file)) == before and done.returncode:
         check.skip("all", f"It ended with exit code {done.returncode} before it measured anything.")
     return done.returncode == 0
 
@@ -158,10 +139,7 @@ def _driver() -> str:
 
 def run() -> None:
     """Run the command line."""
-    try:
-        typer.run(main)
-    except WhatsitError as error:
-        sys.exit(f"gpu_check: {error}")
+    run_command(main)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.util
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import sys
 from whatsit_client.errors import WhatsitError
 
 from perf.common.setting import ROOT
+from perf.common.tables import read_rows
 from perf.gpu.check import Check
 from whatsit.engines.runtime_target import config_name
 
@@ -37,8 +37,7 @@ def run(check: Check) -> None:
             said = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
             check.skip(case, f"perf_analyzer measured nothing: {said[-1][:300]}")
             continue
-        with out.open(newline="") as file:
-            for row in csv.DictReader(file):
-                if row["model"] == "identify":
-                    at = f"{case}, {row['load']}"
-                    check.record(at, "images", float(row["items_per_s"]), "1/s", note=f"p50 {row['p50_ms']} ms")
+        for row in read_rows(out):
+            if row["model"] == "identify":
+                at = f"{case}, {row['load']}"
+                check.record(at, "images", float(row["items_per_s"]), "1/s", note=f"p50 {row['p50_ms']} ms")

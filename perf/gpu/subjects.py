@@ -19,11 +19,9 @@ from whatsit.training.detector.recipe import DetectorRecipe
 from whatsit.training.embedder.recipe import EmbedderRecipe
 
 NETWORKS = ("detector", "classifier", "embedder")
-RECIPES: dict[str, type[TrainingRecipe]] = {
-    "detector": DetectorRecipe,
-    "classifier": ClassifierRecipe,
-    "embedder": EmbedderRecipe,
-}
+RECIPES: dict[str, type[TrainingRecipe]] = dict(
+    zip(NETWORKS, (DetectorRecipe, ClassifierRecipe, EmbedderRecipe), strict=True)
+)
 
 
 def network(name: str) -> tuple[EngineNetwork, str]:

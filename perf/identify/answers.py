@@ -13,7 +13,6 @@ import csv
 import hashlib
 import json
 import re
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,9 +22,11 @@ import numpy as np
 import numpy.typing as npt
 import tritonclient.http as triton
 import typer
-from whatsit_client.errors import InvalidInput, WhatsitError
+from whatsit_client.errors import InvalidInput
 
-from perf.common.setting import RESULTS, ROOT, Setting
+from perf.common.command import DATA, run_command
+from perf.common.setting import RESULTS, Setting
+from perf.common.tensors import tensors
 from whatsit.catalogue.ingest.add import index_source
 from whatsit.demo.demo_data import prepare_shop
 from whatsit.server.launcher import Server
@@ -39,10 +40,7 @@ _FOLDER = re.compile(rb'"[^"]*/([^"/]+\.(?:jpg|jpeg|png))"', re.IGNORECASE)
 
 
 def main(
-    data: Annotated[Path, typer.Option(help="Folder of the Grocery Store data set.")] = ROOT.parent
-    / "shared"
-    / "data"
-    / "grocery_store",
+    data: Annotated[Path, typer.Option(help="Folder of the Grocery Store data set.")] = DATA / "grocery_store",
     file: Annotated[Path, typer.Option(help="The digests.")] = RESULTS / "answers.json",
     write: Annotated[bool, typer.Option("--write", help="Write the digests instead of comparing them.")] = False,
 ) -> None:
@@ -97,10 +95,9 @@ def answers(catalogue: Path, pictures: Sequence[Path], fused: bool) -> dict[str,
 
 
 def _digests(client: Any, picture: Path) -> Iterator[tuple[str, str]]:
-    tensor = triton.InferInput("IMAGE", [picture.stat().st_size], "UINT8")
-    tensor.set_data_from_numpy(np.fromfile(picture, np.uint8))
+    image = tensors(triton, {"IMAGE": np.fromfile(picture, np.uint8)})
     for model in MODELS:
-        reply = client.infer(model, [tensor])
+        reply = client.infer(model, image)
         for output in reply.get_response()["outputs"]:
             yield f"{picture.name}:{model}:{output['name']}", digest(reply.as_numpy(output["name"]))
 
@@ -123,7 +120,4 @@ def differences(recorded: dict[str, str], found: dict[str, str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except WhatsitError as error:
-        sys.exit(f"answers: {error}")
+    run_command(main)

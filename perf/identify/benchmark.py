@@ -6,20 +6,20 @@ python -m perf.identify.benchmark --photos DIR --minutes 5 --variants ensemble,c
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from whatsit_client.errors import InvalidInput, WhatsitError
+from whatsit_client.errors import WhatsitError
 
-from perf.common.server_fixture import picture_files, positive_numbers, prepare_demo
+from perf.common.command import CatalogueOption, PhotosOption, chosen, positive_numbers, run_command
+from perf.common.server_fixture import picture_files, prepare_demo
 from perf.common.setting import DEMO, RESULTS, Setting
 from perf.identify.benchmark_charts import draw
 from perf.identify.benchmark_report import Row, write
@@ -34,8 +34,8 @@ WARM_SHARE = 0.2
 
 
 def main(
-    photos: Annotated[Path | None, typer.Option(help="Folder of pictures to send; the demo's by default.")] = None,
-    catalogue: Annotated[Path | None, typer.Option(help="Published catalogue; the demo's by default.")] = None,
+    photos: PhotosOption = None,
+    catalogue: CatalogueOption = None,
     variants: Annotated[str, typer.Option(help=f"Comma list of {', '.join(TITLES)}.")] = ",".join(TITLES),
     callers: Annotated[str, typer.Option(help="Requests in flight, a comma list.")] = "1,4,8,16",
     repeats: Annotated[int, typer.Option(min=1, help="Rounds; each goes once through everything.")] = 14,
@@ -46,31 +46,32 @@ def main(
 ) -> None:
     """Measure, interleaved; write tables and charts; print the table."""
     console = Console()
-    names = _names(variants)
-    numbers = list(positive_numbers(callers))
+    names, numbers = chosen(variants, TITLES, "variant"), positive_numbers(callers)
     if photos is None or catalogue is None:
         prepare_demo(console, demo)
-    chosen = picture_files(photos or demo / "scenes")
+    pictures = picture_files(photos or demo / "scenes")
     points = len(names) * len(numbers) * repeats
     seconds = max(0.3, (60 * minutes - START_SECONDS - FIRST_SECONDS * len(names)) / points - POINT_SECONDS)
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        for number, path in enumerate(chosen):
+        for number, path in enumerate(pictures):
             (Path(folder) / f"{number:03}{path.suffix.lower()}").write_bytes(path.read_bytes())
         with console.status("Starting the servers …"), started(names, catalogue or demo / "catalogue", root) as ready:
             console.print(
-                f"{len(chosen)} pictures, {points} points of {seconds:.1f} s; "
+                f"{len(pictures)} pictures, {points} points of {seconds:.1f} s; "
                 f"ready after {time.monotonic() - begin:.0f} s"
             )
             rows, breakdowns = _rounds(*ready, numbers, repeats, Path(folder), seconds, console)
-    setting = Setting.of_this_machine(f"benchmark, {len(chosen)} pictures, {repeats} rounds of {seconds:.1f} s a point")
+    setting = Setting.of_this_machine(
+        f"benchmark, {len(pictures)} pictures, {repeats} rounds of {seconds:.1f} s a point"
+    )
     console.print(write(out, setting, rows, breakdowns), markup=False, soft_wrap=True)
     for path in draw(out, rows, breakdowns):
         console.print(f"Wrote {path}", soft_wrap=True)
 
 
 def _rounds(
-    variants: dict[str, Variant], servers: dict[str, Server], numbers: list[int], repeats: int, folder: Path,
+    variants: dict[str, Variant], servers: dict[str, Server], numbers: Sequence[int], repeats: int, folder: Path,
     seconds: float, console: Console,
 ) -> tuple[list[Row], list[LatencyBreakdown]]:  # fmt: skip
     """Measure all points round by round; Ctrl-C ends early with whole rounds."""
@@ -88,51 +89,37 @@ def _rounds(
                 for number, name in _order(numbers, list(variants), repeat):
                     bar.update(task, description=f"round {repeat + 1}, {number} callers, {name}")
                     server = servers.get(name)
-                    before = read_statistics(server.http_url) if server else {}
-                    try:
-                        point = variants[name].measure(folder, number, warm, counted)
-                    except WhatsitError as error:  # a moment in which the machine stood still
-                        console.print(f"round {repeat + 1}, {number} callers, {name}, once more: {error}")
+                    for last in (False, True):
                         before = read_statistics(server.http_url) if server else {}
-                        point = variants[name].measure(folder, number, warm, counted)
+                        try:
+                            point = variants[name].measure(folder, number, warm, counted)
+                            break
+                        except WhatsitError as error:  # a moment in which the machine stood still
+                            if last:
+                                raise
+                            console.print(f"round {repeat + 1}, {number} callers, {name}, once more: {error}")
                     points[name, number].append(point)
                     if server:
                         after = read_statistics(server.http_url)
-                        breakdowns[name, number].append(
-                            latency_breakdown(before, after, point.mean_of_all, number, name)
-                        )
+                        found = latency_breakdown(before, after, point.mean_of_all, number, name)
+                        breakdowns[name, number].append(found)
                     bar.advance(task)
         except (KeyboardInterrupt, WhatsitError) as error:
             if not points:
                 raise
             console.print(f"{error or 'Interrupted'}: what was measured so far follows.")
-    rows = [
-        Row(name, number, tuple(points[name, number]))
-        for name in variants
-        for number in numbers
-        if points[name, number]
-    ]
+    pairs = [(name, number) for name in variants for number in numbers if points[name, number]]
+    rows = [Row(*pair, tuple(points[pair])) for pair in pairs]
     middle = [sorted(found, key=lambda one: one.latency)[len(found) // 2] for _, found in sorted(breakdowns.items())]
     return rows, middle
 
 
-def _order(numbers: list[int], names: list[str], repeat: int) -> Iterator[tuple[int, str]]:
+def _order(numbers: Sequence[int], names: list[str], repeat: int) -> Iterator[tuple[int, str]]:
     """Every other round backwards, so that no variant always follows the same one."""
     for number in numbers:
         for name in names if repeat % 2 == 0 else reversed(names):
             yield number, name
 
 
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    unknown = [name for name in names if name not in TITLES]
-    if unknown or not names:
-        raise InvalidInput(f"'{text}' names no variants: give a comma list of {', '.join(TITLES)}.")
-    return names
-
-
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except WhatsitError as error:
-        sys.exit(f"benchmark: {error}")
+    run_command(main)

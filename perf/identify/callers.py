@@ -10,8 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import tritonclient.http as triton
-from tritonclient.utils import np_to_triton_dtype
 from whatsit_client.errors import WhatsitError
+
+from perf.common.tensors import tensors
 
 _HEADERS = {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": "0"}
 _SECONDS = 120.0
@@ -93,11 +94,7 @@ class EachModel:
 
 
 def _infer(client: Any, model: str, **inputs: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
-    tensors = []
-    for name, array in inputs.items():
-        tensors.append(triton.InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype)))
-        tensors[-1].set_data_from_numpy(array)
-    reply = client.infer(model, tensors)
+    reply = client.infer(model, tensors(triton, inputs))
     return {output["name"]: reply.as_numpy(output["name"]) for output in reply.get_response()["outputs"]}
 
 

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+from perf.common.server_fixture import read_pictures
 from perf.identify.callers import CALLERS, Caller
 from whatsit.tuning.closed_loop import run_closed_loop
 from whatsit.tuning.cpu_time import cpu_seconds
@@ -98,12 +99,6 @@ def measure(callers: Sequence[Callable[[int], object]], warm: float, seconds: fl
     mean = 1000 * sum(done - sent for sent, done in answered) / max(len(answered), 1)
     last = failures[-1] if failures else ""
     return Point(inside, len(inside) / seconds, used, own, mean, len(answered), len(failures), last)
-
-
-def read_pictures(folder: Path) -> list[bytes]:
-    """Return the pictures of a folder, by name."""
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
-    return [path.read_bytes() for path in files]
 
 
 def run(job: Job) -> Point:

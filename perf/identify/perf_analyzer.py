@@ -22,9 +22,10 @@ from pydantic import BaseModel, Field, PositiveInt, model_validator
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from whatsit_client.errors import InvalidInput, WhatsitError
+from whatsit_client.errors import InvalidInput
 
-from perf.common.server_fixture import picture_files, positive_numbers, prepare_demo, running_server
+from perf.common.command import CatalogueOption, PhotosOption, positive_numbers, run_command
+from perf.common.server_fixture import picture_files, prepare_demo, running_server
 from perf.common.setting import DEMO, RESULTS, ROOT, Setting
 from perf.identify.perf_analyzer_input import Inputs
 from perf.identify.perf_analyzer_run import Load, Run
@@ -96,11 +97,9 @@ def read_profiles(names: str) -> list[Profile]:
 
 
 def main(
-    photos: Annotated[Path | None, typer.Option(help="Folder of pictures to send; the demo's by default.")] = None,
+    photos: PhotosOption = None,
     url: Annotated[str | None, typer.Option(help="gRPC host:port of a running server; else one is started.")] = None,
-    catalogue: Annotated[
-        Path | None, typer.Option(help="Catalogue of the started server; the demo's by default.")
-    ] = None,
+    catalogue: CatalogueOption = None,
     target: Annotated[str, typer.Option(help="Of the started server: onnxruntime, tensorrt, or auto.")] = "onnxruntime",
     profile: Annotated[str, typer.Option(help="Names of profiles, a comma list, or 'all'.")] = "identify",
     concurrency: Annotated[
@@ -179,9 +178,4 @@ def _rows(profile: Profile, loads: Sequence[Load], pictures: int) -> Iterator[li
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except WhatsitError as error:
-        sys.exit(f"perf_analyzer: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_command(main)

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import tritonclient.grpc as triton
-from tritonclient.utils import np_to_triton_dtype
 from whatsit_client.errors import InvalidInput
+
+from perf.common.tensors import tensors
 
 MOST_WALKED = 8  # pictures whose tensors are kept: a few MB each
 
@@ -70,7 +71,7 @@ class Inputs:
                     given = {name: known[tensor] for name, tensor in step.input_map.items()}
                     parts = _items(given) if batched[step.model_name] else [given]
                     rows.setdefault(step.model_name, []).extend(_row(part) for part in parts)
-                    reply = client.infer(step.model_name, [_tensor(name, value) for name, value in given.items()])
+                    reply = client.infer(step.model_name, tensors(triton, given))
                     known |= {tensor: reply.as_numpy(name) for name, tensor in step.output_map.items()}
         return rows
 
@@ -86,9 +87,3 @@ def _row(tensors: Tensors) -> dict[str, Any]:
         name: {"content": {"b64": base64.b64encode(value.tobytes()).decode()}, "shape": list(value.shape)}
         for name, value in tensors.items()
     }
-
-
-def _tensor(name: str, value: npt.NDArray[Any]) -> Any:
-    tensor = triton.InferInput(name, list(value.shape), np_to_triton_dtype(value.dtype))
-    tensor.set_data_from_numpy(value)
-    return tensor

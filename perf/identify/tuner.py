@@ -17,8 +17,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from whatsit_client.errors import WhatsitError
 
+from perf.common.command import CatalogueOption, PhotosOption, run_command
 from perf.common.server_fixture import prepare_demo
 from perf.common.setting import DEMO, RESULTS, Setting
 from whatsit.cli.tune_report import print_outcome, trial_line
@@ -37,8 +37,8 @@ COLUMNS = [
 def main(
     slo_p99_ms: Annotated[float, typer.Option(help="99 of 100 calls shall be answered within this.")] = 300.0,
     minutes: Annotated[float, typer.Option(help="What everything may take.")] = 14.5,
-    catalogue: Annotated[Path | None, typer.Option(help="Published catalogue; the demo's by default.")] = None,
-    photos: Annotated[Path | None, typer.Option(help="Pictures to send; the demo's by default.")] = None,
+    catalogue: CatalogueOption = None,
+    photos: PhotosOption = None,
     report: Annotated[Path, typer.Option(help="Folder of the journal.")] = REPORT,
     fresh: Annotated[bool, typer.Option(help="Begin anew, whatever the journal holds.")] = True,
     out: Annotated[Path, typer.Option(help="Files OUT.csv and OUT_trials.csv.")] = RESULTS / "tuner",
@@ -86,7 +86,4 @@ def _rows(outcome: Outcome, slo: float) -> Iterator[list[object]]:
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except WhatsitError as error:
-        sys.exit(f"tuner: {error}")
+    run_command(main)

@@ -9,18 +9,18 @@ milliseconds of a query on one thread.
 
 from __future__ import annotations
 
-import argparse
 import shutil
-import sys
 import time
-from pathlib import Path
+from typing import Annotated
 
 import faiss
 import numpy as np
-from whatsit_client.errors import WhatsitError
+import typer
 
-from perf.common.setting import RESULTS, ROOT, Setting
-from perf.index.many_vectors import PICTURES, catalogue, photos
+from perf.common.command import DATA, Data, Out, run_command
+from perf.common.setting import RESULTS, Setting
+from perf.common.tables import markdown
+from perf.index.many_vectors import PICTURES, WORK, Work, catalogue, photos
 from whatsit.index import write_generation
 from whatsit.index.autotune import measure
 from whatsit.index.index_budget import IndexBudget
@@ -33,54 +33,48 @@ COLUMNS = ("vectors", "max_query_ms", "max_memory_mb", "min_recall", "chosen", "
            "recall", "met", "asked_again_ms", "asked_again_recall", "seconds")  # fmt: skip
 
 
-def main() -> None:
+def main(
+    data: Data = DATA,
+    work: Work = WORK,
+    vectors: Annotated[int, typer.Option(help="How many.")] = 1_000_000,
+    threads: Annotated[int, typer.Option(help="Of building; queries have one.")] = 2,
+    out: Out = RESULTS,
+) -> None:
     """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "runs" / "vectors")
-    parser.add_argument("--vectors", type=int, default=1_000_000)
-    parser.add_argument("--threads", type=int, default=2, help="of building; queries have one")
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    arguments = parser.parse_args()
-    faiss.omp_set_num_threads(arguments.threads)
+    faiss.omp_set_num_threads(threads)
     setting = Setting.of_this_machine("perf.index.index_choice")
-    made = catalogue(photos(arguments.data, arguments.work, "train"), arguments.vectors, 1000, arguments.work)
+    made = catalogue(photos(data, work, "train"), vectors, 1000, work)
     # Of 100 rows in each item's four pictures there are 25 items and more, nearest first.
     gaps = np.tile(np.arange(made.nearest.shape[1], dtype=np.float32), (len(made.nearest), 1))
     probes = Probes(made.queries[:300], first_of_each(gaps, made.items[made.nearest], 10)[1][:300])
     lines: list[list[object]] = []
     for ms, size, recall in TRIPLES:
-        budget = IndexBudget(max_query_ms=ms, max_memory=size * arguments.vectors, min_recall=recall, sharding="one")
-        root = arguments.work / "chosen"
+        budget = IndexBudget(max_query_ms=ms, max_memory=size * vectors, min_recall=recall, sharding="one")
+        root = work / "chosen"
         shutil.rmtree(root, ignore_errors=True)
         start = time.perf_counter()
-        generation = write_generation(root, made.vectors, made.items, "perf", budget=budget, progress=_tell)
+        generation = write_generation(root, made.vectors, made.items, "perf", budget=budget, progress=_log)
         seconds = time.perf_counter() - start
         found = generation.manifest.measured
         again = measure([Part(shard) for shard in generation.shards], probes, PICTURES)
         effort = " ".join(f"{name}={value}" for name, value in found["effort"].items())
         lines.append(
-            [arguments.vectors, ms, f"{budget.max_memory / 1e6:.0f}" if budget.max_memory else "", recall,
+            [vectors, ms, f"{budget.max_memory / 1e6:.0f}" if budget.max_memory else "", recall,
              found["kind"], effort, f"{found['query_ms']:.2f}", f"{found['bytes'] / 1e6:.0f}", f"{found['recall']:.4f}",
              "no" if generation.manifest.note else "yes", f"{again[2]:.2f}", f"{again[0]:.4f}", f"{seconds:.0f}"]
         )  # fmt: skip
         print("\r", *lines[-1], generation.manifest.note, flush=True)
         shutil.rmtree(root)
-    setting.write(arguments.out / "index_choice.csv", COLUMNS, lines)
-    table = ["| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS)]
-    table += ["| " + " | ".join(map(str, line)) + " |" for line in lines]
+    setting.write(out / "index_choice.csv", COLUMNS, lines)
     head = f"# Chosen by budgets\n\n{setting.date} UTC, commit {setting.commit}, {setting.processor}; printed by\n"
     text = head + "`python -m perf.index.index_choice`. `asked_again` is by other queries than the chooser's.\n\n"
-    (arguments.out / "index_choice.md").write_text(text + "\n".join(table) + "\n", encoding="utf-8")
+    (out / "index_choice.md").write_text(text + "\n".join(markdown(COLUMNS, lines)) + "\n", encoding="utf-8")
 
 
-def _tell(stage: str, done: int, total: int) -> None:
+def _log(stage: str, done: int, total: int) -> None:
     if not total or done == total or done % 200_000 == 0:
         print(f"  {stage}: {done} of {total}", flush=True)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except WhatsitError as error:
-        sys.exit(f"index_choice: {error}")
+    run_command(main)

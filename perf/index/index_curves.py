@@ -10,24 +10,24 @@ slow moment meets all of them; the faster round of a point counts. hnswlib gets 
 
 from __future__ import annotations
 
-import argparse
 import json
 import multiprocessing
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import faiss
-import hnswlib
 import numpy as np
 import numpy.typing as npt
-from whatsit_client.errors import Unavailable, WhatsitError
+import typer
+from whatsit_client.errors import Unavailable
 
-from perf.common.setting import RESULTS, ROOT, Setting
+from perf.common.command import DATA, Data, Out, chosen, run_command
+from perf.common.setting import RESULTS, Setting
 from perf.index.index_curves_page import write
-from perf.index.many_vectors import Catalogue, catalogue, photos, recall
+from perf.index.many_vectors import WORK, Catalogue, Work, catalogue, photos, recall
 from whatsit.index.index_kind import HNSW_BUILD_EFFORT, HNSW_LINKS, Kind, build
 from whatsit.index.shard import Shard
 
@@ -66,21 +66,23 @@ def built(kind: str, made: Catalogue, work: Path, threads: int, make: bool) -> B
         print(f"building {kind} on {threads} threads", flush=True)
         start = time.perf_counter()
         if kind == "hnswlib":
+            import hnswlib
+
             graph = hnswlib.Index("l2", made.vectors.shape[1])
             graph.init_index(len(made.vectors), M=HNSW_LINKS, ef_construction=HNSW_BUILD_EFFORT)
             for first in range(0, len(made.vectors), 50_000):
                 graph.add_items(made.vectors[first : first + 50_000], num_threads=threads)
-                _tell(kind, min(first + 50_000, len(made.vectors)), len(made.vectors), start)
+                _log(kind, min(first + 50_000, len(made.vectors)), len(made.vectors), start)
             graph.save_index(str(file))
         else:
-            index = build(made.vectors, Kind.parse(kind), lambda done, total: _tell(kind, done, total, start))
+            index = build(made.vectors, Kind.parse(kind), lambda done, total: _log(kind, done, total, start))
             faiss.write_index(index, str(file))
         note.write_text(json.dumps({"seconds": time.perf_counter() - start, "threads": threads}))
         np.save(work / f"rows-{len(made.vectors)}.npy", np.arange(len(made.vectors)))
     return Built(file, **json.loads(note.read_text()))
 
 
-def _tell(kind: str, done: int, total: int, start: float) -> None:
+def _log(kind: str, done: int, total: int, start: float) -> None:
     if done % 200_000 == 0:
         print(f"  {kind}: {done} of {total} rows, {time.perf_counter() - start:.0f} s", flush=True)
 
@@ -101,6 +103,8 @@ def measure(kind: str, file: Path, rows: Path, queries: Path, nearest: Path, ask
     questions, truth = np.load(queries)[:asked], np.load(nearest)[:asked, :K]
     before = resident()
     if kind == "hnswlib":
+        import hnswlib
+
         graph = hnswlib.Index("l2", questions.shape[1])
         graph.load_index(str(file))
         graph.set_num_threads(1)
@@ -130,43 +134,39 @@ def measure(kind: str, file: Path, rows: Path, queries: Path, nearest: Path, ask
     return {"points": points, "resident_mb": after[0] - before[0], "own_mb": after[1] - before[1]}
 
 
-def main() -> None:
+def main(
+    build_only: Annotated[bool, typer.Option("--build", help="Build what is missing, measure nothing.")] = False,
+    data: Data = DATA,
+    work: Work = WORK,
+    vectors: Annotated[int, typer.Option(help="How many.")] = 1_000_000,
+    queries: Annotated[int, typer.Option(help="How many, at most 1,000.")] = 400,
+    turns: Annotated[int, typer.Option("--rounds", help="Measurements of each kind.")] = 2,
+    threads: Annotated[int, typer.Option(help="Of building; queries have one.")] = 2,
+    kinds: Annotated[str, typer.Option(help="Kinds of index, a comma list.")] = ",".join(KINDS),
+    out: Out = RESULTS,
+) -> None:
     """Build or measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", action="store_true", help="build what is not there yet, and measure nothing")
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "runs" / "vectors")
-    parser.add_argument("--vectors", type=int, default=1_000_000)
-    parser.add_argument("--queries", type=int, default=400)
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=2, help="of building")
-    parser.add_argument("--kinds", nargs="+", default=KINDS, choices=KINDS)
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    arguments = parser.parse_args()
-    faiss.omp_set_num_threads(arguments.threads)
+    faiss.omp_set_num_threads(threads)
     setting = Setting.of_this_machine("perf.index.index_curves")
-    made = catalogue(photos(arguments.data, arguments.work, "train"), arguments.vectors, 1000, arguments.work)
-    indexes = {kind: built(kind, made, arguments.work, arguments.threads, arguments.build) for kind in arguments.kinds}
-    if arguments.build:
+    made = catalogue(photos(data, work, "train"), vectors, 1000, work)
+    indexes = {kind: built(kind, made, work, threads, build_only) for kind in chosen(kinds, KINDS, "kind")}
+    if build_only:
         return
     ready = {kind: one for kind, one in indexes.items() if one is not None}
     if not ready:
         raise Unavailable("No index has been built yet: run it with --build first.")
-    folder = arguments.work / f"vectors-{arguments.vectors}-0"
+    folder = work / f"vectors-{vectors}-0"
     rounds: list[dict[str, dict[str, object]]] = []
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        for turn in range(arguments.rounds):
+        for turn in range(turns):
             rounds.append({})
             for kind, index in ready.items():
-                task = (kind, index.file, arguments.work / f"rows-{arguments.vectors}.npy", folder / "queries.npy",
-                        folder / "nearest.npy", arguments.queries)  # fmt: skip
+                task = (kind, index.file, work / f"rows-{vectors}.npy", folder / "queries.npy",
+                        folder / "nearest.npy", queries)  # fmt: skip
                 rounds[-1][kind] = pool.apply(measure, task)
-                print(f"round {turn + 1} of {arguments.rounds}: {kind} done", flush=True)
-    write(arguments.out, setting, arguments.vectors, made.vectors.shape[1], ready, rounds)
+                print(f"round {turn + 1} of {turns}: {kind} done", flush=True)
+    write(out, setting, vectors, made.vectors.shape[1], ready, rounds)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except WhatsitError as error:
-        sys.exit(f"index_curves: {error}")
+    run_command(main)

@@ -5,12 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-
 from perf.common.setting import Setting
+from perf.common.tables import chart, markdown
 
 COLUMNS = ("kind", "effort", "vectors", "recall_at_10", "queries_per_second", "ms", "disk_bytes_per_vector",
            "resident_bytes_per_vector", "own_bytes_per_vector", "build_s", "build_threads")  # fmt: skip
@@ -38,44 +34,32 @@ def write(
         "`python -m perf.index.index_curves`. Clustered like a catalogue; queries one by one; recall@10 against an",
         "exact search. Milliseconds are of the fastest point of a curve that has the recall. *Own* is memory that",
         "every process has for itself; the rest of what is resident is mapped and shared; hnswlib maps nothing.\n",
-        "| kind | bytes a vector on disk | resident | own | build s | "
-        + " | ".join(f"ms at {one:.2f}" for one in _COMPARED)
-        + " | best recall |",
-        "| --- | --- | --- | --- | --- |" + " --- |" * (len(_COMPARED) + 1),
     ]
-    figure, axes = plt.subplots(figsize=(8, 5))
-    for kind, index in built.items():
-        turns = [one[kind] for one in rounds]
-        disk = index.file.stat().st_size / vectors
-        taken = [1e6 * max(turn[name] for turn in turns) / vectors for name in ("resident_mb", "own_mb")]
-        points = []
-        for place, (effort, recall, _) in enumerate(turns[0]["points"]):
-            rate = max(turn["points"][place][2] for turn in turns if place < len(turn["points"]))
-            points.append((recall, rate))
-            words = " ".join(f"{name}={value}" for name, value in effort.items())
-            lines.append(
-                [kind, words, vectors, f"{recall:.4f}", f"{rate:.1f}", f"{1000 / rate:.3f}", f"{disk:.0f}",
-                 f"{taken[0]:.0f}", f"{taken[1]:.0f}", f"{index.seconds:.0f}", index.threads]
-            )  # fmt: skip
-        first = [min((1000 / rate for recall, rate in points if recall >= one), default=None) for one in _COMPARED]
-        cells = ["-" if one is None else f"{one:.2f}" for one in first]
-        page.append(
-            f"| {kind} | {disk:.0f} | {taken[0]:.0f} | {taken[1]:.0f} | "
-            f"{index.seconds:.0f} ({index.threads} threads) | "
-            + " | ".join(cells)
-            + f" | {max(recall for recall, _ in points):.4f} |"
-        )
-        front = [point for point in points if not any(o[0] >= point[0] and o[1] > point[1] for o in points)]
-        front.sort()
-        axes.plot(*zip(*front, strict=True), marker="o", markersize=3, label=kind, linewidth=1)
+    compared = [f"ms at {one:.2f}" for one in _COMPARED]
+    names = ["kind", "bytes a vector on disk", "resident", "own", "build s", *compared, "best recall"]
+    rows = []
+    labels = "recall@10", "queries per second, one thread"
+    with chart(out / "index_curves.png", labels, (8, 5), 7, yscale="log") as axes:
+        for kind, index in built.items():
+            turns = [one[kind] for one in rounds]
+            disk = index.file.stat().st_size / vectors
+            taken = [1e6 * max(turn[name] for turn in turns) / vectors for name in ("resident_mb", "own_mb")]
+            sizes = [f"{size:.0f}" for size in (disk, *taken)]
+            points = []
+            for place, (effort, recall, _) in enumerate(turns[0]["points"]):
+                rate = max(turn["points"][place][2] for turn in turns if place < len(turn["points"]))
+                points.append((recall, rate))
+                words = " ".join(f"{name}={value}" for name, value in effort.items())
+                figures = [f"{recall:.4f}", f"{rate:.1f}", f"{1000 / rate:.3f}"]
+                lines.append([kind, words, vectors, *figures, *sizes, f"{index.seconds:.0f}", index.threads])
+            first = [min((1000 / rate for recall, rate in points if recall >= one), default=None) for one in _COMPARED]
+            cells = ["-" if one is None else f"{one:.2f}" for one in first]
+            build = f"{index.seconds:.0f} ({index.threads} threads)"
+            rows.append([kind, *sizes, build, *cells, f"{max(recall for recall, _ in points):.4f}"])
+            front = [point for point in points if not any(o[0] >= point[0] and o[1] > point[1] for o in points)]
+            axes.plot(*zip(*sorted(front), strict=True), marker="o", markersize=3, label=kind, linewidth=1)
+        axes.set_xlim(left=0.7)
     setting.write(out / "index_curves.csv", COLUMNS, lines)
-    axes.set_yscale("log")
-    axes.set_xlim(left=0.7)
-    axes.set_xlabel("recall@10")
-    axes.set_ylabel("queries per second, one thread")
-    axes.legend(fontsize=7)
-    axes.grid(alpha=0.3)
-    figure.tight_layout()
-    figure.savefig(out / "index_curves.png", dpi=110)
+    page += markdown(names, rows)
     (out / "index_curves.md").write_text("\n".join(page) + "\n", encoding="utf-8")
     print("\n".join(page))

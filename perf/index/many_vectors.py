@@ -8,19 +8,26 @@ off: so the neighbourhoods are as thin as real ones, not round as plain noise wo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import faiss
 import numpy as np
 import numpy.typing as npt
+import typer
+from rich.progress import track
 
+from perf.common.setting import ROOT
 from whatsit.evaluation.datasets.clothing import Clothing
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.pipeline.decoded_picture import decode_picture
 from whatsit.pipeline.networks import Networks
 from whatsit.pipeline.picture_description import embed_regions
 
+Work = Annotated[Path, typer.Option(help="Folder of what is made once and kept.")]
+WORK = ROOT / "build" / "runs" / "vectors"
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
 
@@ -79,20 +86,17 @@ def photos(data: Path, work: Path, split: str) -> Photos:
         else:
             paths = [*grocery.queries("val"), *clothing.queries()]
             labels = [*grocery.truth("val"), *(81 + label for label in clothing.truth())]
-        with Networks() as networks:
-            vectors = [_embedded(networks, path, at, len(paths)) for at, path in enumerate(paths)]
         work.mkdir(parents=True, exist_ok=True)
-        np.savez(file, vectors=np.stack(vectors), labels=np.array(labels, dtype=np.int64))
+        np.savez(file, vectors=embedded(paths), labels=np.array(labels, dtype=np.int64))
     kept = np.load(file)
     return Photos(kept["vectors"], kept["labels"])
 
 
-def _embedded(networks: Networks, path: Path, at: int, total: int) -> Floats:
-    if at % 500 == 0:
-        print(f"embedding {at} of {total} photos", flush=True)
-    picture = decode_picture(path.read_bytes())
-    vector: Floats = embed_regions(picture, picture.whole, networks.embedder)[0]
-    return vector
+def embedded(paths: Sequence[Path]) -> Floats:
+    """Return the embeddings of whole pictures, f32 [N,128]."""
+    with Networks() as networks:
+        pictures = (decode_picture(path.read_bytes()) for path in track(paths, "embedding photos"))
+        return np.stack([embed_regions(picture, picture.whole, networks.embedder)[0] for picture in pictures])
 
 
 def catalogue(known: Photos, count: int, queries: int, work: Path, seed: int = 0) -> Catalogue:

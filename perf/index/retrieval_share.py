@@ -11,9 +11,7 @@ copies, computing) over that of the ensemble.
 from __future__ import annotations
 
 import json
-import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,16 +21,20 @@ import tritonclient.grpc as triton
 import typer
 from rich.console import Console
 from rich.progress import Progress
-from whatsit_client.errors import Unavailable, WhatsitError
+from whatsit_client.errors import Unavailable
 
-from perf.catalogue.large_catalogue import CATEGORIES, catalogue_of, pictures_of, read_kinds
-from perf.common.setting import RESULTS, ROOT, Setting
+from perf.catalogue.large_catalogue import CATEGORIES, catalogue_of, read_kinds
+from perf.common.command import DATA, Table, positive_numbers, run_command
+from perf.common.server_fixture import read_pictures
+from perf.common.setting import RESULTS, Setting
+from perf.common.tables import joined
+from perf.common.tensors import tensors
 from whatsit.catalogue.layout import Layout
 from whatsit.index.current_generation import GENERATIONS, set_current
 from whatsit.server.launcher import Server
 from whatsit.server.ports import Ports
 
-PHOTOS = ROOT.parent / "shared" / "data" / "grocery_store"
+PHOTOS = DATA / "grocery_store"
 EXACT_ALONE = 10_000  # below, the chooser takes no graph
 WARM_UP = 4
 STEPS = ("identify", "retrieval")
@@ -47,43 +49,6 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Share:
-    """One measured point.
-
-    Args:
-        items: in the catalogue.
-        kind: of index.
-        filter: its name.
-        latencies: of the calls, milliseconds.
-        identify_ms: mean of the ensemble, by Triton.
-        retrieval_ms: mean of its last step.
-        regions: looked up per call, on average.
-        index_bytes: of the generation's files, per item.
-        store_bytes: of the table file, per item.
-    """
-
-    items: int
-    kind: str
-    filter: str
-    latencies: tuple[float, ...]
-    identify_ms: float
-    retrieval_ms: float
-    regions: float
-    index_bytes: float
-    store_bytes: float
-
-    def row(self) -> list[object]:
-        """Its line of the CSV file."""
-        p50, p99 = np.percentile(self.latencies, [50, 99])
-        share = self.retrieval_ms / self.identify_ms
-        return [
-            self.items, self.kind, self.filter, len(self.latencies), f"{p50:.2f}", f"{p99:.2f}",
-            f"{self.identify_ms:.2f}", f"{self.retrieval_ms:.3f}", f"{share:.4f}", f"{self.regions:.2f}",
-            f"{self.index_bytes:.1f}", f"{self.store_bytes:.1f}",
-        ]  # fmt: skip
-
-
 def main(
     items: Annotated[str, typer.Option(help="Sizes, a comma list.")] = "1000,100000,1000000",
     kinds: Annotated[str, typer.Option(help="Kinds of index, a comma list.")] = "flat,hnsw,ivfpq-byte",
@@ -91,11 +56,11 @@ def main(
     photos: Annotated[Path, typer.Option(help="Pictures to identify, and the centres of the items.")] = PHOTOS,
     calls: Annotated[int, typer.Option(min=2, help="Of each point.")] = 20,
     prepare: Annotated[bool, typer.Option("--prepare", help="Make the catalogues only.")] = False,
-    out: Annotated[Path, typer.Option(help="CSV file for the figures.")] = RESULTS / "retrieval_share.csv",
+    out: Table = RESULTS / "retrieval_share.csv",
 ) -> None:
     """Measure the retrieval's share over sizes, kinds of index and filters."""
     console = Console(highlight=False)
-    sizes, names = [int(size) for size in items.split(",")], kinds.split(",")
+    sizes, names = positive_numbers(items), kinds.split(",")
     wanted = [(size, kind) for size in sizes for kind in names if kind == "flat" or size > EXACT_ALONE]
     places = {}
     for size in sizes:
@@ -103,28 +68,27 @@ def main(
         places[size] = catalogue_of(folder, size, photos, asked, console.print)
     if prepare:
         return
-    pictures = [path.read_bytes() for path in pictures_of(photos, min(calls, 20))]
-    points: list[Share] = []
+    pictures = read_pictures(photos, min(calls, 20))
+    rows: list[list[object]] = []
     begin = time.monotonic()
     with Progress(console=console) as bar:
         task = bar.add_task("Measuring", total=len(wanted))
         try:
             for size, kind in wanted:
                 bar.update(task, description=f"{size} items, {kind}")
-                points += _measure(places[size], size, kind, pictures, calls)
+                rows += _measure(places[size], size, kind, pictures, calls)
                 bar.advance(task)
         except KeyboardInterrupt:
             console.print("Interrupted: what was measured so far is written.")
     setting = Setting.of_this_machine(f"retrieval_share, 1 caller, {len(pictures)} photos")
-    setting.write(out, COLUMNS, [point.row() for point in points])
-    for point in points:
-        row = dict(zip(COLUMNS, point.row(), strict=True))
-        console.print(", ".join(f"{name} {row[name]}" for name in COLUMNS))
+    setting.write(out, COLUMNS, rows)
+    for row in rows:
+        console.print(joined(COLUMNS, row))
     console.print(f"{time.monotonic() - begin:.0f} s; figures in {out}")
 
 
-def _measure(place: Path, size: int, kind: str, pictures: list[bytes], calls: int) -> list[Share]:
-    """Measure one index with every filter in turn, call by call."""
+def _measure(place: Path, size: int, kind: str, pictures: list[bytes], calls: int) -> list[list[object]]:
+    """Measure one index with every filter in turn, call by call; return the rows."""
     layout, generation = Layout(place), read_kinds(place)[kind]
     set_current(layout.index, generation)
     files = (layout.index / GENERATIONS / generation).iterdir()
@@ -146,20 +110,23 @@ def _measure(place: Path, size: int, kind: str, pictures: list[bytes], calls: in
                 if turn >= 0:
                     latencies[name].append(latency)
                     times[name] += [*(_statistics_after(client, done) - before)[2:], regions]
-    shares = []
+    rows: list[list[object]] = []
     for name in FILTERS:
-        identify_ms, retrieval_ms, looked_up = map(float, times[name] / calls)
-        shares.append(Share(size, kind, name, tuple(latencies[name]), identify_ms, retrieval_ms, looked_up, *sizes))
-    return shares
+        identify_ms, retrieval_ms, regions_mean = times[name] / calls
+        p50, p99 = np.percentile(latencies[name], [50, 99])
+        rows.append(
+            [size, kind, name, calls, f"{p50:.2f}", f"{p99:.2f}", f"{identify_ms:.2f}", f"{retrieval_ms:.3f}",
+             f"{retrieval_ms / identify_ms:.4f}", f"{regions_mean:.2f}", *(f"{one:.1f}" for one in sizes)]
+        )  # fmt: skip
+    return rows
 
 
 def _identify(client: Any, picture: bytes, where: dict[str, Any]) -> int:
     """One call; how many regions were looked up."""
-    tensor = triton.InferInput("IMAGE", [len(picture)], "UINT8")
-    tensor.set_data_from_numpy(np.frombuffer(picture, np.uint8))
+    inputs = tensors(triton, {"IMAGE": np.frombuffer(picture, np.uint8)})
     # Without the gate: a photo that is taken for nothing of a catalogue would skip what is measured here.
     options = {"gate": "off", **({"where": json.dumps(where)} if where else {})}
-    return len(client.infer("identify", [tensor], parameters=options).as_numpy("BOX_SCORES"))
+    return len(client.infer("identify", inputs, parameters=options).as_numpy("BOX_SCORES"))
 
 
 def _spent(client: Any) -> npt.NDArray[np.float64]:
@@ -179,7 +146,4 @@ def _statistics_after(client: Any, calls: int) -> npt.NDArray[np.float64]:
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except WhatsitError as error:
-        sys.exit(f"retrieval_share: {error}")
+    run_command(main)

@@ -16,21 +16,18 @@ The full search that recall is measured against is exact. Nothing here is a time
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
+from typing import Annotated
 
 import faiss
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
-from whatsit_client.errors import WhatsitError
+import typer
 
-from perf.common.setting import RESULTS, ROOT, Setting
-from perf.index.many_vectors import Photos, catalogue, perturbed, photos
+from perf.common.command import DATA, Data, run_command
+from perf.common.setting import RESULTS, Setting
+from perf.common.tables import chart, markdown
+from perf.index.many_vectors import WORK, Photos, Work, catalogue, perturbed, photos
 from whatsit.index.router import Router
 from whatsit.index.sharding import Labels, Share, divide
 
@@ -127,51 +124,39 @@ def write(lines: list[list[object]], setting: Setting) -> None:
     text = [
         "# Recall of ten neighbours against shards touched\n",
         f"{setting.date} UTC, commit {setting.commit}; `python -m perf.index.router`. Against an exact search.\n",
-        "| catalogue | vectors | queries | shards | category | " + " | ".join(map(str, TOUCHED)) + " | all |",
-        "| --- | --- | --- | --- | --- |" + " --- |" * (len(TOUCHED) + 1),
     ]
     page = """
 *True* puts the shard of the photo's own class first. It finds less than the predicted one where a query touches few
 shards, because a photo's nearest neighbours are not always of its class; recall here is that of the nearest vectors,
 not of the right class. A filter on the category makes the same choice, and there the rest may not be returned.
 """
-    figure, axes = plt.subplots(figsize=(6, 4))
-    for name, category in dict.fromkeys((line[0], line[4]) for line in lines):
-        own = [line for line in lines if (line[0], line[4]) == (name, category)]
-        shares = [float(str(line[6])) for line in own]
-        head = " | ".join(map(str, own[0][:5]))
-        text.append(f"| {head} | " + " | ".join(f"{100 * share:.1f}" for share in shares) + " |")
-        label = f"{name}, {own[0][3]} shards" + ("" if category == "none" else f", {category} category")
-        axes.plot(TOUCHED, shares[: len(TOUCHED)], marker="o", label=label)
-    axes.axhline(0.95, color="grey", linestyle=":")
-    axes.set_xlabel("shards touched")
-    axes.set_ylabel("recall@10")
-    axes.legend()
-    figure.tight_layout()
-    figure.savefig(RESULTS / "router.png", dpi=110)
+    rows = []
+    with chart(RESULTS / "router.png", ("shards touched", "recall@10"), (6, 4)) as axes:
+        for name, category in dict.fromkeys((line[0], line[4]) for line in lines):
+            one = [line for line in lines if (line[0], line[4]) == (name, category)]
+            shares = [float(str(line[6])) for line in one]
+            rows.append([*one[0][:5], *(f"{100 * share:.1f}" for share in shares)])
+            label = f"{name}, {one[0][3]} shards" + ("" if category == "none" else f", {category} category")
+            axes.plot(TOUCHED, shares[: len(TOUCHED)], marker="o", label=label)
+        axes.axhline(0.95, color="grey", linestyle=":")
+    text += markdown(["catalogue", "vectors", "queries", "shards", "category", *TOUCHED, "all"], rows)
     (RESULTS / "router.md").write_text("\n".join(text) + "\n" + page, encoding="utf-8")
 
 
-def main() -> None:
+def main(
+    data: Data = DATA,
+    work: Work = WORK,
+    vectors: Annotated[int, typer.Option(help="Of the clustered catalogue.")] = 1_000_000,
+    threads: Annotated[int, typer.Option(help="Of FAISS.")] = 2,
+) -> None:
     """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument(
-        "--work", type=Path, default=ROOT / "build" / "runs" / "vectors", help="what is made stays here"
-    )
-    parser.add_argument("--vectors", type=int, default=1_000_000, help="of the clustered catalogue")
-    parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args()
-    faiss.omp_set_num_threads(arguments.threads)
+    faiss.omp_set_num_threads(threads)
     setting = Setting.of_this_machine("perf.index.router")
-    train, val = (photos(arguments.data, arguments.work, split) for split in ("train", "val"))
+    train, val = (photos(data, work, split) for split in ("train", "val"))
     lines = of_categories(train, val, COPIES) + of_photos_in_clusters(train, val, COPIES)
-    lines += of_clusters(train, arguments.vectors, arguments.work)
+    lines += of_clusters(train, vectors, work)
     write(lines, setting)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except WhatsitError as error:
-        sys.exit(f"router: {error}")
+    run_command(main)

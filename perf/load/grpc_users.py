@@ -12,9 +12,10 @@ from typing import Any, ClassVar
 import grpc.experimental.gevent
 import tritonclient.grpc as triton
 from locust import User, task
-from tritonclient.utils import InferenceServerException, np_to_triton_dtype
+from tritonclient.utils import InferenceServerException
 
-from perf.load.calls import Call, Calls, open_calls
+from perf.common.tensors import tensors
+from perf.load.calls import Calls, open_calls
 from perf.load.outcomes import TooMany
 from perf.load.pacing import poisson
 
@@ -48,7 +49,7 @@ class Grpc(User):  # type: ignore[misc]  # Locust is not typed
         begin = time.perf_counter()
         failure: Exception | None = None
         try:
-            self.channel.infer(call.model, _tensors(call), parameters=dict(call.parameters))
+            self.channel.infer(call.model, tensors(triton, call.inputs), parameters=dict(call.parameters))
         except InferenceServerException as error:
             busy = error.status() == "StatusCode.UNAVAILABLE"
             failure = TooMany(error.message()) if busy else error
@@ -60,11 +61,3 @@ class Grpc(User):  # type: ignore[misc]  # Locust is not typed
             exception=failure,
             context={},
         )
-
-
-def _tensors(call: Call) -> list[Any]:
-    tensors = []
-    for name, array in call.inputs.items():
-        tensors.append(triton.InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype)))
-        tensors[-1].set_data_from_numpy(array)
-    return tensors

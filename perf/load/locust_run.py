@@ -7,11 +7,7 @@ python -m perf.load.locust_run --photos DIR --catalogue DIR  # your own pictures
 
 from __future__ import annotations
 
-import signal
-import sys
 import time
-from collections.abc import Sequence
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -20,41 +16,35 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from whatsit_client.errors import WhatsitError
 
+from perf.common.command import CatalogueOption, PhotosOption, chosen, run_command
 from perf.common.processes import Usage, usages
 from perf.common.server_fixture import catalogue_copy, prepare_demo, running_server
 from perf.common.setting import RESULTS, Setting
+from perf.common.tables import markdown
 from perf.load.load_profile import SPIKE
 from perf.load.load_report import COLUMNS, RECOVERED, phases, recovery, table
 from perf.load.locust_process import Run, Target, run_locust
 from perf.load.outcomes import FAILED, OK, REFUSED
 
 _CALLERS = 16  # that saturate it
+SHAPES = ("soak", "spike", "steps", "steady")
 _SETTLE = 3.0  # seconds at the start of a measurement that do not count
 
 
-class Shape(str, Enum):
-    """The course of the load."""
-
-    soak = "soak"
-    spike = "spike"
-    steps = "steps"
-    steady = "steady"
-
-
 def main(
-    shape: Annotated[Shape, typer.Option(help="The course of the load.")] = Shape.soak,
+    shape: Annotated[str, typer.Option(help=f"The course of the load: {', '.join(SHAPES)}.")] = "soak",
     minutes: Annotated[float, typer.Option(min=0.1, help="How long, besides the start and the saturation.")] = 10.0,
     load: Annotated[float, typer.Option("--share", help="Of saturation: the usual load.")] = 0.7,
     peak: Annotated[float, typer.Option(help="Of saturation: the load in a spike and on the last step.")] = 3.0,
     saturate: Annotated[float, typer.Option(help="Seconds to find what saturates the server.")] = 25.0,
-    photos: Annotated[Path | None, typer.Option(help="Folder of pictures to send; the demo's scenes.")] = None,
-    catalogue: Annotated[Path | None, typer.Option(help="A copy of it is served; the demo's.")] = None,
+    photos: PhotosOption = None,
+    catalogue: CatalogueOption = None,
     slo_p99_ms: Annotated[float, typer.Option(help="p99 of identify; beyond it the run fails.")] = 5000.0,
     html: Annotated[Path | None, typer.Option(help="File for Locust's own report (1 MB).")] = None,
     out: Annotated[Path, typer.Option(help="Folder of the CSV and Markdown files.")] = RESULTS,
 ) -> None:
     """Find what saturates the server, put the load on it, and write what came of it."""
-    console = Console()
+    console, (shape, *_) = Console(), chosen(shape, SHAPES, "shape")
     demo = prepare_demo(console) if photos is None or catalogue is None else Path()
     with catalogue_copy(catalogue or demo / "catalogue") as folder, running_server(folder, console) as server:
         target = Target(server.http_url, server.grpc_url, photos or demo / "scenes")
@@ -63,17 +53,17 @@ def main(
         console.print(f"Saturated at {most:.1f} calls a second.")
         assert server.pid is not None
         before, seconds = usages(server.pid), minutes * 60
-        slo = (slo_p99_ms, 0.0, 1.0 if shape in (Shape.spike, Shape.steps) else 0.0)
+        slo = (slo_p99_ms, 0.0, 1.0 if shape in ("spike", "steps") else 0.0)
         with _bar(console) as bar:
-            task = bar.add_task(f"{shape.value} at {most * load:.1f}/s", total=seconds)
+            task = bar.add_task(f"{shape} at {most * load:.1f}/s", total=seconds)
             begin = time.time()
             run = run_locust(
-                target, shape.value, most * load, seconds, most * peak, slo, html,
+                target, shape, most * load, seconds, most * peak, slo, html,
                 lambda: bar.update(task, completed=time.time() - begin),
             )  # fmt: skip
         alive = server.pid is not None
         after = usages(server.pid) if server.pid is not None else []
-    _write(out, shape.value, most, load, peak, run, seconds, before, after, alive, console)
+    _write(out, shape, most, load, peak, run, seconds, before, after, alive, console)
     if not run.met or not alive:
         lines = [line for line in run.said.splitlines() if "SLO" in line] or run.said.splitlines()[-3:]
         raise WhatsitError("; ".join(lines) if alive else "Triton did not survive the load.")
@@ -111,14 +101,14 @@ def _write(
         waited = recovery(parts, begin + (SPIKE[0] + SPIKE[1]) * seconds)
         said = "never" if waited is None else f"{waited:.1f} s after the spike"
         lines += ["", f"p95 of `identify` was back within {RECOVERED} times that of before {said}."]
-    lines += ["", *_markdown(COLUMNS, rows), "", "Memory of the server's processes in MiB:", ""]
+    lines += ["", *markdown(COLUMNS, rows), "", "Memory of the server's processes in MiB:", ""]
     known = {usage.pid: usage for usage in after}
     kept = [(one.name, one, known.get(one.pid)) for one in before]
     memory = [(name, f"{old.pss:.0f}", f"{new.pss:.0f}" if new else "gone", f"{old.rss:.0f}",
                f"{new.rss:.0f}" if new else "gone") for name, old, new in kept]  # fmt: skip
     memory.append(("all", f"{sum(one.pss for one in before):.0f}", f"{sum(one.pss for one in after):.0f}", "", ""))
     names = ("process", "pss_start", "pss_end", "rss_start", "rss_end")
-    lines += _markdown(names, memory)
+    lines += markdown(names, memory)
     setting.write(out / f"locust_{shape}_memory.csv", names, memory)
     path = out / f"locust_{shape}.md"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -126,20 +116,9 @@ def _write(
     console.print(f"Figures in {path} and beside it.")
 
 
-def _markdown(columns: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> list[str]:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return [f"| {' | '.join(str(cell) for cell in line)} |" for line in lines]
-
-
 def _bar(console: Console) -> Progress:
     return Progress(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=console)
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        typer.run(main)
-    except KeyboardInterrupt:
-        sys.exit("locust_run: stopped; the server and Locust have ended.")
-    except WhatsitError as error:
-        sys.exit(f"locust_run: {error}")
+    run_command(main)

@@ -18,14 +18,16 @@ import time
 from pathlib import Path
 from typing import Annotated
 
+from perf.common.command import DATA, Data, Table, run_command
 from perf.common.setting import RESULTS
+from perf.common.tables import read_rows
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import rich.table
 import torch
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from perf.networks.embedder_ablation_cache import SharedWork
 from perf.networks.embedder_ablation_rows import BASE, COLUMNS, FIGURES, ROWS, summary
@@ -43,9 +45,9 @@ from whatsit.vision.crop import crop_resize
 
 
 def main(
-    data: Annotated[Path, typer.Option(help="Folder that holds the data sets.")] = Path("../shared/data"),
-    weights: Annotated[Path, typer.Option(help="Folder that holds the starting weights.")] = Path("../shared/weights"),
-    out: Annotated[Path, typer.Option(help="CSV file for the figures.")] = RESULTS / "embedder_switches.csv",
+    data: Data = DATA,
+    weights: Annotated[Path, typer.Option(help="Folder that holds the starting weights.")] = DATA.parent / "weights",
+    out: Table = RESULTS / "embedder_switches.csv",
     only: Annotated[str, typer.Option(help="Rows to run, a comma list; all by default.")] = "",
     seeds: Annotated[str, typer.Option(help="Seeds, a comma list.")] = "0,1",
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
@@ -112,10 +114,7 @@ class Measure:
 
 def read(path: Path) -> dict[tuple[str, int], dict[str, str]]:
     """Return the figures in a file by switch and seed."""
-    if not path.is_file():
-        return {}
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["seed"].isdigit() and row["switch"] in ROWS]
+    rows = [row for row in read_rows(path) if row["seed"].isdigit() and row["switch"] in ROWS]
     return {(row["switch"], int(row["seed"])): {k: row[k] for k in (*FIGURES, "cpu_seconds")} for row in rows}
 
 
@@ -135,14 +134,13 @@ def write(path: Path, done: dict[tuple[str, int], dict[str, str]]) -> None:
 
 def show(path: Path) -> None:
     """Print the summaries."""
-    table = Table("switch", *FIGURES, "kept", "why")
-    with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            if row["seed"] == "mean":
-                figures = [f"{float(row[f]):.3f} ± {float(row[f + '_spread'] or 0):.3f}" for f in FIGURES]
-                table.add_row(row["switch"], *figures, row["kept"], row["why"])
+    table = rich.table.Table("switch", *FIGURES, "kept", "why")
+    for row in read_rows(path):
+        if row["seed"] == "mean":
+            figures = [f"{float(row[f]):.3f} ± {float(row[f + '_spread'] or 0):.3f}" for f in FIGURES]
+            table.add_row(row["switch"], *figures, row["kept"], row["why"])
     Console().print(table)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

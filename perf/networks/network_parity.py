@@ -9,18 +9,19 @@ computed by ONNX Runtime on the CPU, node by node, so its figures hold for the f
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from whatsit_client.errors import WhatsitError
+import typer
 
+from perf.common.command import DATA, Data, Table, run_command
 from perf.common.setting import RESULTS, ROOT, Setting
 from whatsit.engines.build_paths import BuildPaths
 from whatsit.engines.export import export_onnx
@@ -134,32 +135,26 @@ def holds(figure: str, value: float) -> tuple[str, bool]:
     return f"{'<=' if most else '>='} {BOUNDS[bound]:g}", within
 
 
-def main() -> None:
-    """Measure, print and write the CSV."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("engines", nargs="*", default=list(ENGINES), help="embedder, detector, classifier")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument(
-        "--photos",
-        type=int,
-        default=600,
-        help="at most so many among the embedder's neighbours, and for the classifier",
-    )
-    parser.add_argument("--out", type=Path, default=RESULTS / "parity.csv")
-    arguments = parser.parse_args()
+def main(
+    engines: Annotated[list[str], typer.Argument(help="embedder, detector, classifier")] = list(ENGINES),  # noqa: B006
+    data: Data = DATA,
+    photos: Annotated[int, typer.Option(help="At most, for the embedder's neighbours and the classifier.")] = 600,
+    out: Table = RESULTS / "parity.csv",
+) -> None:
+    """Measure, print and write the CSV; the exit code is 1 where a bound is broken."""
     setting = Setting.of_this_machine("perf.networks.network_parity")
     rows: list[list[object]] = []
     with tempfile.TemporaryDirectory(prefix="whatsit-") as work:
-        for name in arguments.engines:
-            measure, data = ENGINES[name]
+        for name in engines:
+            measure, pictures = ENGINES[name]
             with ExitStack() as stack:
                 network, runs = forms(name, None, stack, Path(work))
-                for form, figure, value, exact in measure(runs, network, arguments.data, arguments.photos):
+                for form, figure, value, exact in measure(runs, network, data, photos):
                     bound, good = holds(figure, value)
                     shown = [f"{value:.4f}", f"{exact:.4f}", bound, "yes" if good else "no"]
-                    rows.append([name, form, figure, *shown, data])
+                    rows.append([name, form, figure, *shown, pictures])
                     print(f"{name:11} {form:22} {figure:20} {' '.join(shown)}", flush=True)
-    setting.write(arguments.out, COLUMNS, rows)
+    setting.write(out, COLUMNS, rows)
     if broken := [row for row in rows if row[6] == "no"]:
         sys.exit(f"parity: {len(broken)} bounds are broken, the first by {' '.join(map(str, broken[0][:4]))}.")
 
@@ -170,7 +165,4 @@ def _run(run: Run, views: Sequence[npt.NDArray[np.uint8]] | npt.NDArray[np.uint8
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except WhatsitError as error:
-        sys.exit(f"parity: {error}")
+    run_command(main)

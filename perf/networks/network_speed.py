@@ -8,16 +8,16 @@ counts. The float file is exported from the committed checkpoint.
 
 from __future__ import annotations
 
-import argparse
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
-from whatsit_client.errors import WhatsitError
+import typer
 
+from perf.common.command import Table, positive_numbers, run_command
 from perf.common.setting import RESULTS, ROOT, Setting
 from whatsit.engines.build_paths import BuildPaths
 from whatsit.engines.export import export_onnx
@@ -50,13 +50,12 @@ def compare(files: dict[str, Path], size: int, threads: int, repeats: int) -> di
     return {name: statistics.median(values) for name, values in spent.items()}
 
 
-def main() -> None:
+def main(
+    repeats: Annotated[int, typer.Option(help="Runs of each file that count.")] = 200,
+    threads: Annotated[str, typer.Option(help="CPU threads, a comma list.")] = "1,2,4",
+    out: Table = RESULTS / "networks.csv",
+) -> None:
     """Measure, print and write the CSV."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=200)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2, 4])
-    parser.add_argument("--out", type=Path, default=RESULTS / "networks.csv")
-    arguments = parser.parse_args()
     setting = Setting.of_this_machine("perf.networks.network_speed")
     rows: list[list[object]] = []
     with tempfile.TemporaryDirectory(prefix="whatsit-") as work:
@@ -66,16 +65,13 @@ def main() -> None:
             export_onnx(network.module, exported, network.size, network.outputs, batches=())
             files = {"int8": paths.out, "float": exported}
             sizes = [f"{path.stat().st_size / 1e6:.2f}" for path in files.values()]
-            for threads in arguments.threads:
-                spent = compare(files, network.size, threads, arguments.repeats)
+            for number in positive_numbers(threads):
+                spent = compare(files, network.size, number, repeats)
                 figures = [f"{spent['int8']:.2f}", f"{spent['float']:.2f}", f"{spent['float'] / spent['int8']:.2f}"]
-                rows.append([name, threads, *figures, arguments.repeats, *sizes])
+                rows.append([name, number, *figures, repeats, *sizes])
                 print(*rows[-1], sep="  ", flush=True)
-    setting.write(arguments.out, COLUMNS, rows)
+    setting.write(out, COLUMNS, rows)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except WhatsitError as error:
-        sys.exit(f"networks: {error}")
+    run_command(main)

@@ -13,6 +13,8 @@ import pytest
 from rich.console import Console
 from whatsit_client.errors import InvalidInput, WhatsitError
 
+from perf.common.command import chosen
+from perf.identify.variants import TITLES
 from whatsit.server.launcher import Server
 
 SECONDS = 3.0  # a reply must come even on a machine that is very busy
@@ -147,4 +149,4 @@ def test_a_refusal_is_told(parts: dict[str, ModuleType], server: Server, tmp_pat
 @pytest.mark.parametrize("text", ["ensemble,nothing", ""])
 def test_variants_that_are_none(text: str) -> None:
     with pytest.raises(InvalidInput):
-        importlib.import_module("perf.identify.benchmark")._names(text)
+        chosen(text, TITLES, "variant")

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
 
-from perf.common.server_fixture import MOST_PICTURES, picture_files, positive_numbers
+from perf.common.command import positive_numbers
+from perf.common.server_fixture import MOST_PICTURES, picture_files
 from perf.identify import perf_analyzer_run, perf_analyzer_tool
 from perf.identify.perf_analyzer import Profile, read_profiles
 from perf.identify.perf_analyzer_input import Inputs

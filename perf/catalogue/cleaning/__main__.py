@@ -12,58 +12,43 @@ neither the val photos nor the rendered products. Thresholds were chosen on the 
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.progress import track
-from whatsit_client.errors import WhatsitError
 
 from perf.catalogue.cleaning import dedupe, denoise, hashes, merging
+from perf.common.command import DATA, Data, Out, chosen, run_command
 from perf.common.setting import RESULTS, ROOT, Setting
 
 MEASURED: dict[str, Any] = {"dedupe": dedupe, "hashes": hashes, "denoise": denoise, "merge": merging}
 
 
-def main() -> None:
+def main(
+    what: Annotated[str, typer.Argument(help=f"One of {', '.join(MEASURED)}.")],
+    data: Data = DATA,
+    work: Annotated[Path, typer.Option(help="Folder of hashes and embeddings.")] = ROOT / "build" / "runs" / "cleaning",
+    out: Out = RESULTS,
+    count: Annotated[int, typer.Option(help="Of hashes.")] = 1_000_000,
+    seconds: Annotated[float, typer.Option(help="For each radius of `hashes`, at most.")] = 4.0,
+) -> None:
     """Measure, print and write the CSV and the curve."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=MEASURED)
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "runs" / "cleaning")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
-    parser.add_argument("--count", type=int, default=1_000_000, help="of hashes")
-    parser.add_argument("--seconds", type=float, default=4.0, help="for each radius of `hashes`, at most")
-    given = parser.parse_args()
-    setting = Setting.of_this_machine(f"perf.catalogue.cleaning {given.what}")
-    if given.what == "hashes":
-        measured = hashes.measure(given.count, given.seconds)
-    else:
-        measured = MEASURED[given.what].measure(given.data, given.work)
-    columns: tuple[str, ...] = MEASURED[given.what].COLUMNS
-    rows = _gathered(measured, columns, quiet=given.what == "dedupe")
-    place = given.out / f"cleaning_{given.what}.csv"
-    setting.write(place, columns, rows)
-    MEASURED[given.what].draw(rows, place.with_suffix(".png"))
+    (what,) = chosen(what, MEASURED, "step")[:1]
+    setting, module = Setting.of_this_machine(f"perf.catalogue.cleaning {what}"), MEASURED[what]
+    measured = hashes.measure(count, seconds) if what == "hashes" else module.measure(data, work)
+    print(*module.COLUMNS, sep="  ")
+    rows = []
+    for row in track(measured, "rows", disable=not sys.stderr.isatty()):
+        rows.append(row)
+        if what != "dedupe" or row[3] == 6:
+            print(*row, sep="  ", flush=True)
+    place = out / f"cleaning_{what}.csv"
+    setting.write(place, module.COLUMNS, rows)
+    module.draw(rows, place.with_suffix(".png"))
     print(f"Written: {place} and {place.with_suffix('.png').name}")
 
 
-def _gathered(rows: Iterable[list[object]], columns: tuple[str, ...], quiet: bool = False) -> list[list[object]]:
-    print(*columns, sep="  ")
-    kept = []
-    for row in rows if quiet else track(rows, "rows", disable=not sys.stderr.isatty()):
-        kept.append(row)
-        if not quiet or row[3] == 6:
-            print(*row, sep="  ", flush=True)
-    return kept
-
-
 if __name__ == "__main__":
-    try:
-        main()
-    except WhatsitError as error:
-        sys.exit(f"cleaning: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_command(main)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-import numpy.typing as npt
 
 from perf.catalogue.cleaning.copies import COPIES
 from perf.catalogue.cleaning.photos import Photos, grocery, grocery_copies
+from perf.common.tables import chart
 from whatsit.catalogue.cleaning.cleaning_settings import CleaningSettings
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.index.hash_index import HashIndex
@@ -43,8 +43,8 @@ def measure(data: Path, work: Path) -> list[list[object]]:
     for name, rest in PARTS.items():
         chosen = np.flatnonzero(originals.labels % 2 == rest)
         part = _Part(
-            _take(originals, chosen),
-            {kind: _take(one, chosen) for kind, one in copies.items()},
+            originals.only(chosen),
+            {kind: one.only(chosen) for kind, one in copies.items()},
             [files[n] for n in chosen],
         )
         for kind in KINDS:
@@ -81,38 +81,25 @@ def _rows(part: _Part, kind: Kind, name: str) -> Iterator[list[object]]:
 
 def draw(rows: list[list[object]], path: Path) -> None:
     """Draw precision against recall over the radius, per hash."""
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(7, 5))
     where = COLUMNS.index("precision")
-    for kind in KINDS:
-        for verified, dash in (("no", "-"), ("cosine", "--")):
+    title = "Near duplicates: copies of grocery train photos (odd classes), by radius in bits"
+    labels, limits = ("recall of copies", "precision of pairs"), (0.8, 1.002)
+    with chart(path, labels, title=title, xlim=limits, ylim=limits) as axes:
+        for kind, (verified, dash) in product(KINDS, {"no": "-", "cosine": "--"}.items()):
             curve = [
-                (float(str(row[4])), float(str(row[where])), row[3])
+                (float(str(row[4])), float(str(row[where])), int(str(row[3])))
                 for row in rows
                 if row[0] == kind and "odd" in str(row[1]) and str(row[2]).startswith(verified)
             ]
-            recall, precision, radii = zip(*curve, strict=True)
+            recall, precision, _ = zip(*curve, strict=True)
             label = kind if verified == "no" else f"{kind}, embeddings agree"
             axes.plot(recall, precision, dash, marker=".", label=label)
-            if verified == "no":
-                for r, p, radius in zip(recall, precision, radii, strict=True):
-                    if int(str(radius)) % 2 == 0 and r > 0.8:
-                        axes.annotate(str(radius), (r, p), fontsize=7)
-    axes.set(xlabel="recall of copies", ylabel="precision of pairs", xlim=(0.8, 1.002), ylim=(0.8, 1.002))
-    axes.set_title("Near duplicates: copies of grocery train photos (odd classes), by radius in bits")
-    axes.legend()
-    axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=110, bbox_inches="tight")
+            for r, p, radius in curve if verified == "no" else ():
+                if radius % 2 == 0 and r > 0.8:
+                    axes.annotate(str(radius), (r, p), fontsize=7)
 
 
 def _neighbouring(one: Path, other: Path) -> bool:
     """Return whether two photos were taken in sequence: neighbouring file numbers."""
     numbers = [int(path.stem.rpartition("_")[2]) for path in (one, other)]
     return one.parent == other.parent and abs(numbers[0] - numbers[1]) == 1
-
-
-def _take(photos: Photos, places: npt.NDArray[np.int64]) -> Photos:
-    hashes = {kind: values[places] for kind, values in photos.hashes.items()}
-    return Photos(photos.labels[places], photos.vectors[places], hashes)

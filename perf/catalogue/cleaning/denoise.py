@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import numpy.typing as npt
 
 from perf.catalogue.cleaning.photos import Photos, clothing, grocery, rendered
+from perf.common.tables import chart
 from whatsit.catalogue.cleaning.cleaning_settings import CleaningSettings
 from whatsit.catalogue.cleaning.denoise import belonging
 
@@ -38,19 +38,14 @@ def measure(data: Path, work: Path) -> Iterator[list[object]]:
 
 def subjects(data: Path, work: Path) -> dict[str, tuple[Photos, Flags]]:
     """Pictures with marks of those that are moved and of those that are counted."""
-    train, val, garments, drawn = (
-        grocery(data, work, "train"),
-        grocery(data, work, "val"),
-        clothing(data, work),
-        rendered(work),
-    )
+    train, val = grocery(data, work, "train"), grocery(data, work, "val")
     both = Photos(np.concatenate([train.labels, val.labels]), np.concatenate([train.vectors, val.vectors]), {})
     sets = {
-        "grocery train, even classes (chosen on)": _only(train, train.labels % 2 == 0),
-        "grocery train, odd classes": _only(train, train.labels % 2 == 1),
+        "grocery train, even classes (chosen on)": train.only(train.labels % 2 == 0),
+        "grocery train, odd classes": train.only(train.labels % 2 == 1),
         "grocery val, in items of train photos": both,
-        "clothing, 10 classes for items": garments,
-        "rendered products": drawn,
+        "clothing, 10 classes for items": clothing(data, work),
+        "rendered products": rendered(work),
     }
     flags = {name: np.ones(len(photos.labels), np.bool_) for name, photos in sets.items()}
     flags["grocery val, in items of train photos"][: len(train.labels)] = False
@@ -78,21 +73,11 @@ def _judged(photos: Photos, judged: Flags, radii: Sequence[float]) -> tuple[floa
 
 def draw(rows: list[list[object]], path: Path) -> None:
     """Draw moved pictures found against good ones dropped, a line for each set."""
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(7, 5))
-    for name in dict.fromkeys(str(row[0]) for row in rows):
-        points = sorted((float(str(row[6])), float(str(row[5]))) for row in rows if row[0] == name)
-        axes.plot(*zip(*points, strict=True), marker=".", label=name)
-    axes.axhline(0.8, color="grey", lw=0.8)
-    axes.axvline(0.03, color="grey", lw=0.8)
-    axes.set(xlabel="good pictures dropped", ylabel="moved pictures found", xlim=(-0.002, 0.1), ylim=(0, 1.02))
-    axes.set_title("Denoising: 10 % of the pictures moved to other items")
-    axes.legend(fontsize=8)
-    axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=110, bbox_inches="tight")
-
-
-def _only(photos: Photos, chosen: Flags) -> Photos:
-    return Photos(photos.labels[chosen], photos.vectors[chosen], {})
+    labels = "good pictures dropped", "moved pictures found"
+    title = "Denoising: 10 % of the pictures moved to other items"
+    with chart(path, labels, title=title, xlim=(-0.002, 0.1), ylim=(0, 1.02)) as axes:
+        for name in dict.fromkeys(str(row[0]) for row in rows):
+            points = sorted((float(str(row[6])), float(str(row[5]))) for row in rows if row[0] == name)
+            axes.plot(*zip(*points, strict=True), marker=".", label=name)
+        axes.axhline(0.8, color="grey", lw=0.8)
+        axes.axvline(0.03, color="grey", lw=0.8)

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import faiss
-import matplotlib
 import numpy as np
 import numpy.typing as npt
 import psutil
 
+from perf.common.tables import chart
 from whatsit.index.hash_index import HashIndex
 
 COLUMNS = (
@@ -65,17 +65,11 @@ def measure(count: int, seconds: float) -> Iterator[list[object]]:
 
 def draw(rows: list[list[object]], path: Path) -> None:
     """Look-ups per second over the radius."""
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(7, 4))
-    for name in ("buckets", "scan"):
-        curve = [(int(str(row[2])), float(str(row[4]))) for row in rows if row[1] == name]
-        axes.semilogy(*zip(*curve, strict=True), marker="o", label=name)
-    axes.set(xlabel="radius, bits", ylabel="look-ups per second, one thread", title=f"{int(str(rows[0][0])):,} hashes")
-    axes.legend()
-    axes.grid(alpha=0.3, which="both")
-    figure.savefig(path, dpi=110, bbox_inches="tight")
+    labels = "radius, bits", "look-ups per second, one thread"
+    with chart(path, labels, (7, 4), yscale="log", title=f"{int(str(rows[0][0])):,} hashes") as axes:
+        for name in ("buckets", "scan"):
+            curve = [(int(str(row[2])), float(str(row[4]))) for row in rows if row[1] == name]
+            axes.plot(*zip(*curve, strict=True), marker="o", label=name)
 
 
 def _resident_mb() -> float:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 
 from perf.catalogue.cleaning.denoise import subjects
 from perf.catalogue.cleaning.photos import RENDERED_PRODUCTS, RENDERED_SEED, Photos, grocery
+from perf.common.tables import chart
 from whatsit.catalogue.cleaning.cleaning_settings import CleaningSettings
 from whatsit.catalogue.cleaning.merge import Confusion, confusions, contradict
 from whatsit.rendering.product import make_products
@@ -73,18 +73,12 @@ def _judged(
 
 def draw(rows: list[list[object]], path: Path) -> None:
     """Precision against recall over the threshold."""
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(7, 5))
-    axes.set_prop_cycle(color=[pyplot.get_cmap("tab20")(place) for place in range(20)])
-    for key in dict.fromkeys((str(row[0]), row[1], str(row[2])) for row in rows):
-        some = [row for row in rows if (str(row[0]), row[1], str(row[2])) == key and row[6] != "-"]
-        label = f"{key[0]}, {key[1]:.0%} split off" + (", titles known" if key[2] == "yes" else "")
-        dash = "--" if key[2] == "yes" else "-" if key[1] == 0.5 else ":"
-        axes.plot([float(str(r[7])) for r in some], [float(str(r[6])) for r in some], dash, marker=".", label=label)
-    axes.set(xlabel="recall of the merges", ylabel="precision of the merges", xlim=(0, 1.02), ylim=(0, 1.02))
-    axes.set_title("Merging: half of the items split at random in two")
-    axes.legend(fontsize=7)
-    axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=110, bbox_inches="tight")
+    labels = "recall of the merges", "precision of the merges"
+    title = "Merging: half of the items split at random in two"
+    with chart(path, labels, legend=7, title=title, xlim=(0, 1.02), ylim=(0, 1.02)) as axes:
+        for place, key in enumerate(dict.fromkeys((str(row[0]), row[1], str(row[2])) for row in rows)):
+            some = [row for row in rows if (str(row[0]), row[1], str(row[2])) == key and row[6] != "-"]
+            label = f"{key[0]}, {key[1]:.0%} split off" + (", titles known" if key[2] == "yes" else "")
+            dash = "--" if key[2] == "yes" else "-" if key[1] == 0.5 else ":"
+            recall, precision = ([float(str(row[column])) for row in some] for column in (7, 6))
+            axes.plot(recall, precision, dash, marker=".", label=label, color=f"C{place}")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,14 +45,17 @@ class Photos:
     vectors: npt.NDArray[np.float32]
     hashes: dict[str, npt.NDArray[np.uint8]]
 
+    def only(self, chosen: npt.NDArray[Any]) -> Photos:
+        """Return some of them, by places or flags."""
+        hashes = {kind: values[chosen] for kind, values in self.hashes.items()}
+        return Photos(self.labels[chosen], self.vectors[chosen], hashes)
+
 
 def grocery(data: Path, work: Path, split: Split) -> Photos:
     """The photos of a split ("train" or "val") of Grocery Store."""
     store = GroceryStore(data / "grocery_store")
-    paths, labels = (
-        (store.queries("train"), store.truth("train")) if split == "train" else (store.queries(), store.truth())
-    )
-    return _kept(work / f"grocery-{split}", labels, lambda n: paths[n].read_bytes())
+    paths = store.queries(split)
+    return _kept(work / f"grocery-{split}", store.truth(split), lambda n: paths[n].read_bytes())
 
 
 def grocery_copies(data: Path, work: Path, kind: str) -> Photos:

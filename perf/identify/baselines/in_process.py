@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from perf.identify.load_generator import measure, read_pictures
+from perf.common.server_fixture import read_pictures
+from perf.identify.load_generator import measure
 from whatsit.pipeline.networks import Networks
 from whatsit.pipeline.picture_description import describe
 from whatsit.pipeline.region_selection import area_shares
