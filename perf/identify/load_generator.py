@@ -16,8 +16,7 @@ from pathlib import Path
 
 from perf.common.server_fixture import read_pictures
 from perf.identify.callers import CALLERS, Caller
-from whatsit.tuning.closed_loop import run_closed_loop
-from whatsit.tuning.cpu_time import cpu_seconds
+from whatsit.tuning.closed_loop import cpu_seconds, run_closed_loop
 
 _ANSWER_WITHIN = 60.0
 

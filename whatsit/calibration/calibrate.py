@@ -61,7 +61,7 @@ def calibrate(
         open_set = OpenSet(readable)
         probabilities = None
         identifier = OfflineIdentifier(catalogue, networks)
-        if identifier.is_trained:
+        if identifier.retriever.is_trained:
             judged = []
             for done, judgement in enumerate(calibrator.see_probabilities(chosen, identifier, workers), start=1):
                 judged += [judgement] if judgement is not None else []

@@ -12,29 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import Damaged
 
-from whatsit.index.index_kind import (
-    HNSW_BUILD_EFFORT,
-    HNSW_LINKS,
-    HNSW_SEARCH_EFFORT,
-    Effort,
-    Floats,
-    Kind,
-    Numbers,
-    build,
-)
+from whatsit.index.index_kind import HNSW_LINKS, Effort, Floats, Kind, Numbers
 
-__all__ = [
-    "FLAT_UP_TO",
-    "HNSW_BUILD_EFFORT",
-    "HNSW_LINKS",
-    "HNSW_SEARCH_EFFORT",
-    "Floats",
-    "Numbers",
-    "Shard",
-    "build",
-    "choose_kind",
-    "open_index",
-]
+__all__ = ["FLAT_UP_TO", "Floats", "Numbers", "Shard", "choose_kind", "open_index"]
 
 # Up to here an exact scan is fast enough that a graph's missed neighbours are not worth its speed.
 FLAT_UP_TO = 50_000

@@ -59,11 +59,6 @@ class OfflineIdentifier:
         self._networks = networks
         self.retriever = Retriever(folder, networks.fingerprint, min_score=min_score)
 
-    @property
-    def is_trained(self) -> bool:
-        """Return whether the catalogue has a trained ranker."""
-        return self.retriever.is_trained
-
     def extract(self, data: bytes, box: Box | None = None, local: bool = True) -> PhotoFeatures:
         """Run the networks; the gate stays open.
 

@@ -63,9 +63,8 @@ class RecentRecords:
         cached = self._cached
         if cached[0] != self._changes.position():
             position, changed = self._changes.changed(cached[0])
-            gone = frozenset(changed or ())
-            kept = (
-                {} if changed is None else {one: record for one, record in list(cached[1].items()) if one not in gone}
-            )
+            kept = {} if changed is None else dict(cached[1])
+            for number in changed or ():
+                kept.pop(number, None)
             cached = self._cached = (position, kept)
         return cached

@@ -244,10 +244,8 @@ def _answers(url: str) -> bool:
 def _last_error(log: str) -> str:
     """Return the most informative line of Triton's log, as one sentence."""
     lines = log.splitlines()
-    errors = [line for line in lines if "failed to load" in line] or [
-        line for line in lines if line.startswith("error")
-    ]
-    lines = errors or lines[-1:] or ["it wrote nothing"]
+    failures = [line for line in lines if "failed to load" in line]
+    lines = failures or [line for line in lines if line.startswith("error")] or lines[-1:] or ["it wrote nothing"]
     return lines[0].split("] ", 1)[-1].strip().strip('"').split("\\n")[0][:400]
 
 

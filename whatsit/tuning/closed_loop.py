@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import psutil
 import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 from whatsit_client.errors import Unavailable, WhatsitError
@@ -129,6 +132,20 @@ class Load:
         for client in self._clients:
             client.close()
         self._clients.clear()
+
+
+def cpu_seconds(group: int) -> float:
+    """Return the CPU seconds of a process group, ended children included.
+
+    Args:
+        group: id of the process group, which for a `Server` is its `pid`.
+    """
+    seconds = 0.0
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError, PermissionError):  # it ended meanwhile
+            if os.getpgid(process.pid) == group:
+                seconds += sum(process.cpu_times()[:4])  # user, system, and both of ended children
+    return seconds
 
 
 def _tensor(picture: bytes) -> Any:

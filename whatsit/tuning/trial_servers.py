@@ -14,9 +14,8 @@ from whatsit_client.errors import Unavailable
 from whatsit.engines.repository import lay_out_repositories
 from whatsit.server.launcher import Server
 from whatsit.server.ports import Ports
-from whatsit.tuning.closed_loop import Block, Load
+from whatsit.tuning.closed_loop import Block, Load, cpu_seconds
 from whatsit.tuning.config_overlay import write_overlays
-from whatsit.tuning.cpu_time import cpu_seconds
 from whatsit.tuning.model_costs import Cost, Counters, read_counters
 from whatsit.tuning.search_space import Configuration
 

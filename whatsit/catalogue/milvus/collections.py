@@ -9,7 +9,7 @@ from typing import Any
 from whatsit_client.errors import InvalidInput, Unavailable
 
 from whatsit.catalogue.milvus.milvus_url import Address, translate_errors
-from whatsit.index.shard import HNSW_BUILD_EFFORT, HNSW_LINKS
+from whatsit.index.index_kind import HNSW_BUILD_EFFORT, HNSW_LINKS
 
 TEXT_BYTES = 65_535
 """Milvus' longest text, and its longest JSON value about."""

@@ -12,7 +12,7 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.milvus.milvus_url import translate_errors
 from whatsit.index.generation import check_queries
-from whatsit.index.shard import HNSW_SEARCH_EFFORT, Floats, Numbers
+from whatsit.index.index_kind import HNSW_SEARCH_EFFORT, Floats, Numbers
 from whatsit.index.shard_search import first_of_each, nothing
 from whatsit.index.visual_words import VisualWords
 

@@ -76,24 +76,12 @@ PENDING = Gauge("whatsit_index_pending_changes", "Changes in the catalogue's log
 ITEMS = Gauge("whatsit_catalogue_items", "Items in the catalogue, counted twice a minute.")
 
 _OF_STEPS: tuple[Family, ...] = (STAGE_SECONDS, REFUSED, FAILED)
+_OF_INDEX: tuple[Family, ...] = (GENERATION, CREATED, INDEX_ITEMS, INDEX_VECTORS, DELTA, DELTA_FULL, PENDING, ITEMS)
 FAMILIES: Mapping[str, tuple[Family, ...]] = {
     "decode": _OF_STEPS,
     "regions": (*_OF_STEPS, REGIONS),
     "describe": (*_OF_STEPS, REGIONS),
-    "retrieval": (
-        *_OF_STEPS,
-        IDENTIFIED,
-        MATCHES,
-        CONFIDENCE,
-        GENERATION,
-        CREATED,
-        INDEX_ITEMS,
-        INDEX_VECTORS,
-        DELTA,
-        DELTA_FULL,
-        PENDING,
-        ITEMS,
-    ),
+    "retrieval": (*_OF_STEPS, IDENTIFIED, MATCHES, CONFIDENCE, *_OF_INDEX),
     "catalogue": (*_OF_STEPS, CHANGES),
 }
 
