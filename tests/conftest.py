@@ -63,10 +63,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def catalogue(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shop as a published catalogue, with geometry."""
-    from whatsit.catalogue.ingest.add import index_source
+    from whatsit.catalogue.ingest.add import add_to_catalogue
 
     folder = tmp_path_factory.mktemp("catalogue")
-    index_source(folder, shop / "products.csv", geometry=True)
+    add_to_catalogue(folder, shop / "products.csv", geometry=True, publish=True)
     return folder
 
 

@@ -22,12 +22,12 @@ _PRODUCTS, _SCENES = 300, 12  # as `whatsit demo` has them
 
 def prepare_demo(console: Console, demo: Path = DEMO) -> Path:
     """Return the demo's folder with catalogue, shop and scenes, made where missing."""
-    from whatsit.catalogue.ingest.add import index_source
+    from whatsit.catalogue.ingest.add import add_to_catalogue
     from whatsit.demo.demo_data import prepare_shop
 
     with console.status("Preparing the demo's shop and catalogue …"):
         data = prepare_shop(demo, _PRODUCTS, _SCENES)
-        index_source(data.catalogue, data.source)
+        add_to_catalogue(data.catalogue, data.source, publish=True)
     return demo
 
 

@@ -27,7 +27,7 @@ from whatsit_client.errors import InvalidInput
 from perf.common.command import DATA, run_command
 from perf.common.setting import RESULTS, Setting
 from perf.common.tensors import tensors
-from whatsit.catalogue.ingest.add import index_source
+from whatsit.catalogue.ingest.add import add_to_catalogue
 from whatsit.demo.demo_data import prepare_shop
 from whatsit.server.launcher import Server
 from whatsit.server.ports import Ports
@@ -79,7 +79,7 @@ def prepare(folder: Path, data: Path) -> tuple[Path, list[Path]]:
             number, title, category = row["Class ID (int)"], row["Class Name (str)"], row["Coarse Class Name (str)"]
             rows.writerow([f"g{int(number):03d}", title, category, image])
     for source_file in (shop.source, images):
-        index_source(shop.catalogue, source_file)
+        add_to_catalogue(shop.catalogue, source_file, publish=True)
     listed = [line.split(",")[0].strip() for line in (data / "val.txt").read_text().splitlines()]
     return shop.catalogue, [
         *sorted((folder / "scenes").glob("*.jpg")),

@@ -53,7 +53,7 @@ def fake(evaluation_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("Server", "Client"):
         monkeypatch.setattr(identify_accuracy, name, FakeServer)
     monkeypatch.setattr(identify_accuracy, "request_successes", lambda *_: FakeServer.calls)
-    monkeypatch.setattr(identify_accuracy, "index_source", lambda *_: None)
+    monkeypatch.setattr(identify_accuracy, "add_to_catalogue", lambda *_, **__: None)
     monkeypatch.setattr(identify_accuracy, "grocery_catalogue", lambda *_, **__: Path("catalogue"))
     monkeypatch.setattr(identify_accuracy, "SHOP_PRODUCTS", 8)
     return folder

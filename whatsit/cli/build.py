@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from whatsit.cli.options import AsJson
+
 if TYPE_CHECKING:
     from whatsit.engines.build_paths import BuildPaths
 
@@ -51,7 +53,7 @@ def _build(
     quantise: Annotated[
         bool, typer.Option("--quantise", help="Quantise your own network to INT8; default: float and FP16.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Export a trained network, quantise it for CPU and GPU, and install both.
 

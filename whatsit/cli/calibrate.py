@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from whatsit.cli.options import AsJson, CatalogueFolder, FalsePositives, ModelRepository
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the tree."""
@@ -14,10 +16,8 @@ def register(app: typer.Typer) -> None:
 
 
 def calibrate(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The catalogue's folder.", show_default=False)],
-    false_positives: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of photos of absent items that may be accepted.")
-    ] = 0.05,
+    folder: CatalogueFolder,
+    false_positives: FalsePositives = 0.05,
     photos: Annotated[
         Path | None,
         typer.Option(
@@ -28,8 +28,8 @@ def calibrate(
     limit: Annotated[int, typer.Option(min=1, help="At most so many photos.")] = 300,
     curve: Annotated[Path | None, typer.Option(help="Write the whole curve to this .csv or .png file.")] = None,
     workers: Annotated[int, typer.Option(min=0, help="Photos looked up at once; 0 is one per core.")] = 0,
-    model_repository: Annotated[Path | None, typer.Option(help="Networks instead of Whatsit's own.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    model_repository: ModelRepository = None,
+    as_json: AsJson = False,
 ) -> None:
     """Set the score that an answer needs, from a target rate of false positives.
 
@@ -39,30 +39,17 @@ def calibrate(
     import json
     import os
     from dataclasses import asdict
-
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from functools import partial
 
     from whatsit.calibration.calibrate import calibrate as measure
+    from whatsit.cli.progress_bar import progress_bars
     from whatsit.evaluation.reports.open_set_curve import check_curve_file, write_curve
 
     if curve is not None:
         check_curve_file(curve)
-    columns = (
-        TextColumn("Looking up photos"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), disable=as_json, transient=True) as bar:
-        task = bar.add_task("", total=None, rate="")
-
-        def step(done: int, total: int) -> None:
-            speed = bar.tasks[0].speed
-            bar.update(task, completed=done, total=total, rate=f"{speed:.1f} photos/s" if speed else "")
-
-        workers = workers or len(os.sched_getaffinity(0))
+    workers = workers or len(os.sched_getaffinity(0))
+    with progress_bars(as_json) as bar:
+        step = partial(bar, "Looking up photos")
         found, seen, unread = measure(folder, false_positives, photos, limit, workers, model_repository, step)
     if curve is not None:
         write_curve(seen.curve(), seen.at(found.answer_score), curve)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from whatsit.cli.progress_bar import progress_bars
 
+if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
     from whatsit_client.identification import Identification
@@ -56,7 +55,7 @@ def demo(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops in the same order as Ctrl-C
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     try:
-        with _progress(console) as advanced:
+        with progress_bars(not console.is_terminal, console) as advanced:
             if photos is None:
                 data = prepare_shop(out, count, scenes or 12, advanced)
             else:
@@ -69,12 +68,15 @@ def demo(
 
 
 def _index(console: Console, data: DemoData) -> None:
-    from whatsit.catalogue.ingest.add import index_source
+    from whatsit.catalogue.ingest.add import add_to_catalogue
 
-    with _progress(console) as advanced:
-        report = index_source(
-            data.catalogue, data.source, progress=lambda done, total, _: advanced("Embedding items", done, total)
-        )
+    with progress_bars(not console.is_terminal, console) as advanced:
+        report = add_to_catalogue(
+            data.catalogue,
+            data.source,
+            publish=True,
+            progress=lambda done, total, _: advanced("Embedding items", done, total),
+        ).report
     console.print(
         f"Catalogue {data.catalogue}: {report.kept} items, {report.added + report.updated} of them embedded now.",
         soft_wrap=True,
@@ -95,7 +97,7 @@ def _identify(console: Console, data: DemoData) -> list[Result]:
     try:
         with console.status("Starting Triton …") as status:
             server.start(lambda waited: status.update(f"Starting Triton … {waited:.0f} s"))
-        with _progress(console) as advanced:
+        with progress_bars(not console.is_terminal, console) as advanced:
             for result in identify_all(data.queries, server.grpc_url):
                 results.append(result)
                 advanced("Identifying, one call a picture", len(results), len(data.queries))
@@ -115,30 +117,6 @@ def _show(console: Console, data: DemoData, results: Sequence[Result]) -> None:
     console.print(f"\nThe answer for {example.query.image.name}: {_answer(example.found)}", soft_wrap=True)
     console.print(f"Annotated pictures: {folder}/\nContact sheet: [bold]{sheet}[/]", soft_wrap=True)
     console.print(f"Go on with: whatsit serve --catalogue {data.catalogue}", style="dim", soft_wrap=True)
-
-
-@contextmanager
-def _progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar with rate and time left for each kind of work; gone when it is done."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-
-        def advanced(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total, rate="")
-            speed = bar.tasks[bar.task_ids.index(tasks[what])].speed
-            bar.update(tasks[what], completed=done, total=total, rate=f"{speed:.1f}/s" if speed else "")
-
-        yield advanced
 
 
 def _table(results: Sequence[Result]) -> Table:

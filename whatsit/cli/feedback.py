@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from whatsit.cli.options import ServerUrl
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the tree."""
@@ -19,9 +21,7 @@ def feedback(
     box: Annotated[
         str | None, typer.Option(help="Where the thing is: x1,y1,x2,y2 in pixels; the whole photo unless given.")
     ] = None,
-    url: Annotated[
-        str, typer.Option(envvar="WHATSIT_URL", help="Server: host:port, grpc://host:port or http://host:port.")
-    ] = "localhost:8001",
+    url: ServerUrl = "localhost:8001",
 ) -> None:
     """Record which match was chosen for a photo; `whatsit train ranker` uses it.
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from whatsit.cli.options import JsonLines, ServerUrl
+
 if TYPE_CHECKING:
     from rich.table import Table
     from whatsit_client.identification import Identification
@@ -47,10 +49,8 @@ def identify(
             help="Save the photo with its boxes and matches here; with several photos, a folder for PNG files."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per photo and line.")] = False,
-    url: Annotated[
-        str, typer.Option(envvar="WHATSIT_URL", help="Server: host:port, grpc://host:port or http://host:port.")
-    ] = "localhost:8001",
+    as_json: JsonLines = False,
+    url: ServerUrl = "localhost:8001",
     timeout: Annotated[float, typer.Option(help="Seconds that one photo may take.")] = 30.0,
 ) -> None:
     """Ask a running server what is in one or more photos."""

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from whatsit_client.errors import InvalidInput, Unavailable
 
+from whatsit.cli.options import JsonLines
+
 if TYPE_CHECKING:
     from whatsit.serving.metrics.overview import Overview
     from whatsit.serving.metrics.scrape import MetricsPage
@@ -35,7 +37,7 @@ def top(
     url: Annotated[str, typer.Option(help="Metrics endpoint of the server: host:port or the URL.")] = "localhost:8002",
     every: Annotated[float, typer.Option(min=0.2, max=3600, help="Seconds between two readings.")] = 2.0,
     once: Annotated[bool, typer.Option("--once", help="Read twice, print once and end.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
+    as_json: JsonLines = False,
 ) -> None:
     """Watch a server: requests, latency, each model, pictures, index and machine."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the terminal is put back in order as for Ctrl-C

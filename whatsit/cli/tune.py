@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from whatsit.cli.options import AsJson
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -44,7 +46,7 @@ def tune(
     ] = None,
     pictures: Annotated[int, typer.Option(min=2, help="At most so many different pictures.")] = 24,
     report: Annotated[Path, typer.Option(help="Folder for journal.jsonl and trials.csv.")] = Path("tuning"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Find the fastest configuration within a latency.
 
@@ -111,12 +113,12 @@ def _run(task: Task, catalogue: Path, console: Console, as_json: bool) -> None:
 
 def _demo(catalogue: Path | None, photos: Path | None, console: Console) -> tuple[Path, Path]:
     """Render the shop and scenes of `whatsit demo` where none were given."""
-    from whatsit.catalogue.ingest.add import index_source
+    from whatsit.catalogue.ingest.add import add_to_catalogue
     from whatsit.demo.demo_data import prepare_shop
 
     folder = Path("demo")
     with console.status("Preparing the demo's shop and catalogue …"):
         stage = prepare_shop(folder, _DEMO_PRODUCTS, _DEMO_SCENES)
         if catalogue is None:
-            index_source(stage.catalogue, stage.source)
+            add_to_catalogue(stage.catalogue, stage.source, publish=True)
     return catalogue or stage.catalogue, photos or folder / "scenes"

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from whatsit.calibration.calibrator import Calibrator
-from whatsit.catalogue.ingest.add import index_source
+from whatsit.catalogue.ingest.add import add_to_catalogue
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.index.visual_words import VisualWords
 from whatsit.pipeline.decoded_picture import decode_picture
@@ -88,7 +88,7 @@ class GeometryStudy:
             if not (path := folder / f"{number}.jpg").is_file():
                 save_jpeg(path, draw_label(number, LABELS_SEED))
         catalogue = self._work / f"labels-{count}.catalogue"
-        index_source(catalogue, folder, geometry=True)
+        add_to_catalogue(catalogue, folder, geometry=True, publish=True)
         step = max(1, count // photos)
         taken = [_Photo(label_photo(number, strength), f"{number}") for number in range(0, count, step)][:photos]
         return self._measure(f"photos of {count} labels", catalogue, taken)

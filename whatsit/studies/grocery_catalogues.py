@@ -11,7 +11,7 @@ from pathlib import Path
 
 from whatsit.calibration.calibrator import Calibrator, Photo
 from whatsit.calibration.ranker_examples import Examples, collect
-from whatsit.catalogue.ingest.add import index_source
+from whatsit.catalogue.ingest.add import add_to_catalogue
 from whatsit.catalogue.layout import Layout
 from whatsit.evaluation.datasets.grocery import GroceryStore, evenly_spread
 from whatsit.pipeline.networks import Networks
@@ -63,8 +63,12 @@ def grocery_catalogue(
                 row = {"id": item.name, "title": item.name, "category": item.coarse, "images": images}
                 file.write(json.dumps(row) + "\n")
     catalogue = work / f"{name}.catalogue"
-    index_source(
-        catalogue, source, geometry=geometry, progress=lambda done, total, _: advanced(f"indexing {name}", done, total)
+    add_to_catalogue(
+        catalogue,
+        source,
+        geometry=geometry,
+        progress=lambda done, total, _: advanced(f"indexing {name}", done, total),
+        publish=True,
     )
     return catalogue
 

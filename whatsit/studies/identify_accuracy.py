@@ -9,7 +9,7 @@ from pathlib import Path
 
 from whatsit_client import Client
 
-from whatsit.catalogue.ingest.add import index_source
+from whatsit.catalogue.ingest.add import add_to_catalogue
 from whatsit.evaluation.datasets.grocery import GroceryClass, GroceryStore
 from whatsit.evaluation.datasets.product_scenes import ProductScene, collages, drawn_scenes
 from whatsit.evaluation.reports.identify_report import Outcome, Query, Row, run_queries, tabulate
@@ -104,7 +104,7 @@ def evaluate_grocery(
         successes += request_successes(server.metrics_url, "identify") - before
     if scenes:
         table = write_shop(work / "shop", SHOP_PRODUCTS, SHOP_SEED)
-        index_source(work / "shop-catalogue", table)
+        add_to_catalogue(work / "shop-catalogue", table, publish=True)
         products = make_products(SHOP_PRODUCTS, SHOP_SEED)
         with Server(work / "shop-catalogue", ports=Ports(0, 0, 0)) as server, Client(server.grpc_url) as client:
             before = request_successes(server.metrics_url, "identify")

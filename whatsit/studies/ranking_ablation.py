@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from whatsit.catalogue.ingest.add import index_source
+from whatsit.catalogue.ingest.add import add_to_catalogue
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.evaluation.metrics.ablation import RankedResult, StageRow, stage_rows
 from whatsit.index.database_augmentation import average_database
@@ -93,8 +93,11 @@ class Ablation:
                 queries += [_Query(v, i, shop[i].category) for v, i in zip(vectors, ids, strict=True)]
                 self._advanced(f"embedding shop {seed}", done, len(truth))
         catalogue = source.parent / f"{source.stem}.catalogue"
-        index_source(
-            catalogue, source, progress=lambda done, total, _: self._advanced(f"indexing {source.stem}", done, total)
+        add_to_catalogue(
+            catalogue,
+            source,
+            progress=lambda done, total, _: self._advanced(f"indexing {source.stem}", done, total),
+            publish=True,
         )
         return self._measure(f"rendered shop {seed}: boxes -> pictures", catalogue, queries)
 

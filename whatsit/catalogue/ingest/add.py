@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from whatsit_client.errors import InvalidInput
 
@@ -145,10 +147,9 @@ def index_source(
     progress: Callable[[int, int, Report], None] | None = None,
 ) -> Report:
     """Add a source and publish; deprecated: call `add_to_catalogue(…, publish=True)`."""
-    added = add_to_catalogue(
-        catalogue, source, publish=True, geometry=geometry, workers=workers or 0, progress=progress
-    )
-    return added.report
+    warnings.warn("index_source is deprecated: call add_to_catalogue.", DeprecationWarning, stacklevel=2)
+    options: dict[str, Any] = {"geometry": geometry, "workers": workers or 0, "progress": progress}
+    return add_to_catalogue(catalogue, source, publish=True, **options).report
 
 
 @contextmanager

@@ -8,15 +8,12 @@ from typing import Annotated
 import typer
 
 from whatsit.cli.evaluate.unseen import unseen
+from whatsit.cli.options import DATA, WEIGHTS, AsJson, Data, OnnxThreads, Weights
 
 app = typer.Typer(no_args_is_help=True, help="Measure a network or the running service on data with known truth.")
 app.command(epilog="Example: whatsit evaluate unseen --max-minutes 6 --csv unseen.csv")(unseen)
 
-Data = Annotated[Path, typer.Option(help="Folder that holds the data sets.")]
-Weights = Annotated[Path, typer.Option(help="Folder that holds the starting weights, to compare with.")]
-Threads = Annotated[int, typer.Option(min=1, help="CPU threads of ONNX Runtime.")]
 FROZEN = "mobilenet_v2_1.0_224_float.onnx"
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 @app.command(epilog="Example: whatsit evaluate embedder --model model_repository/embedder/1/model.onnx")
@@ -24,9 +21,9 @@ def embedder(
     model: Annotated[Path, typer.Option(help="The ONNX file that takes the embedder's place.")] = Path(
         "model_repository/embedder/1/model.onnx"
     ),
-    data: Data = Path("../shared/data"),
-    weights: Weights = Path("../shared/weights"),
-    threads: Threads = 1,
+    data: Data = DATA,
+    weights: Weights = WEIGHTS,
+    threads: OnnxThreads = 1,
     clothing: Annotated[bool, typer.Option(help="Measure garments too (3,400 photos more).")] = True,
     scenes: Annotated[int, typer.Option(min=1, help="Drawn scenes of the unseen shop, three products each.")] = 100,
     out: Annotated[Path | None, typer.Option(help="Folder for PNGs of the hardest confusions.")] = None,
@@ -80,12 +77,12 @@ def detector(
     model: Annotated[Path, typer.Option(help="The ONNX file that takes the detector's place.")] = Path(
         "model_repository/detector/1/model.onnx"
     ),
-    data: Data = Path("../shared/data"),
-    weights: Weights = Path("../shared/weights"),
+    data: Data = DATA,
+    weights: Weights = WEIGHTS,
     held_out: Annotated[Path, typer.Option(help="Names of the coco128 pictures that training left out.")] = Path(
         "build/detector.heldout.txt"
     ),
-    threads: Threads = 1,
+    threads: OnnxThreads = 1,
     scenes: Annotated[int, typer.Option(min=1, help="Drawn scenes of a shop that training left out.")] = 100,
     out: Annotated[Path | None, typer.Option(help="Folder for PNGs: precision-recall, and scenes with boxes.")] = None,
     json_: AsJson = False,

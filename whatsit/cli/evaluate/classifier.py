@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from whatsit.cli.options import DATA, WEIGHTS, AsJson, Data, OnnxThreads, Weights
+
 if TYPE_CHECKING:
     from whatsit.evaluation.datasets.classifier_sets import EvaluationSet
 
@@ -35,10 +37,8 @@ def classifier(
     model: Annotated[Path, typer.Option(help="The ONNX file that takes the classifier's place.")] = Path(
         "model_repository/classifier/1/model.onnx"
     ),
-    data: Annotated[Path, typer.Option(help="Folder that holds the data sets.")] = Path("../shared/data"),
-    weights: Annotated[Path, typer.Option(help="Folder that holds the starting weights, to compare with.")] = Path(
-        "../shared/weights"
-    ),
+    data: Data = DATA,
+    weights: Weights = WEIGHTS,
     drawn: Annotated[Path, typer.Option(help="Where drawn pictures are kept.")] = Path(
         "build/runs/evaluate-classifier"
     ),
@@ -46,8 +46,8 @@ def classifier(
         Path | None,
         typer.Option(help="Folder for gate.png, topics.png and confusions.png (with pictures of the data)."),
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads of ONNX Runtime.")] = 1,
-    json_: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    threads: OnnxThreads = 1,
+    json_: AsJson = False,
 ) -> None:
     """Measure gate, source and tags on pictures that training never saw.
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from whatsit.cli.options import AsJson
+
 
 def register(app: typer.Typer) -> None:
     """Add the verb to `whatsit evaluate`."""
@@ -20,7 +22,7 @@ def identify(
     scenes: Annotated[
         int, typer.Option(min=0, help="Collages of val photos, and as many drawn scenes; two to four products each.")
     ] = 60,
-    json_: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    json_: AsJson = False,
 ) -> None:
     """Measure recall of a running server on val photos and scenes of several products.
 

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from whatsit.cli.options import DATA, AsJson, Data, FalsePositives
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from whatsit.calibration.ranker_examples import Examples
 
-Data = Annotated[Path, typer.Option(help="Folder that holds the data sets.")]
 Work = Annotated[Path, typer.Option(help="Where the catalogues are built and kept.")]
 Csv = Annotated[Path | None, typer.Option("--csv", help="Write the figures to this file too.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Rerank = Annotated[
     list[str] | None, typer.Option("--rerank", help="A choice of stages, may be repeated; default: all.")
 ]
 RankerPhotos = Annotated[int, typer.Option(min=20, help="Photos that the ranker is trained on.")]
 _WIDE = 250
-DATA, WORK = Path("../shared/data"), Path("build/runs/evaluate-ranking")
+WORK = Path("build/runs/evaluate-ranking")
 
 
 def register(app: typer.Typer) -> None:
@@ -148,9 +148,7 @@ def geometry(
 def open_set(
     data: Data = DATA,
     work: Work = WORK,
-    false_positives: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of photos of absent items that may be accepted.")
-    ] = 0.05,
+    false_positives: FalsePositives = 0.05,
     photos: RankerPhotos = 200,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many val photos.")] = None,
     synthetic: Annotated[

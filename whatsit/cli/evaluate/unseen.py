@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from whatsit.cli.options import DATA, WEIGHTS, Data, TorchThreads, Weights
+
 COLUMNS = (
     "split",
     "role",
@@ -22,13 +24,13 @@ COLUMNS = (
 
 def unseen(
     recipe: Annotated[Path, typer.Option(help="Sources, losses and rates.")] = Path("build/embedder.unseen.yaml"),
-    data: Annotated[Path, typer.Option(help="Folder that holds the data sets.")] = Path("../shared/data"),
-    weights: Annotated[Path, typer.Option(help="Folder that holds the starting weights.")] = Path("../shared/weights"),
+    data: Data = DATA,
+    weights: Weights = WEIGHTS,
     out: Annotated[Path, typer.Option(help="Maps and runs; an existing run is resumed.")] = Path("build/runs/unseen"),
     split: Annotated[list[int] | None, typer.Option(help="Only these; the last is for choosing settings.")] = None,
     blend: Annotated[float, typer.Option(min=0, max=1, help="Share of the trained weights in the final ones.")] = 1.0,
     max_minutes: Annotated[float | None, typer.Option(min=0, help="Training time of each split.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; torch's choice if not given.")] = None,
+    threads: TorchThreads = None,
     csv: Annotated[Path | None, typer.Option(help="Write every row there.")] = None,
 ) -> None:
     """Train without 16 of the 81 grocery classes and measure recall on those 16.

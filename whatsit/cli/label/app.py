@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from whatsit.cli.options import WEIGHTS, AsJson, Weights
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -23,10 +25,8 @@ IMAGENET = "mobilenet_v2_1.0_224_float.onnx"
 Photos = Annotated[Path, typer.Argument(metavar="PHOTOS", help="Folder of pictures, searched with its sub-folders.")]
 Labels = Annotated[Path, typer.Argument(metavar="LABELS", help="COCO JSON file.")]
 Out = Annotated[Path, typer.Option(help="The COCO JSON file to write.")]
-Weights = Annotated[Path, typer.Option(help="Folder that holds the starting weights.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only so many pictures, evenly spread.")]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
 @app.command(epilog="Example: whatsit label teacher photos --out labels.json")
@@ -78,7 +78,7 @@ def teacher(
 def activation(
     photos: Photos,
     out: Out = Path("labels.json"),
-    weights: Weights = Path("../shared/weights"),
+    weights: Weights = WEIGHTS,
     classifier: Annotated[
         Path | None, typer.Option(help="Checkpoint of a classifier, instead of the ImageNet network in --weights.")
     ] = None,

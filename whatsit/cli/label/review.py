@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from whatsit.cli.label.app import AsJson, Labels, Photos, Weights, open_console, print_summary, progress_bar
+from whatsit.cli.label.app import Labels, Photos, open_console, print_summary, progress_bar
+from whatsit.cli.options import WEIGHTS, AsJson, Weights
 from whatsit.cli.train.app import recipe_of, start_of
 
 
@@ -36,7 +37,7 @@ def rounds(
         str | None,
         typer.Option(help="imagenet (--weights), random, shipped, or a checkpoint; else as the recipe says."),
     ] = None,
-    weights: Weights = Path("../shared/weights"),
+    weights: Weights = WEIGHTS,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of torch.")] = None,
     as_json: AsJson = False,
 ) -> None:

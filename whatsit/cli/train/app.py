@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from whatsit.cli.options import DATA, WEIGHTS, Data, TorchThreads, Weights
+
 app = typer.Typer(no_args_is_help=True, help="Train a network by its recipe; Ctrl-C saves and --resume goes on.")
 
-Data = Annotated[Path, typer.Option(help="Folder that holds the data sets.")]
-Weights = Annotated[Path, typer.Option(help="Folder that holds the starting weights.")]
 Recipe = Annotated[Path | None, typer.Option(help="What to train and how; default: build/NETWORK.yaml.")]
 Start = Annotated[
     str | None,
@@ -24,7 +24,6 @@ Share = Annotated[
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
 MaxMinutes = Annotated[float | None, typer.Option(min=0, help="Budget of training time; the schedule ends in it.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; torch's own choice if not given.")]
 
 
 def recipe_of(engine: str) -> Path:
@@ -55,12 +54,12 @@ def ended(finished: bool, out: Path, engine: str) -> None:
 )
 def embedder(
     recipe: Recipe = None,
-    data: Data = Path("../shared/data"),
-    weights: Weights = Path("../shared/weights"),
+    data: Data = DATA,
+    weights: Weights = WEIGHTS,
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("build/runs/embedder"),
     resume: Resume = False,
     max_minutes: MaxMinutes = None,
-    threads: Threads = None,
+    threads: TorchThreads = None,
     photos: Annotated[Path | None, typer.Option(help="Own data: a folder with a sub-folder for each product.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Own data: a table with image, label and perhaps split.")] = None,
     share: Share = 1.0,
@@ -103,15 +102,15 @@ def embedder(
 )
 def detector(
     recipe: Recipe = None,
-    data: Data = Path("../shared/data"),
-    weights: Weights = Path("../shared/weights"),
+    data: Data = DATA,
+    weights: Weights = WEIGHTS,
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("build/runs/detector"),
     held_out: Annotated[Path, typer.Option(help="Names of coco128 pictures that training never sees.")] = Path(
         "build/detector.heldout.txt"
     ),
     resume: Resume = False,
     max_minutes: MaxMinutes = None,
-    threads: Threads = None,
+    threads: TorchThreads = None,
     coco: Annotated[Path | None, typer.Option(help="Own data: COCO JSON with boxes, see `whatsit label`.")] = None,
     images: Annotated[Path | None, typer.Option(help="Folder of the pictures in --coco; default: the file's.")] = None,
     share: Share = 1.0,
@@ -155,12 +154,12 @@ def detector(
 )
 def classifier(
     recipe: Recipe = None,
-    data: Data = Path("../shared/data"),
-    weights: Weights = Path("../shared/weights"),
+    data: Data = DATA,
+    weights: Weights = WEIGHTS,
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("build/runs/classifier"),
     resume: Resume = False,
     max_minutes: MaxMinutes = None,
-    threads: Threads = None,
+    threads: TorchThreads = None,
     csv: Annotated[
         Path | None, typer.Option(help="Own data: a table with image and any of intent, source, topic, tag.")
     ] = None,

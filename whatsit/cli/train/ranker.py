@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from whatsit.cli.options import AsJson, CatalogueFolder, ModelRepository
+
 
 def register(app: typer.Typer) -> None:
     """Add the verb to `whatsit train`."""
@@ -14,14 +16,14 @@ def register(app: typer.Typer) -> None:
 
 
 def ranker(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The catalogue's folder.", show_default=False)],
+    folder: CatalogueFolder,
     photos: Annotated[
         Path | None,
         typer.Option(help="Folder with sub-folders named after item ids that hold photos of them; synthetic if none."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many photos, besides the click log.")] = 300,
-    model_repository: Annotated[Path | None, typer.Option(help="Networks instead of Whatsit's own.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    model_repository: ModelRepository = None,
+    as_json: AsJson = False,
 ) -> None:
     """Train the ranking stage 'learned' for a catalogue.
 
@@ -36,20 +38,16 @@ def ranker(
     """
     import json
     from dataclasses import asdict
-
-    from rich.console import Console
-    from rich.progress import Progress
+    from functools import partial
 
     from whatsit.calibration.ranker_examples import examples
     from whatsit.calibration.ranker_training import train_ranker
     from whatsit.catalogue import Layout
+    from whatsit.cli.progress_bar import progress_bars
     from whatsit.ranking.learned import FEATURES
 
-    with Progress(console=Console(stderr=True), disable=as_json, transient=True) as bar:
-        task = bar.add_task("Looking up photos", total=None)
-        found = examples(
-            folder, photos, limit, model_repository, lambda done, all_: bar.update(task, completed=done, total=all_)
-        )
+    with progress_bars(as_json) as bar:
+        found = examples(folder, photos, limit, model_repository, partial(bar, "Looking up photos"))
     fit = train_ranker(found.features, found.right, found.photos, FEATURES, Layout(folder).ranker, found.fingerprint)
     if as_json:
         typer.echo(json.dumps({**asdict(fit), "unread": found.unread}, indent=1))
