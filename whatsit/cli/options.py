@@ -21,7 +21,7 @@ ServerUrl = Annotated[
 Data = Annotated[Path, typer.Option(help="Folder that holds the data sets.")]
 Weights = Annotated[Path, typer.Option(help="Folder that holds the starting weights.")]
 OnnxThreads = Annotated[int, typer.Option(min=1, help="CPU threads of ONNX Runtime.")]
-TorchThreads = Annotated[int | None, typer.Option(min=1, help="CPU threads; torch's own choice if not given.")]
+TorchThreads = Annotated[int | None, typer.Option(min=1, help="CPU threads; torch's choice if not given.")]
 FalsePositives = Annotated[
     float, typer.Option(min=0, max=1, help="Share of photos of absent items that may be accepted.")
 ]
