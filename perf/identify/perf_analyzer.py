@@ -24,7 +24,7 @@ from rich.progress import track
 from rich.table import Table
 from whatsit_client.errors import InvalidInput
 
-from perf.common.command import CatalogueOption, PhotosOption, positive_numbers, run_command
+from perf.common.command import CatalogueOption, PhotosOption, chosen, positive_numbers, run_command
 from perf.common.server_fixture import picture_files, prepare_demo, running_server
 from perf.common.setting import DEMO, RESULTS, ROOT, Setting
 from perf.identify.perf_analyzer_input import Inputs
@@ -90,10 +90,7 @@ def read_profiles(names: str) -> list[Profile]:
         InvalidInput: there is no such profile.
     """
     there = {path.stem: path for path in sorted(PROFILES.glob("*.yaml"))}
-    wanted = list(there) if names == "all" else [name.strip() for name in names.split(",")]
-    if unknown := [name for name in wanted if name not in there]:
-        raise InvalidInput(f"There is no profile '{unknown[0]}'; there are {', '.join(there)}.")
-    return [Profile.read(there[name]) for name in wanted]
+    return [Profile.read(there[name]) for name in (there if names == "all" else chosen(names, there, "profile"))]
 
 
 def main(

@@ -6,7 +6,6 @@ is not UTF-8 where an output holds bytes.
 
 from __future__ import annotations
 
-import csv
 import re
 import subprocess
 import tempfile
@@ -17,6 +16,7 @@ from pathlib import Path
 import tritonclient.grpc as triton
 from whatsit_client.errors import Unavailable, WhatsitError
 
+from perf.common.tables import read_rows
 from perf.identify.perf_analyzer_tool import PerfAnalyzer
 from whatsit.tuning.model_costs import Counters, read_counters
 from whatsit.tuning.search_space import PIPELINE
@@ -98,7 +98,7 @@ class Run:
         return self._measure(load, f"at {rate:.1f} requests a second")
 
     def _measure(self, load: list[str], when: str) -> Load:
-        command = [str(self.tool.binary), "-m", self.model, "-i", "grpc", "-u", self.address, *load]
+        command = ["-m", self.model, "-i", "grpc", "-u", self.address, *load]
         command += ["--input-data", str(self.data), "-b", str(self.batch)]
         if self.shared_memory:
             command += ["--shared-memory", "system", "--output-shared-memory-size", str(_OUTPUT_BYTES)]
@@ -106,15 +106,10 @@ class Run:
         with tempfile.TemporaryDirectory() as folder:
             report = Path(folder, "report.csv")
             try:
-                done = subprocess.run(
-                    [*command, "--verbose-csv", "-f", str(report)], env=self.tool.environment, stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT, text=True, timeout=self.limit, check=False,
-                )  # fmt: skip
+                done = self.tool.run(*command, "--verbose-csv", "-f", str(report), timeout=self.limit)
             except subprocess.TimeoutExpired:
-                raise Unavailable(
-                    f"perf_analyzer was not done after {self.limit:.0f} s {when}: give fewer --requests or more "
-                    "--limit."
-                ) from None
+                late = f"perf_analyzer was not done after {self.limit:.0f} s {when}"
+                raise Unavailable(f"{late}: give fewer --requests or more --limit.") from None
             finally:
                 if self.shared_memory:
                     self._remove_regions(regions)
@@ -122,9 +117,9 @@ class Run:
                 lines = [line.strip() for line in done.stdout.splitlines() if line.strip()] or ["it said nothing"]
                 telling = next((line for line in lines if "error" in line.lower() or "fail" in line.lower()), lines[-1])
                 raise WhatsitError(f"perf_analyzer measured nothing of {self.model} {when}: {telling}")
-            late = re.search(r"([\d.]+)% of the requests were delayed", done.stdout)
+            delayed = re.search(r"([\d.]+)% of the requests were delayed", done.stdout)
             models = model_times(self.model, before, read_counters(self.address))
-            return read_load(report, self.batch, models, float(late[1]) if late else 0.0)
+            return read_load(report, self.batch, models, float(delayed[1]) if delayed else 0.0)
 
     def _remove_regions(self, before: set[Path]) -> None:
         """Remove the shared memory that perf_analyzer 2.51 leaves behind."""
@@ -143,8 +138,7 @@ def read_load(report: Path, batch: int, models: tuple[ModelTimes, ...], delayed:
     With a count of requests perf_analyzer rounds the time up to seconds; where callers wait for each answer, the rate
     comes from the mean latency.
     """
-    with report.open(newline="", encoding="utf-8") as file:
-        row = next(csv.DictReader(file))
+    row = read_rows(report)[0]
     ms = {percent: int(row[f"p{percent} latency"]) / 1000 for percent in (50, 90, 95, 99)}
     if (callers := row.get("Concurrency")) is not None:
         rate = batch * int(callers) * 1e6 / int(row["Avg latency"])
@@ -155,11 +149,10 @@ def read_load(report: Path, batch: int, models: tuple[ModelTimes, ...], delayed:
 
 def model_times(model: str, before: Mapping[str, Counters], after: Mapping[str, Counters]) -> tuple[ModelTimes, ...]:
     """Return the times of each model between two readings, the loaded one first."""
-    order = (model, *(name for name in PIPELINE if name != model))
-    zero = Counters(0, 0, 0, 0, 0)
-    found = []
-    for name in (name for name in order if name in after):
-        was, now = before.get(name, zero), after[name]
+    found, zero = [], Counters(0, 0, 0, 0, 0)
+    for name in dict.fromkeys((model, *PIPELINE)):
+        was = before.get(name, zero)
+        now = after.get(name, zero)
         if now.calls > was.calls:
             cost = now.since(was)
             counts = now.items - was.items, now.executions - was.executions

@@ -1,4 +1,4 @@
-"""Find NVIDIA's perf_analyzer, or fetch it into `perf/tools/`."""
+"""Find NVIDIA's perf_analyzer, or fetch it into Whatsit's cache folder."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from whatsit_client.errors import Unavailable
 
 from perf.common.setting import ROOT
+from whatsit.engines.repository import cache_folder
 
-TOOLS = ROOT / "perf" / "tools"
+TOOLS = cache_folder() / "perf_analyzer"
+OLD_TOOLS = ROOT / "perf" / "tools"  # where it was fetched to before
 
 _NEW = "perf-analyzer==2.60.0"
 _NEW_GLIBC = (2, 38)
@@ -35,32 +37,32 @@ class PerfAnalyzer:
 
     binary: Path
     libraries: tuple[Path, ...] = ()
-    environment: dict[str, str] = field(init=False)
 
-    def __post_init__(self) -> None:
-        given = os.environ.get("LD_LIBRARY_PATH")
-        folders = [*map(str, self.libraries), *([given] if given else [])]
-        object.__setattr__(self, "environment", {**os.environ, "LD_LIBRARY_PATH": ":".join(folders)})
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables of its process."""
+        folders = [*map(str, self.libraries), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
+        return {**os.environ, "LD_LIBRARY_PATH": ":".join(folders)}
 
     def version(self) -> str | None:
-        """What it says of itself, None where it does not start."""
+        """Return the version that it prints, None where it does not start."""
         try:
-            done = subprocess.run(
-                [self.binary, "--version"],
-                env=self.environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=30,
-                check=True,
-            )
+            done = self.run("--version", timeout=30)
+            done.check_returncode()
         except (OSError, subprocess.SubprocessError):
             return None
         return done.stdout.strip().removeprefix("Perf Analyzer Version ")
 
+    def run(self, *arguments: str, timeout: float) -> subprocess.CompletedProcess[str]:
+        """Run it; standard output holds the errors too."""
+        return subprocess.run(
+            [self.binary, *arguments], env=self.environment, text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, timeout=timeout, check=False,
+        )  # fmt: skip
+
 
 def find_perf_analyzer() -> PerfAnalyzer:
-    """The one on PATH, the one fetched before, or a fresh one.
+    """Return the one on PATH, the one fetched before, or a fresh one.
 
     Raises:
         Unavailable: there is none and it cannot be fetched; the sentence says what to install.
@@ -80,10 +82,12 @@ def find_perf_analyzer() -> PerfAnalyzer:
 
 
 def _fetched() -> list[PerfAnalyzer]:
-    libraries = tuple(
-        sorted({path.parent for name in ("libcudart.so.12", "libb64.so.0d") for path in TOOLS.rglob(name)})
-    )
-    return [PerfAnalyzer(path, libraries) for path in sorted(TOOLS.rglob("perf_analyzer")) if path.is_file()]
+    found = []
+    for folder in (TOOLS, OLD_TOOLS):
+        files = [path for name in ("libcudart.so.12", "libb64.so.0d") for path in folder.rglob(name)]
+        libraries = tuple(sorted({path.parent for path in files}))
+        found += [PerfAnalyzer(path, libraries) for path in sorted(folder.rglob("perf_analyzer")) if path.is_file()]
+    return found
 
 
 def _fetch() -> None:
@@ -131,14 +135,11 @@ def _unpack_libb64() -> None:
 
 
 def _missing_libraries() -> str:
-    for candidate in _fetched():
-        done = subprocess.run(
-            ["ldd", candidate.binary], env=candidate.environment, capture_output=True, text=True, check=False
-        )
-        missing = [line.split()[0] for line in done.stdout.splitlines() if "not found" in line]
-        if missing:
-            return "it needs " + ", ".join(missing)
-    return "no reason known"
+    missing = []
+    for one in _fetched():
+        done = subprocess.run(["ldd", one.binary], env=one.environment, capture_output=True, text=True, check=False)
+        missing += [line.split()[0] for line in done.stdout.splitlines() if "not found" in line]
+    return "it needs " + ", ".join(missing) if missing else "no reason known"
 
 
 def _glibc() -> tuple[int, ...]:
