@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -56,11 +57,9 @@ def test_clean_show_and_undo(folder: Path, tmp_path: Path) -> None:
     assert {one["sha256"] for one in done["decisions"] if one["verdict"] == "dropped"} == {"sha 0 again", "sha 4"}
     assert hidden(folder) == {"sha 0 again", "sha 4"}
     assert "0 near duplicates hidden" in call("clean", folder)
-    book = json.loads(call("decisions", folder, "--json"))
-    assert book["standing"]["dropped"] == 2
-    number = next(
-        one["number"] for one in book["decisions"] if one["sha256"] == "sha 4" and one["verdict"] == "dropped"
-    )
+    log = json.loads(call("decisions", folder, "--json"))
+    assert log["standing"]["dropped"] == 2
+    number = next(one["number"] for one in log["decisions"] if one["sha256"] == "sha 4" and one["verdict"] == "dropped")
     call("undo", folder, number)
     assert hidden(folder) == {"sha 0 again"}
     assert "0 pictures of something else" in call("clean", folder, "--denoise")
@@ -70,14 +69,18 @@ def test_clean_show_and_undo(folder: Path, tmp_path: Path) -> None:
 
 
 def test_refusals_are_sentences(folder: Path, tmp_path: Path) -> None:
-    for error, arguments in (
-        (InvalidInput, ["undo", folder]),
-        (InvalidInput, ["undo", folder, 7]),
-        (InvalidInput, ["undo", folder, "--last"]),
-        (InvalidInput, ["clean", folder, "--radii", "a,b"]),
-        (InvalidInput, ["clean", folder, "--hash", "md5"]),
-        (InvalidInput, ["clean", folder, "--sheet", tmp_path / "sheet.gif"]),
-        (Unavailable, ["clean", tmp_path / "nowhere"]),
+    for error, sentence, arguments in (
+        (InvalidInput, "Name a decision by its number, or --last", ["undo", folder]),
+        (InvalidInput, "no dropped picture or merged item under the number 7", ["undo", folder, 7]),
+        (InvalidInput, "There is no cleaning to undo", ["undo", folder, "--last"]),
+        (
+            InvalidInput,
+            "--radii takes numbers with commas between them, not 'a,b'",
+            ["clean", folder, "--radii", "a,b"],
+        ),
+        (InvalidInput, "There is no hash 'md5'", ["clean", folder, "--hash", "md5"]),
+        (InvalidInput, "a .png or .jpg file, not sheet.gif", ["clean", folder, "--sheet", tmp_path / "sheet.gif"]),
+        (Unavailable, f"There is no catalogue {tmp_path}", ["clean", tmp_path / "nowhere"]),
     ):
-        with pytest.raises(error):
+        with pytest.raises(error, match=re.escape(sentence)):
             CliRunner().invoke(app, ["catalogue", *map(str, arguments)], catch_exceptions=False)
