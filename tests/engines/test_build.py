@@ -110,10 +110,10 @@ def test_other_bytes_are_explained(place: Path) -> None:
     other = cv2.imread(str(place / "photos" / "3.jpg"))
     for photo in (place / "photos").glob("*.jpg"):
         cv2.imwrite(str(photo), 255 - other)
-    told = build(paths(place), check=True)
-    assert told.identical is False
-    assert [line.partition(":")[0] for line in told.differences] == ["calibration pictures", "onnxruntime"]
-    assert "0.1-" in told.differences[1]
+    result = build(paths(place), check=True)
+    assert result.identical is False
+    assert [line.partition(":")[0] for line in result.differences] == ["calibration pictures", "onnxruntime"]
+    assert "0.1-" in result.differences[1]
     assert file_fingerprint(place / "model" / "model.onnx") == before  # --check changes nothing
     assert "0.1-" in card.read_text(encoding="utf-8")
 

@@ -82,7 +82,7 @@ def test_wishes_stay_until_others_are_given(tmp_path: Path, vectors: np.ndarray)
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "budget",
     [
         {"kind": "lsh"},
         {"max_query_ms": 0},
@@ -92,11 +92,11 @@ def test_wishes_stay_until_others_are_given(tmp_path: Path, vectors: np.ndarray)
         {"sharding": "x"},
     ],
 )
-def test_wishes_out_of_range_are_refused(wish: dict[str, object]) -> None:
+def test_budgets_out_of_range_are_refused(budget: dict[str, object]) -> None:
     with pytest.raises(InvalidInput):
-        IndexBudget(**wish)  # type: ignore[arg-type]  # one wish of each type
+        IndexBudget(**budget)  # type: ignore[arg-type]  # one budget of each type
     with pytest.raises(Damaged):
-        IndexBudget.from_record(wish)
+        IndexBudget.from_record(budget)
 
 
 def test_the_worst_budget_counts() -> None:

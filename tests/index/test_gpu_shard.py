@@ -18,7 +18,7 @@ class FakeGpuIndex:
     """As FAISS' own: takes no search parameters, returns at most 2,048 rows, cannot remove."""
 
     asked: list[int]
-    room = 10**9
+    capacity = 10**9
 
     def __init__(self, resources: object, dimension: int, config: object) -> None:
         self.inner = faiss.IndexFlatL2(dimension)
@@ -26,7 +26,7 @@ class FakeGpuIndex:
 
     def add(self, vectors: np.ndarray) -> None:
         self.inner.add(vectors)
-        if self.inner.ntotal > self.room:
+        if self.inner.ntotal > self.capacity:
             raise RuntimeError("Error in virtual void* StandardGpuResources:\nout of memory")
 
     def search(self, queries: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -118,10 +118,10 @@ def test_small_shards_and_those_that_do_not_fit_stay_on_the_cpu(
     generation: Generation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert type(on_gpu(generation, min_rows=3001).shards[0]) is module.Shard
-    told: list[str] = []
-    monkeypatch.setattr(FakeGpuIndex, "room", 100)
-    assert type(on_gpu(generation, told.append, min_rows=1).shards[0]) is module.Shard
-    assert told == ["A shard of 3000 vectors does not fit on the GPU and is searched on the CPU: out of memory"]
+    logged: list[str] = []
+    monkeypatch.setattr(FakeGpuIndex, "capacity", 100)
+    assert type(on_gpu(generation, logged.append, min_rows=1).shards[0]) is module.Shard
+    assert logged == ["A shard of 3000 vectors does not fit on the GPU and is searched on the CPU: out of memory"]
 
 
 def test_without_a_gpu_nothing_changes(generation: Generation) -> None:

@@ -59,11 +59,11 @@ def test_what_did_not_change_is_not_read_again(store: Store) -> None:
     store.delete(["item-3"])
     assert recent.records([1, 2, 3]) == store.records([1, 2])
     assert counted.read == 5
-    store.changes.trim(store.changes.position())  # what was told is still known
+    store.changes.trim(store.changes.position())  # what was reported is still cached
     assert list(recent.records([1, 2])) == [1, 2]
     assert counted.read == 5
     store.put([(ItemFields(id="item-1", title="newer"), [], "maker")])
-    store.changes.trim(store.changes.position())  # what was not told is forgotten with all else
+    store.changes.trim(store.changes.position())  # what was not reported is dropped with all else
     assert recent.records([1, 2]) == store.records([1, 2])
     assert counted.read == 7
 

@@ -1,4 +1,4 @@
-"""Traces of a real Triton reach a collector, every step under its caller's span; and what cannot be traced is told."""
+"""Traces of a real Triton reach a collector, every step in its caller's span; what cannot be traced is refused."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def test_every_step_arrives_under_the_callers_span(server: Server, collector: An
 
 
 def test_what_tritonserver_is_told(tmp_path: Path) -> None:
-    told = Tracing("https://collector:4318/v1/traces", 100).arguments()
-    assert "--trace-config=mode=opentelemetry" in told
-    assert "--trace-config=opentelemetry,url=https://collector:4318/v1/traces" in told
-    assert "--trace-config=rate=100" in told
-    told = Tracing(str(tmp_path / "traces.json"), 1).arguments()
-    assert "--trace-config=mode=triton" in told
-    assert f"--trace-config=triton,file={tmp_path / 'traces.json'}" in told
+    arguments = Tracing("https://collector:4318/v1/traces", 100).arguments()
+    assert "--trace-config=mode=opentelemetry" in arguments
+    assert "--trace-config=opentelemetry,url=https://collector:4318/v1/traces" in arguments
+    assert "--trace-config=rate=100" in arguments
+    arguments = Tracing(str(tmp_path / "traces.json"), 1).arguments()
+    assert "--trace-config=mode=triton" in arguments
+    assert f"--trace-config=triton,file={tmp_path / 'traces.json'}" in arguments
 
 
 @pytest.mark.parametrize(

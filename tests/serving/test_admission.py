@@ -55,7 +55,7 @@ def test_who_waits_is_woken_when_a_picture_ends(tmp_path: Path, monkeypatch: pyt
 
 
 class Clock:
-    """Stands in for `time` and `select`: whoever waits on the FIFO is told that so many seconds passed."""
+    """Stands in for `time` and `select`: a wait on the FIFO lets so many seconds pass."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0

@@ -1,4 +1,4 @@
-"""Imports a user's own ONNX network: checks, quantises and installs it."""
+"""Imports a user's ONNX network: checks, quantises and installs it."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def is_gated(intent_scores: FloatArray, options: RegionOptions) -> bool:
 
     Args:
         intent_scores: f32 [3], one probability per name of `INTENTS`.
-        options: the gate stays open where the caller switched it off or brought boxes of their own.
+        options: the gate stays open where the caller switched it off or sent boxes.
     """
     return options.gate and options.boxes is None and int(np.argmax(intent_scores)) == OTHER
 
@@ -119,8 +119,8 @@ def choose_regions(
         limits: the server's.
     """
     if options.boxes is not None:
-        own = np.clip(np.array(options.boxes, dtype=np.float32), 0, np.array([width, height] * 2, dtype=np.float32))
-        return Regions.whole(width, height).plus(own, np.ones(len(own), dtype=np.float32), [USER_BOX] * len(own))
+        boxes = np.clip(np.array(options.boxes, dtype=np.float32), 0, np.array([width, height] * 2, dtype=np.float32))
+        return Regions.whole(width, height).plus(boxes, np.ones(len(boxes), dtype=np.float32), [USER_BOX] * len(boxes))
     if gated:
         return Regions.whole(width, height)
     return select_regions(

@@ -78,11 +78,11 @@ def _tag(
     style: Style,
 ) -> Corners:
     pad = max(2, round(style.unit / 3.5))
-    room = max(box[2] - box[0] - 2 * pad, 0)
+    space = max(box[2] - box[0] - 2 * pad, 0)
     text, font = style.line(str(index), 0.95)
-    if region.matches and room > 7 * style.unit:
+    if region.matches and space > 7 * style.unit:
         item = region.matches[0].item
-        text, font = style.line(f"{index} {item.title or item.id}", 0.95, room)
+        text, font = style.line(f"{index} {item.title or item.id}", 0.95, space)
     width, height = round(font.getlength(text)) + 2 * pad, round(style.unit * 1.5)
     left, top = _free_place(box, (width, height), taken, size)
     corners = (left, top, left + width, top + height)

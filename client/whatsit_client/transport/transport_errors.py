@@ -12,18 +12,18 @@ from whatsit_client.transport.address import Address
 
 Value = TypeVar("Value")
 
-# Triton names the ensemble before a step's own sentence.
+# Triton names the ensemble before a step's message.
 _PREFIX = re.compile(r"^in ensemble '[^']*',\s*")
 _REFUSED = frozenset({"400", "StatusCode.INVALID_ARGUMENT"})
 _LATE = frozenset({"StatusCode.DEADLINE_EXCEEDED"})
 _UNAVAILABLE = frozenset({"503", "StatusCode.UNAVAILABLE"})
-# gRPC's own words for a connection that failed; it gives the same status to what a server says of itself.
+# gRPC's messages for a failed connection; it has the same status for a server's own refusals.
 _NO_CONNECTION = re.compile(
     r"connect|socket|stream removed|resolv|dns|goaway|reset|broken pipe|recvmsg|transport|endpoint|http2", re.IGNORECASE
 )
 
 
-# Triton's own words for a request that its queue policies refused: nothing was done for it.
+# Triton's messages for a request that its queue policies refused: nothing was done for it.
 _BUSY = re.compile(r"request timeout expired|exceeds maximum queue size", re.IGNORECASE)
 
 
@@ -74,7 +74,7 @@ def error_from_status(address: Address, timeout: float, status: str | None, mess
         address: of the server.
         timeout: that the call was given, in seconds.
         status: an HTTP status ("400") or the name of a gRPC status ("StatusCode.INVALID_ARGUMENT").
-        message: the server's own words.
+        message: the server's message.
     """
     text = _PREFIX.sub("", (message or "").strip()) or "no reason given"
     if status in _LATE:

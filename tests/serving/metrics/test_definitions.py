@@ -141,7 +141,9 @@ def test_a_server_shows_what_it_did(server: Server, shop: Path) -> None:
                 client.identify(bad)
         with pytest.raises(InvalidInput):
             client.identify(scenes[0], rerank="no such stage")
-    after = settled(server, lambda page: page.total("whatsit_refused_total"), before.total("whatsit_refused_total") + 3)
+    after = wait_for(
+        server, lambda page: page.total("whatsit_refused_total"), before.total("whatsit_refused_total") + 3
+    )
 
     def grown(name: str, **labels: str) -> float:
         return after.total(name, **labels) - before.total(name, **labels)
@@ -162,7 +164,7 @@ def test_a_server_shows_what_it_did(server: Server, shop: Path) -> None:
         assert all(value > 0 for value in processes.values()), gauge
 
 
-def settled(server: Server, value: Callable[[MetricsPage], float], expected: float) -> MetricsPage:
+def wait_for(server: Server, value: Callable[[MetricsPage], float], expected: float) -> MetricsPage:
     """The page as soon as it shows this; processes publish once a second."""
     end = time.monotonic() + 10
     while value(MetricsPage.read(server.metrics_url)) < expected and time.monotonic() < end:

@@ -121,7 +121,7 @@ class Gauge:
 class Histogram:
     """Values sorted into buckets, which Prometheus' `histogram_quantile` reads.
 
-    The parts are counters of their own: Triton's histograms take one value per message between processes, these many.
+    The parts are separate counters: Triton's histograms take one value per message between processes, these many.
 
     Args:
         name: with its unit.

@@ -96,7 +96,7 @@ class ServedCatalogue:
         now: list[Picture] = []
 
         def change() -> Iterator[tuple[ItemFields, list[Picture], str]]:
-            """Runs inside the transaction, so that nothing comes between looking and writing."""
+            """Run inside the transaction, so that nothing comes between reading and writing."""
             before.extend(store.pictures(item.fields.id, self._fingerprint))
             now.extend([new] if new else before)
             if not any(picture.vectors for picture in now):

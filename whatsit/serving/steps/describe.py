@@ -1,6 +1,6 @@
 """Step `describe`: decode, detect, classify, regions and embed in one process.
 
-Between steps of their own a picture changes cores and processes five times, which costs a tenth of its CPU time;
+Between separate steps a picture changes cores and processes five times, which costs a tenth of its CPU time;
 `perf/notes.md` has the figures. Here it stays on one thread while other pictures keep the other cores busy, and its
 crops spread over the cores that idle.
 """
