@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from whatsit_client.errors import Unavailable
 
 from perf.capacity.queue_simulation import Machine, Station
+from perf.common.tables import read_rows
 from whatsit.serving.pbtxt import base_file, read_config
 from whatsit.tuning.search_space import PIPELINE, ROW_THREADS, Knob, read_space
 
@@ -101,8 +101,8 @@ def read_inputs(results: Path, model_repository: Path, name: str = "identify") -
     Raises:
         Unavailable: there is no benchmark of the ensemble.
     """
-    rows = [row for row in _read(results / f"{name}.csv") if row["variant"] == "ensemble"]
-    stages = [row for row in _read(results / f"{name}_stages.csv") if row["variant"] == "ensemble"]
+    rows = [row for row in read_rows(results / f"{name}.csv") if row["variant"] == "ensemble"]
+    stages = [row for row in read_rows(results / f"{name}_stages.csv") if row["variant"] == "ensemble"]
     if not rows or not stages:
         raise Unavailable(f"{results} has no {name}.csv of the ensemble: run `make bench` first.")
     points = tuple(_point(callers, rows) for callers in sorted({int(row["callers"]) for row in rows}))
@@ -130,7 +130,7 @@ def read_inputs(results: Path, model_repository: Path, name: str = "identify") -
     stations = [
         Station(name, work[name], instances[name], _AFTER.get(name, (OUTSIDE,)), parts=parts[name]) for name in PIPELINE
     ]
-    found = [row for row in _read(results / "retrieval_share.csv") if row["filter"] == "none"]
+    found = [row for row in read_rows(results / "retrieval_share.csv") if row["filter"] == "none"]
     return Inputs(
         _source(rows[0]),
         Machine(cores, contention),
@@ -165,10 +165,3 @@ def _work(row: Mapping[str, str]) -> float:
 
 def _source(row: Mapping[str, str]) -> str:
     return f"{row['date']} UTC, commit {row['commit']}, {row['processor']}, {row['cores']} cores; {row['versions']}"
-
-
-def _read(path: Path) -> Rows:
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import statistics
 import textwrap
 from collections.abc import Sequence
+from itertools import product
 
 from perf.capacity.inputs import ANY, Inputs
 from perf.capacity.model import FULL_MEMORY, GIB, Curve, Estimate, Plan, core_ms, curves, estimate, saturated
 from perf.capacity.queue_simulation import closed_loop, open_loop
+from perf.common.tables import markdown
 from whatsit.index.index_kind import Kind
 
 RATES = (10, 1_000, 100_000)
@@ -47,19 +50,16 @@ def _intro(inputs: Inputs) -> list[str]:
 
 
 def _stages(inputs: Inputs) -> list[str]:
-    lines = [
+    rows = [
+        (one.name, f"{one.work_ms:.1f}", one.instances if one.instances < ANY else "-", one.parts)
+        for one in inputs.stations
+    ]
+    names = ("stage", "ms of a core, alone", "instances", "cores at most")
+    return [
         "## What an image costs",
         "",
-        "| stage | ms of a core, alone | instances | cores at most |",
-        "| --- | ---: | ---: | ---: |",
-    ]
-    for station in inputs.stations:
-        instances = str(station.instances) if station.instances < ANY else "-"
-        lines.append(f"| {station.name} | {station.work_ms:.1f} | {instances} | {station.parts} |")
-    total = sum(station.work_ms for station in inputs.stations)
-    return [
-        *lines,
-        f"| together | {total:.1f} | | |",
+        *markdown(names, rows, "--- ---: ---: ---:"),
+        f"| together | {sum(one.work_ms for one in inputs.stations):.1f} | | |",
         "",
         *_paragraph(
             f"With every further busy core all of them are {inputs.machine.contention:.1%} slower (shared caches and "
@@ -83,20 +83,18 @@ def _check(inputs: Inputs) -> list[str]:
             "contention from CPU time alone, so that no measured images/s or latency was fitted."
         ),
         "",
-        "| callers | images/s measured | simulated | error | p50 ms measured | simulated | error |",
-        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    rates, times = [], []
+    rates, times, rows = [], [], []
     for point in inputs.points:
         found = closed_loop(inputs.stations, inputs.machine, point.callers)
         rates.append(found.rate / point.rate - 1)
         times.append(found.percentile(50) / point.p50_ms - 1)
-        lines.append(
-            f"| {point.callers} | {point.rate:.1f} | {found.rate:.1f} | {rates[-1]:+.0%} "
-            f"| {point.p50_ms:.0f} | {found.percentile(50):.0f} | {times[-1]:+.0%} |"
-        )
+        figures = [f"{point.rate:.1f}", f"{found.rate:.1f}", f"{rates[-1]:+.0%}", f"{point.p50_ms:.0f}"]
+        rows.append([point.callers, *figures, f"{found.percentile(50):.0f}", f"{times[-1]:+.0%}"])
+    names = ("callers", "images/s measured", "simulated", "error", "p50 ms measured", "simulated", "error")
     return [
         *lines,
+        *markdown(names, rows, "---:"),
         "",
         *_paragraph(
             f"Mean error without sign: {_mean(rates):.0%} of images/s (at most {max(map(abs, rates)):.0%}), "
@@ -113,12 +111,13 @@ def _load(inputs: Inputs, plan: Plan) -> list[str]:
         "",
         f"Pictures that arrive at random (Poisson) on the measured machine; {most:.1f} images/s saturate it.",
         "",
-        "| share of saturation | images/s | p50 ms | p99 ms |",
-        "| ---: | ---: | ---: | ---: |",
     ]
+    rows = []
     for load in LOADS:
         found = open_loop(inputs.stations, inputs.machine, load * most)
-        lines.append(f"| {load:.0%} | {load * most:.1f} | {found.percentile(50):.0f} | {found.percentile(99):.0f} |")
+        tails = [f"{found.percentile(percent):.0f}" for percent in (50, 99)]
+        rows.append([f"{load:.0%}", f"{load * most:.1f}", *tails])
+    lines += markdown(("share of saturation", "images/s", "p50 ms", "p99 ms"), rows, "---:")
     return [*lines, "", f"Planned with here: {plan.utilisation:.0%} (`--utilisation`)."]
 
 
@@ -141,13 +140,14 @@ def _demand(inputs: Inputs, plan: Plan) -> list[str]:
         return [*lines, "The search was not measured yet: run `python -m perf.index.retrieval_share`."]
     names = ["images/s", "items", "index", "machines that hold it once", "serving", "searching", "busy cores",
              "$ an hour", "$ per million images"]  # fmt: skip
-    lines += ["| " + " | ".join(names) + " |", "| ---: | ---: | --- |" + " ---: |" * 6]
     image_ms = core_ms(inputs)
-    for items in ITEMS:
-        for rate in RATES:
-            lines.append(_row(estimate(inputs, plan, found, rate, items, image_ms), _largest(found)))
+    rows = [
+        _row(estimate(inputs, plan, found, rate, items, image_ms), _largest(found))
+        for items, rate in product(ITEMS, RATES)
+    ]
     return [
         *lines,
+        *markdown(names, rows, "---: ---: ---" + " ---:" * 6),
         "",
         *_paragraph(
             f"\\* extrapolated: the search was measured up to {_largest(found):,} items. Where one machine's memory "
@@ -160,13 +160,12 @@ def _demand(inputs: Inputs, plan: Plan) -> list[str]:
     ]
 
 
-def _row(one: Estimate, largest: int) -> str:
+def _row(one: Estimate, largest: int) -> list[str]:
     mark = "\\*" if one.items > largest else ""
     searching = f"{one.searching:,}" if one.searching else "-"
-    return (
-        f"| {one.rate:,} | {one.items:,}{mark} | {one.kind} | {one.shards:,} | {one.serving:,} | {searching} | "
-        f"{one.cores:,.0f} | {one.price:,.2f} | {one.per_million:,.2f} |"
-    )
+    machines = [f"{one.shards:,}", f"{one.serving:,}", searching]
+    costs = [f"{one.cores:,.0f}", f"{one.price:,.2f}", f"{one.per_million:,.2f}"]
+    return [f"{one.rate:,}", f"{one.items:,}{mark}", one.kind, *machines, *costs]
 
 
 def _memory(inputs: Inputs, plan: Plan) -> list[str]:
@@ -181,9 +180,8 @@ def _memory(inputs: Inputs, plan: Plan) -> list[str]:
             "those of the files on disk where measured, else of the formula in `whatsit/index/index_kind.py`."
         ),
         "",
-        "| index | bytes per item | " + " | ".join(names) + " |",
-        "| --- |" + " ---: |" * (1 + len(names)),
     ]
+    rows = []
     for name in KINDS:
         size = measured[name].bytes if name in measured else Kind.parse(name).bytes_per_vector(DIMENSION) + 8
         cells = [f"{size * items / GIB:,.1f}, {math.ceil(size * items / room):,}" for items in ITEMS]
@@ -193,7 +191,8 @@ def _memory(inputs: Inputs, plan: Plan) -> list[str]:
             else ""
             for items in TIMED.values()
         ]
-        lines.append(f"| {name} | {size:.0f} | " + " | ".join(cells) + " |")
+        rows.append([name, f"{size:.0f}", *cells])
+    lines += markdown(["index", "bytes per item", *names], rows, "---" + " ---:" * (1 + len(names)))
     if inputs.search:
         largest = max(inputs.search, key=lambda one: one.items)
         lines += [
@@ -234,4 +233,4 @@ def _short(items: int) -> str:
 
 
 def _mean(errors: Sequence[float]) -> float:
-    return sum(map(abs, errors)) / len(errors)
+    return statistics.fmean(map(abs, errors))

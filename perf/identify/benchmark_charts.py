@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
+from perf.common.tables import chart
 from perf.identify.benchmark_report import BETWEEN, OUTSIDE, Row
 from perf.identify.stage_times import LatencyBreakdown
 
@@ -60,34 +64,18 @@ def _bars(path: Path, breakdowns: Sequence[LatencyBreakdown]) -> Path:
 
 
 def _curves(path: Path, rows: Sequence[Row]) -> Path:
-    import statistics
-
-    from matplotlib import pyplot
-
-    figure, axis = pyplot.subplots(figsize=(7.5, 4.8))
-    for variant, colour in LINES.items():
-        own = sorted((row for row in rows if row.variant == variant), key=lambda row: row.callers)
-        if not own:
-            continue
-        rates = [statistics.median(row.rates()) for row in own]
-        waits = [statistics.median(row.medians()) for row in own]
-        low = [rate - min(row.rates()) for rate, row in zip(rates, own, strict=True)]
-        high = [max(row.rates()) - rate for rate, row in zip(rates, own, strict=True)]
-        style = "--" if variant == "ceiling" else "-"
-        axis.errorbar(
-            rates, waits, xerr=[low, high], marker="o", ms=4, ls=style, color=colour, label=variant, capsize=2
-        )
-        for rate, wait, row in zip(rates, waits, own, strict=True):
-            axis.annotate(
-                str(row.callers), (rate, wait), textcoords="offset points", xytext=(5, 4), fontsize=7, color=colour
-            )
-    axis.set_xlabel("images per second (median, lowest and highest round)")
-    axis.set_ylabel("latency, ms (median)")
-    axis.set_xlim(left=0)
-    axis.set_ylim(bottom=0)
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(frameon=False, title="small numbers: callers")
-    figure.tight_layout()
-    figure.savefig(path, dpi=130)
-    pyplot.close(figure)
+    labels = "images per second (median, lowest and highest round)", "latency, ms (median)"
+    with chart(path, labels, (7.5, 4.8), title="small numbers: callers") as axis:
+        for variant, colour in LINES.items():
+            line = sorted((row for row in rows if row.variant == variant), key=lambda row: row.callers)
+            rates = np.array([[min(row.rates()), statistics.median(row.rates()), max(row.rates())] for row in line])
+            if not line:
+                continue
+            waits = [statistics.median(row.medians()) for row in line]
+            style, spread = "--" if variant == "ceiling" else "-", np.abs(rates[:, ::2] - rates[:, 1:2]).T
+            axis.errorbar(rates[:, 1], waits, xerr=spread, marker="o", ms=4, ls=style, color=colour, label=variant)
+            for rate, wait, row in zip(rates[:, 1], waits, line, strict=True):
+                axis.annotate(str(row.callers), (rate, wait), xytext=(5, 4), textcoords="offset points", color=colour)
+        axis.set_xlim(left=0)
+        axis.set_ylim(bottom=0)
     return path

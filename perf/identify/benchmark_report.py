@@ -10,12 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from perf.common.setting import Setting
+from perf.common.tables import markdown
 from perf.identify.load_generator import Point
 from perf.identify.stage_times import LatencyBreakdown
 from perf.identify.variants import TITLES
 
 OUTSIDE = "HTTP, bytes in and out, the caller"
 BETWEEN = "the ensemble's scheduler"
+COLUMNS = ("variant", "callers", "round", "images", "images_per_s", "p50_ms", "p99_ms", "cpu_ms", "generator_cpu_ms",
+           "failures")  # fmt: skip
+STAGE_COLUMNS = ("variant", "callers", "stage", "queue_ms", "copy_in_ms", "compute_ms", "copy_out_ms",
+                 "requests_per_execution", "beside")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -68,30 +73,8 @@ def write(out: Path, setting: Setting, rows: Sequence[Row], breakdowns: Sequence
         rows: variants.
         breakdowns: of the ensemble, plain and fused, one for each number of callers.
     """
-    columns = [
-        "variant",
-        "callers",
-        "round",
-        "images",
-        "images_per_s",
-        "p50_ms",
-        "p99_ms",
-        "cpu_ms",
-        "generator_cpu_ms",
-    ]
-    setting.write(out.with_suffix(".csv"), columns, _points(rows))
-    parts = [
-        "variant",
-        "callers",
-        "stage",
-        "queue_ms",
-        "copy_in_ms",
-        "compute_ms",
-        "copy_out_ms",
-        "requests_per_execution",
-        "beside",
-    ]
-    setting.write(out.with_name(f"{out.name}_stages.csv"), parts, _parts(breakdowns))
+    setting.write(out.with_suffix(".csv"), COLUMNS, _points(rows))
+    setting.write(out.with_name(f"{out.name}_stages.csv"), STAGE_COLUMNS, _parts(breakdowns))
     text = "\n".join([*_head(setting), *_compared(rows), "", *(line for one in breakdowns for line in _breakdown(one))])
     out.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
     return text
@@ -114,17 +97,8 @@ def _parts(breakdowns: Sequence[LatencyBreakdown]) -> list[list[object]]:
     rows: list[list[object]] = []
     for one in breakdowns:
         for stage in one.stages:
-            times = (stage.queue, stage.copy_in, stage.compute, stage.copy_out)
-            rows.append(
-                [
-                    one.variant,
-                    one.callers,
-                    stage.name,
-                    *(f"{t:.3f}" for t in times),
-                    f"{stage.batch:.2f}",
-                    int(stage.beside),
-                ]
-            )
+            times = [f"{time:.3f}" for time in stage.times]
+            rows.append([one.variant, one.callers, stage.name, *times, f"{stage.batch:.2f}", int(stage.beside)])
         for name, time in ((BETWEEN, one.scheduling), (OUTSIDE, one.transport), ("measured latency", one.latency)):
             rows.append([one.variant, one.callers, name, "", "", f"{time:.3f}", "", "", 0])
     return rows
@@ -142,17 +116,15 @@ def _head(setting: Setting) -> list[str]:
 
 
 def _compared(rows: Sequence[Row]) -> list[str]:
-    lines = [
-        "| variant | callers | images/s | of the ceiling | p50 ms | of the ceiling | p99 ms | CPU ms | generator |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    for row in rows:
-        cells = [
-            TITLES[row.variant], str(row.callers), spread(row.rates()), spread(over_ceiling(rows, row, Row.rates), 2),
-            spread(row.medians()), spread(over_ceiling(rows, row, Row.medians), 2), f"{row.percentile(99):.1f}",
-            spread(row.cpu()), f"{row.generator():.2f}",
-        ]  # fmt: skip
-        lines.append("| " + " | ".join(cells) + " |")
+    names = ["variant", "callers", "images/s", "of the ceiling", "p50 ms", "of the ceiling", "p99 ms", "CPU ms",
+             "generator"]  # fmt: skip
+    cells = [
+        [TITLES[row.variant], row.callers, spread(row.rates()), spread(over_ceiling(rows, row, Row.rates), 2),
+         spread(row.medians()), spread(over_ceiling(rows, row, Row.medians), 2), f"{row.percentile(99):.1f}",
+         spread(row.cpu()), f"{row.generator():.2f}"]
+        for row in rows
+    ]  # fmt: skip
+    lines = markdown(names, cells, "---" + " ---:" * 8)
     failed = [(row, sum(point.failures for point in row.points)) for row in rows]
     lines += [""] + [
         f"{TITLES[row.variant]}, {row.callers} callers: {count} calls failed." for row, count in failed if count
@@ -165,14 +137,14 @@ def _breakdown(one: LatencyBreakdown) -> list[str]:
     lines = [
         f"## The {name} at {callers.rstrip('s') if one.callers == 1 else callers}: {one.latency:.1f} ms on average",
         "",
-        "| stage | queue | copy in | compute | copy out | together | requests per execution |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
+    cells = []
     for stage in one.stages:
-        times = (stage.queue, stage.copy_in, stage.compute, stage.copy_out)
         total = f"({stage.total:.2f}, beside)" if stage.beside else f"{stage.total:.2f}"
-        lines.append(f"| {stage.name} | " + " | ".join(f"{t:.2f}" for t in times) + f" | {total} | {stage.batch:.2f} |")
+        cells.append([stage.name, *(f"{time:.2f}" for time in stage.times), total, f"{stage.batch:.2f}"])
+    names = ("stage", "queue", "copy in", "compute", "copy out", "together", "requests per execution")
     lines += [
+        *markdown(names, cells, "---" + " ---:" * 6),
         f"| {BETWEEN} | | | | | {one.scheduling:.2f} | |",
         f"| {OUTSIDE} | | | | | {one.transport:.2f} | |",
         "",

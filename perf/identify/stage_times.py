@@ -45,8 +45,13 @@ class Stage:
 
     @property
     def total(self) -> float:
-        """All four."""
-        return self.queue + self.copy_in + self.compute + self.copy_out
+        """Milliseconds of all four parts."""
+        return sum(self.times)
+
+    @property
+    def times(self) -> tuple[float, float, float, float]:
+        """Milliseconds of each part."""
+        return self.queue, self.copy_in, self.compute, self.copy_out
 
 
 @dataclass(frozen=True)
@@ -112,23 +117,15 @@ def latency_breakdown(
 
 
 def _stage(before: Statistics, after: Statistics, name: str) -> Stage:
-    parts = []
-    for part in PARTS:
-        count, nanoseconds = _spent(before, after, name, part)
-        parts.append(nanoseconds / max(count, 1) / 1e6)
+    spent = [_spent(before, after, name, part) for part in PARTS]
+    queue, copy_in, compute, copy_out = (nanoseconds / max(count, 1) / 1e6 for count, nanoseconds in spent)
     requests, _ = _spent(before, after, name, "success")
-    executions = _number(after, name, "execution_count") - _number(before, name, "execution_count")
-    queue, copy_in, compute, copy_out = parts
-    return Stage(name, queue, copy_in, compute, copy_out, requests / max(executions, 1))
+    executions = [int(reading.get(name, {}).get("execution_count", 0)) for reading in (before, after)]
+    return Stage(name, queue, copy_in, compute, copy_out, requests / max(executions[1] - executions[0], 1))
 
 
 def _spent(before: Statistics, after: Statistics, model: str, part: str) -> tuple[int, int]:
     """Count and nanoseconds that one counter gained."""
     pairs = [reading.get(model, {}).get("inference_stats", {}).get(part, {}) for reading in (before, after)]
-    gained = (int(pairs[1].get(key, 0)) - int(pairs[0].get(key, 0)) for key in ("count", "ns"))
-    count, nanoseconds = gained
+    count, nanoseconds = (int(pairs[1].get(key, 0)) - int(pairs[0].get(key, 0)) for key in ("count", "ns"))
     return count, nanoseconds
-
-
-def _number(reading: Statistics, model: str, key: str) -> int:
-    return int(reading.get(model, {}).get(key, 0))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -67,9 +67,8 @@ class Served:
             raise WhatsitError(f"The load generator failed: {done.stderr.strip().splitlines()[-1]}")
         point = Point(**json.loads(done.stdout))
         if point.failures > point.replies or not point.latencies:
-            raise WhatsitError(
-                f"{point.failures} calls of {self.path or self.kind} failed: {point.error or 'no reply in time'}"
-            )
+            reason = point.error or "no reply in time"
+            raise WhatsitError(f"{point.failures} calls of {self.path or self.kind} failed: {reason}")
         return point
 
 
@@ -110,18 +109,19 @@ def started(
     with contextlib.ExitStack() as stack:
         variants: dict[str, Variant] = {}
         servers: dict[str, Server] = {}
+
+        def serve(name: str, **options: Any) -> Served:
+            servers[name] = server = stack.enter_context(Server(catalogue, root, ports=Ports(0, 0, 0), **options))
+            assert server.pid
+            return Served("post", server.http_url, "/v2/models/identify/infer", server.pid)
+
         if {"ensemble", "each-model", "bls"} & set(names):
             more = (f"--model-repository={BLS_REPOSITORY}",) if "bls" in names else ()
-            server = stack.enter_context(Server(catalogue, root, ports=Ports(0, 0, 0), arguments=more))
-            servers["ensemble"] = server
-            assert server.pid
-            variants["ensemble"] = Served("post", server.http_url, "/v2/models/identify/infer", server.pid)
-            variants["bls"] = Served("post", server.http_url, "/v2/models/identify_bls/infer", server.pid)
-            variants["each-model"] = Served("each-model", server.http_url, "", server.pid)
+            variants["ensemble"] = served = serve("ensemble", arguments=more)
+            variants["bls"] = replace(served, path="/v2/models/identify_bls/infer")
+            variants["each-model"] = replace(served, kind="each-model", path="")
         if "fused" in names:
-            servers["fused"] = fused = stack.enter_context(Server(catalogue, root, ports=Ports(0, 0, 0), fused=True))
-            assert fused.pid
-            variants["fused"] = Served("post", fused.http_url, "/v2/models/identify/infer", fused.pid)
+            variants["fused"] = serve("fused", fused=True)
         if "ceiling" in names:
             process = subprocess.Popen(
                 [sys.executable, "-m", "perf.identify.baselines.in_process", str(catalogue.resolve())], cwd=ROOT,
@@ -143,14 +143,8 @@ def _web_service(catalogue: Path, arguments: tuple[str, ...]) -> Iterator[Served
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command: list[Any] = [
-        sys.executable,
-        "-m",
-        "perf.identify.baselines.fastapi_server",
-        catalogue.resolve(),
-        str(port),
-        *arguments,
-    ]
+    module = "perf.identify.baselines.fastapi_server"
+    command = [sys.executable, "-m", module, str(catalogue.resolve()), str(port), *arguments]
     process: subprocess.Popen[str] = subprocess.Popen(command, text=True, cwd=ROOT, start_new_session=True)
     try:
         for _ in range(600):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from perf.load.load_profile import SPIKE
 from perf.load.outcomes import FAILED, OK, REFUSED, Outcome, answered, percentile
+from perf.load.pacing import SPIKE
 
 COLUMNS = ("phase", "call", "protocol", "calls", "per_s", "ok_per_s", "refused", "failed", "p50_ms", "p95_ms", "p99_ms",
            "max_ms", "refused_p95_ms")  # fmt: skip

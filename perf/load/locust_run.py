@@ -21,10 +21,10 @@ from perf.common.processes import Usage, usages
 from perf.common.server_fixture import catalogue_copy, prepare_demo, running_server
 from perf.common.setting import RESULTS, Setting
 from perf.common.tables import markdown
-from perf.load.load_profile import SPIKE
 from perf.load.load_report import COLUMNS, RECOVERED, phases, recovery, table
 from perf.load.locust_process import Run, Target, run_locust
 from perf.load.outcomes import FAILED, OK, REFUSED
+from perf.load.pacing import SPIKE
 
 _CALLERS = 16  # that saturate it
 SHAPES = ("soak", "spike", "steps", "steady")

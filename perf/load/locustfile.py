@@ -6,9 +6,7 @@ locust -f perf/load/locustfile.py --headless --host http://127.0.0.1:8000 --grpc
 The exit code is 1 where the SLO is not met. `python -m perf.load.locust_run` starts a server and measures its memory.
 """
 
-from perf.load import locust_options, recorder  # noqa: F401  # their listeners register themselves
-from perf.load.grpc_users import Grpc
-from perf.load.http_users import BinaryTensors, RawPicture
-from perf.load.load_shape import Shape
+from perf.load.locust_hooks import Shape  # its listeners register themselves
+from perf.load.users import BinaryTensors, Grpc, RawPicture
 
 __all__ = ["BinaryTensors", "Grpc", "RawPicture", "Shape"]

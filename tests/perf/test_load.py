@@ -30,7 +30,7 @@ def outcomes(load: Any, *rows: tuple[float, float, str]) -> list[Any]:
 
 
 def test_courses(load: Any) -> None:
-    rate_at = load("perf.load.load_profile").rate_at
+    rate_at = load("perf.load.pacing").rate_at
     assert [rate_at("spike", second, 100, 10, 30) for second in (0, 29, 30, 59, 60, 99)] == [10, 10, 30, 30, 10, 10]
     assert [rate_at("steps", second, 100, 10, 30) for second in (0, 20, 40, 60, 80)] == [10, 15, 20, 25, 30]
     assert rate_at("soak", 99.9, 100, 10, 30) == 10

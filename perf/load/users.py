@@ -1,4 +1,8 @@
-"""Locust users over HTTP: the bare picture, and binary tensors with a header."""
+"""Locust users over HTTP (the bare picture; binary tensors with a header) and gRPC.
+
+No gRPC call has a deadline and none is cancelled: Triton 2.51 may crash of either (its issues #7368 and #8034). So
+Locust is to be run with a `--stop-timeout` in which open calls can end.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +10,25 @@ import json
 import time
 from typing import Any, ClassVar
 
+import grpc.experimental.gevent
 import numpy as np
-from locust import FastHttpUser, task
-from tritonclient.utils import np_to_triton_dtype, serialize_byte_tensor
+import tritonclient.grpc as triton
+from locust import FastHttpUser, User, task
+from tritonclient.utils import InferenceServerException, np_to_triton_dtype, serialize_byte_tensor
 
+from perf.common.tensors import tensors
 from perf.load.calls import Call, Calls, open_calls
 from perf.load.outcomes import TooMany
 from perf.load.pacing import poisson
 
+grpc.experimental.gevent.init_gevent()
 _SECONDS = 120.0
 
 
-class HttpUser(FastHttpUser):  # type: ignore[misc]  # Locust is not typed
-    """What both have in common."""
+class _Sender:
+    """Calls at random moments, with the pictures of all users."""
 
-    abstract = True
-    network_timeout = connection_timeout = _SECONDS
+    environment: Any
     calls: ClassVar[Calls | None] = None
 
     def wait_time(self) -> float:
@@ -29,11 +36,16 @@ class HttpUser(FastHttpUser):  # type: ignore[misc]  # Locust is not typed
         return 0.0 if self.environment.parsed_options.shape == "closed" else poisson(self)
 
     def on_start(self) -> None:
-        """Read the pictures, once for all users; begin at a moment of one's own."""
-        options = self.environment.parsed_options
-        if HttpUser.calls is None:
-            HttpUser.calls = open_calls(options)
+        """Read the pictures, once for all users; begin at a random moment."""
+        _Sender.calls = _Sender.calls or open_calls(self.environment.parsed_options)
         time.sleep(self.wait_time())  # gevent's
+
+
+class HttpUser(_Sender, FastHttpUser):  # type: ignore[misc]  # Locust is not typed
+    """A user over HTTP."""
+
+    abstract = True
+    network_timeout = connection_timeout = _SECONDS
 
     def post(self, call: Call, header: bytes, body: bytes) -> None:
         """Send a call and say what came of it."""
@@ -76,6 +88,39 @@ class BinaryTensors(HttpUser):
         assert self.calls is not None
         call = self.calls.draw()
         self.post(call, *packed(call))
+
+
+class Grpc(_Sender, User):  # type: ignore[misc]  # Locust is not typed
+    """Calls with options, and changes of the catalogue; all users share one channel."""
+
+    weight = 3
+    channel: ClassVar[Any] = None
+
+    def on_start(self) -> None:
+        """Open the channel, once for all users."""
+        Grpc.channel = Grpc.channel or triton.InferenceServerClient(self.environment.parsed_options.grpc_url)
+        super().on_start()
+
+    @task  # type: ignore[untyped-decorator]  # Locust is not typed
+    def send(self) -> None:
+        """One call."""
+        assert self.calls is not None
+        call = self.calls.draw()
+        begin = time.perf_counter()
+        failure: Exception | None = None
+        try:
+            self.channel.infer(call.model, tensors(triton, call.inputs), parameters=dict(call.parameters))
+        except InferenceServerException as error:
+            busy = error.status() == "StatusCode.UNAVAILABLE"
+            failure = TooMany(error.message()) if busy else error
+        self.environment.events.request.fire(
+            request_type="gRPC",
+            name=f"{call.name} (gRPC)",
+            response_time=(time.perf_counter() - begin) * 1000,
+            response_length=0,
+            exception=failure,
+            context={},
+        )
 
 
 def packed(call: Call) -> tuple[bytes, bytes]:
