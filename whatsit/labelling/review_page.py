@@ -6,6 +6,7 @@ import base64
 import html
 import json
 from collections.abc import Callable, Iterable, Sequence
+from importlib.resources import files
 from pathlib import Path
 
 import cv2
@@ -20,58 +21,6 @@ from whatsit.labelling.review_table import COLUMNS, doubtful_boxes
 _SIDE = 240
 _AROUND = 0.6
 """How much of the surroundings a thumbnail shows, as a share of the box's longer side."""
-
-_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>__TITLE__</title>
-<meta name="viewport" content="width=device-width,initial-scale=1">
-<style>
-body{font:14px system-ui,sans-serif;margin:0;background:#f4f4f2;color:#222}
-header{position:sticky;top:0;background:#fff;border-bottom:1px solid #ccc;padding:10px 16px}
-header p{margin:4px 0}button{font:inherit;padding:4px 12px;cursor:pointer}
-main{display:flex;flex-wrap:wrap;gap:10px;padding:14px}
-figure{margin:0;width:250px;background:#fff;border:3px solid #ddd;padding:4px;box-sizing:border-box}
-figure:focus{outline:3px solid #36a}figure.keep{border-color:#2a8}figure.drop{border-color:#c44}
-figure.drop img{opacity:.35}img{display:block;width:100%;height:230px;object-fit:contain;background:#eee}
-figcaption{font-size:12px;overflow-wrap:anywhere}input{width:9em;font:inherit}
-</style>
-<header><b>__TITLE__</b>
-<p>Is the thing in the white frame one thing, framed well? Click a picture, or use the arrow keys with
-<b>k</b> keep, <b>d</b> drop, <b>u</b> undecided. What is left open stays doubtful.</p>
-<p><button id="save">Save decisions</button> <span id="count"></span> Put the saved file in place of
-<code>__TABLE__</code>.</p></header>
-<main>__CARDS__</main>
-<script>
-const columns = __COLUMNS__, rows = __ROWS__, cards = [...document.querySelectorAll("figure")];
-const key = "whatsit-review:" + location.pathname, states = ["", "keep", "drop"];
-const stored = JSON.parse(localStorage.getItem(key) || "{}");
-cards.forEach((card, i) => {
-  const name = card.querySelector("input"), saved = stored[i] || {};
-  rows[i].decision = saved.decision || ""; if (saved.name) { rows[i].name = name.value = saved.name; }
-  card.querySelector("img").onclick = () => {
-    set(i, states[(states.indexOf(rows[i].decision) + 1) % 3]); card.focus(); };
-  name.oninput = () => { rows[i].name = name.value; keep(i); };
-  card.onkeydown = event => {
-    if (event.target === name) return;
-    const to = {k: "keep", d: "drop", u: ""}[event.key], step = {ArrowRight: 1, ArrowLeft: -1}[event.key];
-    if (to !== undefined) { set(i, to); (cards[i + 1] || card).focus(); }
-    else if (step && cards[i + step]) cards[i + step].focus();
-  };
-  show(i);
-});
-function set(i, to) { rows[i].decision = to; keep(i); show(i); }
-function keep(i) { stored[i] = {decision: rows[i].decision, name: rows[i].name};
-  localStorage.setItem(key, JSON.stringify(stored)); }
-function show(i) { cards[i].className = rows[i].decision;
-  const done = rows.filter(row => row.decision).length;
-  document.getElementById("count").textContent = done + " of " + rows.length + " decided."; }
-const quote = value => /[",\\n]/.test(value) ? '"' + String(value).replaceAll('"', '""') + '"' : value;
-document.getElementById("save").onclick = () => {
-  const lines = [columns, ...rows.map(row => columns.map(name => row[name]))];
-  const text = lines.map(line => line.map(quote).join(",")).join("\\n") + "\\n";
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], {type: "text/csv"})); link.download = "__TABLE__"; link.click();
-};
-</script></html>
-"""
 
 
 def write_sheet(
@@ -102,7 +51,8 @@ def write_sheet(
             f'<figcaption>{number} <input aria-label="name" value="{html.escape(box.name, quote=True)}"> '
             f"{score} {html.escape(picture.file)}</figcaption></figure>"
         )
-    text = _PAGE.replace("__TITLE__", html.escape(title)).replace("__TABLE__", html.escape(table))
+    text = files("whatsit.labelling").joinpath("review_page.html").read_text(encoding="utf-8")
+    text = text.replace("__TITLE__", html.escape(title)).replace("__TABLE__", html.escape(table))
     # "</" would end the script early if a file were named so.
     text = text.replace("__COLUMNS__", json.dumps(COLUMNS)).replace("__ROWS__", json.dumps(rows).replace("</", "<\\/"))
     file.write_text(text.replace("__CARDS__", "\n".join(cards)), encoding="utf-8")

@@ -28,7 +28,7 @@ from typing import Any
 from rich.console import Console
 from whatsit_client.errors import InvalidInput
 
-from whatsit.evaluation.datasets.label_file import LabelFile, Picture, read_labels
+from whatsit.evaluation.datasets.label_file import LabelFile, Picture, read_labels, write_atomically
 from whatsit.evaluation.datasets.labelled_pictures import read_rgb
 from whatsit.labelling.label_folder import label_pictures
 from whatsit.labelling.review_page import write_sheet
@@ -158,7 +158,7 @@ def _same_plan(plan: Plan, given: Sequence[Picture]) -> None:
             )
         return
     plan.work.mkdir(parents=True, exist_ok=True)
-    _write(file, json.dumps(mine))
+    write_atomically(file, json.dumps(mine))
 
 
 def _thresholds(
@@ -172,14 +172,14 @@ def _thresholds(
         boxes = [
             finder.find(read_rgb(plan.photos / p.file), _FLOOR) for p in track(held_out, "Examining held-out pictures")
         ]
-        _write(file, json.dumps(asdict(measure_thresholds(boxes, held_out, plan.precision, _FLOOR))))
+        write_atomically(file, json.dumps(asdict(measure_thresholds(boxes, held_out, plan.precision, _FLOOR))))
     return Thresholds(**json.loads(file.read_text(encoding="utf-8")))
 
 
 def _write_round(folder: Path, plan: Plan, triaged: tuple[LabelFile, list[Decision]], thresholds: Thresholds) -> None:
     """Write the round's files; `labels.json` comes last and marks it complete."""
     labels, log = triaged
-    _write(folder / "decisions.jsonl", "".join(json.dumps(decision.row()) + "\n" for decision in log))
+    write_atomically(folder / "decisions.jsonl", "".join(json.dumps(decision.row()) + "\n" for decision in log))
     asked = write_table(labels, folder / "review.csv")
     title = f"{folder.name}: {asked} doubtful boxes"
     write_sheet(labels, plan.photos, folder / "review.html", title, "review.csv")
@@ -194,7 +194,7 @@ def _write_round(folder: Path, plan: Plan, triaged: tuple[LabelFile, list[Decisi
         "doubtful": verdicts.count(""),
         "dropped": verdicts.count("drop"),
     }
-    _write(folder / "summary.json", json.dumps(summary))
+    write_atomically(folder / "summary.json", json.dumps(summary))
     labels.write(folder / "labels.json")
 
 
@@ -205,7 +205,7 @@ def _reviewed(folder: Path, plan: Plan, last: bool) -> tuple[LabelFile, Path | N
     if not decisions or undecided(decisions):
         return labels, table if decisions and plan.review and not last else None
     person = [d.row() for d in decisions if d.verdict]
-    _write(folder / "person.jsonl", "".join(json.dumps(row) + "\n" for row in person))
+    write_atomically(folder / "person.jsonl", "".join(json.dumps(row) + "\n" for row in person))
     return decide(labels, decisions), None
 
 
@@ -231,12 +231,4 @@ def _finish_round(plan: Plan, given: Sequence[Picture], gained: LabelFile, repor
     writer = csv.DictWriter(text, list(report.rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(report.rows)
-    _write(plan.work / "rounds.csv", text.getvalue())
-
-
-def _write(file: Path, text: str) -> None:
-    """Write a file that a reader finds whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f"{file.name}.writing")
-    part.write_text(text, encoding="utf-8")
-    part.replace(file)
+    write_atomically(plan.work / "rounds.csv", text.getvalue())

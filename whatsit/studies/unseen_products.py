@@ -153,7 +153,8 @@ class UnseenTask:
         self._ingredients = pictures.without(held_out)
         self.mixture = Mixture(self._ingredients, recipe.batch, recipe.size, recipe.seed)
         self.pairs = positive_pairs(self._ingredients, self.mixture.pictures)
-        self.tail = Tail(Embedder(recipe.dimension, pictures.weights))
+        self._network = Embedder(recipe.dimension, pictures.weights)
+        self.tail = Tail(self._network)
         classes = max(i.first_label + i.source.classes for i in self._ingredients)
         self.criterion = class_loss(recipe.class_loss, classes, recipe.dimension, recipe.margin, recipe.scale)
         self.module: nn.Module = nn.ModuleDict({"tail": self.tail, "criterion": self.criterion})
@@ -170,10 +171,7 @@ class UnseenTask:
                     labels.append(i.first_label + int(i.source.labels[index]))
                     features.append(self.tail.features(torch.from_numpy(i.source.plain(index, 0)[None]).float()))
             stacked, of_class = torch.cat(features), torch.tensor(labels)
-            mean = stacked.mean(0)
-            axes = torch.linalg.svd(stacked - mean, full_matrices=False).Vh[: self.tail.head.out_features]
-            self.tail.head.weight.copy_(axes)
-            self.tail.head.bias.copy_(-axes @ mean)
+            self._network.start_head(stacked)
             vectors = nn.functional.normalize(self.tail.head(stacked))
             class_vectors = cast(Tensor, self.criterion.W).T
             means = torch.zeros_like(class_vectors).index_add_(0, of_class, vectors)

@@ -27,7 +27,7 @@ def embedder(
     clothing: Annotated[bool, typer.Option(help="Measure garments too (3,400 photos more).")] = True,
     scenes: Annotated[int, typer.Option(min=1, help="Drawn scenes of the unseen shop, three products each.")] = 100,
     out: Annotated[Path | None, typer.Option(help="Folder for PNGs of the hardest confusions.")] = None,
-    json_: AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure recall@1 and @5 of the embedder beside frozen ImageNet features."""
     import json
@@ -60,7 +60,7 @@ def embedder(
             report = EmbedderReport(embed, lambda p, n, what: track(p, f"{what:23}", n, console=console), sheets)
             rows[name] = [*report.grocery(GroceryStore(data / "grocery_store")), *report.rendered(shop)]
             rows[name] += report.clothing(Clothing(data / "clothing_small")) if clothing else []
-    if json_:
+    if as_json:
         typer.echo(json.dumps({name: [asdict(row) for row in part] for name, part in rows.items()}, indent=1))
         return
     table = Table(title=f"{model} ({model.stat().st_size / 1e6:.1f} MB) and the frozen ImageNet MobileNetV2")
@@ -85,7 +85,7 @@ def detector(
     threads: OnnxThreads = 1,
     scenes: Annotated[int, typer.Option(min=1, help="Drawn scenes of a shop that training left out.")] = 100,
     out: Annotated[Path | None, typer.Option(help="Folder for PNGs: precision-recall, and scenes with boxes.")] = None,
-    json_: AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure class-free recall of 20 boxes and AP50 beside YOLOX-nano."""
     import json
@@ -112,7 +112,7 @@ def detector(
         scores = report.compare(finders, sets)
         if out is not None:
             report.draw(finders, list(report.coco_scenes(data, names)), out)
-    if json_:
+    if as_json:
         typer.echo(json.dumps({k: {name: asdict(s) for name, s in v.items()} for k, v in scores.items()}, indent=1))
         return
     table = Table(title=f"{model} ({model.stat().st_size / 1e6:.1f} MB) and yolox_nano, class-free, IoU 0.5, 20 boxes")

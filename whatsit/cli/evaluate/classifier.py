@@ -47,7 +47,7 @@ def classifier(
         typer.Option(help="Folder for gate.png, topics.png and confusions.png (with pictures of the data)."),
     ] = None,
     threads: OnnxThreads = 1,
-    json_: AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure gate, source and tags on pictures that training never saw.
 
@@ -77,7 +77,7 @@ def classifier(
         pictures.draw_gate_curve(runs, sets, out / "gate.png")
         pictures.draw_topic_confusion(runs["classifier"], sets, out / "topics.png")
         pictures.draw_confusions(runs["classifier"], sets, out / "confusions.png")
-    if json_:
+    if as_json:
         known = {
             name: {part: {k: v for k, v in row.items() if v == v} for part, row in rows.items()}
             for name, rows in figures.items()

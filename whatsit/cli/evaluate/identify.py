@@ -22,7 +22,7 @@ def identify(
     scenes: Annotated[
         int, typer.Option(min=0, help="Collages of val photos, and as many drawn scenes; two to four products each.")
     ] = 60,
-    json_: AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure recall of a running server on val photos and scenes of several products.
 
@@ -46,7 +46,7 @@ def identify(
             progress.reset(task, description=what, total=total)
 
         report = evaluate_grocery(data, work, limit, scenes, started, lambda: progress.advance(task))
-    if json_:
+    if as_json:
         typer.echo(json.dumps(asdict(report), indent=1))
         return
     console = Console(width=None if Console().is_terminal else 140)

@@ -45,7 +45,7 @@ def ranking(
     ranker_photos: RankerPhotos = 300,
     choices: Rerank = None,
     file: Csv = None,
-    json_: AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure recall and latency of ranking stages on groceries, through a server.
 
@@ -61,7 +61,7 @@ def ranking(
         raise typer.BadParameter(f"'{split}' is neither val nor train.", param_hint="--split")
     grocery = GroceryStore(data / "grocery_store")
     grocery.check()
-    with _progress(json_) as bar:
+    with _progress(as_json) as bar:
         ablation = ServerAblation(
             grocery,
             work,
@@ -77,7 +77,7 @@ def ranking(
         rows = [row for with_train in ([False, True] if train else [False]) for row in ablation.rows(with_train)]
     if file is not None:
         write_table(rows, file)
-    _print("ranking stages through the server", rows, json_)
+    _print("ranking stages through the server", rows, as_json)
 
 
 def stages(
@@ -97,7 +97,7 @@ def stages(
         ),
     ] = None,
     choices: Rerank = None,
-    json_: AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure recall of the stages that need vectors alone, in this process.
 
@@ -107,14 +107,14 @@ def stages(
     from whatsit.ranking.score import MATCH_SCORE
     from whatsit.studies.ranking_ablation import CHOICES, Ablation
 
-    with _progress(json_) as bar:
+    with _progress(as_json) as bar:
         ablation = Ablation(
             work, MATCH_SCORE if min_score is None else min_score, choices or CHOICES, _progress_of(bar)
         )
         grocery = GroceryStore(data / "grocery_store")
         rows = [row for part in ([False, True] if train else [False]) for row in ablation.grocery(grocery, part)]
         rows += ablation.shop(seed, scenes=scenes)
-    _print("ranking stages, in process", rows, json_)
+    _print("ranking stages, in process", rows, as_json)
 
 
 def geometry(
@@ -124,7 +124,7 @@ def geometry(
     many: Annotated[int, typer.Option(min=0, help="Labels to measure the shortlist among; 0 for none.")] = 10_000,
     workers: Annotated[int, typer.Option(min=1, help="Labels drawn at once.")] = 4,
     file: Csv = None,
-    json_: AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure R@1 and milliseconds of vectors, geometry and both.
 
@@ -134,7 +134,7 @@ def geometry(
     from whatsit.evaluation.reports.csv_table import write_table
     from whatsit.studies.geometry_study import GeometryStudy
 
-    with _progress(json_) as bar:
+    with _progress(as_json) as bar:
         study = GeometryStudy(work, _progress_of(bar))
         grocery = GroceryStore(data / "grocery_store")
         groups = sorted({item.group for item in grocery.gallery()}, reverse=True)
@@ -142,7 +142,7 @@ def geometry(
         rows += [study.many(many, workers=workers)] if many else []
     if file is not None:
         write_table(rows, file)
-    _print("geometry beside vectors", rows, json_)
+    _print("geometry beside vectors", rows, as_json)
 
 
 def open_set(
@@ -155,13 +155,13 @@ def open_set(
         bool, typer.Option(help="Train and calibrate on synthetic photos instead of train photos.")
     ] = False,
     file: Csv = None,
-    json_: AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure coverage against false accepts with 16 grocery classes taken out."""
     from whatsit.evaluation.datasets.grocery import GroceryStore
     from whatsit.studies.open_set_stages import measure_open_set, summary, write_curves
 
-    with _progress(json_) as bar:
+    with _progress(as_json) as bar:
         curves = measure_open_set(
             GroceryStore(data / "grocery_store"),
             work,
@@ -174,7 +174,7 @@ def open_set(
         )
     if file is not None:
         write_curves(curves, file)
-    _print("open set", [summary(one) for one in curves], json_)
+    _print("open set", [summary(one) for one in curves], as_json)
 
 
 def _fit(examples: Examples, out: Path) -> object:

@@ -133,10 +133,15 @@ class LabelFile:
 
     def write(self, file: Path) -> None:
         """Write the file; a reader finds the old one or the whole new one."""
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_name(f"{file.name}.writing")
-        part.write_text(json.dumps(self.document(), indent=None, separators=(",", ":")), encoding="utf-8")
-        part.replace(file)
+        write_atomically(file, json.dumps(self.document(), separators=(",", ":")))
+
+
+def write_atomically(file: Path, text: str) -> None:
+    """Write a file that a reader finds whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f"{file.name}.writing")
+    part.write_text(text, encoding="utf-8")
+    part.replace(file)
 
 
 class _Numbers:

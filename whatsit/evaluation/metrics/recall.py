@@ -22,8 +22,7 @@ def nearest(queries: Vectors, gallery: Vectors, k: int) -> npt.NDArray[np.int64]
     Returns:
         int64 [n, min(k, m)]; equal similarities keep the gallery's order.
     """
-    similarity = _unit(queries) @ _unit(gallery).T
-    order: npt.NDArray[np.int64] = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
+    order: npt.NDArray[np.int64] = np.argsort(-cosine(queries, gallery), axis=1, kind="stable")[:, :k]
     return order
 
 
@@ -50,6 +49,8 @@ def recall_at_k(
     return {k: float(hits[:, :k].any(axis=1).mean()) for k in ks}
 
 
-def _unit(vectors: Vectors) -> Vectors:
-    unit: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return unit
+def cosine(queries: Vectors, gallery: Vectors) -> Vectors:
+    """Return cosine similarities f32 [n, m] of vectors of any length but zero."""
+    unit = [v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-12) for v in (queries, gallery)]
+    similarity: Vectors = unit[0] @ unit[1].T
+    return similarity

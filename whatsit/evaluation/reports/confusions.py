@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
-from whatsit.evaluation.metrics.recall import Vectors
+from whatsit.evaluation.metrics.recall import Vectors, cosine
 
 _SIDE, _CAPTION = 160, 18
 
@@ -51,7 +51,7 @@ def hardest_confusions(
         known: of the gallery.
         count: at most so many.
     """
-    similar = _unit(queries) @ _unit(gallery).T
+    similar = cosine(queries, gallery)
     same_label = np.asarray(known)[None] == np.asarray(labels)[:, None]
     right = np.where(same_label, similar, -np.inf).argmax(axis=1)
     found = similar.argmax(axis=1)
@@ -97,8 +97,3 @@ def draw_confusions(
             draw.text((column * _SIDE + 4, place * height + _SIDE), caption[:26], fill="black")
     file.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(file)
-
-
-def _unit(vectors: Vectors) -> Vectors:
-    unit: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return unit

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 from whatsit_client.errors import InvalidInput, Unavailable
 
 from whatsit.evaluation.metrics.open_set import Point
+from whatsit.evaluation.reports.csv_table import write_table
 
 ENDINGS = (".csv", ".png")
 
@@ -36,10 +36,7 @@ def write_curve(points: Sequence[Point], picked: Point, file: Path) -> None:
     check_curve_file(file)
     try:
         if file.suffix == ".csv":
-            with file.open("w", newline="", encoding="utf-8") as table:
-                rows = csv.writer(table)
-                rows.writerow(("min_score", "false_accepts", "coverage", "right"))
-                rows.writerows((p.min_score, p.false_accepts, p.coverage, p.right) for p in points)
+            write_table(points, file)
         else:
             _draw(points, picked, file)
     except OSError as error:
