@@ -169,7 +169,7 @@ class UnseenTask:
             for i in self._ingredients:
                 for index in range(0, len(i.source.labels), 1 if i.first_label else 5):
                     labels.append(i.first_label + int(i.source.labels[index]))
-                    features.append(self.tail.features(torch.from_numpy(i.source.plain(index, 0)[None]).float()))
+                    features.append(self.tail.features(torch.tensor(i.source.plain(index, 0)[None]).float()))
             stacked, of_class = torch.cat(features), torch.tensor(labels)
             self._network.start_head(stacked)
             vectors = nn.functional.normalize(self.tail.head(stacked))
