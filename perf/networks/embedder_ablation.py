@@ -35,7 +35,7 @@ from whatsit.evaluation.datasets.rendered_shop import RenderedShop
 from whatsit.evaluation.metrics.recall import recall_at_k
 from whatsit.models.embedder import Embedder
 from whatsit.training.common.loop import fit
-from whatsit.training.common.preparation import prepare
+from whatsit.training.common.run_training import prepare
 from whatsit.training.embedder.data import GroceryParts
 from whatsit.training.embedder.embed_batch import embed
 from whatsit.training.embedder.picture_sources import PictureSource
@@ -54,7 +54,7 @@ def main(
     summary_only: Annotated[bool, typer.Option("--summary-only", help="Train nothing.")] = False,
 ) -> None:
     """Train and measure what the CSV lacks, then write the summary below."""
-    console = prepare(0, threads, None)
+    console = prepare(0, threads=threads)
     done = read(out)
     names = only.split(",") if only else list(ROWS)
     todo = [(name, int(seed)) for name in names for seed in seeds.split(",")]

@@ -70,13 +70,15 @@ from whatsit.engines.trained_networks import load_network  # noqa: E402
 from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture  # noqa: E402
 from whatsit.models.embedder import Embedder  # noqa: E402
 from whatsit.models.product_labels import UNKNOWN, product_label  # noqa: E402
-from whatsit.training.classifier.custom import known_picture, read_tags, train_custom_classifier  # noqa: E402
+from whatsit.training.classifier.custom import known_picture, read_tags  # noqa: E402
 from whatsit.training.classifier.recipe import ClassifierRecipe  # noqa: E402
+from whatsit.training.classifier.task import train_classifier  # noqa: E402
 from whatsit.training.common import run_checkpoint as checkpoint  # noqa: E402
 from whatsit.training.common.initial_weights import begin, draw_weights  # noqa: E402
 from whatsit.training.common.resolve_recipe import resolve_recipe  # noqa: E402
-from whatsit.training.detector.custom import custom_detector_data, label_of, train_custom_detector  # noqa: E402
+from whatsit.training.detector.custom import custom_detector_data, label_of  # noqa: E402
 from whatsit.training.detector.recipe import DetectorRecipe  # noqa: E402
+from whatsit.training.detector.task import train_detector  # noqa: E402
 from whatsit.training.embedder.custom import OwnItems  # noqa: E402
 from whatsit.training.embedder.mixture import Mixture  # noqa: E402
 from whatsit.training.embedder.recipe import EmbedderRecipe  # noqa: E402
@@ -226,13 +228,11 @@ def test_a_random_start_lets_pictures_differ() -> None:
 def test_the_detector_trains_on_coco_without_any_other_data(photos: Path, tmp_path: Path) -> None:
     recipe = resolve_recipe(DETECTOR, None, CustomData(coco=photos / "boxes.json", images=photos), "recall")
     assert recipe.monitor == "recall"
-    assert train_custom_detector(recipe, NOWHERE, NOWHERE, tmp_path / "run", console=QUIET).finished
+    assert train_detector(recipe, NOWHERE, NOWHERE, tmp_path / "run", console=QUIET).finished
     assert {"recall", "recall_own", "train_box"} <= trained(tmp_path / "run")
     load_network("detector", tmp_path / "run" / "best.pt")
     longer = recipe.model_copy(update={"epochs": 3})
-    assert (
-        len(train_custom_detector(longer, NOWHERE, NOWHERE, tmp_path / "run", resume=True, console=QUIET).history) == 3
-    )
+    assert len(train_detector(longer, NOWHERE, NOWHERE, tmp_path / "run", resume=True, console=QUIET).history) == 3
 
 
 def test_own_boxes_take_our_labels_or_none(photos: Path, tmp_path: Path) -> None:
@@ -252,11 +252,11 @@ def test_own_boxes_take_our_labels_or_none(photos: Path, tmp_path: Path) -> None
 @pytest.mark.slow
 def test_the_classifier_trains_on_a_table_without_any_other_data(photos: Path, tmp_path: Path) -> None:
     recipe = resolve_recipe(CLASSIFIER, None, CustomData(csv=photos / "tags.csv"), "accuracy")
-    assert train_custom_classifier(recipe, NOWHERE, NOWHERE, tmp_path / "run", console=QUIET).finished
+    assert train_classifier(recipe, NOWHERE, NOWHERE, tmp_path / "run", console=QUIET).finished
     assert {"accuracy", "tag", "topic", "intent", "train_tag"} <= trained(tmp_path / "run")
     load_network("classifier", tmp_path / "run" / "best.pt")
     longer = recipe.model_copy(update={"epochs": 3})
-    more = train_custom_classifier(longer, NOWHERE, NOWHERE, tmp_path / "run", resume=True, console=QUIET)
+    more = train_classifier(longer, NOWHERE, NOWHERE, tmp_path / "run", resume=True, console=QUIET)
     assert len(more.history) == 3
 
 
@@ -280,11 +280,11 @@ def test_what_a_table_leaves_open_is_not_learnt(photos: Path, tmp_path: Path) ->
 
 
 def test_unknown_answers_have_no_gradient(photos: Path) -> None:
-    from whatsit.training.classifier.custom import OwnClassifierTask
+    from whatsit.training.classifier.custom import CustomClassifierTask
 
     torch.manual_seed(0)
     pictures = [known_picture(path, "", intent="goods") for path in sorted(photos.rglob("*.png"))]
-    task = OwnClassifierTask(CLASSIFIER, [(1.0, pictures)], pictures, NOWHERE)
+    task = CustomClassifierTask(CLASSIFIER, [(1.0, pictures)], pictures, NOWHERE)
     loss, shown = task.loss(task.batch(0))
     loss.backward()
     assert shown["intent"] > 0

@@ -75,14 +75,15 @@ def test_held_out_classes_and_photos_are_not_trained_on(data: Path, tmp_path: Pa
 @pytest.mark.slow
 def test_a_run_starts_from_an_earlier_one_of_the_same_classes(data: Path, tmp_path: Path) -> None:
     train_embedder(TINY, data, tmp_path, tmp_path / "first")
-    recipe = TINY.model_copy(update={"epochs": 1, "align_weight": 1.0, "twin_weight": 0.1, "photographed": 0.5})
     first = tmp_path / "first" / checkpoint.BEST
-    train_embedder(recipe, data, tmp_path, tmp_path / "second", start_from=first)
+    changes = {"epochs": 1, "align_weight": 1.0, "twin_weight": 0.1, "photographed": 0.5, "start": str(first)}
+    recipe = TINY.model_copy(update=changes)
+    train_embedder(recipe, data, tmp_path, tmp_path / "second")
     start, best = (checkpoint.load(path)["module"] for path in (tmp_path / "second" / "start.pt", first))
     assert all(torch.equal(start[name], value) for name, value in best.items())
     fewer = recipe.model_copy(update={"shares": recipe.shares.model_copy(update={"scenes": 0})})
     with pytest.raises(InvalidInput, match="other classes"):
-        train_embedder(fewer, data, tmp_path, tmp_path / "third", start_from=first)
+        train_embedder(fewer, data, tmp_path, tmp_path / "third")
 
 
 def test_missing_data_is_named(tmp_path: Path) -> None:

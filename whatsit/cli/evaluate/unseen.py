@@ -44,13 +44,13 @@ def unseen(
     from rich.table import Table
 
     from whatsit.studies.unseen_products import Pictures, measure_split, splits
-    from whatsit.training.common.preparation import prepare
+    from whatsit.training.common.run_training import prepare
     from whatsit.training.common.training_recipe import read_recipe
     from whatsit.training.embedder.recipe import EmbedderRecipe
     from whatsit.training.embedder.task import WEIGHTS
 
     settings = read_recipe(recipe, EmbedderRecipe)
-    console = prepare(settings.seed, threads, None)
+    console = prepare(settings.seed, threads=threads)
     groups = splits(81, 16, seed=2026)
     choosing = len(groups) - 1
     pictures = Pictures(settings, data, weights / WEIGHTS, out / "maps", console)

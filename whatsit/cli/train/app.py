@@ -2,28 +2,93 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
 from whatsit.cli.options import DATA, WEIGHTS, Data, TorchThreads, Weights
 
+if TYPE_CHECKING:
+    from whatsit.training.common.loop import Outcome
+    from whatsit.training.common.training_recipe import TrainingRecipe
+
+    Recipe = TypeVar("Recipe", bound=TrainingRecipe)
+
 app = typer.Typer(no_args_is_help=True, help="Train a network by its recipe; Ctrl-C saves and --resume goes on.")
 
-Recipe = Annotated[Path | None, typer.Option(help="What to train and how; default: build/NETWORK.yaml.")]
-Start = Annotated[
-    str | None,
-    typer.Option(
-        help="imagenet (--weights), random, shipped, or a checkpoint of this network; default: as the recipe says."
-    ),
-]
-Share = Annotated[
-    float,
-    typer.Option(min=0.01, max=1, help="Part of your own data in each batch; the rest is the built-in data sets."),
-]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
-MaxMinutes = Annotated[float | None, typer.Option(min=0, help="Budget of training time; the schedule ends in it.")]
+_Csv = Annotated[Path | None, typer.Option(help="Own data: a table with image, label and perhaps split.")]
+_Tags = Annotated[Path | None, typer.Option(help="Own data: a table with image and any of intent, source, topic, tag.")]
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """Options of all three commands, and what is done with them."""
+
+    recipe: Annotated[Path | None, typer.Option(help="What to train and how; default: build/NETWORK.yaml.")] = None
+    data: Data = DATA
+    weights: Weights = WEIGHTS
+    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("build/runs")
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False
+    max_minutes: Annotated[
+        float | None, typer.Option(min=0, help="Budget of training time; the schedule ends in it.")
+    ] = None
+    threads: TorchThreads = None
+    share: Annotated[
+        float,
+        typer.Option(min=0.01, max=1, help="Part of your own data in each batch; the rest is the built-in data sets."),
+    ] = 1.0
+    start: Annotated[
+        str | None,
+        typer.Option(
+            help="imagenet (--weights), random, shipped, or a checkpoint of this network; default: as the recipe says."
+        ),
+    ] = None
+
+    def resolve(self, engine: str, kind: type[Recipe], monitor: str, custom: Mapping[str, Path | None]) -> Recipe:
+        """Return the recipe of the file, changed by the options; `monitor` judges custom data alone."""
+        from whatsit.training.common.custom_data import custom_data
+        from whatsit.training.common.resolve_recipe import resolve_recipe
+        from whatsit.training.common.training_recipe import read_recipe
+
+        recipe = read_recipe(self.recipe or recipe_of(engine), kind)
+        return resolve_recipe(recipe, start_of(engine, self.start), custom_data(self.share, **custom), monitor)
+
+    def train(self, engine: str, train: Callable[..., Outcome], recipe: TrainingRecipe, **more: object) -> None:
+        """Train and print the next step; exit with code 130 where training was interrupted."""
+        run = {"resume": self.resume, "max_minutes": self.max_minutes, "threads": self.threads}
+        if not train(recipe, self.data, self.weights, self.out, **more, **run).finished:
+            raise typer.Exit(130)
+        typer.echo(f"Trained: {self.out}. Next: whatsit build {engine} --checkpoint {self.out / 'best.pt'}", err=True)
+
+
+def _command(minutes: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a command whose first argument is made of the fields of `TrainingOptions`, as options."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        engine, hints = function.__name__, get_type_hints(TrainingOptions, include_extras=True)
+        shared = {field.name: field.default for field in fields(TrainingOptions)}
+        shared["out"] = Path("build/runs") / engine
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+
+        def command(**values: Any) -> None:
+            function(TrainingOptions(**{name: values.pop(name) for name in shared}), **values)
+
+        options = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hints[name])
+            for name, default in shared.items()
+        ] + [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+        command.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]  # what typer reads
+        command.__annotations__ = {option.name: option.annotation for option in options}
+        command.__name__, command.__doc__ = engine, function.__doc__
+        example = f"whatsit train {engine} --data ../shared/data --weights ../shared/weights --max-minutes {minutes}"
+        app.command(epilog=f"Example: {example}")(command)
+        return command
+
+    return register
 
 
 def recipe_of(engine: str) -> Path:
@@ -42,79 +107,32 @@ def start_of(engine: str, start: str | None) -> str | None:
     return str(default_root() / shipped) if start == "shipped" else start
 
 
-def ended(finished: bool, out: Path, engine: str) -> None:
-    """Say what to do next, or leave with exit code 130 where training was interrupted."""
-    if not finished:
-        raise typer.Exit(130)
-    typer.echo(f"Trained: {out}. Next: whatsit build {engine} --checkpoint {out / 'best.pt'}", err=True)
-
-
-@app.command(
-    epilog="Example: whatsit train embedder --data ../shared/data --weights ../shared/weights --max-minutes 40"
-)
+@_command(minutes=40)
 def embedder(
-    recipe: Recipe = None,
-    data: Data = DATA,
-    weights: Weights = WEIGHTS,
-    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("build/runs/embedder"),
-    resume: Resume = False,
-    max_minutes: MaxMinutes = None,
-    threads: TorchThreads = None,
+    options: TrainingOptions,
     photos: Annotated[Path | None, typer.Option(help="Own data: a folder with a sub-folder for each product.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="Own data: a table with image, label and perhaps split.")] = None,
-    share: Share = 1.0,
-    start: Start = None,
+    csv: _Csv = None,
 ) -> None:
     """Train the embedder: 128-d unit vectors, near for the same item.
 
     With --photos or --csv it trains on your own products: every fifth picture of a product measures (own_r1), or those
     whose split is val. No other data is needed, unless --share admits the built-in data sets.
     """
-    from whatsit.training.common.custom_data import custom_data
-    from whatsit.training.common.resolve_recipe import resolve_recipe
-    from whatsit.training.common.training_recipe import read_recipe
     from whatsit.training.embedder.recipe import EmbedderRecipe
     from whatsit.training.embedder.task import train_embedder
 
-    wanted = resolve_recipe(
-        read_recipe(recipe or recipe_of("embedder"), EmbedderRecipe),
-        start_of("embedder", start),
-        custom_data(share, photos=photos, csv=csv),
-        "own_r1",
-    )
-    # An earlier run (.pt) holds class vectors of the built-in classes, which go on too; a shipped network holds none.
-    earlier = Path(wanted.start) if wanted.start.endswith(".pt") and wanted.own is None else None
-    outcome = train_embedder(
-        wanted,
-        data,
-        weights,
-        out,
-        resume=resume,
-        max_minutes=max_minutes,
-        threads=threads,
-        start_from=earlier,
-    )
-    ended(outcome.finished, out, "embedder")
+    recipe = options.resolve("embedder", EmbedderRecipe, "own_r1", {"photos": photos, "csv": csv})
+    options.train("embedder", train_embedder, recipe)
 
 
-@app.command(
-    epilog="Example: whatsit train detector --data ../shared/data --weights ../shared/weights --max-minutes 50"
-)
+@_command(minutes=50)
 def detector(
-    recipe: Recipe = None,
-    data: Data = DATA,
-    weights: Weights = WEIGHTS,
-    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("build/runs/detector"),
+    options: TrainingOptions,
     held_out: Annotated[Path, typer.Option(help="Names of coco128 pictures that training never sees.")] = Path(
         "build/detector.heldout.txt"
     ),
-    resume: Resume = False,
-    max_minutes: MaxMinutes = None,
-    threads: TorchThreads = None,
     coco: Annotated[Path | None, typer.Option(help="Own data: COCO JSON with boxes, see `whatsit label`.")] = None,
     images: Annotated[Path | None, typer.Option(help="Folder of the pictures in --coco; default: the file's.")] = None,
-    share: Share = 1.0,
-    start: Start = None,
 ) -> None:
     """Train the detector: boxes of things of any kind, and of product classes.
 
@@ -123,49 +141,16 @@ def detector(
     measuring (recall); --share admits the built-in data sets.
     """
     from whatsit.evaluation.datasets.labelled_pictures import read_names
-    from whatsit.training.common.custom_data import custom_data
-    from whatsit.training.common.resolve_recipe import resolve_recipe
-    from whatsit.training.common.training_recipe import read_recipe
-    from whatsit.training.detector.custom import train_custom_detector
     from whatsit.training.detector.recipe import DetectorRecipe
     from whatsit.training.detector.task import train_detector
 
-    wanted = resolve_recipe(
-        read_recipe(recipe or recipe_of("detector"), DetectorRecipe),
-        start_of("detector", start),
-        custom_data(share, coco=coco, images=images),
-        "recall",
-    )
-    outcome = (train_custom_detector if wanted.own else train_detector)(
-        wanted,
-        data,
-        weights,
-        out,
-        held_out=frozenset() if wanted.own and wanted.own.alone else read_names(held_out),
-        resume=resume,
-        max_minutes=max_minutes,
-        threads=threads,
-    )
-    ended(outcome.finished, out, "detector")
+    recipe = options.resolve("detector", DetectorRecipe, "recall", {"coco": coco, "images": images})
+    names = frozenset[str]() if recipe.own and recipe.own.alone else read_names(held_out)
+    options.train("detector", train_detector, recipe, held_out=names)
 
 
-@app.command(
-    epilog="Example: whatsit train classifier --data ../shared/data --weights ../shared/weights --max-minutes 30"
-)
-def classifier(
-    recipe: Recipe = None,
-    data: Data = DATA,
-    weights: Weights = WEIGHTS,
-    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("build/runs/classifier"),
-    resume: Resume = False,
-    max_minutes: MaxMinutes = None,
-    threads: TorchThreads = None,
-    csv: Annotated[
-        Path | None, typer.Option(help="Own data: a table with image and any of intent, source, topic, tag.")
-    ] = None,
-    share: Share = 1.0,
-    start: Start = None,
-) -> None:
+@_command(minutes=30)
+def classifier(options: TrainingOptions, csv: _Tags = None) -> None:
     """Train the classifier: intent, source, topic and tags of a whole picture.
 
     The first run renders products and puts every view of a picture through the ImageNet network (a quarter of an hour
@@ -173,26 +158,8 @@ def classifier(
     instead, in which an empty field is an answer that nobody knows; every fifth line measures (accuracy), or those
     whose split is val.
     """
-    from whatsit.training.classifier.custom import train_custom_classifier
     from whatsit.training.classifier.recipe import ClassifierRecipe
     from whatsit.training.classifier.task import train_classifier
-    from whatsit.training.common.custom_data import custom_data
-    from whatsit.training.common.resolve_recipe import resolve_recipe
-    from whatsit.training.common.training_recipe import read_recipe
 
-    wanted = resolve_recipe(
-        read_recipe(recipe or recipe_of("classifier"), ClassifierRecipe),
-        start_of("classifier", start),
-        custom_data(share, csv=csv),
-        "accuracy",
-    )
-    outcome = (train_custom_classifier if wanted.own else train_classifier)(
-        wanted,
-        data,
-        weights,
-        out,
-        resume=resume,
-        max_minutes=max_minutes,
-        threads=threads,
-    )
-    ended(outcome.finished, out, "classifier")
+    recipe = options.resolve("classifier", ClassifierRecipe, "accuracy", {"csv": csv})
+    options.train("classifier", train_classifier, recipe)

@@ -27,9 +27,7 @@ from whatsit.training.classifier.data import composed, recompressed, training_pi
 from whatsit.training.classifier.recipe import ClassifierRecipe
 from whatsit.training.common.custom_data import CustomData, hold_out, read_table
 from whatsit.training.common.initial_weights import IMAGENET, RANDOM, begin
-from whatsit.training.common.loop import Outcome, fit
 from whatsit.training.common.prefetch import prefetch
-from whatsit.training.common.preparation import prepare
 from whatsit.training.embedder.augment import random_blur, random_box, random_light, random_turn
 from whatsit.training.embedder.embed_batch import scaled
 from whatsit.vision.crop import crop_resize
@@ -38,7 +36,6 @@ HEADS: dict[str, tuple[str, ...]] = {"intent": INTENTS, "source": SOURCES, "topi
 UNKNOWN = -100
 """Target of an answer that nobody gave; the loss leaves it out."""
 _COMPOSED = 0.4
-_WEIGHTS = "mobilenet_v2_1.0_224_float.onnx"
 
 Pixels = npt.NDArray[np.uint8]
 Batch = tuple[Tensor, dict[str, Tensor]]
@@ -106,7 +103,7 @@ def read_tags(own: CustomData) -> tuple[list[KnownPicture], list[KnownPicture]]:
     return hold_out(pictures)
 
 
-class OwnClassifierTask:
+class CustomClassifierTask:
     """The classifier on tables, as a task of `whatsit.training.common.loop.fit`.
 
     What came from ImageNet stays as it is and the heads are trained; from a random start everything is.
@@ -201,34 +198,16 @@ def start_classifier(recipe: ClassifierRecipe, weights: Path) -> Classifier:
     return network
 
 
-def train_custom_classifier(
-    recipe: ClassifierRecipe,
-    data: Path,
-    weights: Path,
-    out: Path,
-    *,
-    resume: bool = False,
-    max_minutes: float | None = None,
-    threads: int | None = None,
-    console: Console | None = None,
-) -> Outcome:
-    """Train the classifier on a table, alone or beside the built-in data sets.
-
-    Args:
-        recipe: with `own`.
-        data: the folder of the built-in data sets; looked at only where they take part.
-        weights: the folder that holds the ImageNet MobileNetV2; looked at only where the recipe starts from it.
-        out: the run's folder.
-        resume: go on with the run in `out`.
-        max_minutes: budget of training time.
-        threads: CPU threads of torch; None for torch's own choice.
-        console: where progress goes.
+def custom_classifier_task(
+    recipe: ClassifierRecipe, data: Path, weights: Path, out: Path, console: Console
+) -> CustomClassifierTask:
+    """Return the task on custom data, beside the built-in data sets where its share is under 1.
 
     Raises:
-        InvalidInput: data or weights are missing, a table is not understood, or `out` does not fit `resume`.
+        InvalidInput: data is missing or a table is not understood.
     """
-    console = prepare(recipe.seed, threads, console)
-    own = recipe.own or CustomData.model_validate({})
+    own = recipe.own
+    assert own is not None
     train, validation = read_tags(own)
     if not train or not validation:
         raise InvalidInput(f"{own.csv} has too few rows: training needs some, and a fifth (or split val) validates.")
@@ -243,8 +222,7 @@ def train_custom_classifier(
             ]
             if part and share:
                 groups.append(((1 - own.share) * share / sum(recipe.groups.model_dump().values()), part))
-    task = OwnClassifierTask(recipe, groups, validation, weights / _WEIGHTS)
-    return fit(task, recipe, out, resume=resume, max_minutes=max_minutes, console=console)
+    return CustomClassifierTask(recipe, groups, validation, weights)
 
 
 def _view(picture: KnownPicture, rng: np.random.Generator) -> tuple[Pixels, dict[str, int]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +22,17 @@ from whatsit_client.taxonomy import INTENTS, TAGS
 from whatsit.evaluation.datasets.classifier_sets import evaluation_sets, run_classifier, score_classifier
 from whatsit.evaluation.datasets.imagenet_tags import intent_matrix, tag_matrix
 from whatsit.models.classifier import IMAGE_SIZE, Classifier, ClassifierForExport
+from whatsit.training.classifier.custom import custom_classifier_task
 from whatsit.training.classifier.data import ClassifierViews, training_pictures
 from whatsit.training.classifier.frozen_features import see_views
 from whatsit.training.classifier.recipe import ClassifierRecipe
 from whatsit.training.classifier.validation_fold import fold_figures, in_fold
 from whatsit.training.common.initial_weights import IMAGENET
-from whatsit.training.common.loop import Outcome, fit
-from whatsit.training.common.preparation import prepare
+from whatsit.training.common.loop import Outcome
+from whatsit.training.common.run_training import RunOptions, prepare, run_training
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 WEIGHTS = "mobilenet_v2_1.0_224_float.onnx"
 Batch = dict[str, Tensor]
@@ -149,37 +153,27 @@ class ClassifierTask:
 
 
 def train_classifier(
-    recipe: ClassifierRecipe,
-    data: Path,
-    weights: Path,
-    out: Path,
-    *,
-    resume: bool = False,
-    max_minutes: float | None = None,
-    threads: int | None = None,
-    console: Console | None = None,
+    recipe: ClassifierRecipe, data: Path, weights: Path, out: Path, **options: Unpack[RunOptions]
 ) -> Outcome:
-    """Train the classifier; `out/best.pt` then holds the network to build.
+    """Train the classifier on the built-in data sets, on a custom table, or on both by share.
 
     Args:
         recipe: the recipe.
-        data: the folder that holds grocery_store, clothing_small and imagenet_sample.
-        weights: the folder that holds the ImageNet MobileNetV2.
-        out: the run's folder.
-        resume: go on with the run in `out`.
-        max_minutes: budget of training time.
-        threads: CPU threads of torch; None for torch's own choice.
-        console: where progress goes.
+        data: the folder that holds grocery_store, clothing_small and imagenet_sample; not needed for custom data alone.
+        weights: the folder that holds the ImageNet MobileNetV2; read only for that start.
+        out: the run's folder; `out/best.pt` then holds the network to build.
+        options: of the run.
 
     Raises:
-        InvalidInput: data or weights are missing, `out` does not fit `resume`, or the recipe has another start than
-            ImageNet.
+        InvalidInput: data or weights are missing, a table is not understood, `out` does not fit `resume`, or a recipe
+            without custom data has another start than ImageNet.
     """
-    if recipe.start != IMAGENET:
+    if recipe.own is None and recipe.start != IMAGENET:
         raise InvalidInput(
             "On the built-in data the classifier learns heads on the ImageNet network alone: leave --start out, "
             "or train on your own table with --csv."
         )
-    console = prepare(recipe.seed, threads, console)
-    task = ClassifierTask(recipe, data, weights / WEIGHTS, out, console)
-    return fit(task, recipe, out, resume=resume, max_minutes=max_minutes, console=console)
+    console = prepare(recipe.seed, **options)
+    if recipe.own is None:
+        return run_training(ClassifierTask(recipe, data, weights / WEIGHTS, out, console), recipe, out, **options)
+    return run_training(custom_classifier_task(recipe, data, weights / WEIGHTS, out, console), recipe, out, **options)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
 from whatsit_client.errors import InvalidInput
 
 from whatsit.evaluation.datasets.label_file import LabelFile, read_labels
@@ -12,11 +11,8 @@ from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture
 from whatsit.models.product_labels import PRODUCTS, UNKNOWN, of_coco, product_label
 from whatsit.models.yolox import COCO_NAMES
 from whatsit.training.common.custom_data import CustomData, hold_out
-from whatsit.training.common.loop import Outcome
-from whatsit.training.common.preparation import prepare
-from whatsit.training.detector.data import DetectorData, load_detector_data
+from whatsit.training.detector.data import DetectorData
 from whatsit.training.detector.recipe import DetectorRecipe
-from whatsit.training.detector.task import fit_detector
 
 _FEWEST = 5
 
@@ -67,58 +63,18 @@ def custom_detector_data(own: CustomData) -> DetectorData:
     return DetectorData({"own": train}, [], {"own": validate})
 
 
-def mixed(
-    own: DetectorData, built_in: DetectorData, recipe: DetectorRecipe, share: float
+def add_built_in(
+    custom: DetectorData, built_in: DetectorData | None, recipe: DetectorRecipe, share: float
 ) -> tuple[DetectorData, dict[str, float]]:
-    """Merge custom data with the built-in data sets.
+    """Merge custom data with the built-in data sets, if any.
 
     Returns:
-        The data, and the shares of the sources: `share` for own data, the rest as the recipe divides it.
+        The data, and the shares of the sources: `share` for custom data, the rest as the recipe divides it.
     """
+    if built_in is None:
+        return custom, {"own": 1.0}
     rest = {name: weight for name, weight in recipe.shares.items() if weight > 0 and built_in.sources.get(name)}
     whole = sum(rest.values())
     shares = {"own": share, **{name: (1 - share) * weight / whole for name, weight in rest.items()}}
-    data = DetectorData(
-        {**built_in.sources, **own.sources}, built_in.cutouts, {**built_in.validation, **own.validation}
-    )
-    return data, shares
-
-
-def train_custom_detector(
-    recipe: DetectorRecipe,
-    data: Path,
-    weights: Path,
-    out: Path,
-    *,
-    held_out: frozenset[str] = frozenset(),
-    resume: bool = False,
-    max_minutes: float | None = None,
-    threads: int | None = None,
-    console: Console | None = None,
-) -> Outcome:
-    """Train the detector on custom boxes, alone or beside the built-in data.
-
-    Args:
-        recipe: with `own`.
-        data: the folder of the built-in data sets; looked at only where they take part, and so is `held_out`.
-        weights: the folder that holds the ImageNet MobileNetV2 and, for built-in data sets, the teacher.
-        out: the run's folder.
-        held_out: names of coco128 files that training never sees.
-        resume: go on with the run in `out`.
-        max_minutes: budget of training time.
-        threads: CPU threads of torch; None for torch's own choice.
-        console: where progress goes.
-
-    Raises:
-        InvalidInput: data or weights are missing, or `out` does not fit `resume`.
-    """
-    console = prepare(recipe.seed, threads, console)
-    own = recipe.own or CustomData.model_validate({})
-    content, shares = custom_detector_data(own), {"own": 1.0}
-    if not own.alone:
-        built_in = load_detector_data(data, weights, held_out, out / "data", recipe, console)
-        content, shares = mixed(content, built_in, recipe, own.share)
-    recipe = recipe.model_copy(update={"shares": shares})
-    return fit_detector(
-        recipe, content, weights, out, resume=resume, max_minutes=max_minutes, threads=threads, console=console
-    )
+    sources, validation = {**built_in.sources, **custom.sources}, {**built_in.validation, **custom.validation}
+    return DetectorData(sources, built_in.cutouts, validation), shares

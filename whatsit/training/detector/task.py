@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from rich.console import Console
 from torch import Tensor, nn
 
 from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture, iterate_pictures
@@ -17,15 +16,18 @@ from whatsit.models.csp_detector import CspDetector
 from whatsit.models.detector import detector_network, for_export
 from whatsit.models.retinanet import RetinaNet
 from whatsit.training.common.initial_weights import IMAGENET, begin
-from whatsit.training.common.loop import Outcome, fit
+from whatsit.training.common.loop import Outcome
 from whatsit.training.common.prefetch import prefetch
-from whatsit.training.common.preparation import prepare
-from whatsit.training.common.wise_ft import apply_wise_ft
+from whatsit.training.common.run_training import RunOptions, prepare, run_training
 from whatsit.training.detector.copy_paste import Cutout, paste
+from whatsit.training.detector.custom import add_built_in, custom_detector_data
 from whatsit.training.detector.data import DetectorData, load_detector_data
 from whatsit.training.detector.losses.detection_loss import BoxTargets, detection_loss
 from whatsit.training.detector.mosaic import Sample, distort, mosaic, single
 from whatsit.training.detector.recipe import DetectorRecipe
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Target = tuple[Tensor, Tensor, Tensor]
 Batch = tuple[Tensor, list[Target]]
@@ -133,68 +135,55 @@ def train_detector(
     out: Path,
     *,
     held_out: frozenset[str] = frozenset(),
-    resume: bool = False,
-    max_minutes: float | None = None,
-    threads: int | None = None,
-    console: Console | None = None,
+    **options: Unpack[RunOptions],
 ) -> Outcome:
-    """Train the detector; `out/best.pt` then holds the network to build.
+    """Train the detector on the built-in data sets, on custom boxes, or on both by share.
 
-    The first run labels the photos with the teacher and renders the shop scenes; `out/data` keeps both.
+    The first run with built-in data labels photos with the teacher and renders shop scenes; `out/data` keeps both.
 
     Args:
         recipe: the recipe.
-        data: the folder that holds coco128, grocery_store, clothing_small and imagenet_sample.
-        weights: the folder that holds the ImageNet MobileNetV2 and the teacher yolox_nano.onnx.
-        out: the run's folder.
+        data: the folder that holds coco128, grocery_store, clothing_small and imagenet_sample; not needed for custom
+            data alone.
+        weights: the folder that holds the ImageNet MobileNetV2, for that start, and the teacher yolox_nano.onnx, for
+            built-in data.
+        out: the run's folder; `out/best.pt` then holds the network to build.
         held_out: names of coco128 files that training never sees.
-        resume: go on with the run in `out`.
-        max_minutes: budget of training time, labelling and rendering not counted.
-        threads: CPU threads of torch; None for torch's own choice.
-        console: where progress goes.
+        options: of the run.
 
     Raises:
         InvalidInput: data or weights are missing, or `out` does not fit `resume`.
     """
-    console = prepare(recipe.seed, threads, console)
-    content = load_detector_data(data, weights, held_out, out / "data", recipe, console)
-    return fit_detector(
-        recipe, content, weights, out, resume=resume, max_minutes=max_minutes, threads=threads, console=console
-    )
+    console = prepare(recipe.seed, **options)
+    own = recipe.own
+    built_in = None if own and own.alone else load_detector_data(data, weights, held_out, out / "data", recipe, console)
+    if own:
+        content, shares = add_built_in(custom_detector_data(own), built_in, recipe, own.share)
+        recipe = recipe.model_copy(update={"shares": shares})
+    else:
+        assert built_in is not None
+        content = built_in
+    return fit_detector(recipe, content, weights, out, **options)
 
 
 def fit_detector(
-    recipe: DetectorRecipe,
-    data: DetectorData,
-    weights: Path,
-    out: Path,
-    *,
-    resume: bool = False,
-    max_minutes: float | None = None,
-    threads: int | None = None,
-    console: Console | None = None,
+    recipe: DetectorRecipe, data: DetectorData, weights: Path, out: Path, **options: Unpack[RunOptions]
 ) -> Outcome:
-    """Train the detector on given pictures, from the start that the recipe names.
+    """Train the detector on given pictures; see `train_detector`.
 
     Args:
         recipe: its `shares` name the sources in `data`.
-        data: what trains and what validates.
-        weights: the folder that holds the ImageNet MobileNetV2; looked at only where the recipe starts from it.
+        data: training and validation pictures.
+        weights: the folder that holds the ImageNet MobileNetV2; read only for that start.
         out: the run's folder.
-        resume: go on with the run in `out`.
-        max_minutes: budget of training time.
-        threads: CPU threads of torch; None for torch's own choice.
-        console: where progress goes.
+        options: of the run.
 
     Raises:
-        InvalidInput: the start is missing or of another network, or `out` does not fit `resume`.
+        InvalidInput: the initial weights are missing or of another network, or `out` does not fit `resume`.
     """
-    console = prepare(recipe.seed, threads, console)
+    prepare(recipe.seed, **options)
     network = detector_network(recipe.model_dump(), weights if recipe.start == IMAGENET else None)
     begin(network, recipe.start, "detector")
     task = DetectorTask(recipe, network, data.sources, data.cutouts, data.validation)
-    begun = {name: value.clone() for name, value in network.state_dict().items() if network.learnt(name)}
-    outcome = fit(task, recipe, out, resume=resume, max_minutes=max_minutes, console=console)
-    if outcome.finished and recipe.blend < 1:
-        apply_wise_ft(out, begun, recipe.blend)
-    return outcome
+    initial = {name: value.clone() for name, value in network.state_dict().items() if network.learnt(name)}
+    return run_training(task, recipe, out, recipe.blend if recipe.blend < 1 else None, lambda: initial, **options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +16,10 @@ from whatsit_client.errors import InvalidInput
 from whatsit.models.embedder import CROP_SIZE, Embedder
 from whatsit.training.common import run_checkpoint as checkpoint
 from whatsit.training.common.initial_weights import IMAGENET, RANDOM, begin
-from whatsit.training.common.loop import Outcome, fit
+from whatsit.training.common.loop import Outcome
 from whatsit.training.common.prefetch import prefetch
-from whatsit.training.common.preparation import prepare
 from whatsit.training.common.progress import counted
-from whatsit.training.common.wise_ft import apply_wise_ft
+from whatsit.training.common.run_training import RunOptions, prepare, run_training
 from whatsit.training.embedder.custom import embedder_content
 from whatsit.training.embedder.embed_batch import embed, scaled
 from whatsit.training.embedder.losses.center_loss import center_loss
@@ -33,6 +32,9 @@ from whatsit.training.embedder.mixture import Ingredient, Mixture
 from whatsit.training.embedder.random_erasing import erase
 from whatsit.training.embedder.recipe import EmbedderRecipe
 from whatsit.training.embedder.task_labels import TaskLabels, viewpoint_of, viewpoints_of_batch
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 WEIGHTS = "mobilenet_v2_1.0_224_float.onnx"
 START = "start.pt"
@@ -184,51 +186,36 @@ class EmbedderTask:
 
 
 def train_embedder(
-    recipe: EmbedderRecipe,
-    data: Path,
-    weights: Path,
-    out: Path,
-    *,
-    resume: bool = False,
-    max_minutes: float | None = None,
-    threads: int | None = None,
-    console: Console | None = None,
-    start_from: Path | None = None,
+    recipe: EmbedderRecipe, data: Path, weights: Path, out: Path, **options: Unpack[RunOptions]
 ) -> Outcome:
-    """Train the embedder; `out/best.pt` then holds the network to build.
+    """Train the embedder on the built-in data sets, on custom products, or on both by share.
+
+    A recipe that starts from an earlier run on the built-in data (`*.pt`) keeps its class vectors too.
 
     Args:
         recipe: the recipe.
-        data: the folder that holds grocery_store, clothing_small and imagenet_sample; not needed where the recipe's
-            `own` data trains alone.
-        weights: the folder that holds the ImageNet MobileNetV2; looked at only where the recipe starts from it.
-        out: the run's folder.
-        resume: go on with the run in `out`.
-        max_minutes: budget of training time.
-        threads: CPU threads of torch; None for torch's own choice.
-        console: where progress goes.
-        start_from: a checkpoint of an earlier run with the same classes, in place of the ImageNet start.
+        data: the folder that holds grocery_store, clothing_small and imagenet_sample; not needed for custom data alone.
+        weights: the folder that holds the ImageNet MobileNetV2; read only for that start.
+        out: the run's folder; `out/best.pt` then holds the network to build.
+        options: of the run.
 
     Raises:
-        InvalidInput: data or weights are missing, `out` does not fit `resume`, or `start_from` has other classes.
+        InvalidInput: data or weights are missing, `out` does not fit `resume`, or the start has other classes.
     """
-    console = prepare(recipe.seed, threads, console)
+    console = prepare(recipe.seed, **options)
     task = EmbedderTask(recipe, data, weights / WEIGHTS if recipe.start == IMAGENET else None)
     begin(task.network, recipe.start, "embedder")
-    if not resume and not (out / checkpoint.LAST).exists():
-        if start_from is None:
-            task.start(console)
+    if not options.get("resume") and not (out / checkpoint.LAST).exists():
+        if recipe.own is None and recipe.start.endswith(".pt"):
+            _load_module(task.module, Path(recipe.start))
         else:
-            _take_over(task.module, start_from)
+            task.start(console)
         out.mkdir(parents=True, exist_ok=True)
         checkpoint.save(out / START, {"module": task.module.state_dict()})
-    outcome = fit(task, recipe, out, resume=resume, max_minutes=max_minutes, console=console)
-    if outcome.finished:
-        apply_wise_ft(out, checkpoint.load(out / START)["module"], recipe.blend)
-    return outcome
+    return run_training(task, recipe, out, recipe.blend, lambda: checkpoint.load(out / START)["module"], **options)
 
 
-def _take_over(module: nn.Module, path: Path) -> None:
+def _load_module(module: nn.Module, path: Path) -> None:
     try:
         module.load_state_dict(checkpoint.load(path)["module"])
     except RuntimeError as error:
