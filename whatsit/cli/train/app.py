@@ -49,7 +49,10 @@ class TrainingOptions:
     ] = None
 
     def resolve(self, engine: str, kind: type[Recipe], monitor: str, custom: Mapping[str, Path | None]) -> Recipe:
-        """Return the recipe of the file, changed by the options; `monitor` judges custom data alone."""
+        """Return the recipe of the file, changed by the options.
+
+        `monitor` is the metric of custom data alone.
+        """
         from whatsit.training.common.custom_data import custom_data
         from whatsit.training.common.resolve_recipe import resolve_recipe
         from whatsit.training.common.training_recipe import read_recipe
@@ -58,7 +61,7 @@ class TrainingOptions:
         return resolve_recipe(recipe, start_of(engine, self.start), custom_data(self.share, **custom), monitor)
 
     def train(self, engine: str, train: Callable[..., Outcome], recipe: TrainingRecipe, **more: object) -> None:
-        """Train and print the next step; exit with code 130 where training was interrupted."""
+        """Train and print the next step; exit with code 130 after an interruption."""
         run = {"resume": self.resume, "max_minutes": self.max_minutes, "threads": self.threads}
         if not train(recipe, self.data, self.weights, self.out, **more, **run).finished:
             raise typer.Exit(130)
@@ -66,7 +69,7 @@ class TrainingOptions:
 
 
 def _command(minutes: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a command whose first argument is made of the fields of `TrainingOptions`, as options."""
+    """Register a command that takes the fields of `TrainingOptions` as options."""
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         engine, hints = function.__name__, get_type_hints(TrainingOptions, include_extras=True)

@@ -201,7 +201,7 @@ def start_classifier(recipe: ClassifierRecipe, weights: Path) -> Classifier:
 def custom_classifier_task(
     recipe: ClassifierRecipe, data: Path, weights: Path, out: Path, console: Console
 ) -> CustomClassifierTask:
-    """Return the task on custom data, beside the built-in data sets where its share is under 1.
+    """Return the task on custom data, with the built-in data sets by share.
 
     Raises:
         InvalidInput: data is missing or a table is not understood.

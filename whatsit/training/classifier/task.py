@@ -155,7 +155,7 @@ class ClassifierTask:
 def train_classifier(
     recipe: ClassifierRecipe, data: Path, weights: Path, out: Path, **options: Unpack[RunOptions]
 ) -> Outcome:
-    """Train the classifier on the built-in data sets, on a custom table, or on both by share.
+    """Train the classifier on the built-in data sets, a custom table, or both.
 
     Args:
         recipe: the recipe.

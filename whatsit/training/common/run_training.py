@@ -39,7 +39,7 @@ class RunOptions(TypedDict, total=False):
 
 
 def prepare(seed: int, **options: Unpack[RunOptions]) -> Console:
-    """Seed torch, divide the cores (OpenCV one, torch the rest) and return the console."""
+    """Seed torch, give OpenCV one core and torch the rest, return the console."""
     cv2.setNumThreads(1)
     if threads := options.get("threads"):
         torch.set_num_threads(threads)
@@ -55,7 +55,7 @@ def run_training(
     initial: Callable[[], Mapping[str, Tensor]] = dict,
     **options: Unpack[RunOptions],
 ) -> Outcome:
-    """Train a task; when the run is finished, interpolate its weights with the initial ones.
+    """Train a task, then interpolate its weights with the initial ones.
 
     Args:
         task: built after `prepare`.

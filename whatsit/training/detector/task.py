@@ -137,7 +137,7 @@ def train_detector(
     held_out: frozenset[str] = frozenset(),
     **options: Unpack[RunOptions],
 ) -> Outcome:
-    """Train the detector on the built-in data sets, on custom boxes, or on both by share.
+    """Train the detector on the built-in data sets, custom boxes, or both.
 
     The first run with built-in data labels photos with the teacher and renders shop scenes; `out/data` keeps both.
 

@@ -188,7 +188,7 @@ class EmbedderTask:
 def train_embedder(
     recipe: EmbedderRecipe, data: Path, weights: Path, out: Path, **options: Unpack[RunOptions]
 ) -> Outcome:
-    """Train the embedder on the built-in data sets, on custom products, or on both by share.
+    """Train the embedder on the built-in data sets, custom products, or both.
 
     A recipe that starts from an earlier run on the built-in data (`*.pt`) keeps its class vectors too.
 
