@@ -19,6 +19,7 @@ from whatsit.catalogue.ingest import ingest
 from whatsit.catalogue.ingest.picture_analysis import Step, checked_steps
 from whatsit.catalogue.ingest.picture_analyzer import PictureAnalyzer
 from whatsit.catalogue.ingest.prepare import Settings
+from whatsit.catalogue.ingest.thread_executor import InThreads
 from whatsit.catalogue.item import ItemFields
 from whatsit.catalogue.sources import Row
 from whatsit.catalogue.sources.picture_folder import PICTURES
@@ -143,5 +144,5 @@ def _ingestion(
     look: PictureAnalyzer, rows: Sequence[Row], steps: frozenset[Step], workers: int, catalogue: Path
 ) -> None:
     with Store(catalogue / "catalogue.sqlite") as store:
-        report = ingest(store, rows, look, look.fingerprint, workers=workers, settings=Settings(steps))
+        report = ingest(store, rows, InThreads(look, workers), look.fingerprint, settings=Settings(steps))
     assert report.kept == len(rows), report.skipped[:3]

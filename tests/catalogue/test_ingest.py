@@ -16,6 +16,7 @@ from whatsit.catalogue import Filter, Store
 from whatsit.catalogue.ingest import BATCH_ITEMS, PictureAnalysis, Report, ingest
 from whatsit.catalogue.ingest.ingest_run import BATCH_ROWS
 from whatsit.catalogue.ingest.picture_analysis import Step
+from whatsit.catalogue.ingest.thread_executor import InThreads
 from whatsit.catalogue.item import ItemFields, Vector
 from whatsit.catalogue.sources import Row, Skipped
 from whatsit.vision.decode import MAX_BYTES
@@ -62,7 +63,7 @@ def test_every_row_is_in_the_store_in_its_order(
     store: Store, rows: list[Row], embed: FakeEmbedder, workers: int
 ) -> None:
     seen: list[int] = []
-    report = ingest(store, rows, embed, E, workers=workers, progress=lambda done, _: seen.append(done))
+    report = ingest(store, rows, InThreads(embed, workers), E, progress=lambda done, _: seen.append(done))
     assert (report.added, report.updated, report.unchanged, report.skipped) == (100, 0, 0, [])
     assert [record["id"] for record in store.page(limit=200)] == [row.fields.id for row in rows]
     assert seen == list(range(1, 101))
@@ -72,33 +73,33 @@ def test_every_row_is_in_the_store_in_its_order(
 
 
 def test_doing_it_again_embeds_nothing(store: Store, rows: list[Row], embed: FakeEmbedder) -> None:
-    ingest(store, rows, embed, E)
+    ingest(store, rows, InThreads(embed), E)
     before, updated = store.vectors(E), store.show("007")["updated"]
-    report = ingest(store, rows, embed, E)
+    report = ingest(store, rows, InThreads(embed), E)
     assert (report.added, report.updated, report.unchanged, embed.calls) == (0, 0, 100, 100)
     assert store.show("007")["updated"] == updated
     np.testing.assert_array_equal(store.vectors(E)[0], before[0])
 
 
 def test_new_words_update_an_item_without_embedding_it(store: Store, rows: list[Row], embed: FakeEmbedder) -> None:
-    ingest(store, rows[:3], embed, E)
-    report = ingest(store, [Row(ItemFields("001", "New"), rows[1].images, "")], embed, E)
+    ingest(store, rows[:3], InThreads(embed), E)
+    report = ingest(store, [Row(ItemFields("001", "New"), rows[1].images, "")], InThreads(embed), E)
     assert (report.updated, embed.calls) == (1, 3)
     assert store.show("001")["title"] == "New"
     assert len(store.vectors(E)[0]) == 6
 
 
 def test_a_new_picture_under_the_same_name_is_embedded(store: Store, rows: list[Row], embed: FakeEmbedder) -> None:
-    ingest(store, rows[:3], embed, E)
+    ingest(store, rows[:3], InThreads(embed), E)
     rows[1].images[0].write_bytes(b"another picture")
-    assert ingest(store, rows[:3], embed, E).updated == 1
+    assert ingest(store, rows[:3], InThreads(embed), E).updated == 1
     assert embed.calls == 4
     np.testing.assert_array_equal(store.vectors(E)[0][2], embed.vector_of(b"another picture"))
 
 
 def test_another_embedder_embeds_everything_again(store: Store, rows: list[Row], embed: FakeEmbedder) -> None:
-    ingest(store, rows[:3], embed, "old")
-    assert ingest(store, rows[:3], embed, "new").updated == 3
+    ingest(store, rows[:3], InThreads(embed), "old")
+    assert ingest(store, rows[:3], InThreads(embed), "new").updated == 3
     assert (len(store.vectors("old")[0]), len(store.vectors("new")[0])) == (0, 6)
 
 
@@ -118,7 +119,7 @@ def test_bad_rows_and_pictures_are_reported_and_the_job_finishes(
         Row(ItemFields("000", "again"), (tmp_path / "7.jpg",), "line 8"),
         rows[1],
     ]
-    report = ingest(store, mixed, embed, E, workers=3)
+    report = ingest(store, mixed, InThreads(embed, 3), E)
     assert [record["id"] for record in store.page()] == ["000", "half", "001"]
     assert store.show("000")["title"] == "Item 0"
     assert store.show("half")["image"].endswith("5.jpg")
@@ -139,16 +140,16 @@ def test_at_most_one_byte_too_many_of_a_huge_file_is_read(store: Store, tmp_path
         sizes.append(len(data))
         raise InvalidInput("Too large.")
 
-    ingest(store, [Row(ItemFields("huge"), (tmp_path / "huge.jpg",), "")], refuse, E)
+    ingest(store, [Row(ItemFields("huge"), (tmp_path / "huge.jpg",), "")], InThreads(refuse), E)
     assert sizes == [MAX_BYTES + 1]
 
 
 def test_a_picture_that_went_bad_does_not_cost_the_item_that_was_accepted(
     store: Store, rows: list[Row], embed: FakeEmbedder
 ) -> None:
-    ingest(store, rows[:1], embed, E)
+    ingest(store, rows[:1], InThreads(embed), E)
     rows[0].images[0].write_bytes(b"bad")
-    assert len(ingest(store, rows[:1], embed, E).skipped) == 1
+    assert len(ingest(store, rows[:1], InThreads(embed), E).skipped) == 1
     assert store.count() == 1
 
 
@@ -161,9 +162,9 @@ def test_an_interrupted_run_keeps_what_was_done_and_is_resumed(
             raise stop("interrupted")
 
     with pytest.raises(stop):
-        ingest(store, rows, embed, E, workers=2, progress=until_the_end)
+        ingest(store, rows, InThreads(embed, 2), E, progress=until_the_end)
     assert store.count() == 50
-    report = ingest(store, rows, embed, E)
+    report = ingest(store, rows, InThreads(embed), E)
     assert (report.added, report.unchanged) == (50, 50)
     assert embed.calls <= 100 + 6 * BATCH_ROWS  # what was in the threads may be embedded twice
 
@@ -175,17 +176,17 @@ def test_what_a_sudden_end_can_cost_is_one_batch(store: Store, rows: list[Row], 
         with Store(store.path, read_only=True) as reader:
             counts.append(done - reader.count(Filter.parse({})))
 
-    ingest(store, rows, embed, E, progress=count)
+    ingest(store, rows, InThreads(embed), E, progress=count)
     assert max(counts) < BATCH_ITEMS
 
 
 def test_a_picture_in_which_nothing_is_found_is_skipped(store: Store, rows: list[Row]) -> None:
-    assert len(ingest(store, rows[:1], lambda data, steps: PictureAnalysis(()), E).skipped) == 1
+    assert len(ingest(store, rows[:1], InThreads(lambda data, steps: PictureAnalysis(())), E).skipped) == 1
     nan = np.full(8, np.nan, dtype=np.float32)
     assert (
         len(
             ingest(
-                store, rows[:1], lambda data, steps: PictureAnalysis((Vector((0.0, 0.0, 1.0, 1.0), nan),)), E
+                store, rows[:1], InThreads(lambda data, steps: PictureAnalysis((Vector((0.0, 0.0, 1.0, 1.0), nan),))), E
             ).skipped
         )
         == 1

@@ -16,6 +16,7 @@ from whatsit.catalogue.ingest import Fetch, PictureAnalysis, Report, ingest
 from whatsit.catalogue.ingest.ingest_run import BATCH_ROWS
 from whatsit.catalogue.ingest.picture_analysis import Step, checked_steps
 from whatsit.catalogue.ingest.prepare import Settings
+from whatsit.catalogue.ingest.thread_executor import InThreads
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.sources import Row
@@ -87,28 +88,28 @@ def said(report: Report) -> tuple[list[str], list[str]]:
 
 def test_the_same_file_twice_in_an_item_is_kept_once(store: Store, look: FakeLook, tmp_path: Path) -> None:
     a, b, c = write(tmp_path, a=b"picture", b=b"another", c=b"picture")
-    report = ingest(store, [row("x", a, b, c)], look, E)
+    report = ingest(store, [row("x", a, b, c)], InThreads(look), E)
     assert [Path(one.path) for one in store.pictures("x", E)] == [a, b]
     assert said(report)[0] == [f"{c}: it is the same file as the item's picture 1"]
     assert len(look.steps) == 2
-    assert ingest(store, [row("x", a, b, c)], look, E).unchanged == 1
+    assert ingest(store, [row("x", a, b, c)], InThreads(look), E).unchanged == 1
 
 
 def test_the_same_file_in_two_items_is_kept_and_noted(store: Store, look: FakeLook, tmp_path: Path) -> None:
     a, b = write(tmp_path, a=b"picture", b=b"picture")
     rows = [row("first", a), row("second", b), row("third", a)]
-    report = ingest(store, rows, look, E)
+    report = ingest(store, rows, InThreads(look), E)
     assert report.added == 3
     twin = "is the same file as a picture of item 'first'"
     assert said(report) == ([], [f"{b} {twin}", f"{a} {twin}"])
     assert [one.place for one in report.notes] == ["row second", "row third"]
     assert store.pictures("second", E)[0].facts.md5 == hashlib.md5(b"picture").digest()
-    assert ingest(store, rows, look, E).notes == []
+    assert ingest(store, rows, InThreads(look), E).notes == []
 
 
 def test_nearly_the_same_pictures_of_an_item_are_kept_and_noted(store: Store, look: FakeLook, tmp_path: Path) -> None:
     a, b, c = write(tmp_path, a=b"\0\0\0\0\0\0\0\0-a", b=b"\0\x81\0\0\0\0\0\x10-b", c=b"\xff\0\0\0\0\0\0\0-c")
-    report = ingest(store, [row("x", a, b, c)], look, E)
+    report = ingest(store, [row("x", a, b, c)], InThreads(look), E)
     assert said(report) == ([], ["its picture 2 is nearly its picture 1 (3 bits differ)"])
     assert len(store.pictures("x", E)) == 3
     hashes = [(item, value) for item, _, value in store.facts.hashes("dhash")]
@@ -119,7 +120,7 @@ def test_only_items_without_a_category_get_a_predicted_one_beside_it(
     store: Store, look: FakeLook, tmp_path: Path
 ) -> None:
     a, b = write(tmp_path, a=b"one", b=b"two")
-    ingest(store, [row("own", a, category="Cups"), row("none", b)], look, E)
+    ingest(store, [row("own", a, category="Cups"), row("none", b)], InThreads(look), E)
     assert [store.facts.prediction(number) for number in (1, 2)] == [None, PREDICTION]
     shown = store.show("none")
     assert (shown["category"], shown["predicted"]["tag"]) == (None, "kitchenware")
@@ -128,14 +129,14 @@ def test_only_items_without_a_category_get_a_predicted_one_beside_it(
 
 def test_a_step_that_is_chosen_later_does_not_embed_again(store: Store, look: FakeLook, tmp_path: Path) -> None:
     (a,) = write(tmp_path, a=b"picture")
-    ingest(store, [row("x", a)], look, E, settings=Settings(frozenset()))
+    ingest(store, [row("x", a)], InThreads(look), E, settings=Settings(frozenset()))
     assert look.steps == [{"embed"}]
     assert store.pictures("x", E)[0].facts == PictureMetadata(hashlib.md5(b"picture").digest())
-    report = ingest(store, [row("x", a)], look, E, settings=Settings(checked_steps(["detect", "hash"])))
+    report = ingest(store, [row("x", a)], InThreads(look), E, settings=Settings(checked_steps(["detect", "hash"])))
     assert (report.updated, look.steps[1:]) == (1, [{"detect", "hash"}])
     facts = store.pictures("x", E)[0].facts
     assert (facts.main, facts.hashes, facts.prediction) == (MAIN, {"dhash": b"picture\0"}, None)
-    assert ingest(store, [row("x", a)], look, E, settings=Settings(frozenset())).unchanged == 1
+    assert ingest(store, [row("x", a)], InThreads(look), E, settings=Settings(frozenset())).unchanged == 1
     with pytest.raises(InvalidInput, match="no step 'dance'"):
         checked_steps(["dance"])
 
@@ -144,14 +145,14 @@ def test_pictures_from_the_web_are_named_by_their_address_and_fetched_once(store
     address = "https://shop.test/a.jpg"
     web = FakeWeb({address: b"picture"})
     rows = [row("x", WebImage(address)), row("gone", WebImage("https://shop.test/gone.jpg"))]
-    report = ingest(store, rows, look, E, fetch=Fetch(web), workers=2)
+    report = ingest(store, rows, InThreads(look, 2), E, fetch=Fetch(web))
     assert said(report)[0] == ["https://shop.test/gone.jpg: the server answered 404 Not Found"]
     assert store.show("x")["image"] == address
-    report = ingest(store, rows[:1], look, E, fetch=Fetch(web))
+    report = ingest(store, rows[:1], InThreads(look), E, fetch=Fetch(web))
     assert (report.unchanged, web.asked.count(address)) == (1, 1)  # type: ignore[attr-defined] # of the fake
     web.files[address] = b"another"  # type: ignore[attr-defined] # of the fake
     again = Settings(refetch=True)
-    assert ingest(store, rows[:1], look, E, fetch=Fetch(web), settings=again).updated == 1
+    assert ingest(store, rows[:1], InThreads(look), E, fetch=Fetch(web), settings=again).updated == 1
     assert store.pictures("x", E)[0].sha256 == hashlib.sha256(b"another").hexdigest()
 
 
@@ -165,23 +166,23 @@ def test_slow_servers_are_waited_for_at_once(store: Store, look: FakeLook) -> No
             return url.encode()
 
     rows = [row(str(i), WebImage(f"https://shop.test/{i}.jpg")) for i in range(2 * BATCH_ROWS)]
-    assert ingest(store, rows, look, E, fetch=Fetch(Waiting({})), workers=1).added == 2 * BATCH_ROWS
+    assert ingest(store, rows, InThreads(look, 1), E, fetch=Fetch(Waiting({}))).added == 2 * BATCH_ROWS
 
 
 def test_pictures_from_the_web_are_kept_where_that_is_asked_for(store: Store, look: FakeLook) -> None:
     address, folder = "https://shop.test/a.jpg", Layout(store.path.parent).pictures
     web = FakeWeb({address: b"\xff\xd8picture"})
     rows, keep = [row("x", WebImage(address))], Settings(keep=folder)
-    ingest(store, rows, look, E, fetch=Fetch(web))
+    ingest(store, rows, InThreads(look), E, fetch=Fetch(web))
     assert not folder.exists()
     for _ in range(2):
-        ingest(store, rows, look, E, fetch=Fetch(web), settings=keep)
+        ingest(store, rows, InThreads(look), E, fetch=Fetch(web), settings=keep)
     (kept,) = folder.iterdir()
     assert kept.read_bytes() == b"\xff\xd8picture"
     assert store.pictures("x", E)[0].facts.kept == kept.name
     assert store.show("x")["image"] == address
     web.files[address] = b"\xff\xd8another"  # type: ignore[attr-defined] # of the fake
-    ingest(store, rows, look, E, fetch=Fetch(web), settings=replace(keep, refetch=True))
+    ingest(store, rows, InThreads(look), E, fetch=Fetch(web), settings=replace(keep, refetch=True))
     assert [one.read_bytes() for one in folder.iterdir()] == [b"\xff\xd8another"]
 
 

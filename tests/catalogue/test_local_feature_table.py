@@ -11,6 +11,7 @@ import pytest
 
 from whatsit.catalogue.index_view import LiveIndex
 from whatsit.catalogue.ingest import PictureAnalysis, ingest
+from whatsit.catalogue.ingest.thread_executor import InThreads
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.publish import publish
 from whatsit.catalogue.sources.source_row import Row
@@ -44,7 +45,9 @@ def rows(tmp_path: Path) -> list[Row]:
 
 
 def add(store: Store, rows: list[Row]) -> None:
-    ingest(store, rows, lambda data, steps: PictureAnalysis((Vector((0.0, 0.0, 1.0, 1.0), unit(data)),)), "e")
+    ingest(
+        store, rows, InThreads(lambda data, steps: PictureAnalysis((Vector((0.0, 0.0, 1.0, 1.0), unit(data)),))), "e"
+    )
 
 
 def kept(store: Store) -> list[bytes]:

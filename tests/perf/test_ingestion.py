@@ -32,6 +32,7 @@ def test_ray_and_threads_give_the_same_catalogue(shop: Path, tmp_path: Path) -> 
     from whatsit.catalogue.ingest.picture_analyzer import PictureAnalyzer
     from whatsit.catalogue.ingest.prepare import Settings
     from whatsit.catalogue.ingest.ray_executor import OnRay
+    from whatsit.catalogue.ingest.thread_executor import InThreads
     from whatsit.catalogue.sources import open_source
 
     lines = (shop / "products.csv").read_text().splitlines()[:29]
@@ -41,12 +42,10 @@ def test_ray_and_threads_give_the_same_catalogue(shop: Path, tmp_path: Path) -> 
     settings = Settings(checked_steps(["hash", "detect", "categorise"]))
     reports = []
     with PictureAnalyzer() as look:
-        for name, engine in {"threads": None, "ray": OnRay(PictureAnalyzer, 2, memory=80 << 20)}.items():
+        for name, engine in {"threads": InThreads(look, 2), "ray": OnRay(PictureAnalyzer, 2, memory=80 << 20)}.items():
             with Store(tmp_path / name / "catalogue.sqlite") as store:
                 rows = open_source(source)
-                reports.append(
-                    ingest(store, rows, look, look.fingerprint, workers=2, settings=settings, engine=engine).to_record()
-                )
+                reports.append(ingest(store, rows, engine, look.fingerprint, settings=settings).to_record())
     assert reports[0] == reports[1]
     assert (reports[0]["added"], reports[0]["skipped_count"], reports[0]["note_count"]) == (29, 1, 1)
     assert tables(tmp_path / "threads") == tables(tmp_path / "ray")

@@ -17,10 +17,11 @@ from whatsit.catalogue.backends import check_embedded, open_embedded, open_store
 from whatsit.catalogue.ingest.fetch import Fetch
 from whatsit.catalogue.ingest.ingest_report import Report
 from whatsit.catalogue.ingest.ingest_run import Engine, ingest
-from whatsit.catalogue.ingest.picture_analysis import PictureAnalysisSteps, checked_steps
+from whatsit.catalogue.ingest.picture_analysis import checked_steps
 from whatsit.catalogue.ingest.picture_analyzer import PictureAnalyzer
 from whatsit.catalogue.ingest.prepare import Settings
 from whatsit.catalogue.ingest.ray_executor import OnRay
+from whatsit.catalogue.ingest.thread_executor import InThreads
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.publish import NO_INDEX, Published, compact_note, published
 from whatsit.catalogue.publish import publish as publish_index
@@ -111,20 +112,17 @@ def add_to_catalogue(
     total = sum(one.count() for one in opened)
     if store is not None:
         set_store_url(folder, store)
-    actors = workers if engine == "ray" else 0
     with (
-        _networks(model_repository, target, actors, ray_address) as (look, on, fingerprint),
+        _open_engine(model_repository, target, workers, engine, ray_address) as (on, fingerprint),
         closing(open_store(folder)) as items,
     ):
         report = ingest(
             items,
             (row for source in opened for row in source),
-            look,
+            on,
             fingerprint,
-            workers=workers,
             settings=settings,
             fetch=Fetch(Downloads(allow_private=allow_private)),
-            engine=on,
             progress=None if progress is None else lambda done, so_far: progress(done, total, so_far),
         )
     if not report.kept or url is not None:
@@ -153,18 +151,17 @@ def index_source(
 
 
 @contextmanager
-def _networks(
-    model_repository: Path | None, target: str, ray_actors: int, address: str | None
-) -> Iterator[tuple[PictureAnalysisSteps | None, Engine | None, str]]:
+def _open_engine(
+    model_repository: Path | None, target: str, workers: int, engine: str, address: str | None
+) -> Iterator[tuple[Engine, str]]:
     """Open the networks in this process, or an engine of actors that open them.
 
     Yields:
-        Arguments of `ingest`: `look` or `engine`, the other one None; and the embedder's fingerprint.
+        The engine, and the embedder's fingerprint.
     """
-    if not ray_actors:
-        with PictureAnalyzer(model_repository, target) as look:
-            yield look, None, look.fingerprint
+    if engine == "local":
+        with PictureAnalyzer(model_repository, target) as analyzer:
+            yield InThreads(analyzer, workers), analyzer.fingerprint
         return
     file = network_file(model_repository or default_root() / "model_repository", "embedder")
-    actors = OnRay(partial(PictureAnalyzer, model_repository, target), ray_actors, address)
-    yield None, actors, embedder_fingerprint(file)
+    yield OnRay(partial(PictureAnalyzer, model_repository, target), workers, address), embedder_fingerprint(file)

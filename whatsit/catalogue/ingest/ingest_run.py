@@ -11,10 +11,9 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.ingest.fetch import Fetch
 from whatsit.catalogue.ingest.ingest_report import Report
-from whatsit.catalogue.ingest.picture_analysis import DEFAULT_STEPS, PictureAnalysisSteps
+from whatsit.catalogue.ingest.picture_analysis import DEFAULT_STEPS
 from whatsit.catalogue.ingest.plan import Batch, plan
-from whatsit.catalogue.ingest.prepare import Done, Prepare, Settings
-from whatsit.catalogue.ingest.thread_executor import run_in_threads
+from whatsit.catalogue.ingest.prepare import Done, Settings
 from whatsit.catalogue.ingest.writer import Writer
 from whatsit.catalogue.protocols import CatalogueStore
 from whatsit.catalogue.sources.source_row import Row, Skipped
@@ -24,7 +23,7 @@ BATCH_ROWS = 8
 
 
 class Engine(Protocol):
-    """Where the batches are prepared."""
+    """Prepares batches: `InThreads` of this process, or `OnRay`."""
 
     def __call__(self, batches: Iterable[Batch], fetch: Fetch, settings: Settings) -> Generator[Done, None, None]:
         """Prepare the batches; what is done comes in their order."""
@@ -33,13 +32,11 @@ class Engine(Protocol):
 def ingest(
     store: CatalogueStore,
     rows: Iterable[Row | Skipped],
-    look: PictureAnalysisSteps | None,
+    engine: Engine,
     fingerprint: str,
     *,
-    workers: int = 1,
     settings: Settings | None = None,
     fetch: Fetch | None = None,
-    engine: Engine | None = None,
     progress: Callable[[int, Report], None] | None = None,
 ) -> Report:
     """Put every readable row into the store, with the vectors of its pictures.
@@ -53,12 +50,10 @@ def ingest(
     Args:
         store: the catalogue.
         rows: from one source or several.
-        look: the steps of picture analysis; None where the engine brings its own.
-        fingerprint: of the embedder behind `look`.
-        workers: pictures analysed at once.
+        engine: prepares the batches, such as `InThreads(analyzer)`.
+        fingerprint: of the engine's embedder.
         settings: which steps are taken; None for the default steps, or for none where the store keeps no results.
         fetch: reads pictures; limits for the web stand there.
-        engine: where the steps run; None for threads of this process.
         progress: called after every row with the number of rows gone through and the report so far.
 
     Raises:
@@ -75,11 +70,7 @@ def ingest(
     writer = Writer(store, fingerprint, report, settings.keep)
     fetch = fetch or Fetch()
     batches = plan(store, rows, fingerprint, BATCH_ROWS)
-    if engine is not None:
-        outcomes = engine(batches, fetch, settings)
-    else:
-        assert look is not None  # or there is nothing to look with
-        outcomes = run_in_threads(batches, Prepare(look, fetch, settings), workers)
+    outcomes = engine(batches, fetch, settings)
     done = 0
     try:
         with closing(outcomes):
