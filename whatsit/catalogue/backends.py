@@ -111,21 +111,15 @@ def open_index_view(
 
 def index_status(items: CatalogueStore, folder: Path, fingerprint: str) -> dict[str, Any]:
     """Return the state of the index: items and vectors in it, pending changes, notes."""
-    if isinstance(items, MilvusStore):
-        return {
-            "items": items.count(),
-            "items_indexed": items.count(),
-            "vectors_indexed": items.vector_count(fingerprint),
-            "published": None,
-            "pending": 0,
-            "notes": [],
-        }
+    count = items.count()
+    status: dict[str, Any] = {"items": count, "items_indexed": count, "published": None, "pending": 0, "notes": []}
+    if items.changes is None:
+        return {**status, "vectors_indexed": items.vector_count(fingerprint)}
     manifest = published(Layout(folder).index)
-    assert isinstance(items, Store)
     pending = items.changes.pending(manifest.sequence if manifest else 0)
     note = compact_note(pending)
     return {
-        "items": items.count(),
+        **status,
         "items_indexed": manifest.items if manifest else 0,
         "vectors_indexed": manifest.vectors if manifest else 0,
         "published": manifest.created if manifest else None,

@@ -87,6 +87,9 @@ class CatalogueStore(Protocol):
     def fingerprints(self) -> list[str]:
         """Return the embedders whose vectors are here, the latest used one first."""
 
+    def vector_count(self, fingerprint: str) -> int:
+        """Return how many vectors of this embedder are here."""
+
     def vectors(self, fingerprint: str) -> tuple[npt.NDArray[np.float32], Numbers]:
         """Return an embedder's vectors f32 [N,D] and item numbers int64 [N], ascending."""
 

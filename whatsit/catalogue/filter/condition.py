@@ -7,19 +7,12 @@ import re
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 Operand = str | int | float | bool | None
 
 # The fields that are columns, with the type of their values; every other field is an attribute.
-COLUMNS: Mapping[str, type] = {
-    "id": str,
-    "title": str,
-    "brand": str,
-    "category": str,
-    "price": float,
-    "url": str,
-}
+COLUMNS: Mapping[str, type] = {"id": str, "title": str, "brand": str, "category": str, "price": float, "url": str}
 ATTRIBUTE = "attributes."
 
 _ORDER: Mapping[str, tuple[str, Callable[[Any, Any], bool]]] = {
@@ -35,19 +28,6 @@ OPERATORS = ("$eq", "$ne", *ORDERED, *LISTED, "$exists")
 _NUMBER = re.compile(r"[+-]?(\d{1,300}(\.\d{0,300})?|\.\d{1,300})([eE][+-]?\d{1,2})?", re.ASCII)
 
 
-class Condition(Protocol):
-    """Something that holds for an item or does not."""
-
-    def holds(self, record: Mapping[str, Any]) -> bool:
-        """Return whether it holds for a record (free fields under `attributes`)."""
-
-    def sql(self, parameters: list[Any]) -> str:
-        """Return an SQL expression over `items`, 0 or 1, and append its values."""
-
-    def size(self) -> int:
-        """Return how many conditions it is made of, itself included."""
-
-
 @dataclass(frozen=True)
 class Join:
     """All parts hold, or any of them. All of no parts holds, any of none does not."""
@@ -56,18 +36,18 @@ class Join:
     parts: tuple[Condition, ...]
 
     def holds(self, record: Mapping[str, Any]) -> bool:
-        """See `Condition`."""
+        """Return whether it holds for a record (free fields under `attributes`)."""
         verdicts = (part.holds(record) for part in self.parts)
         return any(verdicts) if self.any else all(verdicts)
 
     def sql(self, parameters: list[Any]) -> str:
-        """See `Condition`."""
+        """Return an SQL expression over `items`, 0 or 1, and append its values."""
         if not self.parts:
             return "0" if self.any else "1"
         return _balanced([part.sql(parameters) for part in self.parts], "OR" if self.any else "AND")
 
     def size(self) -> int:
-        """See `Condition`."""
+        """Return how many conditions it is made of, itself included."""
         return 1 + sum(part.size() for part in self.parts)
 
 
@@ -78,15 +58,15 @@ class Not:
     part: Condition
 
     def holds(self, record: Mapping[str, Any]) -> bool:
-        """See `Condition`."""
+        """See `Join`."""
         return not self.part.holds(record)
 
     def sql(self, parameters: list[Any]) -> str:
-        """See `Condition`."""
+        """See `Join`."""
         return f"(NOT {self.part.sql(parameters)})"
 
     def size(self) -> int:
-        """See `Condition`."""
+        """See `Join`."""
         return 1 + self.part.size()
 
 
@@ -105,7 +85,7 @@ class Compare:
     operand: Operand
 
     def holds(self, record: Mapping[str, Any]) -> bool:
-        """See `Condition`."""
+        """See `Join`."""
         column = self.field in COLUMNS
         value = record.get(self.field) if column else (record.get("attributes") or {}).get(self._key)
         if self.operator == "$exists":
@@ -121,7 +101,7 @@ class Compare:
         return isinstance(value, comparable) and bool(compare(value, self.operand))
 
     def sql(self, parameters: list[Any]) -> str:
-        """See `Condition`."""
+        """See `Join`."""
         column = self.field in COLUMNS
         if self.operator == "$exists" or self.operand is None:
             wanted = self.operator == "$exists" and bool(self.operand)
@@ -148,7 +128,7 @@ class Compare:
         )
 
     def size(self) -> int:
-        """See `Condition`."""
+        """See `Join`."""
         return 1
 
     @property
@@ -159,6 +139,9 @@ class Compare:
     def _path(self) -> str:
         """Return the JSON path of an attribute; its key holds no quote and no backslash."""
         return f'$."{self._key}"'
+
+
+Condition = Join | Not | Compare
 
 
 def _balanced(parts: Sequence[str], sign: str) -> str:

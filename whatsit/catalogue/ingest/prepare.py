@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,9 +11,9 @@ import numpy as np
 from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.ingest.fetch import Fetch, Fetched
-from whatsit.catalogue.ingest.near_duplicates import near_duplicates
 from whatsit.catalogue.ingest.picture_analysis import (
     DEFAULT_STEPS,
+    HASH,
     PictureAnalysis,
     PictureAnalysisSteps,
     Step,
@@ -26,6 +26,10 @@ from whatsit.catalogue.sources.source_row import Skipped
 from whatsit.catalogue.store.local_feature_table import local_features
 from whatsit.catalogue.store.picture_files import keep_picture
 from whatsit.catalogue.store.picture_metadata import PictureMetadata
+from whatsit.vision.perceptual_hash import hamming
+
+# Bits of 64. A picture that was encoded again differs in fewer; the report names the certain ones alone.
+NEAR_BITS = 4
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,7 @@ class Prepare:
             return Prepared(task, None, left_out)
         near = (
             Skipped(task.row.place, f"its picture {at + 1} is nearly its picture {first + 1} ({bits} bits differ)")
-            for at, first, bits in near_duplicates(pictures)
+            for at, first, bits in _near_duplicates(pictures)
         )
         return Prepared(task, tuple(pictures), left_out, tuple(near))
 
@@ -176,6 +180,25 @@ class Prepare:
             return None
         key = f"{task.row.fields.id}\n{part.image.url}\n{part.sha256}"
         return keep_picture(self.settings.keep, part.data, key).name
+
+
+def _near_duplicates(pictures: Sequence[Picture]) -> Iterator[tuple[int, int, int]]:
+    """Find pictures whose hash nearly equals that of an earlier one of the item.
+
+    Yields:
+        Place of the picture, place of the first that it resembles (0 is the first), and differing bits.
+    """
+    hashed = [
+        (n, np.frombuffer(one.facts.hashes[HASH], np.uint8))
+        for n, one in enumerate(pictures)
+        if HASH in one.facts.hashes
+    ]
+    for number, (place, bits) in enumerate(hashed):
+        near = ((first, int(hamming(bits, others))) for first, others in hashed[:number])
+        for first, distance in near:
+            if distance <= NEAR_BITS:
+                yield place, first, distance
+                break
 
 
 def _keys(pictures: Sequence[Picture]) -> list[object]:

@@ -98,7 +98,6 @@ def _compiled(condition: Condition, wanted: bool) -> str | bool:
         return _compiled(condition.part, not wanted)
     if isinstance(condition, Join):
         return _joined(condition, wanted)
-    assert isinstance(condition, Compare)
     return _comparison(condition, wanted)
 
 

@@ -51,8 +51,8 @@ class ChangeLog:
 
     def position(self) -> int:
         """Return the number of the last change, 0 before the first; cheap."""
-        rows = self._database.rows("SELECT seq FROM sqlite_sequence WHERE name = 'changes'")
-        return int(rows[0][0]) if rows else 0
+        with self._database.reading() as connection:
+            return last_change(connection)
 
     def since(self, sequence: int, fingerprint: str, limit: int = PAGE) -> Changes:
         """Return the first entries after `sequence`, at most `limit`.
@@ -106,13 +106,13 @@ class ChangeLog:
         The items are None where the log no longer reaches back that far, or there are more than `PAGE`.
         """
         with self._database.snapshot() as connection:
-            row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'changes'").fetchone()
+            last = last_change(connection)
             if sequence < _trimmed(connection):
-                return (int(row[0]) if row else 0), None
+                return last, None
             items = connection.execute(
                 "SELECT DISTINCT item FROM changes WHERE sequence > ? LIMIT ?", (sequence, PAGE + 1)
             ).fetchall()
-        return (int(row[0]) if row else 0), None if len(items) > PAGE else [item for (item,) in items]
+        return last, None if len(items) > PAGE else [item for (item,) in items]
 
     def pending(self, sequence: int) -> int:
         """Return how many items were changed or deleted after `sequence`."""
@@ -123,6 +123,12 @@ class ChangeLog:
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM changes WHERE sequence <= ?", (sequence,))
             connection.execute("UPDATE trimmed SET sequence = max(sequence, ?)", (sequence,))
+
+
+def last_change(connection: sqlite3.Connection) -> int:
+    """Return the number of the last change, 0 before the first."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'changes'").fetchone()
+    return int(row[0]) if row else 0
 
 
 def record_change(connection: sqlite3.Connection, item: int) -> None:

@@ -65,12 +65,11 @@ class Clicks:
             "SELECT coalesce(main.id, items.id), path, box FROM clicks JOIN items ON items.id = item "
             "LEFT JOIN items AS main ON main.number = items.merged_into ORDER BY click"
         )
-        return [
-            Click(item, Path(whole_path(path, self._folder)), None if box is None else _box(box))
-            for item, path, box in rows
-        ]
+        return [Click(item, Path(whole_path(path, self._folder)), _box(box)) for item, path, box in rows]
 
 
-def _box(text: str) -> Box:
-    x1, y1, x2, y2 = json.loads(text)
-    return float(x1), float(y1), float(x2), float(y2)
+def _box(text: str | None) -> Box | None:
+    if text is None:
+        return None
+    x1, y1, x2, y2 = map(float, json.loads(text))
+    return x1, y1, x2, y2

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from whatsit.catalogue.filter.condition import Compare, Condition, Join, Not
 from whatsit.catalogue.filter.where_filter import Filter
+from whatsit.catalogue.store.change_log import last_change
 from whatsit.catalogue.store.database import Database
 from whatsit.catalogue.store.field_column import Column
 from whatsit.index.index_kind import Numbers
@@ -79,13 +80,11 @@ class Columns:
                 if not isinstance(part, Compare):
                     mask = _join(condition.any, mask, self._holds(part))
             return mask
-        assert isinstance(condition, Compare)
         return self._columns[condition.field].holds([condition], True, self._count)
 
     def _catch_up(self, connection: sqlite3.Connection) -> None:
         """Bring what is in memory to the state of the connection's snapshot."""
-        row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'changes'").fetchone()
-        position = int(row[0]) if row else 0
+        position = last_change(connection)
         if position == self._position:
             return
         changed = self._changed(connection)
@@ -162,5 +161,4 @@ def _fields(condition: Condition) -> set[str]:
         return _fields(condition.part)
     if isinstance(condition, Join):
         return set().union(*map(_fields, condition.parts)) if condition.parts else set()
-    assert isinstance(condition, Compare)
     return {condition.field}

@@ -246,6 +246,10 @@ class Store:
         rows = self._database.rows("SELECT fingerprint FROM vectors GROUP BY fingerprint ORDER BY max(rowid) DESC")
         return [row[0] for row in rows]
 
+    def vector_count(self, fingerprint: str) -> int:
+        """Return how many vectors of this embedder are here."""
+        return int(self._database.rows("SELECT count(*) FROM vectors WHERE fingerprint = ?", [fingerprint])[0][0])
+
     def vectors(self, fingerprint: str) -> tuple[npt.NDArray[np.float32], Numbers]:
         """Return an embedder's visible vectors and their items.
 
