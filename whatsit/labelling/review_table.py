@@ -52,8 +52,8 @@ class Decision:
     def row(self) -> dict[str, object]:
         """Return the decision as a row of a log."""
         x1, y1, x2, y2 = (round(v, 2) for v in self.box.corners)
-        said = {"file": self.file, "box": [x1, y1, x2, y2], "name": self.box.name, "score": self.box.score}
-        return {**said, "decision": self.verdict or "open", "by": self.by}
+        fields = {"file": self.file, "box": [x1, y1, x2, y2], "name": self.box.name, "score": self.box.score}
+        return {**fields, "decision": self.verdict or "open", "by": self.by}
 
 
 def doubtful_boxes(labels: LabelFile) -> list[tuple[Picture, Box]]:

@@ -86,7 +86,7 @@ def rounds(
         typer.echo(
             f"Decide on the doubtful boxes: open {page} and put the file that it saves in place of {report.waiting} "
             "(or edit that, or put a labelling tool's COCO export there as review.json); then run this again. "
-            "--no-review goes on without.",
+            "--no-review continues without.",
             err=True,
         )
     else:
