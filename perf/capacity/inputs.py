@@ -86,7 +86,7 @@ class Inputs:
     regions: float
 
     def point(self, callers: int) -> Point:
-        """The measured point of so many callers."""
+        """Return the measured point of so many callers."""
         return next(point for point in self.points if point.callers == callers)
 
 

@@ -120,7 +120,7 @@ def core_ms(inputs: Inputs) -> float:
 def estimate(
     inputs: Inputs, plan: Plan, found: Sequence[Curve], rate: float, items: float, image_ms: float
 ) -> Estimate:
-    """The kind of index, and the machines, that one demand needs at least.
+    """Return the kind of index and the fewest machines for one demand.
 
     Args:
         inputs: measured.
@@ -137,15 +137,15 @@ def estimate(
 
 
 def _of(curve: Curve, plan: Plan, rate: float, items: float, image_ms: float, small: float) -> Estimate:
-    room = FULL_MEMORY * plan.gib * GIB
+    capacity = FULL_MEMORY * plan.gib * GIB
     per_machine = plan.cores * plan.utilisation * 1000  # milliseconds of cores in a second
     index = curve.bytes * items
-    if index <= room - plan.server_gib * GIB:
+    if index <= capacity - plan.server_gib * GIB:
         cost = image_ms + max(0.0, curve.ms(items) - small)
         serving = math.ceil(rate * cost / per_machine)
         return Estimate(rate, items, curve.kind, 1, serving, 0, rate * cost / 1000, serving * plan.price)
     # Every image asks every shard; what a router saves is not counted.
-    shards = math.ceil(index / room)
+    shards = math.ceil(index / capacity)
     search = shards * curve.ms(items / shards)
     serving = math.ceil(rate * image_ms / per_machine)
     copies = max(1, math.ceil(rate * search / per_machine / shards))

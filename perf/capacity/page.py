@@ -24,7 +24,7 @@ PRICE_SOURCE = "https://docs.amazonaws.cn/en_us/autoscaling/ec2/userguide/weight
 
 
 def page(inputs: Inputs, plan: Plan) -> str:
-    """The page, as Markdown."""
+    """Return the page, as Markdown."""
     parts = [
         ["# Capacity on paper", "", *_intro(inputs)],
         _stages(inputs),
@@ -169,7 +169,7 @@ def _row(one: Estimate, largest: int) -> list[str]:
 
 
 def _memory(inputs: Inputs, plan: Plan) -> list[str]:
-    room = FULL_MEMORY * plan.gib * GIB
+    capacity = FULL_MEMORY * plan.gib * GIB
     measured = {curve.kind: curve for curve in curves(inputs.search)}
     names = [*[f"{_short(items)} items: GiB, machines" for items in ITEMS], *TIMED]
     lines = [
@@ -184,7 +184,7 @@ def _memory(inputs: Inputs, plan: Plan) -> list[str]:
     rows = []
     for name in KINDS:
         size = measured[name].bytes if name in measured else Kind.parse(name).bytes_per_vector(DIMENSION) + 8
-        cells = [f"{size * items / GIB:,.1f}, {math.ceil(size * items / room):,}" for items in ITEMS]
+        cells = [f"{size * items / GIB:,.1f}, {math.ceil(size * items / capacity):,}" for items in ITEMS]
         cells += [
             f"{measured[name].ms(items):,.1f}" + ("\\*" if items > measured[name].largest else "")
             if name in measured

@@ -31,7 +31,7 @@ def main(
     out: Annotated[Path, typer.Option(help="The page.")] = ROOT / "perf" / "capacity.md",
     check: Annotated[bool, typer.Option("--check", help="Write nothing; say whether the page is up to date.")] = False,
 ) -> None:
-    """Write the page, or hold it against the figures."""
+    """Write the page, or check it against the figures."""
     inputs = read_inputs(results, ROOT / "model_repository", name)
     text = page(inputs, Plan(machine_cores, machine_gib, machine_hour, utilisation, server_gib))
     if not check:

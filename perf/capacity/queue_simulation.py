@@ -121,7 +121,7 @@ class _Run:
             self.progress += duration * self.machine.speed(len(self.busy))
 
     def finish_next(self) -> bool:
-        """The first busy instance is done; whether its picture left the pipeline."""
+        """Finish the first busy instance; return whether its picture left the pipeline."""
         mark, _, name, picture = heapq.heappop(self.busy)
         self.progress = mark
         picture.left[name] -= 1

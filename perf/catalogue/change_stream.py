@@ -65,7 +65,7 @@ class Stream:
         self.unsure: set[str] = set()  # items with a change that was sent and never acknowledged
 
     def draw(self) -> Change:
-        """The next change, to be ended by `end`."""
+        """Return the next change, to be ended by `end`."""
         with self._lock:
             kind = str(self._dice.choice(list(SHARES), p=list(SHARES.values())))
             self._made += 1
@@ -76,7 +76,7 @@ class Stream:
             return changed
 
     def _changed(self, kind: str, title: str) -> Change | None:
-        """A change of an item that is there, None where none is free for it."""
+        """Return a change of an item that is there, None where none is free for it."""
         if kind == "picture":
             place = int(self._dice.integers(len(self._pictures)))
             id = f"{self._prefix}-picture{place}"

@@ -60,7 +60,7 @@ def fill(path: Path, items: int) -> None:
 
 
 def median_ms(ask: Callable[[], object], budget_s: float, least: int = 3) -> float:
-    """The median time of a call, repeated for so many seconds."""
+    """Return the median time of a call, repeated for so many seconds."""
     taken: list[float] = []
     end = time.perf_counter() + budget_s
     while len(taken) < least or (time.perf_counter() < end and len(taken) < 200):
@@ -71,7 +71,7 @@ def median_ms(ask: Callable[[], object], budget_s: float, least: int = 3) -> flo
 
 
 def measure(items: int) -> list[tuple[object, ...]]:
-    """The rows of the table for one size."""
+    """Return the rows of the table for one size."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "catalogue.sqlite"
         fill(path, items)

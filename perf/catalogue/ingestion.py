@@ -4,7 +4,7 @@
     python -m perf.catalogue.ingestion memory  # over 100,000 rendered pictures
     python -m perf.catalogue.ingestion kill  # 20 SIGKILLs at random moments
 
-Each writes `perf/results/ingestion_NAME.csv` (and a chart), and says what it found.
+Each writes `perf/results/ingestion_NAME.csv` (and a chart), and prints the figures.
 """
 
 from __future__ import annotations

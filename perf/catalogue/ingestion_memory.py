@@ -28,7 +28,7 @@ _EVERY_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Sample:
-    """One look at the process.
+    """One sample of the process.
 
     Args:
         seconds: since its start.
@@ -64,7 +64,7 @@ def write_shards(folder: Path, rows: int, advanced: Callable[[int, int], None]) 
 
 
 def samples(catalogue: Path, source: Path, workers: int) -> Iterator[Sample]:
-    """Run the command on the shards and look at it every two seconds.
+    """Run the command on the shards and sample it every two seconds.
 
     Raises:
         subprocess.CalledProcessError: it failed.
@@ -108,7 +108,7 @@ def draw(found: list[Sample], path: Path) -> None:
 
 
 def _commented(jpeg: bytes, text: bytes) -> bytes:
-    """A JPEG file with a comment behind its first marker."""
+    """Return a JPEG file with a comment behind its first marker."""
     return jpeg[:2] + b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text + jpeg[2:]
 
 

@@ -7,6 +7,7 @@ python -m perf.catalogue.live_updates kills  # SIGKILL of the whole server amid 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -230,10 +231,9 @@ def _lost(client: Client, stream: Stream) -> list[str]:
     for id, change in stream.acknowledged.items():
         if id in stream.unsure:
             continue
-        try:
+        title = ""
+        with contextlib.suppress(WhatsitError):
             title = client.get(id).title
-        except WhatsitError:
-            title = ""
         if title != change.title:
             lost.append(id)
     return lost

@@ -38,7 +38,7 @@ class Setting:
 
     @classmethod
     def of_this_machine(cls, tool: str) -> Setting:
-        """The setting of a measurement made now with `tool`."""
+        """Return the setting of a measurement made now with `tool`."""
         packages = [
             f"{name} {installed_version(name) or '-'}" for name in ("nvidia-pytriton", "onnxruntime", "faiss-cpu")
         ]

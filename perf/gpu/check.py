@@ -64,7 +64,7 @@ class Check:
         return any(row["measure"] != SKIPPED and same.items() <= row.items() for row in read_rows(self.file))
 
     def limit(self, name: str) -> float:
-        """A figure that the step `limits` measured on this device; 0 where it has not."""
+        """Return a figure of the step `limits` on this device; 0 where there is none."""
         if name not in self.limits:
             found = [
                 row for row in read_rows(self.file) if row["step"] == "limits" and row["device"] == self.setting[2]

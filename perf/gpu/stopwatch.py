@@ -10,7 +10,7 @@ import torch
 
 
 def device() -> torch.device:
-    """The first GPU, or the CPU (a dry run)."""
+    """Return the first GPU, or the CPU (a dry run)."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

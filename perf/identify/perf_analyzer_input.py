@@ -36,7 +36,7 @@ class Inputs:
         self._walked: dict[str, Rows] = {}
 
     def of(self, model: str) -> Path:
-        """The file for a model or an ensemble.
+        """Return the file for a model or an ensemble.
 
         Raises:
             InvalidInput: the walked ensemble has no such step.
@@ -77,7 +77,7 @@ class Inputs:
 
 
 def _items(given: Tensors) -> Iterable[Tensors]:
-    """The items of a batch, each as a row of its own."""
+    """Return the items of a batch, each as a row of its own."""
     count = len(next(iter(given.values())))
     return [{name: value[place] for name, value in given.items()} for place in range(count)]
 

@@ -74,7 +74,7 @@ class LatencyBreakdown:
 
     @property
     def steps(self) -> float:
-        """The stages that follow each other."""
+        """Return the milliseconds of the stages that follow each other."""
         return sum(stage.total for stage in self.stages if not stage.beside)
 
     @property

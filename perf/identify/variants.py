@@ -36,7 +36,7 @@ class Variant(Protocol):
     """Something that can be loaded."""
 
     def measure(self, folder: Path, callers: int, warm: float, seconds: float) -> Point:
-        """One point with the pictures of a folder."""
+        """Measure one point with the pictures of a folder."""
         ...
 
 
@@ -57,7 +57,7 @@ class Served:
     pid: int
 
     def measure(self, folder: Path, callers: int, warm: float, seconds: float) -> Point:
-        """One point, measured by a generator of its own."""
+        """Measure one point by a generator process."""
         job = Job(self.kind, self.address, self.path, self.pid, str(folder), callers, warm, seconds)
         done = subprocess.run(
             [sys.executable, "-m", "perf.identify.load_generator"], cwd=ROOT, input=json.dumps(asdict(job)) + "\n",
@@ -83,7 +83,7 @@ class Ceiling:
     process: subprocess.Popen[str]
 
     def measure(self, folder: Path, callers: int, warm: float, seconds: float) -> Point:
-        """One point."""
+        """Measure one point."""
         job = {"folder": str(folder), "callers": callers, "warm": warm, "seconds": seconds}
         assert self.process.stdin
         assert self.process.stdout

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import faiss
 import numpy as np
@@ -26,7 +26,7 @@ from whatsit_client.errors import Unavailable
 
 from perf.common.command import DATA, Data, Out, chosen, run_command
 from perf.common.setting import RESULTS, Setting
-from perf.index.index_curves_page import write
+from perf.common.tables import chart, markdown
 from perf.index.many_vectors import WORK, Catalogue, Work, catalogue, photos, recall
 from whatsit.index.index_kind import HNSW_BUILD_EFFORT, HNSW_LINKS, Kind, build
 from whatsit.index.shard import Shard
@@ -34,6 +34,10 @@ from whatsit.index.shard import Shard
 KINDS = ("flat", "flat-half", "flat-byte", "ivf", "ivf-half", "ivf-byte", "ivfpq-half", "ivfpq-byte", "hnsw",
          "hnsw-byte", "hnswlib")  # fmt: skip
 K = 10
+COLUMNS = ("kind", "effort", "vectors", "recall_at_10", "queries_per_second", "ms", "disk_bytes_per_vector",
+           "resident_bytes_per_vector", "own_bytes_per_vector", "build_s", "build_threads")  # fmt: skip
+# The page compares kinds at the first point of this recall.
+_COMPARED = (0.9, 0.95, 0.99)
 # A scan takes 100 times as long as the others.
 SCANS = 40
 ENOUGH = 0.9995
@@ -57,7 +61,7 @@ class Built:
 
 
 def built(kind: str, made: Catalogue, work: Path, threads: int, make: bool) -> Built | None:
-    """The index of a kind; made where it is not there and `make` says so."""
+    """Return the index of a kind; built where it is missing and `make` is set."""
     file = work / f"index-{len(made.vectors)}-{kind}"
     note = file.with_name(file.name + ".json")
     if not note.is_file():
@@ -94,7 +98,7 @@ def resident() -> tuple[float, float]:
 
 
 def measure(kind: str, file: Path, rows: Path, queries: Path, nearest: Path, asked: int) -> dict[str, object]:
-    """One round of one kind, in a process of its own.
+    """Measure one round of one kind, in a process of its own.
 
     Returns:
         `points`: effort, recall and queries per second of each; `resident_mb` and `own_mb` after all searches.
@@ -132,6 +136,48 @@ def measure(kind: str, file: Path, rows: Path, queries: Path, nearest: Path, ask
             break
     after = resident()
     return {"points": points, "resident_mb": after[0] - before[0], "own_mb": after[1] - before[1]}
+
+
+def write(
+    out: Path, setting: Setting, vectors: int, dimension: int, indexes: dict[str, Any], rounds: list[dict[str, Any]]
+) -> None:
+    """Write index_curves.csv, .md and .png from the results of `measure` by kind."""
+    lines: list[list[object]] = []
+    page = [
+        f"# {vectors:,} vectors of {dimension} numbers on one thread\n",
+        f"{setting.date} UTC, commit {setting.commit}, {setting.processor}, {setting.versions}; printed by",
+        "`python -m perf.index.index_curves`. Clustered like a catalogue; queries one by one; recall@10 against an",
+        "exact search. Milliseconds are of the fastest point of a curve that has the recall. *Own* is memory that",
+        "every process has for itself; the rest of what is resident is mapped and shared; hnswlib maps nothing.\n",
+    ]
+    compared = [f"ms at {one:.2f}" for one in _COMPARED]
+    names = ["kind", "bytes a vector on disk", "resident", "own", "build s", *compared, "best recall"]
+    rows = []
+    labels = "recall@10", "queries per second, one thread"
+    with chart(out / "index_curves.png", labels, (8, 5), 7, yscale="log") as axes:
+        for kind, index in indexes.items():
+            turns = [one[kind] for one in rounds]
+            disk = index.file.stat().st_size / vectors
+            taken = [1e6 * max(turn[name] for turn in turns) / vectors for name in ("resident_mb", "own_mb")]
+            sizes = [f"{size:.0f}" for size in (disk, *taken)]
+            points = []
+            for place, (effort, share, _) in enumerate(turns[0]["points"]):
+                rate = max(turn["points"][place][2] for turn in turns if place < len(turn["points"]))
+                points.append((share, rate))
+                words = " ".join(f"{name}={value}" for name, value in effort.items())
+                figures = [f"{share:.4f}", f"{rate:.1f}", f"{1000 / rate:.3f}"]
+                lines.append([kind, words, vectors, *figures, *sizes, f"{index.seconds:.0f}", index.threads])
+            first = [min((1000 / rate for share, rate in points if share >= one), default=None) for one in _COMPARED]
+            cells = ["-" if one is None else f"{one:.2f}" for one in first]
+            build = f"{index.seconds:.0f} ({index.threads} threads)"
+            rows.append([kind, *sizes, build, *cells, f"{max(share for share, _ in points):.4f}"])
+            front = [point for point in points if not any(o[0] >= point[0] and o[1] > point[1] for o in points)]
+            axes.plot(*zip(*sorted(front), strict=True), marker="o", markersize=3, label=kind, linewidth=1)
+        axes.set_xlim(left=0.7)
+    setting.write(out / "index_curves.csv", COLUMNS, lines)
+    page += markdown(names, rows)
+    (out / "index_curves.md").write_text("\n".join(page) + "\n", encoding="utf-8")
+    print("\n".join(page))
 
 
 def main(

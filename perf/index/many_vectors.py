@@ -76,7 +76,7 @@ class Catalogue:
 
 
 def photos(data: Path, work: Path, split: str) -> Photos:
-    """The photos of `train` (grocery and clothing) or `val`, embedded; kept in `work`."""
+    """Return the embedded photos of `train` or `val`, cached in `work`."""
     file = work / f"photos-{split}.npz"
     if not file.is_file():
         grocery, clothing = GroceryStore(data / "grocery_store"), Clothing(data / "clothing_small")

@@ -122,7 +122,7 @@ def _measure(place: Path, size: int, kind: str, pictures: list[bytes], calls: in
 
 
 def _identify(client: Any, picture: bytes, where: dict[str, Any]) -> int:
-    """One call; how many regions were looked up."""
+    """Call `identify`; return how many regions were looked up."""
     inputs = tensors(triton, {"IMAGE": np.frombuffer(picture, np.uint8)})
     # Without the gate: a photo that is taken for nothing of a catalogue would skip what is measured here.
     options = {"gate": "off", **({"where": json.dumps(where)} if where else {})}

@@ -55,7 +55,7 @@ def recall_when_touched(ordered: Numbers, shard_of: Numbers, nearest: Numbers, t
 
 
 def shard_of_rows(shares: tuple[Share, ...], total: int) -> Numbers:
-    """The shard of each row, int64 [N]."""
+    """Return the shard of each row, int64 [N]."""
     owners = np.full(total, -1, dtype=np.int64)
     for shard, share in enumerate(shares):
         owners[share.rows if share.rows is not None else slice(None)] = shard
@@ -65,7 +65,7 @@ def shard_of_rows(shares: tuple[Share, ...], total: int) -> Numbers:
 def rows_for(
     name: str, vectors: Floats, shares: tuple[Share, ...], queries: Floats, nearest: Numbers, own: Numbers | None
 ) -> list[list[object]]:
-    """The lines of one catalogue.
+    """Return the lines of one catalogue.
 
     Args:
         name: of the catalogue.

@@ -60,7 +60,7 @@ class Calls:
         return self._change() if self._dice.random() < self._changing else self._look()
 
     def draw_plain(self) -> Call:
-        """A call that is nothing but a picture."""
+        """Return a call that is nothing but a picture."""
         image, _ = self._dice.choice(self._pictures)
         name = self._dice.choices(("identify", "embed"), (LOOKS["identify"], LOOKS["embed"]))[0]
         return Call(name, name, {"IMAGE": image}, {})

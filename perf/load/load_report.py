@@ -18,7 +18,7 @@ Row = tuple[object, ...]
 
 
 def phases(shape: str, outcomes: Sequence[Outcome], begin: float, seconds: float) -> dict[str, list[Outcome]]:
-    """The calls of each part of the run; a spike has three."""
+    """Return the calls of each part of the run; a spike has three."""
     if shape != "spike":
         return {shape: list(outcomes)}
     marks = (begin, begin + SPIKE[0] * seconds, begin + (SPIKE[0] + SPIKE[1]) * seconds, math.inf)
@@ -30,7 +30,7 @@ def phases(shape: str, outcomes: Sequence[Outcome], begin: float, seconds: float
 
 
 def table(parts: dict[str, list[Outcome]], lengths: dict[str, float]) -> list[Row]:
-    """A line per part and call, `all` first."""
+    """Return a line per part and call, `all` first."""
     rows = []
     for name, outcomes in parts.items():
         kinds = sorted({(one.name.split(" (")[0], one.protocol) for one in outcomes})

@@ -98,7 +98,7 @@ def run_locust(
 
 
 def _wait(process: subprocess.Popen[bytes], limit: float, meanwhile: Callable[[], None]) -> int | None:
-    """The exit code, None where it did not end in time."""
+    """Return the exit code, None where it did not end in time."""
     ends = time.monotonic() + limit
     while process.poll() is None and time.monotonic() < ends:
         time.sleep(1.0)

@@ -8,6 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+import numpy as np
+
+from perf.common.tables import read_rows
+
 OK, REFUSED, FAILED = "ok", "refused", "failed"
 
 
@@ -37,23 +41,23 @@ class Outcome:
 
 
 def percentile(values: Iterable[float], percent: float) -> float:
-    """The smallest value that so many percent do not exceed; NaN of nothing."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)] if ordered else math.nan
+    """Return the smallest value that a share does not exceed; NaN of no values."""
+    known = list(values)
+    return float(np.percentile(known, percent, method="inverted_cdf")) if known else math.nan
 
 
 def share(outcomes: Sequence[Outcome], kind: str) -> float:
-    """Which share of the calls ended so."""
+    """Return the share of the calls with an outcome."""
     return sum(one.outcome == kind for one in outcomes) / len(outcomes) if outcomes else 0.0
 
 
 def answered(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """The calls of identify that were answered well."""
+    """Return the calls of identify that were answered well."""
     return [one for one in outcomes if one.outcome == OK and one.name.startswith("identify")]
 
 
 def shortcomings(outcomes: Sequence[Outcome], p99_ms: float, failures: float, refused: float) -> list[str]:
-    """A sentence for each requirement that was not met; none when all is well.
+    """Return a sentence for each requirement that was not met; none when all is well.
 
     Args:
         outcomes: of all calls.
@@ -81,8 +85,4 @@ def write_outcomes(path: Path, outcomes: Iterable[Outcome]) -> None:
 
 def read_outcomes(path: Path) -> list[Outcome]:
     """What `write_outcomes` wrote."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return [
-            Outcome(float(row["start"]), row["protocol"], row["name"], float(row["ms"]), row["outcome"], row["message"])
-            for row in csv.DictReader(file)
-        ]
+    return [Outcome(**(row | {"start": float(row["start"]), "ms": float(row["ms"])})) for row in read_rows(path)]  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Locust users over HTTP (the bare picture; binary tensors with a header) and gRPC.
+"""Locust users over HTTP (bare pictures, binary tensors) and gRPC.
 
 No gRPC call has a deadline and none is cancelled: Triton 2.51 may crash of either (its issues #7368 and #8034). So
 Locust is to be run with a `--stop-timeout` in which open calls can end.
@@ -48,7 +48,7 @@ class HttpUser(_Sender, FastHttpUser):  # type: ignore[misc]  # Locust is not ty
     network_timeout = connection_timeout = _SECONDS
 
     def post(self, call: Call, header: bytes, body: bytes) -> None:
-        """Send a call and say what came of it."""
+        """Send a call and report its outcome."""
         headers = {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": str(len(header))}
         kind = "HTTP" if header else "HTTP raw"
         with self.client.post(
@@ -124,7 +124,7 @@ class Grpc(_Sender, User):  # type: ignore[misc]  # Locust is not typed
 
 
 def packed(call: Call) -> tuple[bytes, bytes]:
-    """The JSON header and the binary tensors of a call."""
+    """Return the JSON header and the binary tensors of a call."""
     parts = {
         name: serialize_byte_tensor(array).item() if array.dtype == object else np.ascontiguousarray(array).tobytes()
         for name, array in call.inputs.items()

@@ -89,7 +89,7 @@ def embedder(runs: dict[str, Run], network: EngineNetwork, data: Path, photos: i
 
 
 def detector(runs: dict[str, Run], network: EngineNetwork, data: Path, photos: int) -> Rows:
-    """The held-out coco128 scenes, class-free, and the boxes themselves."""
+    """Compare held-out coco128 scenes, class-free, and the boxes themselves."""
     names = read_names(ROOT / "build" / "detector.heldout.txt")
     views = np.stack([network.prepare(pixels) for pixels, _ in coco_scenes(data, names)])
     exact = _run(runs[FLOAT], views)
@@ -126,7 +126,7 @@ ENGINES = {
 
 
 def holds(figure: str, value: float) -> tuple[str, bool]:
-    """The bound of a figure as text, and whether it holds; no bound always holds."""
+    """Return the bound of a figure as text, and whether it holds; none always holds."""
     bound = next((name for name in BOUNDS if figure == name or figure.endswith(f" {name}")), None)
     if bound is None:
         return "", True

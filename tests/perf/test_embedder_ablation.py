@@ -9,8 +9,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from perf.networks.embedder_ablation import read, write
-from perf.networks.embedder_ablation_rows import BASE, ROWS, summary
+from perf.networks.embedder_ablation import BASE, ROWS, read, summary, write
 from whatsit.training.embedder.recipe import EmbedderRecipe
 
 

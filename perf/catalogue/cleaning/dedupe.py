@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from perf.catalogue.cleaning.copies import COPIES
-from perf.catalogue.cleaning.photos import Photos, grocery, grocery_copies
+from perf.catalogue.cleaning.photos import COPIES, Photos, grocery, grocery_copies
 from perf.common.tables import chart
 from whatsit.catalogue.cleaning.cleaning_settings import CleaningSettings
 from whatsit.evaluation.datasets.grocery import GroceryStore

@@ -26,7 +26,7 @@ Flags = npt.NDArray[np.bool_]
 
 
 def measure(data: Path, work: Path) -> Iterator[list[object]]:
-    """A row per set of pictures and layers."""
+    """Return a row per set of pictures and layers."""
     for name, (photos, judged) in subjects(data, work).items():
         for radii in LAYERS:
             found, dropped, moved_count = _judged(photos, judged, radii)

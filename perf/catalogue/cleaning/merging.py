@@ -23,7 +23,7 @@ THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 def measure(data: Path, work: Path) -> Iterator[list[object]]:
-    """A row per set of pictures, size of the smaller part and threshold."""
+    """Return a row per set of pictures, size of the smaller part and threshold."""
     sets = {name: photos for name, (photos, _) in subjects(data, work).items() if "in items of" not in name}
     val = grocery(data, work, "val")
     sets["grocery val, up to 6 photos an item"] = val

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
 from rich.progress import track
 
-from perf.catalogue.cleaning.copies import COPIES
 from whatsit.evaluation.datasets.clothing import Clothing
 from whatsit.evaluation.datasets.grocery import GroceryStore, Split
 from whatsit.pipeline.decoded_picture import decode_picture
@@ -26,6 +27,7 @@ from whatsit.rendering.shop import encode_jpeg
 from whatsit.vision.decode import decode_image
 from whatsit.vision.perceptual_hash import KINDS, perceptual_hash
 
+Pixels = npt.NDArray[np.uint8]
 HASHED_SIDE = 512
 RENDERED_PRODUCTS, RENDERED_PHOTOS = 160, 16
 RENDERED_SEED = 71
@@ -52,14 +54,14 @@ class Photos:
 
 
 def grocery(data: Path, work: Path, split: Split) -> Photos:
-    """The photos of a split ("train" or "val") of Grocery Store."""
+    """Return the photos of a split ("train" or "val") of Grocery Store."""
     store = GroceryStore(data / "grocery_store")
     paths = store.queries(split)
     return _kept(work / f"grocery-{split}", store.truth(split), lambda n: paths[n].read_bytes())
 
 
 def grocery_copies(data: Path, work: Path, kind: str) -> Photos:
-    """A copy of that kind of each train photo."""
+    """Return a copy of that kind of each train photo."""
     store = GroceryStore(data / "grocery_store")
     paths, labels = store.queries("train"), store.truth("train")
     name = "".join(c if c.isalnum() else "-" for c in kind)
@@ -113,3 +115,37 @@ def _compute(file: Path, count: int, encoded: Callable[[int], bytes], networks: 
     part = file.with_suffix(".part.npz")
     np.savez(part, vectors=np.stack([vector for vector, _ in found]), **arrays)
     part.replace(file)
+
+
+def _half(pixels: Pixels) -> Pixels:
+    height, width = pixels.shape[:2]
+    half = cv2.resize(pixels, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
+    return np.asarray(half, np.uint8)
+
+
+def _cropped(pixels: Pixels) -> Pixels:
+    height, width = pixels.shape[:2]
+    dy, dx = round(0.02 * height), round(0.02 * width)
+    return pixels[dy : height - dy, dx : width - dx]
+
+
+def _brighter(pixels: Pixels) -> Pixels:
+    return np.clip(pixels.astype(np.float32) * 1.2 + 10, 0, 255).astype(np.uint8)
+
+
+def _watermarked(pixels: Pixels) -> Pixels:
+    image = Image.fromarray(pixels).convert("RGBA")
+    layer = Image.new("RGBA", image.size, (0, 0, 0, 0))
+    centre, font = (image.width // 2, image.height // 2), ImageFont.load_default(size=max(6, image.width // 8))
+    ImageDraw.Draw(layer).text(centre, "whatsit.shop", anchor="mm", fill=(255, 255, 255, 110), font=font)
+    return np.asarray(Image.alpha_composite(image, layer).convert("RGB"), np.uint8)
+
+
+# RGB uint8 [h,w,3] -> encoded file.
+COPIES: Mapping[str, Callable[[Pixels], bytes]] = {
+    "encoded q40": lambda pixels: encode_jpeg(pixels, 40),
+    "scaled 50 %": lambda pixels: encode_jpeg(_half(pixels)),
+    "cropped 2 % a side": lambda pixels: encode_jpeg(_cropped(pixels)),
+    "brightness x1.2 + 10": lambda pixels: encode_jpeg(_brighter(pixels)),
+    "watermark": lambda pixels: encode_jpeg(_watermarked(pixels)),
+}

@@ -38,7 +38,7 @@ NETWORKS = default_root() / "model_repository"
 
 
 def session(network: str, tuned: bool) -> ort.InferenceSession:
-    """A network in ONNX Runtime."""
+    """Return a network in ONNX Runtime."""
     options = ort.SessionOptions()
     options.log_severity_level = 3
     if tuned:
@@ -97,7 +97,7 @@ class Service:
 
 
 def app(service: Service, tuned: bool) -> FastAPI:
-    """The web service: POST /identify with the encoded file as the body."""
+    """Return the web service: POST /identify with the encoded file as the body."""
     web = FastAPI()
     pool = ThreadPoolExecutor(WORKERS if tuned else None)
 

@@ -35,7 +35,7 @@ class InProcess:
         self._retriever = Retriever(catalogue, self._networks.fingerprint, MATCH_SCORE, MIN_SCORE)
 
     def __call__(self, picture: bytes) -> object:
-        """The tensors that the ensemble would answer with."""
+        """Return the tensors that the ensemble would answer with."""
         options = Options()
         seen = describe(picture, options, self._networks)
         areas = area_shares(seen.regions, seen.picture.width, seen.picture.height)

@@ -1,4 +1,4 @@
-"""Decode; detector and classifier side by side; regions, embedder, retrieval: called from Python inside Triton."""
+"""Call the models of `identify` from Python inside Triton (BLS)."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class TritonPythonModel:
             answers = await call("retrieval", [vectors, *asked], RETRIEVAL)
         except pb.TritonModelException as error:
             return pb.InferenceResponse([], pb.TritonError(str(error), pb.TritonError.INVALID_ARG))
-        told = [regions[name] for name in REGIONS[5:]]
-        return pb.InferenceResponse([*told, *answers.values()])
+        facts = [regions[name] for name in REGIONS[5:]]
+        return pb.InferenceResponse([*facts, *answers.values()])
 
 
 async def call(model, inputs, outputs):
