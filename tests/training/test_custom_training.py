@@ -79,7 +79,7 @@ from whatsit.training.common.resolve_recipe import resolve_recipe  # noqa: E402
 from whatsit.training.detector.custom import custom_detector_data, label_of  # noqa: E402
 from whatsit.training.detector.recipe import DetectorRecipe  # noqa: E402
 from whatsit.training.detector.task import train_detector  # noqa: E402
-from whatsit.training.embedder.custom import OwnItems  # noqa: E402
+from whatsit.training.embedder.custom import CustomProducts  # noqa: E402
 from whatsit.training.embedder.mixture import Mixture  # noqa: E402
 from whatsit.training.embedder.recipe import EmbedderRecipe  # noqa: E402
 from whatsit.training.embedder.task import EmbedderTask, train_embedder  # noqa: E402
@@ -127,11 +127,11 @@ def weights_of(out: Path) -> dict[str, torch.Tensor]:
 
 @pytest.mark.slow
 def test_the_embedder_trains_on_folders_without_any_other_data(photos: Path, tmp_path: Path) -> None:
-    whole = resolve_recipe(EMBEDDER, None, CustomData(photos=photos), "own_r1").model_copy(update=SMALL)
-    assert whole.monitor == "own_r1"
+    whole = resolve_recipe(EMBEDDER, None, CustomData(photos=photos), "custom_r1").model_copy(update=SMALL)
+    assert whole.monitor == "custom_r1"
     assert train_embedder(whole, NOWHERE, NOWHERE, tmp_path / "whole", console=QUIET).finished
-    assert {"own_r1", "own_r5", "train_loss"} <= trained(tmp_path / "whole")
-    assert load_network("embedder", tmp_path / "whole" / "best.pt").recipe["own"]["photos"] == str(photos)
+    assert {"custom_r1", "custom_r5", "train_loss"} <= trained(tmp_path / "whole")
+    assert load_network("embedder", tmp_path / "whole" / "best.pt").recipe["custom"]["photos"] == str(photos)
 
     # Stopped in its first epoch and resumed, a run ends where an uninterrupted one does.
     with stopped(after=1):
@@ -139,8 +139,8 @@ def test_the_embedder_trains_on_folders_without_any_other_data(photos: Path, tmp
     train_embedder(whole, NOWHERE, NOWHERE, tmp_path / "parts", resume=True, console=QUIET)
     one, other = weights_of(tmp_path / "whole"), weights_of(tmp_path / "parts")
     assert all(torch.equal(one[name], other[name]) for name in one)
-    table = whole.model_copy(update={"own": CustomData(csv=photos / "items.csv")})
-    with pytest.raises(InvalidInput, match="another own"):
+    table = whole.model_copy(update={"custom": CustomData(csv=photos / "items.csv")})
+    with pytest.raises(InvalidInput, match="another custom"):
         train_embedder(table, NOWHERE, NOWHERE, tmp_path / "parts", resume=True, console=QUIET)
 
 
@@ -161,7 +161,7 @@ def stopped(after: int) -> Iterator[None]:
 
 
 def test_a_table_of_products_says_what_is_held_out(photos: Path) -> None:
-    items = OwnItems(CustomData(csv=photos / "items.csv"), EMBEDDER)
+    items = CustomProducts(CustomData(csv=photos / "items.csv"), EMBEDDER)
     assert items.names == ["product 0", "product 1", "product 2"]
     assert [path.name for path in items.val.files] == ["4.png"] * 3
     assert len(items.train.files) == 12
@@ -170,16 +170,16 @@ def test_a_table_of_products_says_what_is_held_out(photos: Path) -> None:
 
 def test_one_picture_a_product_is_enough(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "items.csv").write_text(f"image,label\n{photos}/p0/0.png,a\n{photos}/p1/0.png,b\n")
-    items = OwnItems(CustomData(csv=tmp_path / "items.csv"), EMBEDDER)
+    items = CustomProducts(CustomData(csv=tmp_path / "items.csv"), EMBEDDER)
     assert items.ingredient(1).views == 2
     torch.manual_seed(0)
     measured = items.measure(Embedder(8).eval())
-    assert set(measured) == {"own_r1", "own_r5"}
-    assert measured["own_r5"] == 1
+    assert set(measured) == {"custom_r1", "custom_r5"}
+    assert measured["custom_r5"] == 1
 
 
 def test_own_products_come_before_the_built_in_ones(photos: Path, shared_data: Path) -> None:
-    recipe = EMBEDDER.model_copy(update={"own": CustomData(photos=photos, share=0.75), "batch": 40})
+    recipe = EMBEDDER.model_copy(update={"custom": CustomData(photos=photos, share=0.75), "batch": 40})
     task = EmbedderTask(recipe, shared_data, None)
     _, labels = task.mixture.batch(0)
     assert (labels < 3).float().mean() == pytest.approx(0.75, abs=0.05)
@@ -189,11 +189,11 @@ def test_own_products_come_before_the_built_in_ones(photos: Path, shared_data: P
 
 @pytest.mark.slow
 def test_an_earlier_network_is_a_start(photos: Path, tmp_path: Path) -> None:
-    recipe = resolve_recipe(EMBEDDER, None, CustomData(photos=photos), "own_r1").model_copy(
+    recipe = resolve_recipe(EMBEDDER, None, CustomData(photos=photos), "custom_r1").model_copy(
         update=SMALL | {"epochs": 1}
     )
     train_embedder(recipe, NOWHERE, NOWHERE, tmp_path / "first", console=QUIET)
-    again = resolve_recipe(recipe, str(tmp_path / "first" / "best.pt"), None, "own_r1").model_copy(
+    again = resolve_recipe(recipe, str(tmp_path / "first" / "best.pt"), None, "custom_r1").model_copy(
         update=SMALL | {"seed": 4}
     )
     train_embedder(again, NOWHERE, NOWHERE, tmp_path / "second", console=QUIET)
@@ -207,7 +207,7 @@ def test_an_earlier_network_is_a_start(photos: Path, tmp_path: Path) -> None:
 
 
 def test_a_random_start_trains_everything_alike() -> None:
-    recipe = resolve_recipe(EmbedderRecipe(blend=0.5, head_rate=0.003, monitor="val_r1"), "random", None, "own_r1")
+    recipe = resolve_recipe(EmbedderRecipe(blend=0.5, head_rate=0.003, monitor="val_r1"), "random", None, "custom_r1")
     assert (recipe.start, recipe.frozen_blocks, recipe.blend, recipe.backbone_rate) == ("random", -1, 1, 0.003)
     assert recipe.monitor == "val_r1"  # the built-in data's figure stays where it trains
 
@@ -229,7 +229,7 @@ def test_the_detector_trains_on_coco_without_any_other_data(photos: Path, tmp_pa
     recipe = resolve_recipe(DETECTOR, None, CustomData(coco=photos / "boxes.json", images=photos), "recall")
     assert recipe.monitor == "recall"
     assert train_detector(recipe, NOWHERE, NOWHERE, tmp_path / "run", console=QUIET).finished
-    assert {"recall", "recall_own", "train_box"} <= trained(tmp_path / "run")
+    assert {"recall", "recall_custom", "train_box"} <= trained(tmp_path / "run")
     load_network("detector", tmp_path / "run" / "best.pt")
     longer = recipe.model_copy(update={"epochs": 3})
     assert len(train_detector(longer, NOWHERE, NOWHERE, tmp_path / "run", resume=True, console=QUIET).history) == 3
@@ -241,8 +241,8 @@ def test_own_boxes_take_our_labels_or_none(photos: Path, tmp_path: Path) -> None
     assert label_of("car") == 0
     assert label_of("sprocket") == label_of("object") == UNKNOWN
     data = custom_detector_data(CustomData(coco=photos / "boxes.json", images=photos))
-    assert len(data.validation["own"]) == 3
-    assert not {p.path for p in data.sources["own"]} & {p.path for p in data.validation["own"]}
+    assert len(data.validation["custom"]) == 3
+    assert not {p.path for p in data.sources["custom"]} & {p.path for p in data.validation["custom"]}
     with pytest.raises(InvalidInput, match="--coco"):
         custom_detector_data(CustomData(photos=photos))
     with pytest.raises(InvalidInput, match="--images"):
@@ -294,7 +294,7 @@ def test_unknown_answers_have_no_gradient(photos: Path) -> None:
 
 def test_a_catalogues_own_file_names_products_by_id(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "products.csv").write_text(f"id,title,image\nA1,Tea,{photos}/p0/0.png\nB2,Jam,{photos}/p1/0.png\n")
-    assert OwnItems(CustomData(csv=tmp_path / "products.csv"), EMBEDDER).names == ["A1", "B2"]
+    assert CustomProducts(CustomData(csv=tmp_path / "products.csv"), EMBEDDER).names == ["A1", "B2"]
     (tmp_path / "odd.csv").write_text(f"title,image\nTea,{photos}/p0/0.png\n")
     with pytest.raises(InvalidInput, match="neither a column 'label' nor 'id'"):
-        OwnItems(CustomData(csv=tmp_path / "odd.csv"), EMBEDDER)
+        CustomProducts(CustomData(csv=tmp_path / "odd.csv"), EMBEDDER)

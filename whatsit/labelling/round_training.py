@@ -39,11 +39,11 @@ def detector_trainer(
 
     def train(training: Sequence[Picture], held_out: Sequence[Picture], out: Path) -> bool:
         data = DetectorData(
-            {"own": [LabelledPicture.of(picture, photos / picture.file, label_of) for picture in training]},
+            {"custom": [LabelledPicture.of(picture, photos / picture.file, label_of) for picture in training]},
             [],
-            {"own": [LabelledPicture.of(picture, photos / picture.file, label_of) for picture in held_out]},
+            {"custom": [LabelledPicture.of(picture, photos / picture.file, label_of) for picture in held_out]},
         )
-        fields: dict[str, object] = {"shares": {"own": 1.0}, "monitor": "recall", "own": None}
+        fields: dict[str, object] = {"shares": {"custom": 1.0}, "monitor": "recall", "custom": None}
         before = _round_before(out) / "run" / checkpoint.BEST
         if before.is_file():
             fields["start"] = str(before)

@@ -144,7 +144,7 @@ def _convs(module: nn.Module) -> list[nn.Conv2d]:
     return [part for part in module.modules() if isinstance(part, nn.Conv2d)]
 
 
-def _copy(own: Sequence[nn.Conv2d], stored: Sequence[Weights]) -> None:
-    for module, (weight, bias) in zip(own, stored, strict=True):
+def _copy(convolutions: Sequence[nn.Conv2d], stored: Sequence[Weights]) -> None:
+    for module, (weight, bias) in zip(convolutions, stored, strict=True):
         module.weight.copy_(weight)
         cast(Tensor, module.bias).copy_(bias)

@@ -131,11 +131,11 @@ class MobileNetV2(nn.Module):
 
     def _load(self, path: Path) -> None:
         stored = convolutions(path)
-        own = [m for m in self.modules() if isinstance(m, nn.Conv2d)]
-        if [w.shape for w, _ in stored[: len(own)]] != [m.weight.shape for m in own]:
+        modules = [m for m in self.modules() if isinstance(m, nn.Conv2d)]
+        if [w.shape for w, _ in stored[: len(modules)]] != [m.weight.shape for m in modules]:
             raise Damaged(f"{path.name} is not MobileNetV2 1.0: its convolutions have other shapes.")
         with torch.no_grad():
-            for module, (weight, bias) in zip(own, stored, strict=False):
+            for module, (weight, bias) in zip(modules, stored, strict=False):
                 module.weight.copy_(weight)
                 cast(Tensor, module.bias).copy_(bias)
 

@@ -112,9 +112,9 @@ class ResNet50(nn.Module):
             raise Unavailable(
                 f"The weights {name} cannot be had: give a folder that holds them, or go online."
             ) from error
-        own = self.state_dict()
-        if [t.shape for t in stored.values()] != [t.shape for t in own.values()]:
+        tensors = self.state_dict()
+        if [t.shape for t in stored.values()] != [t.shape for t in tensors.values()]:
             raise Damaged(f"{name} is no ResNet-50: its tensors have other shapes.")
         with torch.no_grad():
-            for tensor, value in zip(own.values(), stored.values(), strict=True):
+            for tensor, value in zip(tensors.values(), stored.values(), strict=True):
                 tensor.copy_(value)

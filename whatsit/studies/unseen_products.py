@@ -199,8 +199,8 @@ class UnseenTask:
         if self.recipe.align_weight:
             pull = center_loss(vectors, labels, cast(Tensor, self.criterion.W), self.products)
             loss = loss + self.recipe.align_weight * pull
-        if self.recipe.twin_weight and len(self.pairs):
-            loss = loss + self.recipe.twin_weight * simclr_loss(vectors, self.pairs)
+        if self.recipe.simclr_weight and len(self.pairs):
+            loss = loss + self.recipe.simclr_weight * simclr_loss(vectors, self.pairs)
         return loss, {}
 
     def validate(self) -> dict[str, float]:

@@ -6,7 +6,7 @@ import pytest
 from whatsit_client.errors import InvalidInput
 
 pytest.importorskip("pydantic")
-from whatsit.training.common.training_recipe import TrainingRecipe, read_recipe
+from whatsit.training.common.training_recipe import TrainingRecipe, read_recipe, renamed
 
 
 def test_fields_of_the_training_section_are_read(tmp_path: Path) -> None:
@@ -40,3 +40,16 @@ def test_a_wrong_recipe_is_refused_in_one_sentence(tmp_path: Path, text: str, sa
 def test_a_missing_recipe_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="--recipe"):
         read_recipe(tmp_path / "none.yaml", TrainingRecipe)
+
+
+def test_former_names_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "embedder.yaml"
+    path.write_text("training:\n  own: {photos: mine}\n  monitor: own_r1\n")
+    recipe = read_recipe(path, TrainingRecipe)
+    assert recipe.custom is not None
+    assert recipe.custom.photos == Path("mine")
+    assert recipe.monitor == "custom_r1"
+    assert renamed({"history": [{"train_twins": 1.0}], "best": {"recall_own": 0.5}}) == {
+        "history": [{"train_simclr": 1.0}],
+        "best": {"recall_custom": 0.5},
+    }

@@ -76,7 +76,7 @@ def test_held_out_classes_and_photos_are_not_trained_on(data: Path, tmp_path: Pa
 def test_a_run_starts_from_an_earlier_one_of_the_same_classes(data: Path, tmp_path: Path) -> None:
     train_embedder(TINY, data, tmp_path, tmp_path / "first")
     first = tmp_path / "first" / checkpoint.BEST
-    changes = {"epochs": 1, "align_weight": 1.0, "twin_weight": 0.1, "photographed": 0.5, "start": str(first)}
+    changes = {"epochs": 1, "align_weight": 1.0, "simclr_weight": 0.1, "photographed": 0.5, "start": str(first)}
     recipe = TINY.model_copy(update=changes)
     train_embedder(recipe, data, tmp_path, tmp_path / "second")
     start, best = (checkpoint.load(path)["module"] for path in (tmp_path / "second" / "start.pt", first))

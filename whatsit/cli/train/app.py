@@ -75,7 +75,7 @@ def _command(minutes: int) -> Callable[[Callable[..., None]], Callable[..., None
         engine, hints = function.__name__, get_type_hints(TrainingOptions, include_extras=True)
         shared = {field.name: field.default for field in fields(TrainingOptions)}
         shared["out"] = Path("build/runs") / engine
-        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        specific = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
 
         def command(**values: Any) -> None:
             function(TrainingOptions(**{name: values.pop(name) for name in shared}), **values)
@@ -83,7 +83,7 @@ def _command(minutes: int) -> Callable[[Callable[..., None]], Callable[..., None
         options = [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hints[name])
             for name, default in shared.items()
-        ] + [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+        ] + [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in specific]
         command.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]  # what typer reads
         command.__annotations__ = {option.name: option.annotation for option in options}
         command.__name__, command.__doc__ = engine, function.__doc__
@@ -118,13 +118,13 @@ def embedder(
 ) -> None:
     """Train the embedder: 128-d unit vectors, near for the same item.
 
-    With --photos or --csv it trains on your own products: every fifth picture of a product measures (own_r1), or those
-    whose split is val. No other data is needed, unless --share admits the built-in data sets.
+    With --photos or --csv it trains on your own products: every fifth picture of a product measures (custom_r1),
+    or those whose split is val. No other data is needed, unless --share admits the built-in data sets.
     """
     from whatsit.training.embedder.recipe import EmbedderRecipe
     from whatsit.training.embedder.task import train_embedder
 
-    recipe = options.resolve("embedder", EmbedderRecipe, "own_r1", {"photos": photos, "csv": csv})
+    recipe = options.resolve("embedder", EmbedderRecipe, "custom_r1", {"photos": photos, "csv": csv})
     options.train("embedder", train_embedder, recipe)
 
 
@@ -148,7 +148,7 @@ def detector(
     from whatsit.training.detector.task import train_detector
 
     recipe = options.resolve("detector", DetectorRecipe, "recall", {"coco": coco, "images": images})
-    names = frozenset[str]() if recipe.own and recipe.own.alone else read_names(held_out)
+    names = frozenset[str]() if recipe.custom and recipe.custom.alone else read_names(held_out)
     options.train("detector", train_detector, recipe, held_out=names)
 
 

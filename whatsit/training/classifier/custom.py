@@ -79,7 +79,7 @@ def known_picture(path: Path, where: str, **names: str) -> KnownPicture:
     return KnownPicture(path, answers)
 
 
-def read_tags(own: CustomData) -> tuple[list[KnownPicture], list[KnownPicture]]:
+def read_tags(custom: CustomData) -> tuple[list[KnownPicture], list[KnownPicture]]:
     """Read the table and split it into training and validation pictures.
 
     Split by the column `split`, else every fifth line validates.
@@ -87,13 +87,13 @@ def read_tags(own: CustomData) -> tuple[list[KnownPicture], list[KnownPicture]]:
     Raises:
         InvalidInput: there is no table, it has none of the columns, or a name is not in the taxonomy.
     """
-    if own.csv is None:
+    if custom.csv is None:
         raise InvalidInput(
             "The classifier trains on a table: pass --csv with the column image and any of intent, source, topic, tag."
         )
-    rows = read_table(own.csv, [])
+    rows = read_table(custom.csv, [])
     if not set(HEADS) & set(rows[0].values):
-        raise InvalidInput(f"The table {own.csv} needs at least one of the columns {', '.join(HEADS)}.")
+        raise InvalidInput(f"The table {custom.csv} needs at least one of the columns {', '.join(HEADS)}.")
     pictures = [
         known_picture(row.image, row.where, **{head: row.values.get(head, "") for head in HEADS}) for row in rows
     ]
@@ -206,13 +206,13 @@ def custom_classifier_task(
     Raises:
         InvalidInput: data is missing or a table is not understood.
     """
-    own = recipe.own
-    assert own is not None
-    train, validation = read_tags(own)
+    custom = recipe.custom
+    assert custom is not None
+    train, validation = read_tags(custom)
     if not train or not validation:
-        raise InvalidInput(f"{own.csv} has too few rows: training needs some, and a fifth (or split val) validates.")
-    groups: list[tuple[float, Sequence[KnownPicture]]] = [(own.share, train)]
-    if not own.alone:
+        raise InvalidInput(f"{custom.csv} has too few rows: training needs some, and a fifth (or split val) validates.")
+    groups: list[tuple[float, Sequence[KnownPicture]]] = [(custom.share, train)]
+    if not custom.alone:
         built_in = training_pictures(data, recipe, out / "rendered", console)
         for name, share in recipe.groups.model_dump().items():
             part = [
@@ -221,7 +221,7 @@ def custom_classifier_task(
                 if p.group == name
             ]
             if part and share:
-                groups.append(((1 - own.share) * share / sum(recipe.groups.model_dump().values()), part))
+                groups.append(((1 - custom.share) * share / sum(recipe.groups.model_dump().values()), part))
     return CustomClassifierTask(recipe, groups, validation, weights)
 
 

@@ -168,12 +168,12 @@ def train_classifier(
         InvalidInput: data or weights are missing, a table is not understood, `out` does not fit `resume`, or a recipe
             without custom data has another start than ImageNet.
     """
-    if recipe.own is None and recipe.start != IMAGENET:
+    if recipe.custom is None and recipe.start != IMAGENET:
         raise InvalidInput(
             "On the built-in data the classifier learns heads on the ImageNet network alone: leave --start out, "
             "or train on your own table with --csv."
         )
     console = prepare(recipe.seed, **options)
-    if recipe.own is None:
+    if recipe.custom is None:
         return run_training(ClassifierTask(recipe, data, weights / WEIGHTS, out, console), recipe, out, **options)
     return run_training(custom_classifier_task(recipe, data, weights / WEIGHTS, out, console), recipe, out, **options)

@@ -53,10 +53,10 @@ def fold_figures(
     for group in sorted(set(groups)):
         part = groups == group
         members = [picture for picture, inside in zip(kept, part, strict=True) if inside]
-        own = {name: scores[part] for name, scores in outputs.items()}
+        outputs_of_group = {name: scores[part] for name, scores in outputs.items()}
         tags = [picture.tag for picture in members]
-        gate = gate_figures(own["intent"], [picture.intent for picture in members])
-        figures[f"tag_{group}"] = tag_figures(own, tags, [TAG_TOPIC[tag] for tag in tags])["tag"]
+        gate = gate_figures(outputs_of_group["intent"], [picture.intent for picture in members])
+        figures[f"tag_{group}"] = tag_figures(outputs_of_group, tags, [TAG_TOPIC[tag] for tag in tags])["tag"]
         figures[f"false_other_{group}"], figures[f"other_kept_{group}"] = gate["false_other"], gate["other_kept"]
     imagenet = groups == "imagenet"
     teacher = seen.tags[0][chosen][imagenet].argmax(axis=1)

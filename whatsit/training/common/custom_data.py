@@ -19,7 +19,7 @@ Thing = TypeVar("Thing")
 
 
 class CustomData(BaseModel):
-    """Recipe section of custom data; paths are relative to the working folder.
+    """Recipe section `custom`; paths are relative to the working folder.
 
     Which fields apply depends on the network: the embedder takes `photos` or `csv`, the classifier `csv`, the detector
     `coco` with `images`.
@@ -43,7 +43,7 @@ def custom_data(share: float, **paths: Path | None) -> CustomData | None:
     """Return the custom data of a command line, None without any of its options.
 
     Args:
-        share: of own data in each batch.
+        share: of custom data in each batch.
         paths: `photos`, `csv`, `coco`, `images`; None where the option was not given.
     """
     given = {name: path for name, path in paths.items() if path is not None}

@@ -33,9 +33,9 @@ def begin(network: nn.Module, start: str, engine: str) -> None:
         draw_weights(network)
         return
     weights = read_trained(engine, Path(start)).weights
-    own = {name.removeprefix("network."): torch.from_numpy(np.asarray(value)) for name, value in weights.items()}
+    tensors = {name.removeprefix("network."): torch.from_numpy(np.asarray(value)) for name, value in weights.items()}
     try:
-        network.load_state_dict(own)
+        network.load_state_dict(tensors)
     except RuntimeError as error:
         raise InvalidInput(
             f"{start} is of another network than the recipe's: pass the recipe it was trained by."

@@ -28,7 +28,7 @@ from whatsit.training.common.device import autocast, choose_device, move
 from whatsit.training.common.ema import ExponentialMovingAverage
 from whatsit.training.common.interrupt import StopRequest
 from whatsit.training.common.progress import EpochProgress
-from whatsit.training.common.training_recipe import TrainingRecipe
+from whatsit.training.common.training_recipe import TrainingRecipe, renamed
 
 Batch = TypeVar("Batch")
 
@@ -266,7 +266,7 @@ class _Run(Generic[Batch]):
     def restore(self) -> None:
         saved = checkpoint.load(self.out / checkpoint.LAST)
         # A field that came after the run counts as its default: what the run did without it.
-        asked, before = self.recipe.model_dump(mode="json"), {**_defaults(self.recipe), **saved["recipe"]}
+        asked, before = self.recipe.model_dump(mode="json"), {**_defaults(self.recipe), **renamed(saved["recipe"])}
         changed = [name for name in asked if name not in _FREE_ON_RESUME and before.get(name) != asked[name]]
         if changed:
             raise InvalidInput(
@@ -279,7 +279,7 @@ class _Run(Generic[Batch]):
             self.optimizer.load_state_dict(saved["optimizer"])
         except (RuntimeError, ValueError) as error:
             raise Damaged(f"The run in {self.out} is of another network: start anew with another --out.") from error
-        self.state = _State(**saved["state"])
+        self.state = _State(**renamed(saved["state"]))
         self.state.finished &= self.recipe.epochs <= before["epochs"]
         torch.set_rng_state(saved["rng"])
 

@@ -9,22 +9,22 @@ from whatsit.training.common.initial_weights import RANDOM
 from whatsit.training.common.training_recipe import Recipe
 
 
-def resolve_recipe(recipe: Recipe, start: str | None, own: CustomData | None, monitor: str) -> Recipe:
+def resolve_recipe(recipe: Recipe, start: str | None, custom: CustomData | None, monitor: str) -> Recipe:
     """Return the recipe that is trained, and written into checkpoints.
 
     Args:
         recipe: as the file has it.
         start: of the command line; None keeps the recipe's.
-        own: of the command line; None keeps the recipe's.
-        monitor: the figure that own data alone is judged by, as the recipe's own is about other data.
+        custom: of the command line; None keeps the recipe's.
+        monitor: the figure that judges custom data alone; the recipe's is about the built-in data.
     """
     changes: dict[str, Any] = {}
     if start is not None:
         changes["start"] = start
-    if own is not None:
-        changes["own"] = own
-    own = own or recipe.own
-    if own is not None and own.alone:
+    if custom is not None:
+        changes["custom"] = custom
+    custom = custom or recipe.custom
+    if custom is not None and custom.alone:
         changes["monitor"] = monitor
     if (start or recipe.start) == RANDOM:
         # Weights drawn at random are neither worth keeping nor to be changed with more care than the rest.

@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from whatsit_client.errors import InvalidInput
 
 from whatsit.training.common.custom_data import CustomData
+
+_RENAMED = {
+    "own": "custom",
+    "own_r1": "custom_r1",
+    "own_r5": "custom_r5",
+    "recall_own": "recall_custom",
+    "twin_weight": "simclr_weight",
+    "train_twins": "train_simclr",
+    "twins": "simclr",
+}
+"""Former names of recipe keys, sources and metrics, accepted in recipes and checkpoints for two releases."""
+
+
+def renamed(value: Any) -> Any:
+    """Replace former names in nested dicts and lists: keys, and values of `monitor`."""
+    if isinstance(value, dict):
+        former = value.get("monitor")
+        monitor = {"monitor": _RENAMED[former]} if isinstance(former, str) and former in _RENAMED else {}
+        return {_RENAMED.get(key, key): renamed(part) for key, part in value.items()} | monitor
+    return [renamed(part) for part in value] if isinstance(value, list) else value
 
 
 class TrainingRecipe(BaseModel):
@@ -26,7 +46,7 @@ class TrainingRecipe(BaseModel):
     start: str = Field(
         "imagenet", description='"imagenet" (--weights), "random", or a checkpoint of the same network to go on from.'
     )
-    own: CustomData | None = Field(
+    custom: CustomData | None = Field(
         None, description="Your own pictures; the recipe's built-in data sets where there are none."
     )
     epochs: int = Field(10, ge=1, description="Passes over the data; a time budget may end training earlier.")
@@ -41,6 +61,11 @@ class TrainingRecipe(BaseModel):
     validate_every: int = Field(1, ge=1, description="Epochs from one validation to the next; the last has one too.")
     monitor: str | None = Field(None, description="Validation metric of the best checkpoint; None keeps the last.")
     patience: int = Field(0, ge=0, description="Validations without a better `monitor` before stopping; 0 never does.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_former_names(cls, values: Any) -> Any:
+        return renamed(values)
 
 
 Recipe = TypeVar("Recipe", bound=TrainingRecipe)

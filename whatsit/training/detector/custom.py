@@ -1,4 +1,4 @@
-"""A user's own boxes for the detector: COCO JSON and a folder of pictures."""
+"""Custom boxes of the detector: COCO JSON and a folder of pictures."""
 
 from __future__ import annotations
 
@@ -44,23 +44,23 @@ def training_pictures(labels: LabelFile, images: Path) -> list[LabelledPicture]:
     return pictures
 
 
-def custom_detector_data(own: CustomData) -> DetectorData:
-    """Read own boxes; every fifth picture by name validates.
+def custom_detector_data(custom: CustomData) -> DetectorData:
+    """Read custom boxes; every fifth picture by name validates.
 
     Raises:
         InvalidInput: a file is missing, no boxes are in it, or it has fewer than five pictures.
     """
-    if own.coco is None:
+    if custom.coco is None:
         raise InvalidInput(
             "The detector trains on boxes: pass --coco with a COCO JSON file, and --images with its folder."
         )
-    pictures = training_pictures(read_labels(own.coco), own.images or own.coco.parent)
+    pictures = training_pictures(read_labels(custom.coco), custom.images or custom.coco.parent)
     if len(pictures) < _FEWEST:
-        raise InvalidInput(f"{own.coco} holds {len(pictures)} pictures: training needs at least {_FEWEST}.")
+        raise InvalidInput(f"{custom.coco} holds {len(pictures)} pictures: training needs at least {_FEWEST}.")
     train, validate = hold_out(pictures)
     if not any(len(picture.boxes) for picture in train) or not any(len(picture.boxes) for picture in validate):
-        raise InvalidInput(f"{own.coco} has hardly any boxes: label more pictures, for instance by `whatsit label`.")
-    return DetectorData({"own": train}, [], {"own": validate})
+        raise InvalidInput(f"{custom.coco} has hardly any boxes: label more pictures, for instance by `whatsit label`.")
+    return DetectorData({"custom": train}, [], {"custom": validate})
 
 
 def add_built_in(
@@ -72,9 +72,9 @@ def add_built_in(
         The data, and the shares of the sources: `share` for custom data, the rest as the recipe divides it.
     """
     if built_in is None:
-        return custom, {"own": 1.0}
+        return custom, {"custom": 1.0}
     rest = {name: weight for name, weight in recipe.shares.items() if weight > 0 and built_in.sources.get(name)}
     whole = sum(rest.values())
-    shares = {"own": share, **{name: (1 - share) * weight / whole for name, weight in rest.items()}}
+    shares = {"custom": share, **{name: (1 - share) * weight / whole for name, weight in rest.items()}}
     sources, validation = {**built_in.sources, **custom.sources}, {**built_in.validation, **custom.validation}
     return DetectorData(sources, built_in.cutouts, validation), shares

@@ -155,10 +155,12 @@ def train_detector(
         InvalidInput: data or weights are missing, or `out` does not fit `resume`.
     """
     console = prepare(recipe.seed, **options)
-    own = recipe.own
-    built_in = None if own and own.alone else load_detector_data(data, weights, held_out, out / "data", recipe, console)
-    if own:
-        content, shares = add_built_in(custom_detector_data(own), built_in, recipe, own.share)
+    custom = recipe.custom
+    built_in = (
+        None if custom and custom.alone else load_detector_data(data, weights, held_out, out / "data", recipe, console)
+    )
+    if custom:
+        content, shares = add_built_in(custom_detector_data(custom), built_in, recipe, custom.share)
         recipe = recipe.model_copy(update={"shares": shares})
     else:
         assert built_in is not None

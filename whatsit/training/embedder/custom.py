@@ -57,22 +57,22 @@ def embedder_content(recipe: EmbedderRecipe, data: Path) -> EmbedderContent:
     """Read the built-in data sets, custom products, or both by share.
 
     Raises:
-        InvalidInput: data is missing, or the recipe asks for what own data alone does not have.
+        InvalidInput: data is missing, or the recipe has tasks beside custom data.
     """
-    own = recipe.own
-    if own is not None and recipe.tasks:
+    custom = recipe.custom
+    if custom is not None and recipe.tasks:
         raise InvalidInput("training.tasks needs the categories of the grocery photos: leave it out with own data.")
-    if own is not None and own.alone:
-        items = OwnItems(own, recipe)
-        return EmbedderContent([items.ingredient(own.share)], items, items.train.classes, None, [])
+    if custom is not None and custom.alone:
+        items = CustomProducts(custom, recipe)
+        return EmbedderContent([items.ingredient(custom.share)], items, items.train.classes, None, [])
     store = GroceryStore(data / "grocery_store")
     parts = GroceryParts(store, recipe)
     built_in, validation = ingredients(recipe, data, parts), EmbedderValidation(parts, recipe.shares.rendered > 0)
-    if own is None:
+    if custom is None:
         return EmbedderContent(built_in, validation, parts.shop.classes, parts, store.classes)
-    items = OwnItems(own, recipe)
+    items = CustomProducts(custom, recipe)
     return EmbedderContent(
-        [items.ingredient(own.share), *_behind(built_in, items.train.classes, 1 - own.share)],
+        [items.ingredient(custom.share), *_behind(built_in, items.train.classes, 1 - custom.share)],
         Both(items, validation),
         items.train.classes,
         parts,
@@ -80,10 +80,10 @@ def embedder_content(recipe: EmbedderRecipe, data: Path) -> EmbedderContent:
     )
 
 
-class OwnItems:
+class CustomProducts:
     """Custom pictures, split into training and validation.
 
-    A table names products by `label`, or by `id`: a catalogue's own file will do. Where the data names no split, every
+    A table names products by `label`, or by `id`: the file of a catalogue fits. Where the data names no split, every
     fifth picture of a product is held out. Products with fewer pictures train with all of them; where that leaves
     nothing to measure, synthetic photographs of the pictures do: they tell how well a picture is known again, not how
     well a product is.
@@ -93,15 +93,15 @@ class OwnItems:
         names: of the products, by label.
 
     Args:
-        own: where the pictures are.
+        custom: where the pictures are.
         recipe: how views are made.
 
     Raises:
         InvalidInput: no data is named, a file is missing, or there are not two products.
     """
 
-    def __init__(self, own: CustomData, recipe: EmbedderRecipe) -> None:
-        train, val = _split(own)
+    def __init__(self, custom: CustomData, recipe: EmbedderRecipe) -> None:
+        train, val = _split(custom)
         self.names = sorted({name for _, name in train})
         if len(self.names) < 2:
             raise InvalidInput("The embedder learns to tell products apart: pass pictures of at least two.")
@@ -120,14 +120,14 @@ class OwnItems:
         return Ingredient(self.train, share, views=1 if pictures >= _FEW_PICTURES else 2)
 
     def measure(self, network: Embedder) -> dict[str, float]:
-        """Return recall@1 and @5 of pictures against the training pictures.
+        """Return `custom_r1`, `custom_r5`: recall@k against the training pictures.
 
         Of held-out pictures where there are any, else of synthetic photographs of training pictures.
         """
         gallery = _vectors(network, [self.train.plain(i, CROP_SIZE) for i in range(len(self.train.labels))])
         queries, truth = self._queries()
         recall = recall_at_k(_vectors(network, queries), gallery, truth, self.train.labels)
-        return {f"own_r{k}": value for k, value in recall.items()}
+        return {f"custom_r{k}": value for k, value in recall.items()}
 
     def _queries(self) -> tuple[list[Image], npt.NDArray[np.int64]]:
         if len(self.val.labels):
@@ -149,13 +149,13 @@ class Both:
         return {name: value for measure in self._measures for name, value in measure.measure(network).items()}
 
 
-def _split(own: CustomData) -> tuple[list[tuple[Path, str]], list[tuple[Path, str]]]:
+def _split(custom: CustomData) -> tuple[list[tuple[Path, str]], list[tuple[Path, str]]]:
     """Return (path, product) of the training and of the validation pictures."""
-    if own.csv is not None:
-        rows = read_table(own.csv, [])
+    if custom.csv is not None:
+        rows = read_table(custom.csv, [])
         column = next((name for name in ("label", "id") if name in rows[0].values), None)
         if column is None:
-            raise InvalidInput(f"The table {own.csv} has neither a column 'label' nor 'id' that names the product.")
+            raise InvalidInput(f"The table {custom.csv} has neither a column 'label' nor 'id' that names the product.")
         for row in rows:
             if not row.values[column]:
                 raise InvalidInput(f"{row.where}: the {column} is empty: name the product.")
@@ -163,8 +163,8 @@ def _split(own: CustomData) -> tuple[list[tuple[Path, str]], list[tuple[Path, st
             pairs = [(row.image, row.values[column], row.split) for row in rows]
             return [(p, n) for p, n, s in pairs if s != "val"], [(p, n) for p, n, s in pairs if s == "val"]
         found = [(row.image, row.values[column]) for row in rows]
-    elif own.photos is not None:
-        found = read_folders(own.photos)
+    elif custom.photos is not None:
+        found = read_folders(custom.photos)
     else:
         raise InvalidInput("The embedder trains on products: pass --photos with a folder of each, or --csv.")
     train, val = [], []

@@ -64,7 +64,7 @@ def ingredients(recipe: EmbedderRecipe, data: Path, grocery: GroceryParts) -> li
         mixed.append(Ingredient(grocery.shop_train, shares.shop))
     others: list[tuple[float, int, PictureSource]] = []
     if shares.clothing:
-        views = 2 if recipe.twin_weight else 1
+        views = 2 if recipe.simclr_weight else 1
         others.append((shares.clothing, views, _folders(data / "clothing_small" / "train", recipe.photographed)))
     if shares.scenes:
         scenes = PhotoSource(_pictures(data / "imagenet_sample"), smallest=0.5, photographed=recipe.photographed)

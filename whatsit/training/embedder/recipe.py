@@ -49,7 +49,7 @@ class EmbedderRecipe(TrainingRecipe):
     pair_loss: PairLoss = "none"
     pair_weight: float = Field(0.5, ge=0)
     align_weight: float = Field(0.0, ge=0, description="Of the pull of grocery views to their class vectors.")
-    twin_weight: float = Field(0.0, ge=0, description="Of two views of one picture finding each other in the batch.")
+    simclr_weight: float = Field(0.0, ge=0, description="Of the SimCLR loss between two views of a picture.")
     photographed: float = Field(
         0.0,
         ge=0,

@@ -70,7 +70,7 @@ class EmbedderTask:
         self.module: nn.Module = nn.ModuleDict(parts)
         self.steps_per_epoch = max(1, len(photos) // self.mixture.pictures[0])
         self._products = content.products
-        self._twins = positive_pairs(self.ingredients, self.mixture.pictures)
+        self._positives = positive_pairs(self.ingredients, self.mixture.pictures)
         self._viewpoints = viewpoints_of_batch(self.ingredients, self.mixture.pictures)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -113,9 +113,9 @@ class EmbedderTask:
         if recipe.align_weight:
             added = center_loss(vectors, labels, cast(Tensor, self.criterion.W), self._products)
             loss, shown["alignment"] = loss + recipe.align_weight * added, float(added.detach())
-        if recipe.twin_weight and len(self._twins):
-            added = simclr_loss(vectors, self._twins)
-            loss, shown["twins"] = loss + recipe.twin_weight * added, float(added.detach())
+        if recipe.simclr_weight and len(self._positives):
+            added = simclr_loss(vectors, self._positives)
+            loss, shown["simclr"] = loss + recipe.simclr_weight * added, float(added.detach())
         if self.tasks is not None:
             added = self.tasks(features, self.labels.of(labels, self._viewpoints))
             loss, shown["tasks"] = loss + recipe.task_weight * added, float(added.detach())
@@ -173,7 +173,7 @@ class EmbedderTask:
         The shop images are trained on.
         """
         rows = []
-        assert self.parts is not None  # tasks are refused with own data
+        assert self.parts is not None  # tasks are refused with custom data
         for source in (self.parts.held_out, self.parts.shop_train):
             some = np.random.default_rng(self.recipe.seed).permutation(len(source.labels))[:64]
             pictures = (source.plain(int(i), self.recipe.size) for i in some)
@@ -206,7 +206,7 @@ def train_embedder(
     task = EmbedderTask(recipe, data, weights / WEIGHTS if recipe.start == IMAGENET else None)
     begin(task.network, recipe.start, "embedder")
     if not options.get("resume") and not (out / checkpoint.LAST).exists():
-        if recipe.own is None and recipe.start.endswith(".pt"):
+        if recipe.custom is None and recipe.start.endswith(".pt"):
             _load_module(task.module, Path(recipe.start))
         else:
             task.start(console)

@@ -1,6 +1,6 @@
 """Center loss on angles (Wen et al. 2016).
 
-A margin softmax is content once the right class vector is nearest by the margin. A photo then finds its own class
+A margin softmax is content once the right class vector is nearest by the margin. A photo then finds its class
 vector, but the shop image, which has to stand in for that vector in a catalogue, may lie anywhere around it.
 """
 
@@ -23,5 +23,5 @@ def center_loss(vectors: Tensor, labels: Tensor, class_vectors: Tensor, classes:
         f32 scalar, 0..2; 0 where no view takes part.
     """
     chosen = labels < classes
-    own = F.normalize(class_vectors.T[labels[chosen]].float())
-    return (1 - (vectors[chosen] * own).sum(1)).sum() / max(1, int(chosen.sum()))
+    targets = F.normalize(class_vectors.T[labels[chosen]].float())
+    return (1 - (vectors[chosen] * targets).sum(1)).sum() / max(1, int(chosen.sum()))

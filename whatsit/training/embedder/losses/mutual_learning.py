@@ -13,7 +13,7 @@ from whatsit.training.embedder.losses.metric_losses import class_logits
 
 
 class MutualLearning(nn.Module):
-    """The large network, with class vectors of its own.
+    """The large network, with its class vectors.
 
     Args:
         network: maps f32 [n, 3, h, w] scaled to -1..1 to unit vectors.
@@ -38,10 +38,10 @@ class MutualLearning(nn.Module):
         return self.criterion(vectors, labels) + divergence(large, small), divergence(small, large)
 
 
-def divergence(own: Tensor, other: Tensor) -> Tensor:
-    """Return the mean KL(other || own) of the posteriors of logits [n, classes].
+def divergence(logits: Tensor, other: Tensor) -> Tensor:
+    """Return the mean KL(other || logits) of the posteriors of logits [n, classes].
 
     `other` gets no gradient.
     """
     target = F.log_softmax(other.detach(), dim=1)
-    return F.kl_div(F.log_softmax(own, dim=1), target, reduction="batchmean", log_target=True)
+    return F.kl_div(F.log_softmax(logits, dim=1), target, reduction="batchmean", log_target=True)

@@ -33,14 +33,14 @@ def positive_pairs(ingredients: Sequence[Ingredient], pictures: Sequence[int]) -
     return torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2)
 
 
-def simclr_loss(vectors: Tensor, twins: Tensor) -> Tensor:
+def simclr_loss(vectors: Tensor, positives: Tensor) -> Tensor:
     """Return the NT-Xent loss of positive pairs against all other views.
 
     Args:
         vectors: f32 [n, d], unit length.
-        twins: int64 [pairs, 2], at least one.
+        positives: int64 [pairs, 2], at least one.
     """
-    places = torch.cat([twins, twins.flip(1)]).to(vectors.device)
+    places = torch.cat([positives, positives.flip(1)]).to(vectors.device)
     similar = vectors[places[:, 0]] @ vectors.T / TEMPERATURE
     itself = F.one_hot(places[:, 0], len(vectors)).bool()
     return F.cross_entropy(similar.masked_fill(itself, -torch.inf), places[:, 1])
