@@ -4,7 +4,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from whatsit.models.anchors import make_anchors  # noqa: E402  # after importorskip
-from whatsit.training.detector.assigners.atss import BACKGROUND, assign, pairwise_iou  # noqa: E402
+from whatsit.training.detector.assigners.atss import BACKGROUND, assign  # noqa: E402
+from whatsit.training.detector.losses.giou import pairwise_iou  # noqa: E402
 
 SIZES = [(8, 8), (4, 4)]
 COUNTS = [64, 16]

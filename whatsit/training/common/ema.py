@@ -1,4 +1,8 @@
-"""Exponential moving average (EMA) of the trained weights."""
+"""Exponential moving average (EMA) of the trained weights.
+
+`torch.optim.swa_utils.AveragedModel` copies the whole module, frozen layers and what a loss holds of its task included,
+and replaces the initial weights at its first update; here the average begins with them and holds trained weights alone.
+"""
 
 from __future__ import annotations
 

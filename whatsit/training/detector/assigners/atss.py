@@ -7,16 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from whatsit.training.detector.losses.giou import pairwise_iou
+
 BACKGROUND = -1
 """Value of an anchor that learns no box."""
-
-
-def pairwise_iou(a: Tensor, b: Tensor) -> Tensor:
-    """IoU of float32 [N, 4] with float32 [M, 4], x1,y1,x2,y2: float32 [N, M]."""
-    sides = (torch.minimum(a[:, None, 2:], b[None, :, 2:]) - torch.maximum(a[:, None, :2], b[None, :, :2])).clamp(min=0)
-    shared = sides.prod(dim=2)
-    area_a, area_b = (a[:, 2:] - a[:, :2]).prod(dim=1), (b[:, 2:] - b[:, :2]).prod(dim=1)
-    return shared / (area_a[:, None] + area_b[None, :] - shared).clamp(min=1e-6)
 
 
 def assign(anchors: Tensor, level_sizes: Sequence[int], boxes: Tensor, candidates: int = 9) -> Tensor:

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from whatsit.training.detector.assigners.atss import BACKGROUND, pairwise_iou
+from whatsit.training.detector.assigners.atss import BACKGROUND
+from whatsit.training.detector.losses.giou import pairwise_iou
 
 _RADIUS = 2.5
 _IOU_WEIGHT = 3.0

@@ -11,9 +11,9 @@ from torch import Tensor
 from whatsit.models.anchors import decode
 from whatsit.models.product_labels import UNKNOWN
 from whatsit.models.retinanet import DenseOutput
-from whatsit.training.detector.assigners.atss import BACKGROUND, assign, pairwise_iou
+from whatsit.training.detector.assigners.atss import BACKGROUND, assign
 from whatsit.training.detector.assigners.simota import assign_simota
-from whatsit.training.detector.losses.giou import iou_and_giou
+from whatsit.training.detector.losses.giou import iou_and_giou, pairwise_iou
 from whatsit.training.detector.losses.quality_focal import quality_focal
 
 _BOX_WEIGHT = 2.0
