@@ -1,4 +1,4 @@
-"""Intersection over union of boxes, and its generalisation (GIoU, Rezatofighi et al., 2019)."""
+"""IoU of boxes, and generalised IoU (GIoU, Rezatofighi et al., 2019)."""
 
 from __future__ import annotations
 
