@@ -31,7 +31,9 @@ def test_training_leaves_a_network_that_its_recipe_rebuilds(data: Path, tmp_path
     assert outcome.finished
     assert {"val_r1", "val_r5", "train_loss"} <= set(outcome.history[-1])
     network = Embedder.from_recipe(checkpoint.load(tmp_path / "run" / checkpoint.BEST)["recipe"])
-    network.load_state_dict(checkpoint.network_weights(tmp_path / "run"))
+    weights = checkpoint.best_weights(tmp_path / "run")
+    prefix = "network."
+    network.load_state_dict({n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)})
     with torch.no_grad():
         vectors = network.eval()(torch.rand(2, 3, 32, 32))
     assert vectors.shape == (2, TINY.dimension)

@@ -23,12 +23,12 @@ from whatsit.evaluation.datasets.imagenet_tags import intent_matrix, tag_intent,
 from whatsit.evaluation.datasets.labelled_pictures import read_rgb
 from whatsit.models.classifier import IMAGE_SIZE, Classifier
 from whatsit.models.mobilenet_v2 import MobileNetV2, imagenet_head
-from whatsit.training.classifier.data import composed, recompressed, training_pictures
+from whatsit.training.classifier.data import augmented_photo, composed, recompressed, training_pictures
 from whatsit.training.classifier.recipe import ClassifierRecipe
 from whatsit.training.common.custom_data import CustomData, hold_out, read_table
 from whatsit.training.common.initial_weights import IMAGENET, RANDOM, begin
 from whatsit.training.common.prefetch import prefetch
-from whatsit.training.embedder.augment import random_blur, random_box, random_light, random_turn
+from whatsit.training.embedder.augment import random_blur
 from whatsit.training.embedder.embed_batch import scaled
 from whatsit.vision.crop import crop_resize
 
@@ -230,14 +230,7 @@ def _view(picture: KnownPicture, rng: np.random.Generator) -> tuple[Pixels, dict
 
     A photo may become an advertisement or a screenshot.
     """
-    pixels, answers = read_rgb(picture.path), dict(picture.answers)
-    x1, y1, x2, y2 = random_box(pixels, rng, 0.6).astype(int)
-    pixels = pixels[y1 : max(y2, y1 + 8), x1 : max(x2, x1 + 8)]
-    if rng.random() < 0.5:
-        pixels = pixels[:, ::-1]
-    if rng.random() < 0.3:
-        pixels = random_turn(np.ascontiguousarray(pixels), rng, 12)
-    pixels = random_light(np.ascontiguousarray(pixels), rng, 0.3)
+    pixels, answers = augmented_photo(picture.path, rng, 0.6), dict(picture.answers)
     if answers.get("source") == SOURCES.index("photo") and rng.random() < _COMPOSED:
         source = str(rng.choice([name for name in SOURCES if name != "photo"]))
         pixels, answers["source"] = composed(source, [pixels], rng), SOURCES.index(source)

@@ -29,6 +29,7 @@ from whatsit.vision.crop import crop_resize
 
 Pixels = npt.NDArray[np.uint8]
 
+_SMALLEST = 0.55
 COMPOSE = {"advertisement": compose_advertisement, "screenshot": compose_screenshot}
 
 
@@ -95,7 +96,7 @@ class ClassifierViews:
             plain = crop_resize(read_rgb(self.pictures[index].path), None, self.size)
             return View(plain, "photo", plain)
         rng = np.random.default_rng([self.seed, number, index])
-        pixels = photo = self._photo(index, rng)
+        pixels = photo = augmented_photo(self.pictures[index].path, rng, _SMALLEST)
         source = "photo"
         if number % 2 == 0:
             source = str(rng.choice(list(COMPOSE)))
@@ -105,21 +106,26 @@ class ClassifierViews:
         seen = crop_resize(random_blur(pixels, rng, 0.8), None, self.size)
         return View(seen, source, seen if source == "photo" else crop_resize(photo, None, self.size))
 
-    def _photo(self, index: int, rng: np.random.Generator) -> Pixels:
-        pixels = read_rgb(self.pictures[index].path)
-        x1, y1, x2, y2 = random_box(pixels, rng, 0.55).astype(int)
-        pixels = pixels[y1 : max(y2, y1 + 8), x1 : max(x2, x1 + 8)]
-        if rng.random() < 0.5:
-            pixels = pixels[:, ::-1]
-        if rng.random() < 0.3:
-            pixels = random_turn(np.ascontiguousarray(pixels), rng, 12)
-        return random_light(np.ascontiguousarray(pixels), rng, 0.3)
-
     def _companions(self, index: int, rng: np.random.Generator) -> list[Pixels]:
         """Return up to two more photos of the same group and intent."""
         picture = self.pictures[index]
         alike = self._alike[picture.group, picture.intent]
-        return [self._photo(int(i), rng) for i in rng.choice(alike, int(rng.integers(0, 3)))]
+        return [
+            augmented_photo(self.pictures[int(i)].path, rng, _SMALLEST)
+            for i in rng.choice(alike, int(rng.integers(0, 3)))
+        ]
+
+
+def augmented_photo(path: Path, rng: np.random.Generator, smallest: float) -> Pixels:
+    """Read a photo, crop it to `smallest`..1 of its sides, flip, turn and relight it at random."""
+    pixels = read_rgb(path)
+    x1, y1, x2, y2 = random_box(pixels, rng, smallest).astype(int)
+    pixels = pixels[y1 : max(y2, y1 + 8), x1 : max(x2, x1 + 8)]
+    if rng.random() < 0.5:
+        pixels = pixels[:, ::-1]
+    if rng.random() < 0.3:
+        pixels = random_turn(np.ascontiguousarray(pixels), rng, 12)
+    return random_light(np.ascontiguousarray(pixels), rng, 0.3)
 
 
 def composed(source: str, photos: Sequence[Pixels], rng: np.random.Generator) -> Pixels:

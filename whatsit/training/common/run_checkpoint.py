@@ -46,9 +46,3 @@ def best_weights(out: Path) -> dict[str, Tensor]:
     """Return the weights of the best validation from a run's folder."""
     weights: dict[str, Tensor] = load(out / BEST)["module"]
     return weights
-
-
-def network_weights(out: Path) -> dict[str, Tensor]:
-    """Return the best weights of the part named `network`, which is exported."""
-    prefix = "network."
-    return {name[len(prefix) :]: value for name, value in best_weights(out).items() if name.startswith(prefix)}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from whatsit.training.embedder.augment import Image
-from whatsit.training.embedder.embed_batch import scaled
+from whatsit.training.embedder.embed_batch import chunks, scaled
 from whatsit.training.embedder.picture_sources import PictureSource
 
 Maps = npt.NDArray[np.float16]
@@ -62,7 +61,7 @@ def cached_maps(pictures: Iterable[Image], count: int, layers: nn.Module, file: 
     if not file.exists():
         part, filled = file.with_suffix(".part.npy"), 0
         out: npt.NDArray[np.float16] | None = None
-        for some in _parts(iter(pictures)):
+        for some in chunks(pictures, _BATCH):
             maps: Tensor = layers(scaled(torch.from_numpy(np.stack(some))))
             if out is None:
                 shape = (count, *maps.shape[1:])
@@ -73,8 +72,3 @@ def cached_maps(pictures: Iterable[Image], count: int, layers: nn.Module, file: 
         part.replace(file)
     kept: Maps = np.load(file, mmap_mode="r")
     return kept
-
-
-def _parts(pictures: Iterator[Image]) -> Iterator[list[Image]]:
-    while part := list(islice(pictures, _BATCH)):
-        yield part

@@ -17,7 +17,7 @@ from whatsit.models.embedder import CROP_SIZE, Embedder
 from whatsit.training.common.custom_data import CustomData, hold_out, read_folders, read_table
 from whatsit.training.embedder.augment import Image
 from whatsit.training.embedder.data import GroceryParts, ingredients
-from whatsit.training.embedder.embed_batch import embed
+from whatsit.training.embedder.embed_batch import vectors_of
 from whatsit.training.embedder.mixture import Ingredient
 from whatsit.training.embedder.picture_sources import PhotoSource
 from whatsit.training.embedder.recipe import EmbedderRecipe
@@ -124,9 +124,9 @@ class CustomProducts:
 
         Of held-out pictures where there are any, else of synthetic photographs of training pictures.
         """
-        gallery = _vectors(network, [self.train.plain(i, CROP_SIZE) for i in range(len(self.train.labels))])
+        gallery = vectors_of(network, [self.train.plain(i, CROP_SIZE) for i in range(len(self.train.labels))])
         queries, truth = self._queries()
-        recall = recall_at_k(_vectors(network, queries), gallery, truth, self.train.labels)
+        recall = recall_at_k(vectors_of(network, queries), gallery, truth, self.train.labels)
         return {f"custom_r{k}": value for k, value in recall.items()}
 
     def _queries(self) -> tuple[list[Image], npt.NDArray[np.int64]]:
@@ -179,8 +179,3 @@ def _behind(built_in: Sequence[Ingredient], first: int, share: float) -> list[In
     """Renumber the built-in sources from label `first` and scale their shares."""
     whole = sum(i.share for i in built_in)
     return [Ingredient(i.source, share * i.share / whole, i.views, first + i.first_label) for i in built_in]
-
-
-def _vectors(network: Embedder, pictures: Sequence[Image]) -> npt.NDArray[np.float32]:
-    vectors: npt.NDArray[np.float32] = embed(network, pictures, network.head.weight.device).numpy()
-    return vectors

@@ -26,8 +26,7 @@ def layered_groups(centres: npt.NDArray[np.float32], radii: Sequence[float]) -> 
         centres: f32 [classes, d] of any length but zero.
         radii: largest cosine distance of neighbours, one for each layer, ascending, 0..2.
     """
-    unit = centres / np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-12)
-    distance = np.clip(1 - unit @ unit.T, 0, 2)
+    distance = _cosine_distances(centres)
     groups = np.full(len(centres), ALONE, np.int64)
     for radius in radii:
         left = np.flatnonzero(groups == ALONE)
@@ -63,7 +62,12 @@ def radii_for(centres: npt.NDArray[np.float32], shares: Sequence[float]) -> list
 
     Radii follow the centres in this way: early in training all classes are near each other, later they are far.
     """
-    unit = centres / np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-12)
-    distance = np.clip(1 - unit @ unit.T, 0, 2)
+    distance = _cosine_distances(centres)
     np.fill_diagonal(distance, np.inf)
     return [float(radius) for radius in np.quantile(distance.min(axis=1), shares)]
+
+
+def _cosine_distances(centres: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    unit = centres / np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-12)
+    distances: npt.NDArray[np.float32] = np.clip(1 - unit @ unit.T, 0, 2)
+    return distances

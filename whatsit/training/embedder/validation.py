@@ -6,14 +6,13 @@ from collections.abc import Iterable
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from whatsit.evaluation.datasets.rendered_shop import RenderedShop
 from whatsit.evaluation.metrics.recall import recall_at_k
 from whatsit.models.embedder import CROP_SIZE, Embedder
 from whatsit.training.embedder.augment import Image
 from whatsit.training.embedder.data import GroceryParts
-from whatsit.training.embedder.embed_batch import embed
+from whatsit.training.embedder.embed_batch import vectors_of
 from whatsit.training.embedder.picture_sources import PictureSource
 from whatsit.vision.crop import crop_resize
 
@@ -33,15 +32,15 @@ class EmbedderValidation:
     def measure(self, network: Embedder) -> dict[str, float]:
         """Return `<set>_r1` and `<set>_r5` of each set of photos, and `rendered_r1`."""
         gallery, labels = self._parts.shop, self._parts.shop.labels
-        shop = _vectors(network, _plain(gallery))
+        shop = vectors_of(network, _plain(gallery))
         measured = {}
         for name, photos in self._parts.measured().items():
             among = np.isin(labels, photos.labels) if name == "unseen" else np.ones(len(labels), bool)
-            recall = recall_at_k(_vectors(network, _plain(photos)), shop[among], photos.labels, labels[among])
+            recall = recall_at_k(vectors_of(network, _plain(photos)), shop[among], photos.labels, labels[among])
             measured.update({f"{name}_r{k}": value for k, value in recall.items()})
         if self._with_rendered:
             crops, pictures, truth = self._rendered
-            vectors = _vectors(network, crops), _vectors(network, pictures)
+            vectors = vectors_of(network, crops), vectors_of(network, pictures)
             measured["rendered_r1"] = recall_at_k(*vectors, truth, range(len(pictures)), ks=(1,))[1]
         return measured
 
@@ -55,8 +54,3 @@ class EmbedderValidation:
 
 def _plain(source: PictureSource) -> Iterable[Image]:
     return (source.plain(index, CROP_SIZE) for index in range(len(source.labels)))
-
-
-def _vectors(network: Embedder, pictures: Iterable[Image]) -> npt.NDArray[np.float32]:
-    vectors: npt.NDArray[np.float32] = embed(network, pictures, network.head.weight.device).numpy()
-    return vectors

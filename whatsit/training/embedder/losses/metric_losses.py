@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Literal, cast
 
 import torch.nn.functional as F
@@ -53,15 +54,13 @@ def pair_loss(name: PairLoss) -> nn.Module | None:
         name: "contrastive" (Hadsell et al. 2006), "triplet" (Schroff et al. 2015), "lifted_structure" (Oh Song et al.
             2016), "supcon" (Khosla et al. 2020) or "multi_similarity" (Wang et al. 2019).
     """
-    loss: nn.Module | None = None
-    if name == "contrastive":
-        loss = losses.ContrastiveLoss(pos_margin=0, neg_margin=1)
-    elif name == "triplet":
-        loss = losses.TripletMarginLoss(margin=0.1)
-    elif name == "lifted_structure":
-        loss = losses.LiftedStructureLoss(neg_margin=1, pos_margin=0)
-    elif name == "supcon":
-        loss = losses.SupConLoss(temperature=0.1)
-    elif name == "multi_similarity":
-        loss = losses.MultiSimilarityLoss()
-    return loss
+    if name == "none":
+        return None
+    made: dict[str, Callable[[], nn.Module]] = {
+        "contrastive": lambda: losses.ContrastiveLoss(pos_margin=0, neg_margin=1),
+        "triplet": lambda: losses.TripletMarginLoss(margin=0.1),
+        "lifted_structure": lambda: losses.LiftedStructureLoss(neg_margin=1, pos_margin=0),
+        "supcon": lambda: losses.SupConLoss(temperature=0.1),
+        "multi_similarity": losses.MultiSimilarityLoss,
+    }
+    return made[name]()
