@@ -1,7 +1,4 @@
-"""Training of the classifier on a table of tagged pictures.
-
-Any answer may be left empty: the loss leaves it out.
-"""
+"""Training of the classifier on a table of tagged pictures."""
 
 from __future__ import annotations
 
@@ -165,10 +162,7 @@ class CustomClassifierTask:
         return torch.stack(list(losses.values())).sum(), {head: float(loss.detach()) for head, loss in losses.items()}
 
     def validate(self) -> dict[str, float]:
-        """Return the accuracy of each head on held-out pictures, and their mean.
-
-        Unknown answers do not count; the mean is `accuracy`.
-        """
+        """Return the accuracy of each head on held-out pictures, and their mean."""
         right: dict[str, list[bool]] = {head: [] for head in HEADS}
         device = next(self.module.parameters()).device
         for first in range(0, len(self.validation), 16):
@@ -226,10 +220,7 @@ def custom_classifier_task(
 
 
 def _view(picture: KnownPicture, rng: np.random.Generator) -> tuple[Pixels, dict[str, int]]:
-    """Return an augmented view, uint8 [3, 224, 224], and its answers.
-
-    A photo may become an advertisement or a screenshot.
-    """
+    """Return an augmented view, uint8 [3, 224, 224], and its answers."""
     pixels, answers = augmented_photo(picture.path, rng, 0.6), dict(picture.answers)
     if answers.get("source") == SOURCES.index("photo") and rng.random() < _COMPOSED:
         source = str(rng.choice([name for name in SOURCES if name != "photo"]))

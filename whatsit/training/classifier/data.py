@@ -117,7 +117,7 @@ class ClassifierViews:
 
 
 def augmented_photo(path: Path, rng: np.random.Generator, smallest: float) -> Pixels:
-    """Read a photo, crop it to `smallest`..1 of its sides, flip, turn and relight it at random."""
+    """Read a photo; crop to `smallest`..1 of its sides, flip, turn and relight it."""
     pixels = read_rgb(path)
     x1, y1, x2, y2 = random_box(pixels, rng, smallest).astype(int)
     pixels = pixels[y1 : max(y2, y1 + 8), x1 : max(x2, x1 + 8)]

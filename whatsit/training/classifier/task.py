@@ -73,10 +73,7 @@ class ClassifierTask:
         return [{"params": [p for p in self.network.parameters() if p.requires_grad], "lr": self.recipe.head_rate}]
 
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
-        """Yield features, f32 [n, 1280], and the targets of the heads.
-
-        A row is one view of one picture.
-        """
+        """Yield features, f32 [n, 1280], and the targets of the heads."""
         first = epoch * self.steps_per_epoch
         return (self.batch(step) for step in range(first + start, first + self.steps_per_epoch))
 

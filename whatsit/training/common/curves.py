@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 _UNPLOTTED = frozenset({"epoch", "minutes"})
-_COLOURS = (
+_COLOURS = [
     "#3366aa",
     "#cc6633",
     "#228866",
@@ -18,7 +18,7 @@ _COLOURS = (
     "#777777",
     "#dd9900",
     "#332288",
-)
+]
 
 
 def draw_curves(
@@ -37,7 +37,8 @@ def draw_curves(
 
     names = [name for name in dict.fromkeys(name for row in history for name in row) if name not in _UNPLOTTED]
     trained = [name for name in names if name.startswith("train_")]
-    panels = [(title, part) for title, part in (("training loss", trained), ("validation", _others(names))) if part]
+    others = [name for name in names if name not in trained]
+    panels = [(title, part) for title, part in (("training loss", trained), ("validation", others)) if part]
     figure = Figure(figsize=(8, 0.6 + 3.0 * len(panels)))
     figure.subplots_adjust(
         left=0.09, right=0.7, top=0.97, bottom=0.08, hspace=0.25
@@ -62,10 +63,6 @@ def draw_curves(
     FigureCanvasAgg(figure)
     figure.savefig(part_file, format="png")
     part_file.replace(file)
-
-
-def _others(names: Sequence[str]) -> list[str]:
-    return [name for name in names if not name.startswith("train_")]
 
 
 def _dress(axes: Any, title: str) -> None:

@@ -36,10 +36,7 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
 
 
 def move(batch: Any, device: torch.device) -> Any:
-    """Copy the tensors of a batch, however nested, to the device.
-
-    Images become channels-last.
-    """
+    """Copy the tensors of a batch, however nested, to the device."""
     if isinstance(batch, Tensor):
         if batch.ndim == 4:
             return batch.to(device, non_blocking=True, memory_format=torch.channels_last)

@@ -13,8 +13,6 @@ T = TypeVar("T")
 def prefetch(make: Callable[[int], T], start: int, stop: int, ahead: int = 2) -> Iterator[T]:
     """Yield make(start), …, make(stop - 1) in order, computed ahead in threads.
 
-    Up to `ahead` calls run early, each in a thread.
-
     `make` must be thread-safe; an exception it raises comes out at its place in the order.
     """
     with ThreadPoolExecutor(ahead, thread_name_prefix="batch") as pool:

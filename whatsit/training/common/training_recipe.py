@@ -35,8 +35,6 @@ def renamed(value: Any) -> Any:
 class TrainingRecipe(BaseModel):
     """Section `training:` of `build/<engine>.yaml`, as far as networks share it.
 
-    Each network's recipe adds its fields in a subclass.
-
     A field that is not known is an error, so a typing slip cannot silently train something else.
     """
 

@@ -1,6 +1,4 @@
-"""Weight interpolation between start and end of training ("WiSE-FT").
-
-Wortsman et al. 2022.
+"""Weight interpolation of start and end (WiSE-FT, Wortsman et al. 2022).
 
 What fine-tuning on few classes forgets about all others comes back, at little cost on those classes.
 """
@@ -35,8 +33,6 @@ def wise_ft(start: Mapping[str, Tensor], trained: Mapping[str, Tensor], share: f
 
 def apply_wise_ft(out: Path, start: Mapping[str, Tensor], share: float) -> None:
     """Replace best.pt by the interpolated weights and keep trained.pt.
-
-    A second call changes nothing.
 
     Args:
         out: the run's folder.

@@ -112,10 +112,7 @@ class CustomProducts:
         self.val = PhotoSource([path for path, _ in kept], [number[name] for _, name in kept])
 
     def ingredient(self, share: float) -> Ingredient:
-        """Return the training pictures as an ingredient of the mixture.
-
-        Two views of a picture where products have hardly more.
-        """
+        """Return the training pictures as an ingredient of the mixture."""
         pictures = len(self.train.labels) / len(self.names)
         return Ingredient(self.train, share, views=1 if pictures >= _FEW_PICTURES else 2)
 

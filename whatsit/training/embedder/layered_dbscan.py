@@ -1,7 +1,5 @@
 """Hard-class mining by layered DBSCAN.
 
-Classes that are easily confused are trained in the same batches.
-
 The class centres are clustered by density (DBSCAN, Ester et al. 1996) in layers, from a narrow radius to a wide one:
 what a narrow layer joins is a group of the hardest kind and is settled; only what it leaves as noise goes on to the
 next layer. Pictures of a group then stand close together in the order that batches are cut from, so that the pair

@@ -18,8 +18,6 @@ _LOOSENESS = 0.1
 class HardGroups(nn.Module):
     """Group of each class, in a buffer that checkpoints keep.
 
-    A run that is resumed within an epoch must cut the same batches.
-
     Args:
         classes: numbers of the classes that are grouped, int64, ascending.
         shares: of these classes that have a neighbour in each layer, ascending; see `radii_for`.

@@ -40,10 +40,7 @@ class RenderedSource:
         return crop_resize(self._catalogue(index), size=size)
 
     def view(self, index: int, size: int, rng: np.random.Generator) -> Image:
-        """Return the catalogue picture or a photo of it, uint8 [3, size, size].
-
-        The catalogue picture one time in four.
-        """
+        """Return the catalogue picture or a photo of it, uint8 [3, size, size]."""
         if rng.random() < 0.25:
             picture = self._catalogue(index)
             box = _not_white(picture) if rng.random() < 0.5 else random_box(picture, rng, 0.9)

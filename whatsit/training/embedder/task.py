@@ -168,10 +168,7 @@ class EmbedderTask:
         return MultiTask(self.labels.classes, length, recipe.task_weighting, recipe.task_interval, self._held_out)
 
     def _held_out(self) -> tuple[Tensor, Tensor]:
-        """Return features and task labels of 64 held-out photos and 64 shop images.
-
-        The shop images are trained on.
-        """
+        """Return features and task labels of 64 held-out photos and 64 shop images."""
         rows = []
         assert self.parts is not None  # tasks are refused with custom data
         for source in (self.parts.held_out, self.parts.shop_train):

@@ -40,10 +40,7 @@ def class_loss(name: ClassLoss, classes: int, dimension: int, margin: float, sca
 
 
 def class_logits(criterion: nn.Module, vectors: Tensor, scale: float) -> Tensor:
-    """Return scale * cosine to each class vector, without a margin.
-
-    f32 [n, classes] of unit vectors [n, d].
-    """
+    """Return scale * cosine to each class vector, without a margin."""
     return scale * vectors @ F.normalize(cast(Tensor, criterion.W), dim=0)
 
 

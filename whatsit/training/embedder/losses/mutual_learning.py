@@ -39,9 +39,6 @@ class MutualLearning(nn.Module):
 
 
 def divergence(logits: Tensor, other: Tensor) -> Tensor:
-    """Return the mean KL(other || logits) of the posteriors of logits [n, classes].
-
-    `other` gets no gradient.
-    """
+    """Return the mean KL(other || logits) of the posteriors of logits [n, classes]."""
     target = F.log_softmax(other.detach(), dim=1)
     return F.kl_div(F.log_softmax(logits, dim=1), target, reduction="batchmean", log_target=True)

@@ -19,8 +19,6 @@ TEMPERATURE = 0.1
 def positive_pairs(ingredients: Sequence[Ingredient], pictures: Sequence[int]) -> Tensor:
     """Return the positions of positive pairs in a batch, int64 [pairs, 2].
 
-    They are the same in every batch of a `Mixture`.
-
     Args:
         ingredients: of the mixture, in its order.
         pictures: how many pictures of each a batch has.
