@@ -98,12 +98,13 @@ def test_a_plan_that_an_earlier_version_wrote_into_the_repository_is_found(
 
 def test_the_wheel_holds_every_file_that_is_served_and_every_recipe() -> None:
     build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
-    included = build["targets"]["wheel"]["force-include"]
-    assert {name: f"whatsit/assets/{name}" for name in REPOSITORIES}.items() <= included.items()
+    wheel = build["targets"]["wheel"]
+    included = set(wheel["only-include"])
+    assert included >= {"whatsit", *REPOSITORIES}
+    assert wheel["sources"] == {name: f"whatsit/assets/{name}" for name in (*REPOSITORIES, "build")}
     recipes = [path for kind in ("*.yaml", "*.card.md", "*.txt") for path in (ROOT / "build").glob(kind)]
     wanted = {f"build/{path.name}" for path in recipes} - {"build/compose.yaml"}
     assert {name for name in included if name.startswith("build/")} == wanted
-    assert all(target == f"whatsit/assets/{source}" for source, target in included.items())
 
 
 def test_both_distributions_take_their_version_from_one_file() -> None:
