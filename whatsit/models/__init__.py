@@ -1,1 +1,1 @@
-"""The networks as torch modules; the server never imports this room."""
+"""The networks as torch modules; the server never imports this package."""

@@ -1,7 +1,7 @@
 """Hard-class mining by layered DBSCAN.
 
 The class centres are clustered by density (DBSCAN, Ester et al. 1996) in layers, from a narrow radius to a wide one:
-what a narrow layer joins is a group of the hardest kind and is settled; only what it leaves as noise goes on to the
+what a narrow layer joins is a group of the hardest kind and is final; only what it leaves as noise goes on to the
 next layer. Pictures of a group then stand close together in the order that batches are cut from, so that the pair
 losses and the margins of a batch meet the confusions of the moment.
 """
