@@ -16,15 +16,17 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from whatsit_client.errors import Unavailable, WhatsitError
+from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
 
 from whatsit.engines.repository import NETWORKS, default_root, lay_out_repositories, network_file
 from whatsit.engines.runtime_target import TENSORRT, check_tensorrt
 from whatsit.server.installation import Installation, find_installation, lay_out_backends, server_environment
 from whatsit.server.ports import Ports, reserve_ports
+from whatsit.server.restriction import HEADER, hide_in_command_line, make_key, restriction_options
 from whatsit.serving.environment import CATALOGUE_VARIABLE, READ_ONLY_VARIABLE
 
 _LOCK_FAILURE = "boost::interprocess"
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _SHARED_MEMORY = Path("/dev/shm")
 
 
@@ -41,6 +43,12 @@ class Server:
         arguments: further arguments for tritonserver.
         read_only: refuse to change the catalogue over the network.
         fused: serve the repository `fused/`, in which one step does what five do in the others; on CPUs.
+        closed: no gRPC, and HTTP for holders of the key alone (`restricted_headers`); on the loopback address.
+
+    A key keeps everyone else from loading and unloading models, in a server that is not closed too. It is one of
+    Triton's options, and Triton takes options from its command line alone, which every user of the machine may read.
+    So it is overwritten there as soon as Triton has read it, a fraction of a second after it began; mount /proc with
+    hidepid=2 where that is too long.
 
     Raises:
         WhatsitError: one sentence on what is missing, taken, damaged or foreign.
@@ -62,7 +70,10 @@ class Server:
         arguments: tuple[str, ...] = (),
         read_only: bool = False,
         fused: bool = False,
+        closed: bool = False,
     ) -> None:
+        if closed and host not in _LOOPBACK:
+            raise InvalidInput(f"A closed server listens on {_LOOPBACK[0]} alone, not on {host}: leave the host out.")
         self.catalogue = catalogue.resolve()
         self._root = (root or default_root()).resolve()
         self.host = host
@@ -72,6 +83,9 @@ class Server:
         self._arguments = arguments
         self._read_only = read_only
         self._repositories = ("fused",) if fused else ("model_repository", "ensembles")
+        self._closed = closed
+        self._key = make_key()
+        self._key_hidden = False
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: Path | None = None
 
@@ -94,6 +108,11 @@ class Server:
     def pid(self) -> int | None:
         """Return the process id of tritonserver, None where it is not running."""
         return self._process.pid if self._process and self._process.poll() is None else None
+
+    @property
+    def restricted_headers(self) -> dict[str, str]:
+        """HTTP headers with the key of this server; the same after a restart."""
+        return {HEADER: self._key}
 
     @property
     def log(self) -> str:
@@ -149,6 +168,7 @@ class Server:
         variables = {CATALOGUE_VARIABLE: str(self.catalogue), READ_ONLY_VARIABLE: "1" if self._read_only else ""}
         environment = server_environment(installation, variables)
         command = [str(installation.binary), *self._command_line(backends)]
+        self._key_hidden = False
         with (self._folder / "tritonserver.log").open("wb") as log:
             self._process = subprocess.Popen(
                 command,
@@ -160,6 +180,32 @@ class Server:
                 start_new_session=True,  # Ctrl-C reaches the launcher alone, which then stops the server in order
                 preexec_fn=_die_with_parent,
             )
+
+    def load(self, model: str, timeout: float = 60.0) -> None:
+        """Replace all processes of a model; the others, and the ensembles that it is part of, go on.
+
+        The processes before serve until those after are ready.
+
+        Args:
+            model: name in the model repository.
+            timeout: seconds to wait for it.
+
+        Raises:
+            Unavailable: the server does not run, or could not load the model.
+        """
+        folders = [self._folder / name / model for name in self._repositories] if self._folder else []
+        versions = [version for folder in folders if folder.is_dir() for version in folder.iterdir() if version.is_dir()]
+        for version in versions:  # Triton loads a model again only where its files are newer
+            os.utime(version)
+        url = f"http://{self.http_url}/v2/repository/models/{model}/load"
+        try:
+            with urllib.request.urlopen(self._request(url, b"{}"), timeout=timeout):
+                return
+        except urllib.error.HTTPError as error:
+            reason = error.read().decode(errors="replace")[:400]
+        except OSError as error:
+            reason = str(error)
+        raise Unavailable(f"The step {model} could not be loaded again: {reason}.")
 
     def wait(self) -> int:
         """Block until the server ends by itself and return its exit code."""
@@ -206,6 +252,9 @@ class Server:
             f"--grpc-port={self.ports.grpc}",
             f"--metrics-address={self.host}",
             f"--metrics-port={self.ports.metrics}",
+            *restriction_options(self._key, self._closed),
+            "--model-control-mode=explicit",
+            "--load-model=*",
             "--backend-config=python,shm-default-byte-size=8388608",
             f"--backend-config=python,shm-region-prefix-name={backends.parent.name}-",
             "--model-load-thread-count=8",
@@ -222,7 +271,10 @@ class Server:
         assert self._process is not None
         begin = time.monotonic()
         # The metrics endpoint opens a moment after the others.
-        while not (_answers(f"http://{self.http_url}/v2/health/ready") and _answers(self.metrics_url)):
+        ready = self._request(f"http://{self.http_url}/v2/health/ready")
+        while not (_answers(ready) and _answers(self._request(self.metrics_url))):
+            if not self._key_hidden and self.log:  # what it logs first comes after it has read its options
+                self._key_hidden = hide_in_command_line(self._process.pid, self._key)
             waited = time.monotonic() - begin
             if self._process.poll() is not None:
                 raise WhatsitError(f"Triton ended before it was ready: {_last_error(self.log)}")
@@ -232,10 +284,13 @@ class Server:
                 waiting(waited)
             time.sleep(0.1)
 
+    def _request(self, url: str, body: bytes | None = None) -> urllib.request.Request:
+        return urllib.request.Request(url, body, self.restricted_headers)
 
-def _answers(url: str) -> bool:
+
+def _answers(request: urllib.request.Request) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=1) as reply:
+        with urllib.request.urlopen(request, timeout=1) as reply:
             return bool(reply.status == 200)
     except (urllib.error.URLError, OSError):
         return False

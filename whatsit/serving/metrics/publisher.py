@@ -8,6 +8,7 @@ thread passes on the sums once a second.
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -96,12 +97,22 @@ class Publisher:
         if key not in self._series:
             exposed = self._exposed[name]
             names = dict(zip(exposed.labels, labels, strict=True))
-            self._series[key] = self._family(exposed).Metric(labels=names)
+            self._series[key] = _kept(self._family(exposed).Metric(labels=names))
         return self._series[key]
 
     def _family(self, exposed: Exposed) -> Any:
         if exposed.name not in self._families:
             new = self._triton.MetricFamily
             kind = new.COUNTER if exposed.counts else new.GAUGE
-            self._families[exposed.name] = new(name=exposed.name, description=exposed.text, kind=kind)
+            self._families[exposed.name] = _kept(new(name=exposed.name, description=exposed.text, kind=kind))
         return self._families[exposed.name]
+
+
+def _kept(metric: Any) -> Any:
+    """Keep an object until the process ends, also when the interpreter is finalized.
+
+    Triton 2.51 frees a metric family of all models when one process deletes its own. Then a model that is loaded again
+    corrupts Triton's memory.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(metric))
+    return metric
