@@ -24,17 +24,31 @@ def reserve_ports(host: str, ports: Ports) -> Ports:
     Raises:
         Unavailable: a port is in use or cannot be bound.
     """
-    chosen: list[int] = []
     with contextlib.ExitStack() as stack:
-        for name, port in (("HTTP", ports.http), ("gRPC", ports.grpc), ("metrics", ports.metrics)):
-            probe = stack.enter_context(socket.socket())
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except (OSError, OverflowError) as error:
-                raise Unavailable(
-                    f"The {name} port {port} of {host} cannot be used ({error}): stop what uses it or choose another "
-                    "(0 takes a free one)."
-                ) from error
-            chosen.append(probe.getsockname()[1])
-    return Ports(*chosen)
+        names = {"HTTP": ports.http, "gRPC": ports.grpc, "metrics": ports.metrics}
+        probes = [stack.enter_context(bind_port(host, port, name)) for name, port in names.items()]
+        return Ports(*(probe.getsockname()[1] for probe in probes))
+
+
+def bind_port(host: str, port: int, name: str) -> socket.socket:
+    """Return a socket bound to a port, not listening yet.
+
+    Args:
+        host: address to listen on.
+        port: 0 takes a free one.
+        name: of the port, for the sentence.
+
+    Raises:
+        Unavailable: the port is in use or cannot be bound.
+    """
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except (OSError, OverflowError) as error:
+        bound.close()
+        raise Unavailable(
+            f"The {name} port {port} of {host} cannot be used ({error}): stop what uses it or choose another "
+            "(0 takes a free one)."
+        ) from error
+    return bound

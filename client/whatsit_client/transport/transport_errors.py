@@ -67,6 +67,11 @@ def parse_reply(read: Callable[[Tensors], Value], reply: Tensors, address: Addre
         raise protocol_error(address, error) from error
 
 
+def strip_prefix(message: str) -> str:
+    """Return a step's sentence without Triton's words before it."""
+    return _PREFIX.sub("", message.strip())
+
+
 def error_from_status(address: Address, timeout: float, status: str | None, message: str | None) -> WhatsitError:
     """Return the error for a status of the server or of tritonclient.
 
@@ -76,7 +81,7 @@ def error_from_status(address: Address, timeout: float, status: str | None, mess
         status: an HTTP status ("400") or the name of a gRPC status ("StatusCode.INVALID_ARGUMENT").
         message: the server's message.
     """
-    text = _PREFIX.sub("", (message or "").strip()) or "no reason given"
+    text = strip_prefix(message or "") or "no reason given"
     if status in _LATE:
         return timeout_error(address, timeout)
     if "unknown model" in text:

@@ -1,0 +1,1 @@
+"""The gateway: REST, Triton's protocol, keys and limits at one address."""

@@ -1,0 +1,111 @@
+"""The gateway's ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import Response
+from whatsit_client.errors import WhatsitError
+from whatsit_client.version import __version__
+
+from whatsit.gateway.access import Access
+from whatsit.gateway.audit import AuditLog
+from whatsit.gateway.catalogues import CatalogueReader
+from whatsit.gateway.guard import Guard, refusal
+from whatsit.gateway.inference import Inference
+from whatsit.gateway.problems import Problem, ProblemDetails
+from whatsit.gateway.rest import items, pictures, system
+from whatsit.gateway.rest.context import Gateway
+from whatsit.gateway.settings import Settings
+from whatsit.gateway.triton_grpc import TritonService, start_grpc
+from whatsit.gateway.triton_http import TritonRoutes
+from whatsit.gateway.upstream import Upstream
+
+_DESCRIPTION = "Visual search on your own catalogue: post a picture, get what it is and which of your items it is."
+
+
+def build_app(settings: Settings, grpc_port: int | None = None) -> Guard:
+    """Return the application.
+
+    Args:
+        settings: of the gateway.
+        grpc_port: of Triton's gRPC protocol; None leaves it out.
+
+    Raises:
+        WhatsitError: keys or logs cannot be read or written.
+    """
+    access = Access(settings)
+    upstream = Upstream(
+        settings.upstream, settings.upstream_headers, settings.hold_seconds, settings.limits.request_seconds
+    )
+    inference = Inference(settings, upstream, access, AuditLog(settings.audit_log))
+    readers = {name: CatalogueReader(folder, settings.model_repository) for name, folder in settings.catalogues.items()}
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await upstream.open()
+        server = None
+        if grpc_port is not None:
+            server = await start_grpc(settings, TritonService(inference, access), grpc_port)
+        yield
+        if server is not None:
+            await server.stop(grace=2.0)
+        await upstream.close()
+
+    app = FastAPI(title="Whatsit", version=__version__, description=_DESCRIPTION, lifespan=lifespan, redoc_url=None)
+    app.state.gateway = Gateway(settings, inference, readers)
+    app.include_router(system.router)
+    for prefix in ("/v1", "/v1/c/{catalogue}"):
+        for router in (pictures.router, items.router, system.catalogue_router):
+            app.include_router(router, prefix=prefix, include_in_schema=prefix == "/v1")
+    app.router.routes.extend(TritonRoutes(inference, settings.limits).routes())
+    app.add_middleware(GZipMiddleware, minimum_size=1024)
+    _add_error_handlers(app)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way
+    return Guard(app, settings, access)
+
+
+def _add_error_handlers(app: FastAPI) -> None:
+    def answer(request: Request, problem: Problem) -> Response:
+        return refusal(problem, request.url.path, getattr(request.state, "request_id", ""))
+
+    async def on_problem(request: Request, error: Any) -> Response:
+        return answer(request, error)
+
+    async def on_library(request: Request, error: Any) -> Response:
+        return answer(request, Problem.of(error))
+
+    async def on_validation(request: Request, error: Any) -> Response:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"][1:]) or "request"
+        return answer(request, Problem(422, f"{place[:60]} is refused: {first['msg']}."))
+
+    async def on_http(request: Request, error: Any) -> Response:
+        sentence = "There is nothing at this path." if error.status_code == 404 else str(error.detail)
+        return answer(request, Problem(error.status_code, sentence, dict(error.headers or {})))
+
+    app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(WhatsitError, on_library)
+    app.add_exception_handler(RequestValidationError, on_validation)
+    app.add_exception_handler(HTTPException, on_http)
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        schemas = schema["components"]["schemas"]
+        for model in (ProblemDetails, items.schemas.ItemFieldsModel):
+            schemas[model.__name__] = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        schema["security"] = [{"key": []}]
+        app.openapi_schema = schema
+    return app.openapi_schema

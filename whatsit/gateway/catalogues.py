@@ -1,0 +1,185 @@
+"""Reading the served catalogues: items, words, pictures, likeness."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+from starlette.concurrency import run_in_threadpool
+
+from whatsit.catalogue.backends import open_index_view, open_store
+from whatsit.catalogue.filter.where_filter import Filter
+from whatsit.catalogue.protocols import CatalogueStore, IndexView
+from whatsit.engines.fingerprint import embedder_fingerprint
+from whatsit.engines.repository import network_file
+from whatsit.gateway.problems import Problem
+
+_MOST_NAMED = 1000
+_SCENE_ITEMS = 100
+_KINDS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif", "BMP": "image/bmp"}
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """A picture as it is sent.
+
+    Args:
+        data: encoded.
+        media_type: such as image/jpeg.
+        etag: of the picture and its size.
+    """
+
+    data: bytes
+    media_type: str
+    etag: str
+
+
+class CatalogueReader:
+    """Reads one catalogue; methods are coroutines that work in threads.
+
+    Args:
+        folder: the catalogue's.
+        model_repository: whose embedder made the vectors that are compared.
+    """
+
+    def __init__(self, folder: Path, model_repository: Path) -> None:
+        self._folder, self._model_repository = folder, model_repository
+
+    @cached_property
+    def _store(self) -> CatalogueStore:
+        return open_store(self._folder, read_only=True)
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return embedder_fingerprint(network_file(self._model_repository, "embedder"))
+
+    @cached_property
+    def _index(self) -> IndexView:
+        return open_index_view(self._store, self._folder, self._fingerprint)
+
+    async def page(self, text: str | None, where: str | None, limit: int, offset: int) -> tuple[list[Record], int]:
+        """Return items in catalogue order, or by words the best first, and how many there are.
+
+        Raises:
+            InvalidInput: the filter or the words are wrong.
+        """
+        return await run_in_threadpool(self._page, text, where, limit, offset)
+
+    async def show(self, id: str) -> Record | None:
+        """Return everything known of an item, None where there is none."""
+        return await run_in_threadpool(self._show, id)
+
+    async def image(self, id: str, position: int, side: int | None) -> ImageFile | str:
+        """Return a picture of an item, or the URL where it is.
+
+        Args:
+            id: of the item.
+            position: 0 for the main picture.
+            side: longest side of a thumbnail in pixels; None for the picture as it is.
+
+        Raises:
+            Problem: 404 where there is none.
+        """
+        return await run_in_threadpool(self._image, id, position, side)
+
+    async def similar(self, id: str, limit: int) -> list[tuple[Record, float]]:
+        """Return the items most like one, with their scores 0..2.
+
+        Raises:
+            Problem: 404 where there is no such item.
+        """
+        return await run_in_threadpool(self._similar, id, limit)
+
+    async def scenes(self, id: str, limit: int) -> list[Record]:
+        """Return regions of other items' pictures that are like an item, best first.
+
+        Raises:
+            Problem: 404 where there is no such item.
+        """
+        return await run_in_threadpool(self._scenes, id, limit)
+
+    def _page(self, text: str | None, where: str | None, limit: int, offset: int) -> tuple[list[Record], int]:
+        condition = Filter.parse(where) if where else None
+        if not text:
+            return self._store.page(condition, limit, offset), self._store.count(condition)
+        allowed = None if condition is None else self._store.select(condition)
+        numbers = self._store.text.search(text, _MOST_NAMED, allowed)
+        found = self._store.records(numbers[offset : offset + limit].tolist())
+        return list(found.values()), len(numbers)
+
+    def _show(self, id: str) -> Record | None:
+        return None if self._store.fields(id) is None else self._store.show(id)
+
+    def _image(self, id: str, position: int, side: int | None) -> ImageFile | str:
+        shown = self._show(id)
+        pictures = [one for one in shown["images"] if not one["hidden"]] if shown else []
+        if position >= len(pictures):
+            raise Problem(404, f"Item '{id[:100]}' has no such picture.")
+        path, digest = pictures[position]["path"], pictures[position]["sha256"]
+        if path.startswith(("http://", "https://")):
+            return str(path)
+        try:
+            status = Path(path).stat()
+            return _image_file(path, digest, side, status.st_mtime_ns)
+        except (OSError, ValueError, Image.DecompressionBombError) as error:
+            raise Problem(404, f"The picture of item '{id[:100]}' is not where the catalogue keeps it.") from error
+
+    def _vectors(self, id: str) -> np.ndarray[Any, np.dtype[np.float32]]:
+        pictures = self._store.pictures(id, self._fingerprint)
+        vectors = [vector.values for picture in pictures for vector in picture.vectors[:1]]
+        if not vectors:
+            raise Problem(404, f"The catalogue has no item '{id[:100]}' with a picture.")
+        return np.stack(vectors).astype(np.float32)
+
+    def _similar(self, id: str, limit: int) -> list[tuple[Record, float]]:
+        distances, numbers = self._index.now().search(self._vectors(id), limit + 1)
+        best: dict[int, float] = {}
+        for number, distance in zip(numbers.ravel().tolist(), distances.ravel().tolist(), strict=True):
+            if number >= 0:
+                best[number] = min(distance, best.get(number, 9.0))
+        records = self._store.records(sorted(best, key=lambda number: best[number]))
+        found = [(record, 2.0 - best[number]) for number, record in records.items() if record["id"] != id]
+        return found[:limit]
+
+    def _scenes(self, id: str, limit: int) -> list[Record]:
+        queries, found = self._vectors(id), []
+        for record, _ in self._similar(id, _SCENE_ITEMS):
+            for position, picture in enumerate(self._store.pictures(record["id"], self._fingerprint)):
+                for vector in picture.vectors[1:]:  # the first is the whole picture's
+                    score = 2.0 - float(np.linalg.norm(queries - vector.values, axis=1).min())
+                    found.append({"item": record, "image": position, "box": list(vector.box), "score": score})
+        return sorted(found, key=lambda scene: -scene["score"])[:limit]
+
+
+@lru_cache(maxsize=256)
+def _image_file(path: str, digest: str, side: int | None, modified: int) -> ImageFile:
+    """Read a picture whose bytes are those that were catalogued.
+
+    The row's path may be any text that a caller sent; only a file with the digest of the catalogued picture is sent.
+
+    Raises:
+        ValueError: it is another file, or no picture.
+    """
+    data = Path(path).read_bytes()
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise ValueError(path)
+    with Image.open(io.BytesIO(data)) as picture:
+        kind = _KINDS.get(picture.format or "")
+        if side is None and kind:
+            return ImageFile(data, kind, f'"{digest[:32]}"')
+        if side:
+            picture.draft("RGB", (side, side))
+        upright = ImageOps.exif_transpose(picture).convert("RGB")
+    if side:
+        upright.thumbnail((side, side))
+    buffer = io.BytesIO()
+    upright.save(buffer, "JPEG", quality=88)
+    return ImageFile(buffer.getvalue(), "image/jpeg", f'"{digest[:32]}-{side or 0}"')

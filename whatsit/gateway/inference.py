@@ -1,0 +1,91 @@
+"""Inference for callers of every protocol: roles, limits, audit, Triton."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+
+from whatsit_client.calls import Call
+from whatsit_client.errors import InvalidInput, Unavailable
+from whatsit_client.transport.transport_errors import strip_prefix
+
+from whatsit.gateway.access import Access, Caller
+from whatsit.gateway.audit import AuditLog
+from whatsit.gateway.inference_request import InferenceRequest
+from whatsit.gateway.keys import Role
+from whatsit.gateway.settings import Settings
+from whatsit.gateway.upstream import Reply, Upstream
+
+Value = TypeVar("Value")
+
+
+class Inference:
+    """Sends the requests of admitted callers to Triton.
+
+    Args:
+        settings: of the gateway.
+        upstream: Triton.
+        access: counts requests in flight.
+        audit: takes changes.
+    """
+
+    def __init__(self, settings: Settings, upstream: Upstream, access: Access, audit: AuditLog) -> None:
+        self._settings, self.upstream, self._access, self._audit = settings, upstream, access, audit
+
+    async def infer(self, caller: Caller, request: InferenceRequest, id: str) -> Reply:
+        """Return Triton's reply, whatever its status.
+
+        Args:
+            caller: who asks.
+            request: checked.
+            id: of the request, 32 hexadecimal digits; it is the trace's id too.
+
+        Raises:
+            Problem: 403 without the role or for another catalogue, 503 beyond the requests in flight.
+            TimedOut, Unavailable: see `Upstream.infer`.
+        """
+        caller.check(Role.EDIT if request.changes_catalogue else Role.SEARCH)
+        name = str(request.parameters.get("catalogue", self._settings.default_catalogue))
+        caller.check_catalogue(name)
+        if name not in self._settings.catalogues:
+            raise InvalidInput(f"There is no catalogue '{name[:60]}'.")
+        with self._access.in_flight():  # refuse before work begins
+            pass
+        return await self.upstream.finish(self._counted(caller, request, id, name))
+
+    async def call(self, caller: Caller, call: Call[Value], id: str, catalogue: str) -> Value:
+        """Return the result of a client's call.
+
+        Raises:
+            InvalidInput: Triton refused it; the sentence is its.
+            Problem, TimedOut, Unavailable: see `infer`.
+        """
+        inputs = {
+            name: bytes(array[0]) if array.dtype == object else array.tobytes() for name, array in call.inputs.items()
+        }
+        parameters: dict[str, Any] = dict(call.parameters)
+        if catalogue != self._settings.default_catalogue:
+            parameters["catalogue"] = catalogue
+        reply = await self.infer(caller, InferenceRequest(call.model, inputs, parameters), id)
+        if reply.status == 400:
+            raise InvalidInput(strip_prefix(reply.error))
+        if reply.status != 200:
+            raise Unavailable(f"The server could not answer ({strip_prefix(reply.error)}).")
+        return call.read(reply.tensors())
+
+    async def _counted(self, caller: Caller, request: InferenceRequest, id: str, catalogue: str) -> Reply:
+        with self._access.in_flight():
+            trace = f"00-{id}-{id[:16]}-01"
+            reply = await self.upstream.send(request, trace)
+        if request.changes_catalogue or request.operation == "feedback":
+            ids = _ids(request.inputs.get("ITEM", b"{}"))
+            self._audit.record(caller, request.operation, catalogue, ids, reply.status == 200, id)
+        return reply
+
+
+def _ids(item: bytes) -> list[str]:
+    try:
+        record = json.loads(item)
+        return [str(one)[:200] for one in record.get("ids", [record.get("id")])][:1000]
+    except (ValueError, RecursionError, AttributeError, TypeError):
+        return []

@@ -1,0 +1,91 @@
+"""What the routes share: the gateway's parts, the caller, links to pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import Request
+
+from whatsit.gateway.access import Caller
+from whatsit.gateway.catalogues import CatalogueReader
+from whatsit.gateway.inference import Inference
+from whatsit.gateway.keys import Role
+from whatsit.gateway.problems import Problem
+from whatsit.gateway.settings import Settings
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The parts of a running gateway.
+
+    Args:
+        settings: as started.
+        inference: Triton.
+        readers: name -> catalogue.
+    """
+
+    settings: Settings
+    inference: Inference
+    readers: Mapping[str, CatalogueReader]
+
+
+@dataclass(frozen=True)
+class Context:
+    """One request.
+
+    Args:
+        gateway: that answers.
+        caller: who asks.
+        catalogue: its name.
+        id: of the request.
+        prefix: "/v1", or "/v1/c/NAME".
+    """
+
+    gateway: Gateway
+    caller: Caller
+    catalogue: str
+    id: str
+    prefix: str
+
+    @classmethod
+    def of(cls, request: Request, role: Role = Role.SEARCH) -> Context:
+        """Return the context of a request whose caller has a role.
+
+        Raises:
+            Problem: 403 without the role, 404 for an unknown catalogue.
+        """
+        gateway: Gateway = request.app.state.gateway
+        caller: Caller = request.state.caller
+        named = request.path_params.get("catalogue")
+        name = gateway.settings.default_catalogue if named is None else named
+        caller.check(role)
+        caller.check_catalogue(name)
+        if name not in gateway.settings.catalogues:
+            raise Problem(404, f"There is no catalogue '{name[:60]}'.")
+        prefix = "/v1" if named is None else f"/v1/c/{quote(name, safe='')}"
+        return cls(gateway, caller, name, request.state.request_id, prefix)
+
+    @property
+    def reader(self) -> CatalogueReader:
+        """The catalogue, for reading."""
+        return self.gateway.readers[self.catalogue]
+
+    def item_url(self, id: str) -> str:
+        """Return the URL of an item, relative to this server."""
+        return f"{self.prefix}/items/{quote(id, safe='')}"
+
+    def image_url(self, id: str, position: int = 0) -> str:
+        """Return the URL of an item's picture, relative to this server."""
+        return f"{self.item_url(id)}/image" + (f"?position={position}" if position else "")
+
+    def item(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Return an item's record with a URL in place of the picture's path."""
+        return {**record, "image": self.image_url(record["id"]) if record.get("image") else None}
+
+    def region(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a region's record with URLs in place of paths."""
+        matches = [{**match, "item": self.item(match["item"])} for match in record["matches"]]
+        return {**record, "matches": matches}

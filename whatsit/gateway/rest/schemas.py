@@ -1,0 +1,179 @@
+"""Bodies of the REST API."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Box = Annotated[list[float], Field(min_length=4, max_length=4, description="x1, y1, x2, y2 in pixels, upright.")]
+Probability = Annotated[float, Field(ge=-0.001, le=1.001)]
+Score = Annotated[float, Field(ge=-0.001, le=2.001, description="2 - L2 distance of unit vectors.")]
+
+
+class ItemModel(BaseModel):
+    """An item of the catalogue."""
+
+    id: str
+    title: str | None = None
+    brand: str | None = None
+    category: str | None = None
+    image: str | None = Field(None, description="URL of the main picture, relative to this server.")
+    price: float | None = None
+    url: str | None = None
+    attributes: dict[str, Any] = {}
+
+
+class ItemFieldsModel(BaseModel):
+    """The fields of an item to write; all are replaced, one that is not given becomes unknown."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str | None = Field(None, max_length=10_000)
+    brand: str | None = Field(None, max_length=10_000)
+    category: str | None = Field(None, max_length=10_000)
+    price: float | None = Field(None, allow_inf_nan=False)
+    url: str | None = Field(None, max_length=10_000)
+    attributes: dict[str, Any] | None = None
+
+
+class StoredItem(ItemModel):
+    """An item with what the catalogue keeps about it."""
+
+    added: str | None = None
+    updated: str | None = None
+    merged_into: str | None = None
+    images: list[str] = Field(description="URLs of its pictures, the main one first.")
+
+
+class ItemPage(BaseModel):
+    """A page of items."""
+
+    items: list[ItemModel]
+    total: int
+    next: str | None = Field(None, description="URL of the next page; null on the last.")
+
+
+class Written(BaseModel):
+    """The result of a change."""
+
+    id: str
+    outcome: Literal["added", "updated"]
+
+
+class MatchModel(BaseModel):
+    """An item that resembles a region."""
+
+    item: ItemModel
+    score: Score
+    rank: Score = Field(description="Deprecated name of score.")
+    inliers: int | None = None
+    confidence: Probability | None = None
+
+
+class RegionModel(BaseModel):
+    """A part of the picture; region 0 is all of it."""
+
+    box: Box
+    score: Probability
+    label: str
+    matches: list[MatchModel]
+
+
+class AnswerModel(BaseModel):
+    """The answer: the item, or not in the catalogue."""
+
+    found: bool
+    title: str = ""
+    brand: str = ""
+    category: str = ""
+    image: str = ""
+    confidence: Probability = 0.0
+    ids: list[str] = []
+    region: int | None = None
+
+
+class IdentificationModel(BaseModel):
+    """What is in a picture, and where it stands in the catalogue."""
+
+    answer: AnswerModel
+    intent: str
+    intent_scores: dict[str, Probability]
+    source_scores: dict[str, Probability]
+    topic_scores: dict[str, Probability]
+    tag_scores: dict[str, Probability]
+    regions: list[RegionModel]
+
+
+class DetectionModel(BaseModel):
+    """The regions of a picture, without matches."""
+
+    regions: list[RegionModel]
+
+
+class EmbeddingModel(DetectionModel):
+    """The regions of a picture with their vectors, each of length 1."""
+
+    vectors: list[list[float]]
+    intent: str
+    intent_scores: dict[str, Probability]
+
+
+class SimilarModel(BaseModel):
+    """Items like one, best first."""
+
+    matches: list[MatchModel]
+
+
+class SceneModel(BaseModel):
+    """A place in another item's picture that is like the item."""
+
+    item: ItemModel
+    image: str = Field(description="URL of the picture.")
+    box: Box
+    score: Score
+
+
+class ScenesModel(BaseModel):
+    """Catalogue pictures in which an item appears, best first."""
+
+    scenes: list[SceneModel]
+
+
+class FeedbackReply(BaseModel):
+    """How many choices the catalogue keeps now."""
+
+    clicks: int
+
+
+class StatsModel(BaseModel):
+    """The state of a catalogue."""
+
+    items: int
+    items_indexed: int
+    vectors_indexed: int
+    published: str | None
+    pending: int
+    read_only: bool
+    notes: list[str]
+
+
+class CatalogueName(BaseModel):
+    """A catalogue that the caller's key opens."""
+
+    name: str
+    default: bool
+
+
+class CatalogueList(BaseModel):
+    """The catalogues that the caller's key opens."""
+
+    catalogues: list[CatalogueName]
+
+
+class Health(BaseModel):
+    """Whether the server answers."""
+
+    live: bool
+    state: Literal["starting", "ready", "degraded", "stopped"]
+    reason: str = ""
