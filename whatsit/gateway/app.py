@@ -12,6 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from whatsit_client.errors import WhatsitError
 from whatsit_client.version import __version__
 
@@ -23,6 +24,7 @@ from whatsit.gateway.inference import Inference
 from whatsit.gateway.problems import Problem, ProblemDetails
 from whatsit.gateway.rest import items, pictures, system
 from whatsit.gateway.rest.context import Gateway
+from whatsit.gateway.rest.schemas import ItemFieldsModel
 from whatsit.gateway.settings import Settings
 from whatsit.gateway.triton_grpc import TritonService, start_grpc
 from whatsit.gateway.triton_http import TritonRoutes
@@ -66,10 +68,19 @@ def build_app(settings: Settings, grpc_port: int | None = None) -> Guard:
         for router in (pictures.router, items.router, system.catalogue_router):
             app.include_router(router, prefix=prefix, include_in_schema=prefix == "/v1")
     app.router.routes.extend(TritonRoutes(inference, settings.limits).routes())
-    app.add_middleware(GZipMiddleware, minimum_size=1024)
+    app.add_middleware(CompressedRest, minimum_size=1024)
     _add_error_handlers(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return Guard(app, settings, access)
+
+
+class CompressedRest(GZipMiddleware):
+    """Compresses replies of the REST API, not those of Triton's protocol."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        plain = scope["type"] != "http" or scope["path"].startswith("/v2")
+        await (self.app if plain else super().__call__)(scope, receive, send)
 
 
 def _add_error_handlers(app: FastAPI) -> None:
@@ -91,6 +102,10 @@ def _add_error_handlers(app: FastAPI) -> None:
         sentence = "There is nothing at this path." if error.status_code == 404 else str(error.detail)
         return answer(request, Problem(error.status_code, sentence, dict(error.headers or {})))
 
+    async def on_failure(request: Request, error: Any) -> Response:
+        return answer(request, Problem(500, "The server failed on this request; its log says more."))
+
+    app.add_exception_handler(Exception, on_failure)
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(WhatsitError, on_library)
     app.add_exception_handler(RequestValidationError, on_validation)
@@ -101,7 +116,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         schemas = schema["components"]["schemas"]
-        for model in (ProblemDetails, items.schemas.ItemFieldsModel):
+        for model in (ProblemDetails, ItemFieldsModel):
             schemas[model.__name__] = model.model_json_schema(ref_template="#/components/schemas/{model}")
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)

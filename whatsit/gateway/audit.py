@@ -28,7 +28,8 @@ class JsonLog:
         self._file: TextIO | None = None
         if path is not None:
             try:
-                self._file = sys.stdout if str(path) == "-" else Path(path).open("a", encoding="utf-8")
+                # Open for as long as the server runs.
+                self._file = sys.stdout if str(path) == "-" else Path(path).open("a", encoding="utf-8")  # noqa: SIM115
             except OSError as error:
                 raise Unavailable(f"The log {path} cannot be written ({error.strerror}).") from error
 

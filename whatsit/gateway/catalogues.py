@@ -150,7 +150,8 @@ class CatalogueReader:
         return found[:limit]
 
     def _scenes(self, id: str, limit: int) -> list[Record]:
-        queries, found = self._vectors(id), []
+        queries = self._vectors(id)
+        found: list[Record] = []
         for record, _ in self._similar(id, _SCENE_ITEMS):
             for position, picture in enumerate(self._store.pictures(record["id"], self._fingerprint)):
                 for vector in picture.vectors[1:]:  # the first is the whole picture's

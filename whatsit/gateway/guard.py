@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
 import secrets
 import time
@@ -20,6 +21,7 @@ from whatsit.gateway.audit import JsonLog
 from whatsit.gateway.problems import Problem, problem_response
 from whatsit.gateway.settings import Settings
 
+_LOG = logging.getLogger(__name__)
 _OPEN_PATHS = ("/healthz", "/openapi.json", "/docs", "/docs/oauth2-redirect")
 _REQUEST_ID = re.compile(r"[0-9a-f]{32}")
 _SECURITY = {
@@ -75,6 +77,8 @@ class Guard:
         try:
             response = self._admitted(scope, headers, state)
             await (response or self._app)(scope, receive, answer)
+        except Exception:
+            _LOG.exception("Request %s failed.", id)  # a reply of 500 was sent
         finally:
             seconds = time.perf_counter() - begin
             route = _route(scope["path"])

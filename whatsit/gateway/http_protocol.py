@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import http
 from collections import Counter
-from typing import Any
+from typing import Any, ClassVar
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -24,7 +25,7 @@ class LimitedProtocol(HttpToolsProtocol):
     """
 
     limits = Limits()
-    _addresses: Counter[str] = Counter()
+    _addresses: ClassVar[Counter[str]] = Counter()
     _deadline: asyncio.TimerHandle | None = None
     _header_bytes = _chunks = _body_bytes = 0
     _counted = False
@@ -139,14 +140,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
 def _refusal(status: int, sentence: str) -> bytes:
     text = f'{{"status":{status},"detail":"{sentence}","error":"{sentence}"}}'.encode()
-    words = {
-        400: "Bad Request",
-        408: "Request Timeout",
-        431: "Request Header Fields Too Large",
-        503: "Service Unavailable",
-    }
     head = (
-        f"HTTP/1.1 {status} {words[status]}\r\ncontent-type: application/problem+json\r\n"
+        f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\ncontent-type: application/problem+json\r\n"
         f"content-length: {len(text)}\r\nconnection: close\r\n\r\n"
     )
     return head.encode() + text

@@ -13,7 +13,7 @@ from whatsit_client.errors import InvalidInput, TimedOut, Unavailable, WhatsitEr
 class ProblemDetails(BaseModel):
     """The body of every error of `/v1`, media type `application/problem+json`."""
 
-    type: str = Field("about:blank", description="About:blank: the status says the kind.")
+    type: str = "about:blank"
     title: str = Field(description="The status in words.")
     status: int = Field(description="The HTTP status.")
     detail: str = Field(description="One sentence: what is wrong, with which input, what to do.")

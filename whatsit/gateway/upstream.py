@@ -94,7 +94,7 @@ class Upstream:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_NOT_READY_SECONDS),
-            headers=self._headers,
+            headers={**self._headers, "Accept-Encoding": "identity"},
             auto_decompress=False,
         )
 
