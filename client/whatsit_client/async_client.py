@@ -44,9 +44,15 @@ class AsyncClient:
     """
 
     def __init__(
-        self, url: str | None = None, protocol: str | None = None, *, timeout: float = 30.0, retries: int = 2
+        self,
+        url: str | None = None,
+        protocol: str | None = None,
+        *,
+        key: str | None = None,
+        timeout: float = 30.0,
+        retries: int = 2,
     ) -> None:
-        self.address = Address.parse(url, protocol)
+        self.address = Address.parse(url, protocol, key)
         self._policy = RetryPolicy(timeout, retries)
         self._connection: AsyncGrpcTransport | AsyncHttpTransport | None = None
 

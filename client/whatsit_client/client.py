@@ -44,6 +44,7 @@ class Client:
     Args:
         url: host:port of the server, optionally with a scheme (grpc, grpcs, http, https); localhost by default.
         protocol: "grpc" or "http"; a scheme in the url overrides it.
+        key: for a gateway that asks for one; None takes the environment's WHATSIT_KEY.
         timeout: seconds for a call, retries included.
         retries: attempts after the first, for a lost connection or a busy server only.
 
@@ -52,9 +53,15 @@ class Client:
     """
 
     def __init__(
-        self, url: str | None = None, protocol: str | None = None, *, timeout: float = 30.0, retries: int = 2
+        self,
+        url: str | None = None,
+        protocol: str | None = None,
+        *,
+        key: str | None = None,
+        timeout: float = 30.0,
+        retries: int = 2,
     ) -> None:
-        self.address = Address.parse(url, protocol)
+        self.address = Address.parse(url, protocol, key)
         self._policy = RetryPolicy(timeout, retries)
         self._transport = _transport(self.address)
 

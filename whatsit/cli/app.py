@@ -10,6 +10,7 @@ from whatsit.cli.evaluate import classifier as evaluate_classifier
 from whatsit.cli.evaluate import identify as evaluate_identify
 from whatsit.cli.evaluate import ranking as evaluate_ranking
 from whatsit.cli.evaluate.app import app as evaluate
+from whatsit.cli.keys import app as keys
 from whatsit.cli.label import review as label_review
 from whatsit.cli.label.app import app as label
 from whatsit.cli.train import ranker as train_ranker
@@ -25,6 +26,7 @@ app = typer.Typer(
 for _verb in (demo, serve, top, identify, feedback, calibrate, build, tune, repository):
     _verb.register(app)
 app.add_typer(catalogue, name="catalogue")
+app.add_typer(keys, name="keys")
 label_review.register(label)
 app.add_typer(label, name="label")
 train_ranker.register(train)

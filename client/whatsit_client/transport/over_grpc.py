@@ -59,7 +59,7 @@ class GrpcTransport:
         tensors = to_infer_inputs(triton.InferInput, inputs)
         self._count(+1)
         try:
-            self._client.async_infer(model, tensors, done, parameters=parameters)
+            self._client.async_infer(model, tensors, done, parameters=parameters, headers=self._address.headers)
         except (InferenceServerException, ValueError) as error:  # gRPC has only a ValueError for a closed channel
             self._count(-1)
             raise Unavailable(f"The call to {self._address} could not be made ({error}): open a new client.") from error
@@ -74,7 +74,7 @@ class GrpcTransport:
     def is_ready(self, model: str, timeout: float) -> bool:
         """Return whether the model is ready."""
         try:
-            return bool(self._client.is_model_ready(model, client_timeout=timeout))
+            return bool(self._client.is_model_ready(model, headers=self._address.headers, client_timeout=timeout))
         except InferenceServerException as error:
             raise self._fault(error, timeout) from error
 
@@ -104,7 +104,9 @@ class AsyncGrpcTransport:
     async def infer(self, model: str, inputs: Tensors, parameters: Parameters, timeout: float) -> Tensors:
         """Call one model; raises `WhatsitError`."""
         tensors = to_infer_inputs(triton.InferInput, inputs)
-        call = asyncio.ensure_future(self._client.infer(model, tensors, parameters=parameters))
+        call = asyncio.ensure_future(
+            self._client.infer(model, tensors, parameters=parameters, headers=self._address.headers)
+        )
         self._open.add(call)
         call.add_done_callback(self._forget)
         await asyncio.wait({call}, timeout=timeout)  # unlike wait_for it leaves the call alone
@@ -118,7 +120,7 @@ class AsyncGrpcTransport:
     async def is_ready(self, model: str, timeout: float) -> bool:
         """Return whether the model is ready."""
         try:
-            return bool(await self._client.is_model_ready(model, client_timeout=timeout))
+            return bool(await self._client.is_model_ready(model, headers=self._address.headers, client_timeout=timeout))
         except InferenceServerException as error:
             raise self._fault(error, timeout) from error
 

@@ -38,13 +38,13 @@ class HttpTransport:
         """Call one model; raises `WhatsitError`."""
         tensors = to_infer_inputs(triton.InferInput, inputs)
         return self._call(
-            lambda client: _outputs(client.infer(model, tensors, parameters=parameters)),
+            lambda client: _outputs(client.infer(model, tensors, parameters=parameters, headers=self._address.headers)),
             timeout,
         )
 
     def is_ready(self, model: str, timeout: float) -> bool:
         """Return whether the model is ready."""
-        return self._call(lambda client: bool(client.is_model_ready(model)), timeout)
+        return self._call(lambda client: bool(client.is_model_ready(model, headers=self._address.headers)), timeout)
 
     def close(self) -> None:
         """Close this thread's connection; others close when their threads end."""
@@ -95,13 +95,15 @@ class AsyncHttpTransport:
         tensors = to_infer_inputs(triton.InferInput, inputs)
 
         async def call() -> Tensors:
-            return _outputs(await self._client.infer(model, tensors, parameters=parameters))
+            return _outputs(
+                await self._client.infer(model, tensors, parameters=parameters, headers=self._address.headers)
+            )
 
         return await self._call(call(), timeout)
 
     async def is_ready(self, model: str, timeout: float) -> bool:
         """Return whether the model is ready."""
-        return bool(await self._call(self._client.is_model_ready(model), timeout))
+        return bool(await self._call(self._client.is_model_ready(model, headers=self._address.headers), timeout))
 
     async def close(self) -> None:
         """Close the connections."""

@@ -14,8 +14,14 @@ Value = TypeVar("Value")
 
 # Triton names the ensemble before a step's message.
 _PREFIX = re.compile(r"^in ensemble '[^']*',\s*")
-_REFUSED = frozenset({"400", "StatusCode.INVALID_ARGUMENT"})
-_LATE = frozenset({"StatusCode.DEADLINE_EXCEEDED"})
+_REFUSED = frozenset(
+    {
+        *("400", "401", "403", "404", "413", "415"),
+        *("StatusCode.INVALID_ARGUMENT", "StatusCode.UNAUTHENTICATED", "StatusCode.PERMISSION_DENIED"),
+    }
+)
+_LATE = frozenset({"504", "StatusCode.DEADLINE_EXCEEDED"})
+_RATE = frozenset({"429", "StatusCode.RESOURCE_EXHAUSTED"})
 _UNAVAILABLE = frozenset({"503", "StatusCode.UNAVAILABLE"})
 # gRPC's messages for a failed connection; it has the same status for a server's own refusals.
 _NO_CONNECTION = re.compile(
@@ -90,6 +96,8 @@ def error_from_status(address: Address, timeout: float, status: str | None, mess
         )
     if status in _REFUSED:
         return InvalidInput(text)
+    if status in _RATE:
+        return Busy(text)
     if status in _UNAVAILABLE:
         if _BUSY.search(text):
             return busy_error(address)
