@@ -1,0 +1,1 @@
+"""Attacks on the gateway, callers that hang up, and what the gateway costs."""
