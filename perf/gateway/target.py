@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from collections.abc import Iterator, Mapping
@@ -46,10 +47,8 @@ class Target:
     def send(self, data: bytes, seconds: float = SECONDS, source: str = "127.0.0.1") -> bytes:
         """Send bytes and return what comes back before the connection ends."""
         with socket.create_connection((self.host, self.port), seconds, (source, 0)) as connection:
-            try:
+            with contextlib.suppress(OSError):  # the server may refuse before all is sent
                 connection.sendall(data)
-            except OSError:
-                pass  # the server refused before all was sent
             return receive(connection)
 
     def request(

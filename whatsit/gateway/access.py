@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ class Access:
         self._open_role = Role.parse(settings.open_role) if settings.open_role else None
         self._rates = MovingWindowRateLimiter(MemoryStorage())
         self._failures = RateLimitItemPerMinute(self._limits.failures)
-        self._in_flight = 0
+        self._in_flight: Counter[str] = Counter()
 
     def admit(self, authorization: str | None, address: str) -> Caller:
         """Return who calls.
@@ -99,26 +100,28 @@ class Access:
         return Caller(key.name, key.id, Role.parse(key.role), address, key.catalogues)
 
     @contextmanager
-    def in_flight(self) -> Iterator[None]:
-        """Count a request while it is answered.
+    def in_flight(self, caller: Caller) -> Iterator[None]:
+        """Count a request while it waits and is answered.
 
         Raises:
-            Problem: 503 where too many are.
+            Problem: 503 where too many are, of all callers or of this one.
         """
-        if self._in_flight >= self._limits.in_flight:
+        who = caller.id or caller.address
+        limits = self._limits
+        if self._in_flight.total() >= limits.in_flight or self._in_flight[who] >= limits.in_flight_per_caller:
             metrics.REFUSED.labels("in flight").inc()
             raise Problem(
                 503, "The server has more requests than it can answer: try again later.", {"retry-after": "1"}
             )
-        self._change(+1)
+        self._in_flight[who] += 1
+        metrics.IN_FLIGHT.inc()
         try:
             yield
         finally:
-            self._change(-1)
-
-    def _change(self, by: int) -> None:
-        self._in_flight += by
-        metrics.IN_FLIGHT.set(self._in_flight)
+            self._in_flight[who] -= 1
+            if not self._in_flight[who]:
+                del self._in_flight[who]
+            metrics.IN_FLIGHT.dec()
 
     def _count_rate(self, who: str, rate: float | None) -> None:
         if rate is None:

@@ -45,7 +45,11 @@ def build_app(settings: Settings, grpc_port: int | None = None) -> Guard:
     """
     access = Access(settings)
     upstream = Upstream(
-        settings.upstream, settings.upstream_headers, settings.hold_seconds, settings.limits.request_seconds
+        settings.upstream,
+        settings.upstream_headers,
+        settings.hold_seconds,
+        settings.limits.request_seconds,
+        settings.limits.upstream,
     )
     inference = Inference(settings, upstream, access, AuditLog(settings.audit_log))
     readers = {name: CatalogueReader(folder, settings.model_repository) for name, folder in settings.catalogues.items()}

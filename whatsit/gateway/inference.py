@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from whatsit_client.calls import Call
@@ -17,6 +18,11 @@ from whatsit.gateway.settings import Settings
 from whatsit.gateway.upstream import Reply, Upstream
 
 Value = TypeVar("Value")
+Gone = Callable[[], Awaitable[bool]]
+
+
+async def _stays() -> bool:
+    return False
 
 
 class Inference:
@@ -32,13 +38,14 @@ class Inference:
     def __init__(self, settings: Settings, upstream: Upstream, access: Access, audit: AuditLog) -> None:
         self._settings, self.upstream, self._access, self._audit = settings, upstream, access, audit
 
-    async def infer(self, caller: Caller, request: InferenceRequest, id: str) -> Reply:
+    async def infer(self, caller: Caller, request: InferenceRequest, id: str, gone: Gone = _stays) -> Reply:
         """Return Triton's reply, whatever its status.
 
         Args:
             caller: who asks.
             request: checked.
             id: of the request, 32 hexadecimal digits; it is the trace's id too.
+            gone: tells whether the caller has left; a request that waits is then dropped.
 
         Raises:
             Problem: 403 without the role or for another catalogue, 503 beyond the requests in flight.
@@ -49,11 +56,10 @@ class Inference:
         caller.check_catalogue(name)
         if name not in self._settings.catalogues:
             raise InvalidInput(f"There is no catalogue '{name[:60]}'.")
-        with self._access.in_flight():  # refuse before work begins
-            pass
-        return await self.upstream.finish(self._counted(caller, request, id, name))
+        with self._access.in_flight(caller):
+            return await self.upstream.finish(self._audited(caller, request, id, name), gone)
 
-    async def call(self, caller: Caller, call: Call[Value], id: str, catalogue: str) -> Value:
+    async def call(self, caller: Caller, call: Call[Value], id: str, catalogue: str, gone: Gone = _stays) -> Value:
         """Return the result of a client's call.
 
         Raises:
@@ -66,17 +72,15 @@ class Inference:
         parameters: dict[str, Any] = dict(call.parameters)
         if catalogue != self._settings.default_catalogue:
             parameters["catalogue"] = catalogue
-        reply = await self.infer(caller, InferenceRequest(call.model, inputs, parameters), id)
+        reply = await self.infer(caller, InferenceRequest(call.model, inputs, parameters), id, gone)
         if reply.status == 400:
             raise InvalidInput(strip_prefix(reply.error))
         if reply.status != 200:
             raise Unavailable(f"The server could not answer ({strip_prefix(reply.error)}).")
         return call.read(reply.tensors())
 
-    async def _counted(self, caller: Caller, request: InferenceRequest, id: str, catalogue: str) -> Reply:
-        with self._access.in_flight():
-            trace = f"00-{id}-{id[:16]}-01"
-            reply = await self.upstream.send(request, trace)
+    async def _audited(self, caller: Caller, request: InferenceRequest, id: str, catalogue: str) -> Reply:
+        reply = await self.upstream.send(request, trace=f"00-{id}-{id[:16]}-01")
         if request.changes_catalogue or request.operation == "feedback":
             ids = _ids(request.inputs.get("ITEM", b"{}"))
             self._audit.record(caller, request.operation, catalogue, ids, reply.status == 200, id)

@@ -21,7 +21,9 @@ class Limits(BaseModel):
         request_seconds: for an answer, waiting for a restarted Triton included.
         connections: open at once.
         connections_per_address: open at once from one address.
-        in_flight: requests that are being answered at once.
+        in_flight: requests that are answered or wait at once.
+        in_flight_per_caller: the same of one key, or of one address without a key.
+        upstream: requests that Triton is sent at once; others wait, and are dropped when their callers leave.
         failures: refused keys a minute from one address.
         rate: requests a second of a key or an address without one; None for no limit.
     """
@@ -36,7 +38,9 @@ class Limits(BaseModel):
     request_seconds: float = 60.0
     connections: int = 2000
     connections_per_address: int = 1000
-    in_flight: int = 64
+    in_flight: int = 256
+    in_flight_per_caller: int = 128
+    upstream: int = 32
     failures: int = 60
     rate: float | None = None
 

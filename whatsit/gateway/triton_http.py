@@ -54,7 +54,7 @@ class TritonRoutes:
             body = await read_body(request, self._limits.body_bytes)
             model = request.path_params["model"]
             checked = parse_http(model, body, None if length is None else _whole(length))
-            reply = await self._inference.infer(caller, checked, request.state.request_id)
+            reply = await self._inference.infer(caller, checked, request.state.request_id, request.is_disconnected)
         except Problem as problem:
             return _error(problem)
         except WhatsitError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -81,11 +81,15 @@ class Upstream:
         headers: that open its restricted protocols.
         hold_seconds: a request waits so long for a Triton that is restarted.
         request_seconds: for an answer.
+        most: requests that are sent at once; others wait.
     """
 
-    def __init__(self, url: str, headers: Mapping[str, str], hold_seconds: float, request_seconds: float) -> None:
+    def __init__(
+        self, url: str, headers: Mapping[str, str], hold_seconds: float, request_seconds: float, most: int
+    ) -> None:
         self._url, self._headers = url.rstrip("/"), dict(headers)
         self._hold, self._limit = hold_seconds, request_seconds
+        self._slots = asyncio.Semaphore(most)
         self._session: aiohttp.ClientSession | None = None
         self._running: set[asyncio.Task[Any]] = set()
 
@@ -105,18 +109,37 @@ class Upstream:
         if self._session is not None:
             await self._session.close()
 
-    async def finish(self, work: Coroutine[Any, Any, Value]) -> Value:
-        """Run work to its end even where the caller is cancelled; wait for it within the request's limit.
+    async def finish(self, work: Coroutine[Any, Any, Value], gone: Callable[[], Awaitable[bool]]) -> Value:
+        """Wait for a slot, then run work to its end even where the caller leaves.
+
+        Args:
+            work: sends one request.
+            gone: tells whether the caller has left while it waited.
 
         Raises:
-            TimedOut: it takes longer.
+            TimedOut: it takes longer than a request may.
+            Unavailable: the caller has left.
         """
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        try:
+            await asyncio.wait_for(self._slots.acquire(), self._limit)
+        except BaseException as error:
+            work.close()  # it has not begun
+            if isinstance(error, asyncio.TimeoutError):
+                raise self._late() from error
+            raise
+        if self._slots.locked() and await gone():
+            work.close()
+            self._slots.release()
+            metrics.REFUSED.labels("left").inc()
+            raise Unavailable("The caller has left.")
         task = asyncio.ensure_future(work)
         self._running.add(task)
         task.add_done_callback(self._ended)
-        await asyncio.wait({task}, timeout=self._limit)
+        await asyncio.wait({task}, timeout=self._limit - (loop.time() - begin))
         if not task.done():
-            raise TimedOut(f"The request was not answered within {self._limit:g} seconds: try again later.")
+            raise self._late()
         return task.result()
 
     async def get(self, path: str) -> Reply:
@@ -178,6 +201,9 @@ class Upstream:
             while loop.time() - begin < self._hold and not await self.is_ready():
                 await asyncio.sleep(_POLL_SECONDS)
 
+    def _late(self) -> TimedOut:
+        return TimedOut(f"The request was not answered within {self._limit:g} seconds: try again later.")
+
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             raise Unavailable("The gateway is not open.")
@@ -185,6 +211,7 @@ class Upstream:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
+        self._slots.release()
         if not task.cancelled():
             task.exception()  # retrieved, so that asyncio does not warn about abandoned requests
 

@@ -29,8 +29,10 @@ _NO_CONNECTION = re.compile(
 )
 
 
-# Triton's messages for a request that its queue policies refused: nothing was done for it.
-_BUSY = re.compile(r"request timeout expired|exceeds maximum queue size", re.IGNORECASE)
+# Words of Triton and of the gateway for a request that their queues refused: nothing was done for it.
+_BUSY = re.compile(
+    r"request timeout expired|exceeds maximum queue size|more requests than it can answer", re.IGNORECASE
+)
 
 
 class ConnectionLost(Unavailable):

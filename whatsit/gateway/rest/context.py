@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from fastapi import Request
+from whatsit_client.calls import Call
 
 from whatsit.gateway.access import Caller
 from whatsit.gateway.catalogues import CatalogueReader
-from whatsit.gateway.inference import Inference
+from whatsit.gateway.inference import Gone, Inference
 from whatsit.gateway.keys import Role
 from whatsit.gateway.problems import Problem
 from whatsit.gateway.settings import Settings
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Context:
         catalogue: its name.
         id: of the request.
         prefix: "/v1", or "/v1/c/NAME".
+        gone: tells whether the caller has left.
     """
 
     gateway: Gateway
@@ -49,6 +53,7 @@ class Context:
     catalogue: str
     id: str
     prefix: str
+    gone: Gone
 
     @classmethod
     def of(cls, request: Request, role: Role = Role.SEARCH) -> Context:
@@ -66,12 +71,16 @@ class Context:
         if name not in gateway.settings.catalogues:
             raise Problem(404, f"There is no catalogue '{name[:60]}'.")
         prefix = "/v1" if named is None else f"/v1/c/{quote(name, safe='')}"
-        return cls(gateway, caller, name, request.state.request_id, prefix)
+        return cls(gateway, caller, name, request.state.request_id, prefix, request.is_disconnected)
 
     @property
     def reader(self) -> CatalogueReader:
         """The catalogue, for reading."""
         return self.gateway.readers[self.catalogue]
+
+    async def call(self, call: Call[Value]) -> Value:
+        """Return the result of a call to Triton for this caller; errors as in `Inference.call`."""
+        return await self.gateway.inference.call(self.caller, call, self.id, self.catalogue, self.gone)
 
     def item_url(self, id: str) -> str:
         """Return the URL of an item, relative to this server."""

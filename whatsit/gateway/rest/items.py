@@ -98,7 +98,7 @@ async def put_item(request: Request, id: ItemId) -> Response:
         await _check_preconditions(request, context, id)
         record = {"id": id, **fields.model_dump(exclude_none=True)}
         call = catalogue_calls.upsert(record, image, None)
-        outcome = await context.gateway.inference.call(context.caller, call, context.id, context.catalogue)
+        outcome = await context.call(call)
         shown = await _shown(context, id.strip())
     headers = {"etag": _etag(shown), "location": context.item_url(shown["id"])}
     body = orjson.dumps({"id": shown["id"], "outcome": outcome})
@@ -112,7 +112,7 @@ async def delete_item(request: Request, id: ItemId) -> Response:
     async with _LOCKS[context.catalogue, id]:
         await _check_preconditions(request, context, id)
         call = catalogue_calls.delete([id])
-        unknown = await context.gateway.inference.call(context.caller, call, context.id, context.catalogue)
+        unknown = await context.call(call)
     if unknown:
         raise Problem(404, f"The catalogue has no item '{id[:100]}'.")
     return Response(status_code=204)

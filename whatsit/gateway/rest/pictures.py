@@ -69,7 +69,7 @@ async def identify(
     image = await read_picture(request, context)
     options: dict[str, Any] = {"top_k": top_k, "where": where, "min_score": min_score, "rerank": rerank, "text": text}
     call = calls.identify(image, **options, boxes=_boxes(boxes), gate=gate)
-    found = await context.gateway.inference.call(context.caller, call, context.id, context.catalogue)
+    found = await context.call(call)
     record = json.loads(found.to_json())
     record["regions"] = [context.region(region) for region in record["regions"]]
     answer = record["answer"]
@@ -84,7 +84,7 @@ async def detect(request: Request, boxes: Boxes = None, gate: Gate = None) -> Re
     """Return the regions of a picture."""
     context = Context.of(request)
     call = calls.detect(await read_picture(request, context), boxes=_boxes(boxes), gate=gate)
-    found = await context.gateway.inference.call(context.caller, call, context.id, context.catalogue)
+    found = await context.call(call)
     return _json({"regions": [region.to_record() for region in found]})
 
 
@@ -95,7 +95,7 @@ async def embed(request: Request, boxes: Boxes = None, gate: Gate = None) -> Res
     """Return the vectors of a picture's regions."""
     context = Context.of(request)
     call = calls.embed(await read_picture(request, context), boxes=_boxes(boxes), gate=gate)
-    found = await context.gateway.inference.call(context.caller, call, context.id, context.catalogue)
+    found = await context.call(call)
     return _json(
         {
             "regions": [region.to_record() for region in found.regions],
@@ -119,7 +119,7 @@ async def feedback(
     image = await read_picture(request, context)
     chosen = None if box is None else _boxes(f"[{box}]")
     call = catalogue_calls.feedback(image, id, None if chosen is None else chosen[0])
-    clicks = await context.gateway.inference.call(context.caller, call, context.id, context.catalogue)
+    clicks = await context.call(call)
     return _json({"clicks": clicks})
 
 

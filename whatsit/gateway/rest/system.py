@@ -63,7 +63,7 @@ async def stats(request: Request) -> Any:
     """Return the state of the catalogue."""
     context = Context.of(request)
     call = catalogue_calls.stats()
-    found = await context.gateway.inference.call(context.caller, call, context.id, context.catalogue)
+    found = await context.call(call)
     return {name: getattr(found, name) for name in schemas.StatsModel.model_fields}
 
 
