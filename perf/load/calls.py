@@ -15,6 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 from whatsit_client import catalogue_calls
 from whatsit_client.errors import InvalidInput
+from whatsit_client.transport.address import Address
 
 from perf.common.server_fixture import read_pictures
 
@@ -90,6 +91,11 @@ def _size(picture: bytes) -> tuple[int, int]:
     with Image.open(io.BytesIO(picture)) as image:
         width, height = image.size
         return width, height
+
+
+def key_headers() -> dict[str, str]:
+    """Return the header of the key in WHATSIT_KEY, for servers behind a gateway."""
+    return dict(Address.parse("localhost").headers)
 
 
 def open_calls(options: Any) -> Calls:

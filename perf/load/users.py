@@ -17,7 +17,7 @@ from locust import FastHttpUser, User, task
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype, serialize_byte_tensor
 
 from perf.common.tensors import tensors
-from perf.load.calls import Call, Calls, open_calls
+from perf.load.calls import Call, Calls, key_headers, open_calls
 from perf.load.outcomes import TooMany
 from perf.load.pacing import poisson
 
@@ -50,6 +50,7 @@ class HttpUser(_Sender, FastHttpUser):  # type: ignore[misc]  # Locust is not ty
     def post(self, call: Call, header: bytes, body: bytes) -> None:
         """Send a call and report its outcome."""
         headers = {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": str(len(header))}
+        headers |= key_headers()
         kind = "HTTP" if header else "HTTP raw"
         with self.client.post(
             f"/v2/models/{call.model}/infer",
@@ -109,7 +110,8 @@ class Grpc(_Sender, User):  # type: ignore[misc]  # Locust is not typed
         begin = time.perf_counter()
         failure: Exception | None = None
         try:
-            self.channel.infer(call.model, tensors(triton, call.inputs), parameters=dict(call.parameters))
+            given = dict(call.parameters)
+            self.channel.infer(call.model, tensors(triton, call.inputs), parameters=given, headers=key_headers())
         except InferenceServerException as error:
             busy = error.status() == "StatusCode.UNAVAILABLE"
             failure = TooMany(error.message()) if busy else error
