@@ -194,7 +194,9 @@ class Server:
             Unavailable: the server does not run, or could not load the model.
         """
         folders = [self._folder / name / model for name in self._repositories] if self._folder else []
-        versions = [version for folder in folders if folder.is_dir() for version in folder.iterdir() if version.is_dir()]
+        versions = [
+            version for folder in folders if folder.is_dir() for version in folder.iterdir() if version.is_dir()
+        ]
         for version in versions:  # Triton loads a model again only where its files are newer
             os.utime(version)
         url = f"http://{self.http_url}/v2/repository/models/{model}/load"
