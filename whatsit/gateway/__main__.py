@@ -1,4 +1,4 @@
-"""A gateway process: settings as JSON on standard input, a listening socket as a file descriptor."""
+"""A gateway process: settings as JSON on standard input, listening sockets as file descriptors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from whatsit.gateway.settings import Settings
 def main() -> int:
     """Serve until SIGTERM; the exit code is 1 where the gateway cannot begin."""
     parser = argparse.ArgumentParser(prog="whatsit.gateway")
-    parser.add_argument("--fd", type=int, required=True, help="listening socket")
+    parser.add_argument("--fd", type=int, required=True, action="append", help="listening socket")
     parser.add_argument("--grpc-port", type=int, help="port of Triton's gRPC protocol")
     given = parser.parse_args()
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # Linux: end with the launcher
@@ -49,7 +49,7 @@ def main() -> int:
         ssl_keyfile=settings.tls_key,
     )
     server = uvicorn.Server(config)
-    server.run(sockets=[socket.socket(fileno=given.fd)])
+    server.run(sockets=[socket.socket(fileno=descriptor) for descriptor in given.fd])
     return 0 if server.started else 1
 
 

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from whatsit_client.errors import WhatsitError
+from whatsit_client.errors import Unavailable, WhatsitError
 
 from whatsit.gateway.settings import Settings
 from whatsit.server.ports import bind_port
@@ -24,11 +24,12 @@ _START_SECONDS = 30.0
 class GatewayProcess:
     """A gateway in a process of its own, started again where it falls.
 
-    The launcher holds the listening socket: callers wait while the process is replaced, and are not refused.
+    The launcher holds the listening sockets: callers wait while the process is replaced, and are not refused.
 
     Args:
         settings: of the gateway.
         port: of HTTP; 0 takes a free one.
+        old_port: of HTTP too, where it is free; None for no second port.
         grpc_port: of gRPC; 0 takes a free one.
         report: takes a sentence where the process was replaced.
 
@@ -36,12 +37,22 @@ class GatewayProcess:
         Unavailable: a port is taken.
     """
 
-    def __init__(self, settings: Settings, port: int, grpc_port: int, report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        port: int,
+        grpc_port: int,
+        report: Callable[[str], None],
+        old_port: int | None = None,
+    ) -> None:
         self._settings, self._report = settings, report
-        self._socket = bind_port(settings.host, port, "HTTP")
+        self._sockets = [bind_port(settings.host, port, "HTTP")]
+        if old_port is not None:
+            with contextlib.suppress(Unavailable):
+                self._sockets.append(bind_port(settings.host, old_port, "HTTP"))
         with bind_port(settings.host, grpc_port, "gRPC") as probe:
             self.grpc_port: int = probe.getsockname()[1]
-        self.port: int = self._socket.getsockname()[1]
+        self.port: int = self._sockets[0].getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
@@ -67,7 +78,8 @@ class GatewayProcess:
         Raises:
             WhatsitError: it ended at once; the sentence is its.
         """
-        self._socket.listen(2048)
+        for listening in self._sockets:
+            listening.listen(2048)
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # closed by stop
         self._launch()
         end = time.monotonic() + _START_SECONDS
@@ -89,7 +101,8 @@ class GatewayProcess:
                 self._process.wait(15.0)
             self._process.kill()
             self._process.wait()
-        self._socket.close()
+        for listening in self._sockets:
+            listening.close()
 
     @property
     def _host(self) -> str:
@@ -97,12 +110,13 @@ class GatewayProcess:
         return f"[{host}]" if ":" in host else host
 
     def _launch(self) -> None:
-        command = [sys.executable, "-m", "whatsit.gateway", f"--fd={self._socket.fileno()}"]
+        descriptors = [listening.fileno() for listening in self._sockets]
+        command = [sys.executable, "-m", "whatsit.gateway", *(f"--fd={descriptor}" for descriptor in descriptors)]
         self._process = subprocess.Popen(
             [*command, f"--grpc-port={self.grpc_port}"],
             stdin=subprocess.PIPE,
             stderr=self._log,
-            pass_fds=[self._socket.fileno()],
+            pass_fds=descriptors,
             start_new_session=True,  # Ctrl-C reaches the launcher alone
         )
         assert self._process.stdin is not None  # a pipe
