@@ -65,7 +65,7 @@ class Running:
             try:
                 with urllib.request.urlopen(f"{self.url}/healthz", timeout=5):
                     return
-            except (urllib.error.URLError, OSError):
+            except (urllib.error.URLError, OSError):  # noqa: PERF203  # it waits anyway
                 time.sleep(0.2)
         raise RuntimeError("The server was not ready in time.")
 
@@ -76,7 +76,7 @@ class Running:
                 try:
                     if any(name in part for part in child.cmdline()):
                         return child
-                except psutil.Error:
+                except psutil.Error:  # noqa: PERF203  # few children
                     continue
             time.sleep(0.1)
         raise RuntimeError(f"The launcher has no process {name}.")

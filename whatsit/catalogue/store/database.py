@@ -67,7 +67,9 @@ class Database:
         with self.reading() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
+                self._check_in_place()
                 yield connection
+                self._check_in_place()
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
@@ -98,6 +100,14 @@ class Database:
         except sqlite3.DatabaseError as error:
             raise Damaged(f"{self.path} is not a catalogue or is damaged ({error}); restore a copy of it.") from error
 
+    def _check_in_place(self) -> None:
+        """Refuse to write into a file that is no longer the catalogue's: the change would be lost with it."""
+        if _identity(self.path) != self._local.identity:
+            raise Unavailable(
+                f"The catalogue {self.path} was replaced or removed while it was open: nothing was written; start what "
+                "uses it again."
+            )
+
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
@@ -116,4 +126,14 @@ class Database:
                 connection.execute("PRAGMA synchronous = FULL")
             register(connection)
             self._local.connection = connection
+            self._local.identity = _identity(self.path)
         return connection
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return device and inode of a file, None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -1,0 +1,45 @@
+"""A database whose file is replaced or removed while it is open."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from whatsit_client.errors import Unavailable
+
+from whatsit.catalogue import Store
+from whatsit.catalogue.item import ItemFields
+
+PUT = (ItemFields("a", "A"), [], "e")
+
+
+def test_a_replaced_file_takes_no_change(tmp_path: Path) -> None:
+    path, copy = tmp_path / "catalogue.sqlite", tmp_path / "backup.sqlite"
+    with Store(path) as store:
+        store.put([PUT])
+    shutil.copy(path, copy)
+    with Store(path) as store:
+        store.put([(ItemFields("b", "B"), [], "e")])
+        copy.replace(path)
+        with pytest.raises(Unavailable, match="replaced or removed"):
+            store.put([(ItemFields("c", "C"), [], "e")])
+        with pytest.raises(Unavailable, match="replaced or removed"):
+            store.delete(["a"])
+
+
+def test_a_removed_folder_takes_no_change(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    with Store(folder / "catalogue.sqlite") as store:
+        store.put([PUT])
+        folder.rename(tmp_path / "moved")
+        with pytest.raises(Unavailable, match="replaced or removed"):
+            store.put([PUT])
+    with Store(tmp_path / "moved" / "catalogue.sqlite") as store:
+        assert store.count() == 1
+
+
+def test_a_file_that_stays_takes_changes(tmp_path: Path) -> None:
+    with Store(tmp_path / "catalogue.sqlite") as store:
+        assert store.put([PUT]) == ["added"]
+        assert store.put([PUT]) == ["updated"]
