@@ -1,4 +1,4 @@
-"""`whatsit serve`: a real Triton on a catalogue, until Ctrl-C."""
+"""The command `whatsit serve`: Triton and the gateway on a catalogue, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from whatsit.server.launcher import Server
+    from whatsit.server.supervisor import State
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the tree."""
     app.command(
         epilog="Example: whatsit serve --catalogue demo/catalogue",
-        help="Start Triton on a published catalogue and serve until Ctrl-C.",
+        help="Serve a published catalogue: Triton, and the gateway in front of it, until Ctrl-C.",
     )(serve)
 
 
@@ -31,10 +31,45 @@ def serve(
             show_default=False,
         ),
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 opens it to the network.")] = "127.0.0.1",
-    http_port: Annotated[int, typer.Option(min=0, max=65535, help="HTTP port; 0 takes a free one.")] = 8000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; any but a loopback address needs keys.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="HTTP port of the gateway; 0 takes a free one.")] = 8080,
     grpc_port: Annotated[int, typer.Option(min=0, max=65535, help="gRPC port; 0 takes a free one.")] = 8001,
-    metrics_port: Annotated[int, typer.Option(min=0, max=65535, help="Metrics port; 0 takes a free one.")] = 8002,
+    http_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Triton's HTTP port with --bare; a second port of the gateway without."),
+    ] = None,
+    metrics_port: Annotated[
+        int,
+        typer.Option(min=0, max=65535, help="Port of Triton's metrics on the loopback address; 0 takes a free one."),
+    ] = 8002,
+    bare: Annotated[
+        bool,
+        typer.Option(
+            "--bare",
+            help="No gateway: expose Triton itself, whose callers may change the catalogue, register shared memory and "
+            "crash it. For closed networks.",
+        ),
+    ] = False,
+    keys: Annotated[
+        Path | None, typer.Option(envvar="WHATSIT_KEYS", help="File of the callers' keys; see `whatsit keys`.")
+    ] = None,
+    open_role: Annotated[
+        str | None, typer.Option("--open", help="What callers without a key may do: search.", show_default=False)
+    ] = None,
+    hold_seconds: Annotated[
+        float, typer.Option(min=0, help="Seconds that a request waits for a Triton that is restarted.")
+    ] = 30.0,
+    tls_cert: Annotated[Path | None, typer.Option(help="Certificate chain (PEM): HTTPS and encrypted gRPC.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key (PEM).")] = None,
+    origin: Annotated[
+        list[str] | None, typer.Option(help="Web origin whose pages may call, such as https://shop.example.")
+    ] = None,
+    max_body: Annotated[int, typer.Option(min=1, max=1024, help="Largest request in MB.")] = 32,
+    rate: Annotated[float | None, typer.Option(help="Requests a second of a key without a rate of its own.")] = None,
+    audit_log: Annotated[Path | None, typer.Option(help="Append every change to this file, as JSON lines.")] = None,
+    access_log: Annotated[str | None, typer.Option(help="Append every request to this file; - prints them.")] = None,
     repository: Annotated[
         Path | None,
         typer.Option(help="Folder with model_repository/ and ensembles/ (or fused/) instead of Whatsit's own."),
@@ -66,7 +101,7 @@ def serve(
     ] = None,
     trace_rate: Annotated[int, typer.Option(min=1, help="One request of so many is traced.")] = 1000,
 ) -> None:
-    """Start Triton on a published catalogue and serve until Ctrl-C."""
+    """Serve a published catalogue: Triton, and the gateway in front of it, until Ctrl-C."""
     import signal
 
     from rich.console import Console
@@ -74,9 +109,12 @@ def serve(
     from whatsit.catalogue.backends import set_store_url
     from whatsit.engines.repository import default_root
     from whatsit.engines.runtime_target import config_name
+    from whatsit.gateway.settings import Limits
+    from whatsit.gateway.startup import Options, StateFile, gateway_of
     from whatsit.server.core_usage import core_usage_warning
     from whatsit.server.launcher import Server
     from whatsit.server.ports import Ports
+    from whatsit.server.supervisor import Supervisor
     from whatsit.server.tracing import Tracing
     from whatsit.tuning.config_overlay import check_named, stale_models
 
@@ -84,7 +122,6 @@ def serve(
         set_store_url(catalogue, store)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops in the same order as Ctrl-C
     console = Console(stderr=True)
-    ports = Ports(http_port, grpc_port, metrics_port)
     models = (repository or default_root()) / "model_repository"
     if fused:
         _check_fused(target, config)
@@ -94,32 +131,61 @@ def serve(
         if stale := stale_models(models, config):
             console.print(f"Made from other configurations than there are now: {', '.join(stale)}; tune again.")
     traced = Tracing(trace_to, trace_rate).arguments() if trace_to else ()
-    server = Server(catalogue, repository, host, ports, config or gpu, ready_timeout, traced, read_only, fused)
+    options = None
+    if not bare:
+        limits = Limits(body_bytes=max_body << 20, rate=rate)
+        options = Options(
+            host, port, grpc_port, http_port, keys, open_role, hold_seconds, tls_cert, tls_key, tuple(origin or ()),
+            audit_log, access_log, limits,
+        ).checked()  # fmt: skip
+    server = Server(
+        catalogue,
+        repository,
+        host if bare else "127.0.0.1",
+        Ports(8000 if http_port is None else http_port, grpc_port, metrics_port) if bare else Ports(0, 0, metrics_port),
+        config or gpu,
+        ready_timeout,
+        traced,
+        read_only,
+        fused,
+        closed=not bare,
+    )
+    state_file = StateFile()
+
+    def changed(state: State) -> None:
+        _print_state(console, state)
+        state_file.write(state)
+
+    supervisor = Supervisor(server, changed)
+    gateway = None if options is None else gateway_of(options, server, state_file, models, read_only, console.print)
     try:
-        _start(server, console)
-        where = f"HTTP {server.http_url}  gRPC {server.grpc_url}  metrics {server.metrics_url}"
+        with console.status("Starting Triton …") as status:
+            supervisor.start(lambda waited: status.update(f"Starting Triton … {waited:.0f} s"))
+        if gateway is None:
+            url, where = server.grpc_url, f"HTTP {server.http_url}  gRPC {server.grpc_url}"
+        else:
+            gateway.start()
+            url, where = gateway.grpc_url, f"Open {gateway.url}  gRPC {gateway.grpc_url}"
         console.print(
-            f"[green]Ready[/] on the {'GPU' if gpu else 'CPU'}. {where}\n"
-            f"Try: whatsit identify photo.jpg --url {server.grpc_url}    (Ctrl-C stops the server)",
+            f"[green]Ready[/] on the {'GPU' if gpu else 'CPU'}. {where}  metrics {server.metrics_url}\n"
+            f"Try: whatsit identify photo.jpg --url {url}    (Ctrl-C stops the server)",
             highlight=False,
+            soft_wrap=True,
         )
-        hint = None if gpu or config else core_usage_warning(repository, fused)
+        hint = None if gpu or config else core_usage_warning(repository or default_root(), fused)
         if hint:
             console.print(hint, highlight=False, soft_wrap=True)
-        if not read_only and host not in ("127.0.0.1", "::1", "localhost"):
+        if bare and not read_only and host not in ("127.0.0.1", "::1", "localhost"):
             console.print(f"Whoever reaches {host} can change the catalogue too; --read-only prevents that.")
-        # Triton 2.51 crashes when gRPC callers cancel (its issues #7368, #8034): callers find it again in seconds.
-        while (code := server.wait()) < 0:
-            console.print(f"Triton was ended by signal {-code}; starting it again.")
-            server.stop()
-            _start(server, console)
-            console.print("[green]Ready[/] again.")
-        console.print(f"Triton ended by itself with exit code {code}; the end of its log:\n{server.log[-2000:]}")
+        supervisor.wait()  # it ended by itself: Triton is started again after what callers and the system do to it
         raise typer.Exit(1)
     except KeyboardInterrupt:
-        console.print("Stopping Triton …")
+        console.print("Stopping …")
     finally:
-        server.stop()
+        if gateway is not None:
+            gateway.stop()
+        supervisor.stop()
+        state_file.remove()
 
 
 def _check_fused(target: str, config: str | None) -> None:
@@ -132,6 +198,6 @@ def _check_fused(target: str, config: str | None) -> None:
         raise InvalidInput(f"--fused has no configurations such as {config}: leave one of the two out.")
 
 
-def _start(server: Server, console: Console) -> None:
-    with console.status("Starting Triton …") as status:
-        server.start(lambda waited: status.update(f"Starting Triton … {waited:.0f} s"))
+def _print_state(console: Console, state: State) -> None:
+    if state.reason:
+        console.print(state.reason, style="red" if state.name == "stopped" else None, markup=False, highlight=False)

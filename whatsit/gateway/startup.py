@@ -1,14 +1,133 @@
-"""Settings of the gateway that `whatsit serve` starts, from its options."""
+"""The gateway that `whatsit serve` starts, from its options."""
 
 from __future__ import annotations
 
+import json
+import shutil
+import ssl
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from whatsit_client.errors import InvalidInput, Unavailable
 
 from whatsit.gateway.guard import is_loopback
 from whatsit.gateway.keys import KeyFile, KeyRing, Role, default_keys_file
-from whatsit.gateway.settings import DEFAULT_CATALOGUE
+from whatsit.gateway.process import GatewayProcess
+from whatsit.gateway.settings import DEFAULT_CATALOGUE, Limits, Settings
+from whatsit.server.launcher import Server
+from whatsit.server.supervisor import State
+
+OLD_PORT = 8000  # of Triton's HTTP up to 0.2: the gateway listens there too, where it is free
+
+
+@dataclass(frozen=True)
+class Options:
+    """The gateway's options of `whatsit serve`; see `Settings`.
+
+    Args:
+        host: address to listen on.
+        port: of HTTP.
+        grpc_port: of gRPC.
+        old_port: a second port of HTTP; None for 8000 where it is free.
+        keys: file of the keys; None for the user's.
+        open_role: role of callers without a key; None for none, or for admin on a loopback address.
+        hold_seconds: that a request waits for a restarted Triton.
+        tls_cert: certificate chain.
+        tls_key: its key.
+        origins: whose pages may call.
+        audit_log: file of the changes.
+        access_log: file of the requests.
+        limits: of requests.
+    """
+
+    host: str
+    port: int
+    grpc_port: int
+    old_port: int | None
+    keys: Path | None
+    open_role: str | None
+    hold_seconds: float
+    tls_cert: Path | None
+    tls_key: Path | None
+    origins: tuple[str, ...]
+    audit_log: Path | None
+    access_log: str | None
+    limits: Limits
+
+    def checked(self) -> Options:
+        """Return the options with keys and role chosen.
+
+        Raises:
+            WhatsitError: they do not allow a start.
+        """
+        check_tls(self.tls_cert, self.tls_key)
+        if bad := [one for one in self.origins if not one.startswith(("http://", "https://")) or one.count("/") != 2]:
+            raise InvalidInput(f"'{bad[0]}' is no origin: write https://shop.example, without a path.")
+        keys, role = choose_keys(self.host, self.keys, self.open_role)
+        return replace(self, keys=keys, open_role=role)
+
+
+class StateFile:
+    """The state of the server, where the gateway reads it."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="whatsit-gateway-"), "state.json")
+
+    def write(self, state: State) -> None:
+        """Replace the state."""
+        new = self.path.with_suffix(".new")
+        new.write_text(json.dumps({"state": state.name, "reason": state.reason}), encoding="utf-8")
+        new.replace(self.path)
+
+    def remove(self) -> None:
+        """Remove the file and its folder."""
+        shutil.rmtree(self.path.parent, ignore_errors=True)
+
+
+def gateway_of(
+    options: Options,
+    server: Server,
+    state_file: StateFile,
+    models: Path,
+    read_only: bool,
+    report: Callable[[str], None],
+) -> GatewayProcess:
+    """Return the gateway in front of a closed server, not started.
+
+    Args:
+        options: checked.
+        server: Triton.
+        state_file: its state.
+        models: the model repository.
+        read_only: whether the catalogue refuses changes.
+        report: takes sentences for the operator.
+
+    Raises:
+        Unavailable: a port is taken.
+    """
+    settings = Settings(
+        catalogues={DEFAULT_CATALOGUE: server.catalogue},
+        model_repository=models.resolve(),
+        upstream=f"http://{server.http_url}",
+        upstream_headers=server.restricted_headers,
+        upstream_metrics=server.metrics_url,
+        state_file=state_file.path,
+        host=options.host,
+        keys=options.keys,
+        open_role=options.open_role,
+        read_only=read_only,
+        hold_seconds=options.hold_seconds,
+        origins=options.origins,
+        audit_log=options.audit_log,
+        access_log=options.access_log,
+        tls_cert=options.tls_cert,
+        tls_key=options.tls_key,
+        limits=options.limits,
+    )
+    old_port = OLD_PORT if options.old_port is None else options.old_port
+    return GatewayProcess(settings, options.port, options.grpc_port, report, old_port or None)
 
 
 def choose_keys(host: str, keys: Path | None, open_role: str | None) -> tuple[Path | None, str | None]:
@@ -70,8 +189,6 @@ def check_tls(cert: Path | None, key: Path | None) -> None:
         InvalidInput: one of the two is missing, or they do not belong together.
         Unavailable: a file cannot be read.
     """
-    import ssl
-
     if (cert is None) != (key is None):
         raise InvalidInput("TLS needs both --tls-cert and --tls-key.")
     if cert is not None and key is not None:
