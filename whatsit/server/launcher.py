@@ -10,8 +10,6 @@ import signal
 import subprocess
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +19,7 @@ from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
 from whatsit.engines.repository import NETWORKS, default_root, lay_out_repositories, network_file
 from whatsit.engines.runtime_target import TENSORRT, check_tensorrt
 from whatsit.server.installation import Installation, find_installation, lay_out_backends, server_environment
+from whatsit.server.model_control import answers, load_again
 from whatsit.server.ports import Ports, reserve_ports
 from whatsit.server.restriction import HEADER, hide_in_command_line, make_key, restriction_options
 from whatsit.serving.environment import CATALOGUE_VARIABLE, READ_ONLY_VARIABLE
@@ -115,6 +114,11 @@ class Server:
         return {HEADER: self._key}
 
     @property
+    def exit_code(self) -> int | None:
+        """Exit code of tritonserver, negative for a signal; None while it runs and before it was started."""
+        return self._process.poll() if self._process else None
+
+    @property
     def log(self) -> str:
         """Return everything that the server has written so far."""
         path = self._folder / "tritonserver.log" if self._folder else None
@@ -181,6 +185,10 @@ class Server:
                 preexec_fn=_die_with_parent,
             )
 
+    def is_live(self) -> bool:
+        """Return whether the HTTP endpoint answers; False after a second."""
+        return answers(f"http://{self.http_url}/v2/health/live", self.restricted_headers)
+
     def load(self, model: str, timeout: float = 60.0) -> None:
         """Replace all processes of a model; the others, and the ensembles that it is part of, go on.
 
@@ -194,26 +202,7 @@ class Server:
             Unavailable: the server does not run, or could not load the model.
         """
         folders = [self._folder / name / model for name in self._repositories] if self._folder else []
-        versions = [
-            version for folder in folders if folder.is_dir() for version in folder.iterdir() if version.is_dir()
-        ]
-        for version in versions:  # Triton loads a model again only where its files are newer
-            os.utime(version)
-        url = f"http://{self.http_url}/v2/repository/models/{model}/load"
-        try:
-            with urllib.request.urlopen(self._request(url, b"{}"), timeout=timeout):
-                return
-        except urllib.error.HTTPError as error:
-            reason = error.read().decode(errors="replace")[:400]
-        except OSError as error:
-            reason = str(error)
-        raise Unavailable(f"The step {model} could not be loaded again: {reason}.")
-
-    def wait(self) -> int:
-        """Block until the server ends by itself and return its exit code."""
-        if self._process is None:
-            raise Unavailable("The server was not started.")
-        return self._process.wait()
+        load_again(model, folders, self.http_url, self.restricted_headers, timeout)
 
     def stop(self, grace: float = 15.0) -> None:
         """Stop the server and its processes; does nothing when it is not running.
@@ -273,8 +262,8 @@ class Server:
         assert self._process is not None
         begin = time.monotonic()
         # The metrics endpoint opens a moment after the others.
-        ready = self._request(f"http://{self.http_url}/v2/health/ready")
-        while not (_answers(ready) and _answers(self._request(self.metrics_url))):
+        ready = f"http://{self.http_url}/v2/health/ready"
+        while not (answers(ready, self.restricted_headers) and answers(self.metrics_url, {})):
             if not self._key_hidden and self.log:  # what it logs first comes after it has read its options
                 self._key_hidden = hide_in_command_line(self._process.pid, self._key)
             waited = time.monotonic() - begin
@@ -285,17 +274,6 @@ class Server:
             if waiting:
                 waiting(waited)
             time.sleep(0.1)
-
-    def _request(self, url: str, body: bytes | None = None) -> urllib.request.Request:
-        return urllib.request.Request(url, body, self.restricted_headers)
-
-
-def _answers(request: urllib.request.Request) -> bool:
-    try:
-        with urllib.request.urlopen(request, timeout=1) as reply:
-            return bool(reply.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 def _last_error(log: str) -> str:
