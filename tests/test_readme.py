@@ -56,7 +56,7 @@ class Ground:
 
     folder: Path
     environment: dict[str, str]
-    http_url: str = "localhost:8000"
+    http_url: str = "localhost:8080"
     grpc_url: str = "localhost:8001"
     metrics_url: str = "localhost:8002"
     server: subprocess.Popen[str] | None = None
@@ -64,7 +64,12 @@ class Ground:
 
     def localised(self, text: str) -> str:
         """The text with the addresses of the server that really runs."""
-        for told, real in (("8000", self.http_url), ("8001", self.grpc_url), ("8002", self.metrics_url)):
+        for told, real in (
+            ("8080", self.http_url),
+            ("8000", self.http_url),
+            ("8001", self.grpc_url),
+            ("8002", self.metrics_url),
+        ):
             text = text.replace(f"localhost:{told}", real)
         return text
 
@@ -156,7 +161,9 @@ def _run(command: list[str], ground: Ground) -> None:
 def _start(block: Block, ground: Ground) -> None:
     """Start the block's server on free ports and wait until it says where it listens."""
     pytest.importorskip("pytriton", reason="the wheel nvidia-pytriton, which carries Triton, is not installed")
-    command = f"exec {block.text} --http-port 0 --grpc-port 0 --metrics-port 0 --ready-timeout {_READY_SECONDS}"
+    command = (
+        f"exec {block.text} --port 0 --http-port 0 --grpc-port 0 --metrics-port 0 --ready-timeout {_READY_SECONDS}"
+    )
     server = ground.server = subprocess.Popen(
         ["bash", "-c", command],
         cwd=ground.folder,
@@ -179,7 +186,7 @@ def _start(block: Block, ground: Ground) -> None:
 
     threading.Thread(target=listen, daemon=True).start()
     told.wait(_READY_SECONDS)
-    assert ground.http_url != "localhost:8000", "".join(ground.said) or "the server said nothing"
+    assert ground.http_url != "localhost:8080", "".join(ground.said) or "the server said nothing"
 
 
 def test_every_block_is_run_or_says_why_not(record_property: Callable[[str, object], None]) -> None:

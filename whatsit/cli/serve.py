@@ -162,12 +162,12 @@ def serve(
         with console.status("Starting Triton …") as status:
             supervisor.start(lambda waited: status.update(f"Starting Triton … {waited:.0f} s"))
         if gateway is None:
-            url, where = server.grpc_url, f"HTTP {server.http_url}  gRPC {server.grpc_url}"
+            url, where = server.grpc_url, f"HTTP {server.http_url}"
         else:
             gateway.start()
-            url, where = gateway.grpc_url, f"Open {gateway.url}  gRPC {gateway.grpc_url}"
+            url, where = gateway.grpc_url, f"Open {gateway.url}\nHTTP {gateway.http_url}"
         console.print(
-            f"[green]Ready[/] on the {'GPU' if gpu else 'CPU'}. {where}  metrics {server.metrics_url}\n"
+            f"[green]Ready[/] on the {'GPU' if gpu else 'CPU'}. {where}  gRPC {url}  metrics {server.metrics_url}\n"
             f"Try: whatsit identify photo.jpg --url {url}    (Ctrl-C stops the server)",
             highlight=False,
             soft_wrap=True,

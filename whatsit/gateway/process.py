@@ -63,6 +63,11 @@ class GatewayProcess:
         return f"http{'s' if self._settings.tls_cert else ''}://{self._host}:{self.port}"
 
     @property
+    def http_url(self) -> str:
+        """`host:port` of HTTP."""
+        return f"{self._host}:{self.port}"
+
+    @property
     def grpc_url(self) -> str:
         """`host:port` of gRPC."""
         return f"{self._host}:{self.grpc_port}"
