@@ -147,7 +147,7 @@ class Guard:
 
 
 def refusal(problem: Problem, path: str, id: str) -> Response:
-    """Return the reply to a refused request: problem details, or Triton's form under /v2."""
+    """Return the reply to a refused request, in Triton's form under /v2."""
     if path.startswith("/v2"):
         return JSONResponse({"error": problem.detail}, problem.status, problem.headers)
     return problem_response(problem, id)

@@ -162,7 +162,7 @@ def choose_keys(host: str, keys: Path | None, open_role: str | None) -> tuple[Pa
 
 
 def parse_catalogues(given: list[str]) -> dict[str, Path]:
-    """Return name -> folder of options such as DIR, or NAME=DIR several times; the first is the default.
+    """Return name -> folder of the catalogues, the default one first.
 
     Raises:
         InvalidInput: a name is given twice or is none, or one of several has no name.

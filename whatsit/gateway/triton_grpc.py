@@ -41,7 +41,7 @@ _CODES = {
 
 
 class TritonService(GRPCInferenceServiceServicer):  # type: ignore[misc]  # generated code has no types
-    """Inference, metadata and readiness of Triton's gRPC protocol; its other calls are unimplemented.
+    """Inference, metadata and readiness of Triton's gRPC protocol.
 
     Args:
         inference: sends requests.

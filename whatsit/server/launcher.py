@@ -115,7 +115,7 @@ class Server:
 
     @property
     def exit_code(self) -> int | None:
-        """Exit code of tritonserver, negative for a signal; None while it runs and before it was started."""
+        """Exit code of tritonserver, negative for a signal; None while it runs."""
         return self._process.poll() if self._process else None
 
     @property
@@ -190,7 +190,7 @@ class Server:
         return answers(f"http://{self.http_url}/v2/health/live", self.restricted_headers)
 
     def load(self, model: str, timeout: float = 60.0) -> None:
-        """Replace all processes of a model; the others, and the ensembles that it is part of, go on.
+        """Replace all processes of a model while the others go on.
 
         The processes before serve until those after are ready.
 

@@ -21,7 +21,7 @@ def answers(url: str, headers: Mapping[str, str]) -> bool:
 
 
 def load_again(model: str, folders: Iterable[Path], http_url: str, headers: Mapping[str, str], timeout: float) -> None:
-    """Replace all processes of a model; those before serve until those after are ready.
+    """Replace all processes of a model while the old ones serve.
 
     Args:
         model: name in the model repository.

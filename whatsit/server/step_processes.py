@@ -1,4 +1,4 @@
-"""Processes of a Triton's steps: one for each instance of a model of the Python backend."""
+"""Processes of a Triton's steps, one for each model instance."""
 
 from __future__ import annotations
 

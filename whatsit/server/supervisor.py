@@ -1,4 +1,4 @@
-"""Supervisor of a Triton: replaces dead processes of steps, and starts a fallen server again."""
+"""Supervisor of a Triton and of the processes of its steps."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class State:
 
 
 class Backoff:
-    """Delays between attempts: none for the first two, then 1 second, doubled up to a limit.
+    """Delays between attempts: 0, 0, then 1 second, doubled up to a limit.
 
     Args:
         limit: longest delay in seconds.
@@ -228,7 +228,7 @@ class Supervisor:
             raise _Stopped
 
     def _observe(self) -> None:
-        """Take the processes of a server that has just become ready for what there should be."""
+        """Take the processes of a ready server for what there should be."""
         self._retired = set()
         self._take_stock()
         self._expected = Counter(step.model for step in self._steps)

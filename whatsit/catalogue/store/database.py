@@ -101,7 +101,7 @@ class Database:
             raise Damaged(f"{self.path} is not a catalogue or is damaged ({error}); restore a copy of it.") from error
 
     def _check_in_place(self) -> None:
-        """Refuse to write into a file that is no longer the catalogue's: the change would be lost with it."""
+        """Refuse to write into a file that is no longer the catalogue's."""
         if _identity(self.path) != self._local.identity:
             raise Unavailable(
                 f"The catalogue {self.path} was replaced or removed while it was open: nothing was written; start what "
