@@ -1,4 +1,4 @@
-"""The command `whatsit serve`: Triton and the gateway on a catalogue, until Ctrl-C."""
+"""The command `whatsit serve`: Triton and its gateway on a catalogue."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def serve(
     ] = None,
     trace_rate: Annotated[int, typer.Option(min=1, help="One request of so many is traced.")] = 1000,
 ) -> None:
-    """Serve a published catalogue: Triton, and the gateway in front of it, until Ctrl-C."""
+    """Serve a published catalogue until Ctrl-C."""
     import signal
 
     from rich.console import Console

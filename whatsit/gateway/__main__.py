@@ -1,4 +1,4 @@
-"""A gateway process: settings as JSON on standard input, listening sockets as file descriptors."""
+"""Process of the gateway, started by the launcher."""
 
 from __future__ import annotations
 

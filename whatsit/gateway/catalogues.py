@@ -66,7 +66,7 @@ class CatalogueReader:
         return open_index_view(self._store, self._folder, self._fingerprint)
 
     async def page(self, text: str | None, where: str | None, limit: int, offset: int) -> tuple[list[Record], int]:
-        """Return items in catalogue order, or by words the best first, and how many there are.
+        """Return a page of items, and how many there are.
 
         Raises:
             InvalidInput: the filter or the words are wrong.

@@ -106,7 +106,7 @@ class Guard:
         return None
 
     def _check_origin(self, scope: Scope, headers: Headers) -> None:
-        """Refuse pages of other origins, and names that lead another's page to a loopback address."""
+        """Refuse pages of other origins and foreign host names."""
         host = headers.get("host", "")
         if self._loopback and not _names_loopback(host):
             raise Problem(421, "This server answers to a loopback address alone.")

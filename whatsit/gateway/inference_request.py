@@ -131,7 +131,7 @@ class InferenceRequest:
 
 
 def parse_http(model: str, body: bytes, header_length: int | None) -> InferenceRequest:
-    """Read the body of an inference request of KServe's HTTP protocol with Triton's binary extension.
+    """Read an inference request of Triton's HTTP protocol.
 
     Args:
         model: its name.
@@ -167,7 +167,7 @@ def parse_http(model: str, body: bytes, header_length: int | None) -> InferenceR
 
 
 def parse_json(text: bytes) -> Any:
-    """Return the value of JSON; raises `InvalidInput`, also for what is nested more than 1,000 deep."""
+    """Return the value of JSON."""
     try:
         return orjson.loads(text)
     except (orjson.JSONDecodeError, RecursionError) as error:

@@ -70,7 +70,7 @@ class Key:
 
 
 def default_keys_file() -> Path:
-    """Return the file of the keys: $WHATSIT_KEYS, or one in the user's configuration folder."""
+    """Return the file of the keys: $WHATSIT_KEYS, or the user's."""
     given = os.environ.get(KEYS_VARIABLE)
     return Path(given) if given else user_config_path("whatsit") / "keys.json"
 

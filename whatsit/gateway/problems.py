@@ -62,7 +62,7 @@ def problem_response(problem: Problem, instance: str | None = None) -> Response:
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the OpenAPI description of a route's refusals besides those that every route has."""
+    """Return the OpenAPI description of a route's refusals."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
     return {
         status: {"description": http.HTTPStatus(status).phrase, "content": content}

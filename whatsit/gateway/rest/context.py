@@ -79,7 +79,7 @@ class Context:
         return self.gateway.readers[self.catalogue]
 
     async def call(self, call: Call[Value]) -> Value:
-        """Return the result of a call to Triton for this caller; errors as in `Inference.call`."""
+        """Return the result of a call to Triton for this caller."""
         return await self.gateway.inference.call(self.caller, call, self.id, self.catalogue, self.gone)
 
     def item_url(self, id: str) -> str:

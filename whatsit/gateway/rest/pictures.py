@@ -124,7 +124,7 @@ async def feedback(
 
 
 async def read_picture(request: Request, context: Context) -> bytes:
-    """Return the encoded picture in the body: the body itself, or the field `image` of a form.
+    """Return the encoded picture in the body or in its form.
 
     Raises:
         Problem: there is none, or it is too large.

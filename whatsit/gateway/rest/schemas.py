@@ -25,7 +25,7 @@ class ItemModel(BaseModel):
 
 
 class ItemFieldsModel(BaseModel):
-    """The fields of an item to write; all are replaced, one that is not given becomes unknown."""
+    """Fields of an item to write."""
 
     model_config = ConfigDict(extra="forbid")
 
