@@ -249,6 +249,7 @@ class Server:
             "--backend-config=python,shm-default-byte-size=8388608",
             f"--backend-config=python,shm-region-prefix-name={backends.parent.name}-",
             "--model-load-thread-count=8",
+            "--disable-auto-complete-config",  # else a process more per model starts, to ask for what stands there
             "--metrics-config=summary_latencies=true",
             "--metrics-config=summary_quantiles=0.5:0.01,0.9:0.01,0.99:0.001",
             "--exit-timeout-secs=5",
