@@ -168,10 +168,21 @@ def test_stopping_gives_up_a_start(watched: Supervisor, fake: FakeServer, states
     assert watched.wait().name == "stopped"
 
 
-def test_attempts_come_at_longer_intervals() -> None:
-    backoff = Backoff(limit=5.0)
+def test_attempts_that_fail_come_at_longer_intervals() -> None:
+    backoff = Backoff(limit=5.0, quiet=0.0)
     assert [backoff.delay() for _ in range(7)] == [0.0, 0.0, 1.0, 2.0, 4.0, 5.0, 5.0]
-    assert Backoff(quiet=0.0).delay() == 0.0
+    backoff.succeed()
+    time.sleep(0.01)
+    assert [backoff.delay() for _ in range(3)] == [0.0, 0.0, 1.0]
+
+
+def test_successes_that_do_not_last_count_as_failures() -> None:
+    backoff = Backoff(quiet=3600.0)
+    delays = []
+    for _ in range(4):
+        delays.append(backoff.delay())
+        backoff.succeed()
+    assert delays == [0.0, 0.0, 1.0, 2.0]
 
 
 class Load:

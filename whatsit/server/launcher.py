@@ -115,7 +115,10 @@ class Server:
 
     @property
     def exit_code(self) -> int | None:
-        """Exit code of tritonserver, negative for a signal; None while it runs."""
+        """Exit code of tritonserver, None while it runs and before it was started.
+
+        A negative one is a signal.
+        """
         return self._process.poll() if self._process else None
 
     @property
@@ -190,9 +193,9 @@ class Server:
         return answers(f"http://{self.http_url}/v2/health/live", self.restricted_headers)
 
     def load(self, model: str, timeout: float = 60.0) -> None:
-        """Replace all processes of a model while the others go on.
+        """Replace all processes of a model.
 
-        The processes before serve until those after are ready.
+        Those before serve until those after are ready. Other models, and the ensembles that it is part of, go on.
 
         Args:
             model: name in the model repository.

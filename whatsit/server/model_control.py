@@ -21,7 +21,9 @@ def answers(url: str, headers: Mapping[str, str]) -> bool:
 
 
 def load_again(model: str, folders: Iterable[Path], http_url: str, headers: Mapping[str, str], timeout: float) -> None:
-    """Replace all processes of a model while the old ones serve.
+    """Replace all processes of a model.
+
+    Those before serve until those after are ready.
 
     Args:
         model: name in the model repository.

@@ -1,4 +1,4 @@
-"""Processes of a Triton's steps, one for each model instance."""
+"""Processes of a Triton's steps, one for each instance of a Python model."""
 
 from __future__ import annotations
 

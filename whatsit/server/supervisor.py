@@ -1,11 +1,11 @@
-"""Supervisor of a Triton and of the processes of its steps."""
+"""Supervisor of a Triton: replaces dead steps and starts a fallen server again."""
 
 from __future__ import annotations
 
 import re
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
@@ -35,25 +35,27 @@ class State:
 
 
 class Backoff:
-    """Delays between attempts: 0, 0, then 1 second, doubled up to a limit.
+    """Delays between attempts: none for the first two, then doubled from 1 second.
 
     Args:
         limit: longest delay in seconds.
-        quiet: seconds without an attempt after which the next one is the first again.
+        quiet: seconds between a success and the next attempt after which that one is the first again.
     """
 
-    def __init__(self, limit: float = 30.0, quiet: float = 60.0) -> None:
+    def __init__(self, limit: float = 8.0, quiet: float = 5.0) -> None:
         self._limit, self._quiet = limit, quiet
         self._attempts = 0
-        self._last = float("-inf")
+        self._succeeded = float("inf")
 
     def delay(self) -> float:
         """Count an attempt; seconds to wait before it."""
-        now = time.monotonic()
-        self._attempts = self._attempts + 1 if now - self._last < self._quiet else 1
-        delay = 0.0 if self._attempts <= 2 else min(2.0 ** min(self._attempts - 3, 16), self._limit)
-        self._last = now + delay
-        return delay
+        self._attempts = 1 if time.monotonic() - self._succeeded > self._quiet else self._attempts + 1
+        self._succeeded = float("inf")
+        return 0.0 if self._attempts <= 2 else min(2.0 ** min(self._attempts - 3, 16), self._limit)
+
+    def succeed(self) -> None:
+        """Note that an attempt succeeded just now."""
+        self._succeeded = time.monotonic()
 
 
 class Supervisor:
@@ -88,7 +90,8 @@ class Supervisor:
         self._expected: Counter[str] = Counter()
         self._retired: set[int] = set()
         self._answered = time.monotonic()
-        self._restarts, self._loads = Backoff(), Backoff()
+        self._restarts = Backoff()
+        self._loads: defaultdict[str, Backoff] = defaultdict(Backoff)
         self._stopping, self._ended = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="whatsit-supervisor", daemon=True)
 
@@ -185,10 +188,11 @@ class Supervisor:
         begin = time.monotonic()
         lost = [f"{model} lost {self._missing(model)} of {self._expected[model]} processes" for model in sorted(models)]
         self._set("degraded", f"{'; '.join(lost)}: starting new ones.")
-        self._pause(self._loads.delay())
+        self._pause(max(self._loads[model].delay() for model in models))
         try:
             for model in sorted(models):
                 self._load(model)
+                self._loads[model].succeed()
         except WhatsitError as error:
             if self.server.exit_code is None and not self._stopping.is_set():
                 self._restart(str(error).rstrip("."), grace=5.0)
@@ -228,7 +232,8 @@ class Supervisor:
             raise _Stopped
 
     def _observe(self) -> None:
-        """Take the processes of a ready server for what there should be."""
+        """Take the processes of a server that is ready now for what there should be."""
+        self._restarts.succeed()
         self._retired = set()
         self._take_stock()
         self._expected = Counter(step.model for step in self._steps)
