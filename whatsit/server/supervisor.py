@@ -42,7 +42,7 @@ class Backoff:
         quiet: seconds between a success and the next attempt after which that one is the first again.
     """
 
-    def __init__(self, limit: float = 8.0, quiet: float = 5.0) -> None:
+    def __init__(self, limit: float = 4.0, quiet: float = 2.0) -> None:
         self._limit, self._quiet = limit, quiet
         self._attempts = 0
         self._succeeded = float("inf")
