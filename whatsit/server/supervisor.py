@@ -70,6 +70,8 @@ class Supervisor:
         changed: called with every new state, from the thread that made it.
         interval: seconds between two looks.
         silence: seconds without an answer after which Triton counts as hanging.
+        drain: seconds that replaced processes have for requests that they still hold. Triton 2.51 ends them itself, but
+            for those of a step that lost a request with the dead process.
 
     Example:
         >>> with Supervisor(Server(Path("demo/catalogue")), print) as supervisor:  # doctest: +SKIP
@@ -82,13 +84,14 @@ class Supervisor:
         changed: Callable[[State], None] | None = None,
         interval: float = 0.25,
         silence: float = 20.0,
+        drain: float = 15.0,
     ) -> None:
         self.server = server
-        self._changed, self._interval, self._silence = changed, interval, silence
+        self._changed, self._interval, self._silence, self._drain = changed, interval, silence, drain
         self._state = State("starting")
         self._steps: list[StepProcess] = []
         self._expected: Counter[str] = Counter()
-        self._retired: set[int] = set()
+        self._retired: dict[int, tuple[float, StepProcess]] = {}  # by process id, with the time
         self._answered = time.monotonic()
         self._restarts = Backoff()
         self._loads: defaultdict[str, Backoff] = defaultdict(Backoff)
@@ -172,6 +175,8 @@ class Supervisor:
                 self._replace({step.model for step in dead})
         elif reason := self._hangs():
             self._restart(reason)
+        else:
+            self._end_retired()
 
     def _hangs(self) -> str:
         """The sentence on a Triton that runs and does not answer; "" for one that does."""
@@ -202,12 +207,20 @@ class Supervisor:
 
     def _load(self, model: str) -> None:
         for _ in range(_LOADS):
-            self._retired |= {step.pid for step in self._steps if step.model == model}
+            now = time.monotonic()
+            self._retired |= {step.pid: (now, step) for step in self._steps if step.model == model}
             self.server.load(model)
             self._take_stock()
             if not self._missing(model):
                 return
         raise WhatsitError(f"The step {model} loses its processes as soon as they start.")
+
+    def _end_retired(self) -> None:
+        for pid, (since, step) in list(self._retired.items()):
+            if not step.is_alive():
+                del self._retired[pid]
+            elif time.monotonic() - since > self._drain:
+                step.kill()
 
     def _missing(self, model: str) -> int:
         return self._expected[model] - sum(step.model == model and step.is_alive() for step in self._steps)
@@ -234,7 +247,7 @@ class Supervisor:
     def _observe(self) -> None:
         """Take the processes of a server that is ready now for what there should be."""
         self._restarts.succeed()
-        self._retired = set()
+        self._retired = {}
         self._take_stock()
         self._expected = Counter(step.model for step in self._steps)
         self._answered = time.monotonic()
