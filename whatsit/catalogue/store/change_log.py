@@ -118,6 +118,15 @@ class ChangeLog:
         """Return how many items were changed or deleted after `sequence`."""
         return int(self._database.rows("SELECT count(DISTINCT item) FROM changes WHERE sequence > ?", [sequence])[0][0])
 
+    def items_after(self, sequence: int) -> Numbers:
+        """Return the items that were changed or deleted after `sequence`, int64 ascending."""
+        rows = self._database.rows("SELECT DISTINCT item FROM changes WHERE sequence > ? ORDER BY item", [sequence])
+        return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
+
+    def trimmed(self) -> int:
+        """Return the number of the last entry that was forgotten, 0 where the log is whole."""
+        return int(self._database.rows("SELECT sequence FROM trimmed")[0][0])
+
     def trim(self, sequence: int) -> None:
         """Forget the entries up to and with `sequence`."""
         with self._database.transaction() as connection:

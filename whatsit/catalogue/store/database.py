@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from whatsit.catalogue.filter.condition import register
 from whatsit.catalogue.store.schema import check_readable, migrate
 
 _BUSY_SECONDS = 30.0
+# Pages of 4 KiB between two calls of a copy's progress.
+_COPY_PAGES = 2048
 
 
 class Database:
@@ -107,6 +109,42 @@ class Database:
                 f"The catalogue {self.path} was replaced or removed while it was open: nothing was written; start what "
                 "uses it again."
             )
+
+    def copy_to(self, path: Path, progress: Callable[[int, int], None]) -> None:
+        """Copy the database into a new file with SQLite's online backup.
+
+        Inside `snapshot` the copy is of that state, and other writers do not disturb it.
+
+        Args:
+            path: the new file, which holds everything by itself once this returns.
+            progress: called with bytes done and in all.
+
+        Raises:
+            Unavailable: the copy cannot be written.
+            Damaged: the source, and so its copy, is broken.
+        """
+        with self.reading() as connection, closing(sqlite3.connect(path)) as target:
+            (size,) = connection.execute("PRAGMA page_size").fetchone()
+
+            def step(_: int, left: int, pages: int) -> None:
+                progress((pages - left) * size, pages * size)
+
+            try:
+                connection.backup(target, pages=_COPY_PAGES, progress=step)
+                found = target.execute("PRAGMA quick_check(1)").fetchone()[0]
+            except sqlite3.OperationalError as error:
+                raise Unavailable(
+                    f"{self.path} cannot be copied to {path.parent} ({error}); make room there."
+                ) from error
+        if found != "ok":
+            raise Damaged(f"{self.path} is damaged ({found}); restore a back-up of it.")
+
+    def integrity(self, limit: int = 100) -> list[str]:
+        """Return what SQLite's own checks find wrong, [] where all is well."""
+        with self.snapshot() as connection:
+            found = [row[0] for row in connection.execute(f"PRAGMA integrity_check({limit})") if row[0] != "ok"]
+            broken = connection.execute("PRAGMA foreign_key_check").fetchmany(limit)
+        return found + [f"row {row} of {table} belongs to no row of {parent}" for table, row, parent, _ in broken]
 
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)

@@ -74,6 +74,11 @@ def stored_path(path: str, folder: Path) -> str:
     return inner if _KEPT.fullmatch(inner) else path
 
 
+def is_kept(path: str) -> bool:
+    """Return whether a path as it is stored names a file that the catalogue keeps."""
+    return _KEPT.fullmatch(path) is not None
+
+
 def whole_path(path: str, folder: Path) -> str:
     """What `stored_path` made shorter, where it lies now; any other path as it is."""
     return str(folder / path) if _KEPT.fullmatch(path) else path

@@ -152,7 +152,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = version_of(connection)
-        _refuse_newer(version)
+        refuse_newer(version)
         for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
             for statement in step.split(";"):
                 connection.execute(statement)
@@ -170,7 +170,7 @@ def check_readable(connection: sqlite3.Connection) -> None:
         Damaged: they are older or newer.
     """
     version = version_of(connection)
-    _refuse_newer(version)
+    refuse_newer(version)
     if version < len(MIGRATIONS):
         raise Damaged(
             f"The catalogue has tables of version {version} instead of {len(MIGRATIONS)}; "
@@ -178,7 +178,12 @@ def check_readable(connection: sqlite3.Connection) -> None:
         )
 
 
-def _refuse_newer(version: int) -> None:
+def refuse_newer(version: int) -> None:
+    """Refuse tables of a newer version of Whatsit.
+
+    Raises:
+        Damaged: they are newer.
+    """
     if version > len(MIGRATIONS):
         raise Damaged(
             f"The catalogue has tables of version {version} and this version of Whatsit reads up to {len(MIGRATIONS)}; "

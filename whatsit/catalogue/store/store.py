@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import datetime, timezone
@@ -20,6 +20,7 @@ from whatsit.catalogue.store.change_log import ChangeLog
 from whatsit.catalogue.store.click_log import Clicks
 from whatsit.catalogue.store.database import Database
 from whatsit.catalogue.store.field_columns import Columns
+from whatsit.catalogue.store.file_names import FileNames
 from whatsit.catalogue.store.item_rows import ITEM_FIELDS, delete_item, filter_condition, item_record, put_item
 from whatsit.catalogue.store.local_feature_table import LocalStore
 from whatsit.catalogue.store.picture_files import whole_path
@@ -56,6 +57,7 @@ class Store:
         self.text = ItemText(self._database)
         self.clicks = Clicks(self._database)
         self.facts = MetadataTable(self._database)
+        self.files = FileNames(self._database)
 
     @property
     def keeps_metadata(self) -> bool:
@@ -87,6 +89,14 @@ class Store:
     def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
         """Commit all changes of this thread together, or none; give the connection."""
         return self._database.transaction()
+
+    def copy_to(self, path: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+        """Copy the store into a new file; see `Database.copy_to`."""
+        self._database.copy_to(path, progress)
+
+    def integrity(self) -> list[str]:
+        """Return what SQLite's own checks find wrong, [] where all is well."""
+        return self._database.integrity()
 
     def put(self, changes: Iterable[tuple[ItemFields, Sequence[Picture], str]]) -> list[Outcome]:
         """Add items or replace those whose id is there: all, or none on an error.

@@ -1,4 +1,4 @@
-"""`whatsit catalogue`: add, list, show, delete, publish and compact."""
+"""`whatsit catalogue`: the items of a catalogue, its index and its back-ups."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from whatsit.cli.catalogue import backup as catalogue_backup
 from whatsit.cli.catalogue import clean as catalogue_clean
 from whatsit.cli.catalogue.add import add
 from whatsit.cli.catalogue.migrate import migrate
@@ -22,6 +23,7 @@ app.command(epilog="Example: whatsit catalogue publish demo/catalogue --max-quer
 app.command(epilog="Example: whatsit catalogue compact demo/catalogue")(compact)
 app.command(epilog="Example: whatsit catalogue migrate demo/catalogue milvus://127.0.0.1:19530")(migrate)
 catalogue_clean.register(app)
+catalogue_backup.register(app)
 
 
 @app.command("list", epilog='Example: whatsit catalogue list demo/catalogue --where \'{"brand": "Arla"}\' --limit 20')

@@ -52,3 +52,18 @@ def print_published(published: Published) -> None:
         )
     for note in published.notes:
         typer.echo(note, err=True)
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes of a size such as 300MB.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    from pydantic import ByteSize, TypeAdapter, ValidationError
+    from whatsit_client.errors import InvalidInput
+
+    try:
+        return int(TypeAdapter(ByteSize).validate_python(text.strip()))
+    except ValidationError as error:
+        raise InvalidInput(f"A size is a number such as 300MB or 2GB, not '{text[:40]}'.") from error

@@ -89,6 +89,7 @@ def _budget(
     kind: str | None, max_query_ms: float | None, max_memory: str | None, min_recall: float | None, shards: str | None
 ) -> IndexBudget | None:
     """Return the budget of the options, None where none was given."""
+    from whatsit.cli.catalogue.output import parse_size
     from whatsit.index.index_budget import IndexBudget
     from whatsit.index.sharding import check_sharding
 
@@ -97,22 +98,7 @@ def _budget(
     return IndexBudget(
         kind=None if kind in (None, "auto") else kind,
         max_query_ms=max_query_ms,
-        max_memory=None if max_memory is None else _parse_size(max_memory),
+        max_memory=None if max_memory is None else parse_size(max_memory),
         min_recall=min_recall,
         sharding=check_sharding(shards or "auto"),
     )
-
-
-def _parse_size(text: str) -> int:
-    """Return the bytes of a size such as 300MB.
-
-    Raises:
-        InvalidInput: it is none.
-    """
-    from pydantic import ByteSize, TypeAdapter, ValidationError
-    from whatsit_client.errors import InvalidInput
-
-    try:
-        return int(TypeAdapter(ByteSize).validate_python(text.strip()))
-    except ValidationError as error:
-        raise InvalidInput(f"A size is a number such as 300MB or 2GB, not '{text[:40]}'.") from error

@@ -1,0 +1,1 @@
+"""Back-up, restoring and verification of catalogues in their own folder."""
