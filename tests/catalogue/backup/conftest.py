@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.catalogue.backup.made_items import kept_picture, put, vector_of
 
+from tests.catalogue.backup.made_items import kept_picture, put, vector_of
 from whatsit.catalogue.backup.backup import backup
 from whatsit.catalogue.item import Picture, Vector
 from whatsit.catalogue.layout import Layout

@@ -61,7 +61,7 @@ def test_plain_files_are_read(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_other_names_are_refused(tmp_path: Path, name: str) -> None:
     assert size_limit(name) is None
-    with pytest.raises(Damaged, match="which no back-up of Whatsit does"):
+    with pytest.raises(Damaged, match="which no back-up of this version does"):
         read(archive_of(tmp_path / "a", (name, b"evil")))
 
 
@@ -109,9 +109,7 @@ def test_a_bomb_is_stopped_in_bounded_memory(tmp_path: Path) -> None:
     assert file.stat().st_size < 1 << 20
     tracemalloc.start()
     with pytest.raises(InvalidInput, match="--max-size"):
-        for member in read_members(file):
-            for _ in member.pieces:
-                pass
+        list(read_members(file))
     assert tracemalloc.get_traced_memory()[1] < 200 << 20
     tracemalloc.stop()
     with pytest.raises(InvalidInput, match="unpacks to more than 1,000,000 bytes"):

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.catalogue.backup.made_items import kept_picture, put
 from whatsit_client.errors import Damaged, InvalidInput, Unavailable
 
 import whatsit.catalogue.backup.backup as backup_module
+from tests.catalogue.backup.made_items import kept_picture, put
 from whatsit.catalogue.backends import write_address
 from whatsit.catalogue.backup.backup import backup
 from whatsit.catalogue.backup.picture_copies import PictureCopies

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import json
 import os
@@ -57,13 +58,17 @@ def move_to_the_end(name: str) -> Change:
     return lambda files: files.__setitem__(name, files.pop(name))
 
 
+def add_ranker(files: Files) -> None:
+    last = {name: files.pop(name) for name in ("SHA256SUMS", "backup.json")}
+    files.update({"ranker.onnx": b"x", **last})
+
+
 CHANGES = {
     "database": (flip("catalogue.sqlite"), "catalogue.sqlite does not match its checksum"),
     "current": (flip("index/CURRENT"), "index/CURRENT does not match"),
     "missing": (remove("index/CURRENT"), "index/CURRENT is missing"),
     "no database": (remove("catalogue.sqlite"), "catalogue.sqlite is missing"),
-    "more": (lambda files: files.update({"ranker.onnx": b"x", **{n: files.pop(n) for n in ("SHA256SUMS", "backup.json")}}),
-             "ranker.onnx has no checksum"),
+    "more": (add_ranker, "ranker.onnx has no checksum"),
     "sums": (flip("SHA256SUMS"), "SHA256SUMS .* does not match its checksum"),
     "no sums": (remove("SHA256SUMS"), "has no SHA256SUMS"),
     "no record": (remove("backup.json"), "has no backup.json"),
@@ -142,15 +147,10 @@ def test_a_full_disk_and_an_interruption_leave_nothing(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["outside.jpg", "shop", "shop.tar.zst"]
 
 
-def test_pictures_deleted_while_the_back_up_was_made_are_dropped(
-    catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pictures_deleted_while_the_back_up_was_made_are_dropped(catalogue: Path, tmp_path: Path) -> None:
     name = f"pictures/{'f' * 32}.jpg"
-    files: Files = {}
     backup(catalogue, tmp_path / "a")
     files = unpacked(tmp_path / "a")
-    import hashlib
-
     sums = files.pop("SHA256SUMS") + f"{hashlib.sha256(b'gone').hexdigest()}  {name}\n".encode()
     record = {**json.loads(files.pop("backup.json")), "sums": hashlib.sha256(sums).hexdigest()}
     packed({**files, name: b"gone", "SHA256SUMS": sums, "backup.json": json.dumps(record).encode()}, tmp_path / "b")

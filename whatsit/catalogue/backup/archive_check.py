@@ -1,4 +1,4 @@
-"""Reading of a back-up from end to end, with every checksum compared and, where wanted, every file unpacked."""
+"""Reading of a whole back-up with every checksum compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strict reader of .tar.zst archives: known plain files alone, in bounded memory and bounded in all.
+"""Strict reader of .tar.zst archives, bounded in memory and in all.
 
 Whatever an archive holds beside such files ends the reading with a sentence: links, devices, folders, other names,
 extension headers, a second file of one name. So a hostile archive writes nothing but a catalogue's own files.
@@ -97,9 +97,9 @@ def _member(stream: _Stream, block: bytes) -> Member:
     limit = size_limit(info.name)
     if info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
         kind = _KINDS.get(info.type, "an extension header")
-        raise stream.damaged(f"holds {kind} ('{name}'), which no back-up of Whatsit does")
+        raise stream.damaged(f"holds {kind} ('{name}'), which no back-up of this version does")
     if limit is None:
-        raise stream.damaged(f"holds the file '{name}', which no back-up of Whatsit does")
+        raise stream.damaged(f"holds the file '{name}', which no back-up of this version does")
     if not 0 <= info.size <= limit:
         raise stream.damaged(f"says that {name} has {info.size} bytes, and at most {limit} are allowed")
     return Member(info.name, info.size, stream.pieces(info.size))

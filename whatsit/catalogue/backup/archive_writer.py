@@ -1,4 +1,4 @@
-"""Writer of .tar.zst archives: plain files with their checksums, nothing under the final name before the end."""
+"""Writer of .tar.zst archives of plain files, with their checksums."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _THREADS = 4
 
 
 def header(name: str, size: int) -> bytes:
-    """Return the tar header of a plain file, one block, since names are short and large sizes need no second one."""
+    """Return the tar header of a plain file, one block whatever its size."""
     info = tarfile.TarInfo(name)
     info.size, info.mode = size, 0o644
     return info.tobuf(tarfile.GNU_FORMAT, "ascii", "strict")

@@ -1,4 +1,4 @@
-"""Back-up of a live catalogue into one file, equal to the catalogue at one point in time."""
+"""Back-up of a live catalogue at one point in time into one file."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _NAMES = 100
 
 
 def backup(folder: Path, file: Path, overwrite: bool = False, progress: Progress = quiet) -> BackupRecord:
-    """Write the catalogue in a folder, as it is at one point in time, into a .tar.zst file.
+    """Write a catalogue, as it is at one point in time, into a .tar.zst file.
 
     The catalogue may be searched, changed and published meanwhile. The file appears when it is whole.
 
@@ -101,7 +101,7 @@ def refuse_milvus(folder: Path) -> None:
 
 @dataclass
 class _State:
-    """One state of the catalogue whose pictures are in the archive and whose database is copied."""
+    """One state of the catalogue, with its pictures and database copied."""
 
     generation: HeldGeneration | None
     sequence: int
@@ -136,8 +136,8 @@ def _copy_state(store: Store, layout: Layout, archive: ArchiveWriter, database: 
         if generation is not None:
             generation.close()
     raise Unavailable(
-        f"The catalogue {layout.folder} changed in each of {_ATTEMPTS} attempts before its newest pictures were copied; try "
-        "again when fewer of its pictures are deleted."
+        f"The catalogue {layout.folder} changed in {_ATTEMPTS} attempts before its newest pictures were copied; "
+        "try again when fewer of its pictures are deleted."
     )
 
 
@@ -149,7 +149,7 @@ def _held_state(
     database: Path,
     progress: Progress,
 ) -> _State | None:
-    """Copy the present state; None where it does not fit the generation, or pictures were deleted meanwhile."""
+    """Copy the present state; None where a newer one must be taken."""
     with store.snapshot():
         if generation is not None and not _fits(store, generation):
             if current(layout.index) != generation.name:

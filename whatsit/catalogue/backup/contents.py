@@ -1,4 +1,4 @@
-"""What a back-up holds: the names of its files, their largest sizes, its record and its checksums."""
+"""Contents of a back-up: names and sizes of files, checksums, record."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SUM = re.compile(r"([0-9a-f]{64})  (\S+)", re.ASCII)
 
 
 def size_limit(name: str) -> int | None:
-    """Return how many bytes a file of a back-up may have, None where no back-up holds such a file.
+    """Return the largest size of a file, None where no back-up holds such a file.
 
     Only these names are ever written below a folder: none is absolute, holds `..` or begins with a dot.
     """
@@ -92,8 +92,8 @@ class BackupRecord:
             data = json.loads(text)
             if data["format"] > FORMAT:
                 raise Damaged(
-                    f"The back-up {place} has format {data['format']} and this version of Whatsit reads up to {FORMAT}; update "
-                    " Whatsit."
+                    f"The back-up {place} has format {data['format']} and this version reads up to {FORMAT}; update "
+                    "Whatsit."
                 )
             return cls(
                 **{one.name: data[one.name] for one in fields(cls)} | {"missing_names": tuple(data["missing_names"])}

@@ -1,4 +1,4 @@
-"""The current generation with all its files open, so that it stays readable whatever is published meanwhile."""
+"""The current generation with all its files held open."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ _OTHER_FILES = 256
 
 @dataclass(frozen=True)
 class HeldGeneration:
-    """A generation's open files; publishing may remove their folder, and their bytes stay until they are closed.
+    """The open files of a generation.
+
+    Publishing may remove their folder; their bytes stay until they are closed.
 
     Args:
         name: of the generation.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from whatsit_client.errors import InvalidInput
 
-from whatsit.catalogue.backup.verification import Verification
+from whatsit.catalogue.backup.findings import Findings
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store.file_names import PictureRow
 from whatsit.catalogue.store.picture_files import read_picture, whole_path
@@ -21,7 +21,7 @@ SETTLE_SECONDS = 15.0
 _WEB = ("http://", "https://")
 
 
-def check_pictures(store: Store, layout: Layout, found: Verification, progress: Progress) -> None:
+def check_pictures(store: Store, layout: Layout, found: Findings, progress: Progress) -> None:
     """Compare every picture with its SHA-256.
 
     Args:
@@ -51,14 +51,14 @@ def check_pictures(store: Store, layout: Layout, found: Verification, progress: 
             found.pictures += 1
 
 
-def check_clicks(store: Store, layout: Layout, found: Verification) -> None:
+def check_clicks(store: Store, layout: Layout, found: Findings) -> None:
     """Require every photo of the click log."""
     for name, sha256 in store.files.own().items():
         if sha256 is None and not (layout.folder / name).is_file():
             found.add("picture", f"The photo {name} of the click log", "is missing")
 
 
-def check_orphans(store: Store, layout: Layout, found: Verification, settle: float) -> None:
+def check_orphans(store: Store, layout: Layout, found: Findings, settle: float) -> None:
     """Report files of the catalogue's own folders that no row names.
 
     Args:
@@ -87,7 +87,7 @@ def _unnamed(store: Store, layout: Layout, paths: Iterable[Path]) -> list[Path]:
 
 
 def _wrong(store: Store, row: PictureRow, folder: Path) -> str | None:
-    """Return what is wrong with a picture, None where nothing is, "" where it cannot be looked at."""
+    """Return what is wrong with a picture, None for nothing, "" if not checked."""
     if row.own is None:
         sent = store.files.sent_vectors(row.image)
         if sent is not None:

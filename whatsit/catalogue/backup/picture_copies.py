@@ -52,7 +52,7 @@ class PictureCopies:
         return None if new else sorted((absent | self._changed) & named.keys())
 
     def _copy(self, name: str, sha256: str | None) -> bool:
-        """Copy a file; one that differs from its row is copied at the second time, and counts as absent."""
+        """Copy a file; one that differs from its row at the second time only."""
         try:
             with (self._folder / name).open("rb") as file:
                 data = file.read(MAX_PICTURE + 1)

@@ -65,7 +65,7 @@ def _refuse_existing(folder: Path) -> None:
 
 
 def _finish(new: Path, record: BackupRecord, file: Path) -> None:
-    """Check that the parts are of one state, and drop pictures that were deleted while the back-up was made."""
+    """Check that the parts fit, and drop pictures of an earlier state."""
     layout = Layout(new)
     with Store(layout.store) as store:
         if store.changes.position() != record.sequence or current(layout.index) != record.generation:

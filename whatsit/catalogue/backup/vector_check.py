@@ -70,7 +70,7 @@ def _counts_differ(numbers: Numbers, indexed: Numbers) -> Iterator[tuple[int, st
 
 
 def _nearest(shard: Shard, rows: Numbers, vectors: Floats, numbers: Numbers, tolerance: float) -> npt.NDArray[np.int64]:
-    """Return for each row of a shard the row of the same vector of its item in the store, -1 where there is none."""
+    """Return the store's row of each vector of a shard, -1 where there is none."""
     try:
         held = shard.vectors(rows)
     except RuntimeError as error:

@@ -12,7 +12,7 @@ from whatsit.catalogue.backup.backup import refuse_milvus
 from whatsit.catalogue.backup.held_generation import HeldGeneration
 from whatsit.catalogue.backup.picture_check import SETTLE_SECONDS, check_clicks, check_orphans, check_pictures
 from whatsit.catalogue.backup.vector_check import compare_vectors
-from whatsit.catalogue.backup.verification import Verification
+from whatsit.catalogue.backup.findings import Findings
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store.store import Store
 from whatsit.index import Generation, current, open_generation
@@ -24,7 +24,7 @@ _PIECE = 1 << 20
 
 def verify(
     place: Path, max_bytes: int | None = None, settle: float = SETTLE_SECONDS, progress: Progress = quiet
-) -> Verification:
+) -> Findings:
     """Look for everything that is wrong with a catalogue, or with a back-up.
 
     A catalogue may be searched and changed meanwhile.
@@ -41,7 +41,7 @@ def verify(
     """
     if place.is_dir():
         return _verify_folder(place, settle, progress)
-    found = Verification()
+    found = Findings()
     try:
         archive = read_archive(place, None, max_bytes, progress)
     except Damaged as error:
@@ -60,9 +60,9 @@ def verify(
     return found
 
 
-def _verify_folder(folder: Path, settle: float, progress: Progress) -> Verification:
+def _verify_folder(folder: Path, settle: float, progress: Progress) -> Findings:
     refuse_milvus(folder)
-    layout, found = Layout(folder), Verification()
+    layout, found = Layout(folder), Findings()
     if not layout.store.is_file():
         raise Unavailable(f"There is no catalogue {layout.store}; name the folder of one, or a back-up.")
     try:
@@ -83,8 +83,8 @@ def _verify_folder(folder: Path, settle: float, progress: Progress) -> Verificat
     return found
 
 
-def _check_index(root: Path, found: Verification, progress: Progress) -> bool:
-    """Compare the files of the current generation with their checksums; return whether it can be searched."""
+def _check_index(root: Path, found: Findings, progress: Progress) -> bool:
+    """Compare the current generation's checksums; return whether it is sound."""
     try:
         held = HeldGeneration.open(root)
     except Damaged as error:
@@ -109,8 +109,8 @@ def _check_index(root: Path, found: Verification, progress: Progress) -> bool:
     return sound
 
 
-def _check_vectors(store: Store, root: Path, found: Verification) -> None:
-    """Require every stored vector in the index, or its item in the change log after it."""
+def _check_vectors(store: Store, root: Path, found: Findings) -> None:
+    """Require every vector in the index, or its item in the change log."""
     for _ in range(_ATTEMPTS):
         name = current(root)
         try:
@@ -130,7 +130,7 @@ def _check_vectors(store: Store, root: Path, found: Verification) -> None:
     raise Unavailable(f"Indexes are published in {root} faster than one can be compared; try again later.")
 
 
-def _compare(store: Store, generation: Generation, found: Verification) -> None:
+def _compare(store: Store, generation: Generation, found: Findings) -> None:
     known, manifest = store.fingerprints(), generation.manifest
     fingerprint = manifest.fingerprint if manifest.vectors else (known or [""])[0]
     vectors, numbers = store.vectors(fingerprint)

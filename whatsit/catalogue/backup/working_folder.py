@@ -1,4 +1,4 @@
-"""Temporary folders beside a result, which is renamed out of them when it is whole."""
+"""Temporary folders beside a result that is renamed when it is whole."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def working_folder(result: Path) -> Iterator[Path]:
 
 @contextmanager
 def write_errors(result: Path) -> Iterator[None]:
-    """Turn the errors of the operating system into sentences about a result that is being written.
+    """Turn the operating system's errors into sentences about a result.
 
     Raises:
         Unavailable: the disk is full, read-only, or fails.

@@ -37,7 +37,7 @@ class PictureRow:
 
     @property
     def own(self) -> str | None:
-        """The file in the catalogue's own folder, relative to it; None where there is none."""
+        """The file relative to the catalogue's folder; None where there is none."""
         name = self.path if self.kept is None else f"pictures/{self.kept}"
         return name if is_kept(name) else None
 
@@ -69,7 +69,7 @@ class FileNames:
         return found
 
     def outside(self) -> int:
-        """Return how many pictures lie outside the catalogue's folder: a merchant's files, or on the web."""
+        """Return how many pictures are a merchant's own files, or on the web."""
         rows = self._database.rows("SELECT path, kept FROM images LEFT JOIN picture_facts USING (image)")
         return sum(bool(path) and kept is None and not is_kept(path) for path, kept in rows)
 
@@ -90,7 +90,7 @@ class FileNames:
         return int(self._database.rows("SELECT count(*) FROM images")[0][0])
 
     def sent_vectors(self, image: int) -> str | None:
-        """Return the SHA-256 of vectors that were sent without a picture; None where the networks made them.
+        """Return the SHA-256 of vectors sent without a picture; None for others.
 
         Such vectors have the box 0, 0, 0, 0, which no picture's region has.
         """

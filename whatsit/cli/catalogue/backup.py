@@ -11,7 +11,7 @@ import typer
 from whatsit.cli.catalogue.options import AsJson, Folder
 
 if TYPE_CHECKING:
-    from whatsit.catalogue.backup.verification import Verification
+    from whatsit.catalogue.backup.findings import Findings
 
 _SHOWN = 20
 
@@ -129,7 +129,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def _print(place: Path, found: Verification) -> None:
+def _print(place: Path, found: Findings) -> None:
     for one in found.problems[:_SHOWN]:
         typer.echo(f"  {one.kind}: {one}")
     if len(found.problems) > _SHOWN:

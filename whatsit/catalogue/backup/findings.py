@@ -27,7 +27,7 @@ class Problem:
 
 
 @dataclass
-class Verification:
+class Findings:
     """What was looked at, and what is wrong.
 
     Args:
