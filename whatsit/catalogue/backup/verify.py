@@ -9,10 +9,10 @@ from whatsit_client.errors import Damaged, Unavailable
 
 from whatsit.catalogue.backup.archive_check import read_archive
 from whatsit.catalogue.backup.backup import refuse_milvus
+from whatsit.catalogue.backup.findings import Findings
 from whatsit.catalogue.backup.held_generation import HeldGeneration
 from whatsit.catalogue.backup.picture_check import SETTLE_SECONDS, check_clicks, check_orphans, check_pictures
 from whatsit.catalogue.backup.vector_check import compare_vectors
-from whatsit.catalogue.backup.findings import Findings
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store.store import Store
 from whatsit.index import Generation, current, open_generation

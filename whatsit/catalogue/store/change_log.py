@@ -124,7 +124,7 @@ class ChangeLog:
         return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
 
     def trimmed(self) -> int:
-        """Return the number of the last entry that was forgotten, 0 where the log is whole."""
+        """Return the number of the last forgotten entry, 0 where the log is whole."""
         return int(self._database.rows("SELECT sequence FROM trimmed")[0][0])
 
     def trim(self, sequence: int) -> None:
