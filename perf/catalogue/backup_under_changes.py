@@ -29,7 +29,6 @@ from whatsit.catalogue.publish import publish
 from whatsit.catalogue.store.store import Store
 
 _BATCH = 500
-_QUIET_SECONDS = 10.0
 _COLUMNS = [
     "back_up", "items", "sequence", "changes_during", "changes_per_s", "backup_s", "mb_per_s", "archive_mb",
     "wal_mb", "change_p50_ms", "change_p99_ms", "change_max_ms", "restore_s", "verify_s",
@@ -42,6 +41,7 @@ def main(
     size: Annotated[int, typer.Option(help="Bytes of a picture.")] = 20_000,
     rate: Annotated[float, typer.Option(help="Changes a second.")] = 50.0,
     count: Annotated[int, typer.Option(help="Back-ups.")] = 5,
+    quiet: Annotated[float, typer.Option(help="Seconds of changes alone before the first back-up.")] = 10.0,
     out: Annotated[Path, typer.Option(help="Folder of the CSV file.")] = RESULTS,
 ) -> None:
     """Back up a catalogue under changes; restore, verify and compare each."""
@@ -51,7 +51,7 @@ def main(
         start = _fill(folder, items, size)
         spans, records = [], []
         with RecordedChanges(folder, log, rate, size) as changes:
-            time.sleep(_QUIET_SECONDS)
+            time.sleep(quiet)
             for number in range(count):
                 began, wal = time.monotonic(), 0
 
@@ -64,7 +64,7 @@ def main(
                 spans.append((began, time.monotonic(), wal))
                 console.print(f"back-up {number}: change {records[-1].sequence}, {spans[-1][1] - began:.1f} s")
         made = changes.read()
-        rows = [["none", items, "", *_change_times(made, spans[0][0] - _QUIET_SECONDS, spans[0][0])]]
+        rows = [["none", items, "", *_change_times(made, spans[0][0] - quiet, spans[0][0])]]
         for number, (record, span) in enumerate(zip(records, spans, strict=True)):
             file, again = Path(temporary, f"{number}.tar.zst"), Path(temporary, f"restored{number}")
             restored = time.monotonic()

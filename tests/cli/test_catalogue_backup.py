@@ -62,7 +62,7 @@ def test_verify_ends_with_1_where_something_is_wrong(shop: Path) -> None:
     looked = run("verify", shop)
     assert looked.exit_code == 1
     assert f"picture: The picture pictures/{first.name} of the item" in looked.stdout
-    assert "1 things are wrong" in looked.stdout
+    assert "1 thing is wrong" in looked.stdout
     assert json.loads(run("verify", shop, "--json").stdout)["problems"][0]["kind"] == "picture"
 
 

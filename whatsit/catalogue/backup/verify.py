@@ -45,7 +45,7 @@ def verify(
     try:
         archive = read_archive(place, None, max_bytes, progress)
     except Damaged as error:
-        found.add("checksum", place, str(error))
+        found.add("checksum", place, str(error).removeprefix(f"The back-up {place} ").rstrip("."))
         return found
     record = archive.record
     found.items, found.pictures, found.files = record.items, record.pictures, record.files

@@ -138,7 +138,8 @@ def _print(place: Path, found: Findings) -> None:
         typer.echo(note, err=True)
     if found.unchecked:
         typer.echo(f"{found.unchecked} pictures are on the web and were not fetched.", err=True)
-    state = f"{len(found.problems)} things are wrong" if found.problems else "all is well"
+    wrong = len(found.problems)
+    state = "all is well" if not wrong else "1 thing is wrong" if wrong == 1 else f"{wrong} things are wrong"
     vectors = f", {found.vectors} vectors" if place.is_dir() else ""
     typer.echo(
         f"{place}: {state} ({found.items} items{vectors}, {found.pictures} pictures, {found.files} files with "
