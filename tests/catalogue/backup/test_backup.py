@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import random
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import pytest
 from whatsit_client.errors import Damaged, InvalidInput, Unavailable
 
 import whatsit.catalogue.backup.backup as backup_module
+from tests.catalogue.backup.changing_catalogue import ChangingCatalogue
 from tests.catalogue.backup.made_items import kept_picture, put
 from whatsit.catalogue.backends import write_address
 from whatsit.catalogue.backup.backup import backup
@@ -60,37 +59,6 @@ def test_an_unpublished_and_an_empty_catalogue(tmp_path: Path) -> None:
     restore(tmp_path / "shop.tar.zst", tmp_path / "again")
     assert not (tmp_path / "again" / "index").exists()
     assert verify(tmp_path / "again").problems == []
-
-
-class ChangingCatalogue(threading.Thread):
-    """Puts and deletes items with pictures, publishes, and remembers every item after each change."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(daemon=True)
-        self.folder, self.ended = folder, threading.Event()
-        self.titles: dict[str, str | None] = {}
-        self.states: dict[int, dict[str, str | None]] = {}
-
-    def run(self) -> None:
-        dice = random.Random(5)
-        with Store(Layout(self.folder).store) as store:
-            self.titles = {record["id"]: record["title"] for record in store.page(limit=1000)}
-            self.states[store.changes.position()] = dict(self.titles)
-            for number in range(100_000):
-                if self.ended.wait(0.002):
-                    return
-                id = f"live{dice.randrange(40)}"
-                before = store.pictures(id, "e")
-                if before and dice.random() < 0.4:
-                    store.delete([id])
-                    del self.titles[id]
-                else:
-                    put(store, id, kept_picture(self.folder, f"live {number}"), title=f"{number}")
-                    self.titles[id] = f"{number}"
-                forget_pictures(Layout(self.folder).pictures, before)
-                self.states[store.changes.position()] = dict(self.titles)
-                if number % 40 == 39:
-                    publish(store, Layout(self.folder).index)
 
 
 def test_a_back_up_beside_changes_is_one_point_in_time(catalogue: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from whatsit_client.errors import InvalidInput, Unavailable
 
+from tests.catalogue.backup.changing_catalogue import ChangingCatalogue
 from tests.catalogue.backup.made_items import kept_picture, put, vector_of
 from whatsit.catalogue.backup.backup import backup
 from whatsit.catalogue.backup.verify import verify
@@ -141,6 +142,17 @@ def test_an_item_changed_while_it_is_looked_at_is_no_problem(catalogue: Path) ->
             Path(picture.path).unlink()
 
     assert verify(catalogue, settle=0.0, progress=delete).problems == []
+
+
+def test_a_catalogue_that_changes_all_the_time_is_sound(catalogue: Path) -> None:
+    changing = ChangingCatalogue(catalogue)
+    changing.start()
+    try:
+        problems = [verify(catalogue, settle=1.0).problems for _ in range(4)]
+    finally:
+        changing.ended.set()
+        changing.join()
+    assert problems == [[]] * 4
 
 
 @pytest.mark.parametrize("kind", ["flat-half", "flat-byte", "hnsw", "ivf", "ivfpq"])

@@ -18,6 +18,8 @@ from whatsit.index.shard_files import Progress
 
 # A picture is written before its row: so long a younger file without a row may belong to a change under way.
 SETTLE_SECONDS = 15.0
+# A picture is deleted after its row, at once.
+_FORGET_SECONDS = 1.0
 _WEB = ("http://", "https://")
 
 
@@ -32,23 +34,19 @@ def check_pictures(store: Store, layout: Layout, found: Findings, progress: Prog
     """
     folder = layout.folder.resolve()
     total = store.files.count()
-    suspect = []
+    suspect: list[tuple[PictureRow, str]] = []
     for done, row in enumerate(store.files.rows(), start=1):
         wrong = _wrong(store, row, folder)
         if wrong is None:
             found.pictures += 1
         elif wrong:
-            suspect.append(row)
+            suspect.append((row, wrong))
         else:
             found.unchecked += 1
         progress("Comparing pictures", done, total)
-    for row in suspect:  # its item may have been changed or deleted between reading the row and the file
-        now = store.files.row(row.image)
-        wrong = _wrong(store, now, folder) if now == row else None
-        if wrong:
+    for row, wrong in suspect:
+        if store.files.row(row.image) == row:  # or its row was deleted, and then its file
             found.add("picture", f"The picture {row.own or row.path} of the item '{row.item}'", wrong)
-        else:
-            found.pictures += 1
 
 
 def check_clicks(store: Store, layout: Layout, found: Findings) -> None:
@@ -70,7 +68,7 @@ def check_orphans(store: Store, layout: Layout, found: Findings, settle: float) 
     candidates = _unnamed(store, layout, _own_files(layout))
     if candidates and settle:
         youngest = max((path.stat().st_mtime for path in candidates if path.exists()), default=0.0)
-        time.sleep(min(max(youngest + settle - time.time(), 0.0), settle))
+        time.sleep(min(max(youngest + settle - time.time(), _FORGET_SECONDS), settle))
         candidates = _unnamed(store, layout, candidates)
     for path in candidates:
         if path.exists():
