@@ -100,11 +100,12 @@ def test_sizes_are_bounded_before_anything_is_read(tmp_path: Path, name: str, si
         read(packed(tmp_path / "a", header(name, size)))
 
 
-def test_a_bomb_is_stopped_in_bounded_memory(tmp_path: Path) -> None:
+def test_a_bomb_is_stopped_in_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("whatsit.catalogue.backup.archive_reader._FREE_BYTES", 1 << 28)
     file = tmp_path / "a"
     with file.open("wb") as out, zstandard.ZstdCompressor().stream_writer(out) as stream:
         stream.write(header("catalogue.sqlite", 1 << 40))
-        for _ in range(3000):
+        for _ in range(600):
             stream.write(bytes(1 << 20))
     assert file.stat().st_size < 1 << 20
     tracemalloc.start()
@@ -135,6 +136,10 @@ def test_every_truncation_is_noticed(archive: Path, tmp_path: Path) -> None:
     (tmp_path / "cut").write_bytes(data + b"x")
     with pytest.raises(Damaged, match="bytes behind its end"):
         read(tmp_path / "cut")
+    with pytest.raises(Damaged, match="bytes behind its end"):
+        read(packed(tmp_path / "more", header(PICTURE, 0) + bytes(1024) + b"more"))
+    with pytest.raises(Damaged, match="has no end"):
+        read(packed(tmp_path / "more", header(PICTURE, 0) + bytes(512) + header(PICTURE, 0)))
 
 
 def test_other_files_are_no_back_ups(tmp_path: Path) -> None:

@@ -150,6 +150,13 @@ def test_a_damaged_index_or_database_is_not_backed_up(catalogue: Path, tmp_path:
     assert not list(tmp_path.glob(".*"))
 
 
+def test_an_unreadable_threshold_is_a_sentence(catalogue: Path, tmp_path: Path) -> None:
+    (catalogue / "calibration.json").unlink()
+    (catalogue / "calibration.json").mkdir()
+    with pytest.raises(Unavailable, match="calibration.json cannot be read"):
+        backup(catalogue, tmp_path / "shop.tar.zst")
+
+
 def test_an_existing_file_is_replaced_only_when_told(catalogue: Path, tmp_path: Path) -> None:
     file = tmp_path / "shop.tar.zst"
     file.write_bytes(b"mine")

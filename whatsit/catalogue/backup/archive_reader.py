@@ -48,7 +48,7 @@ class Member:
 
     name: str
     size: int
-    pieces: Iterator[bytes]
+    pieces: Iterator[memoryview]
 
 
 def read_members(
@@ -119,7 +119,7 @@ class _Stream:
         self._path, self._file, self._left, self._progress = path, file, max_bytes, progress
         self._compressed = 0
         self._max_bytes = max_bytes
-        self._waiting = b""
+        self._waiting = memoryview(b"")
         self._zstd = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW).decompressobj()
         start = self._read(len(zstandard.FRAME_HEADER))
         if start != zstandard.FRAME_HEADER:
@@ -132,7 +132,7 @@ class _Stream:
     def exactly(self, size: int) -> bytes:
         return b"".join(self.pieces(size))
 
-    def pieces(self, size: int) -> Iterator[bytes]:
+    def pieces(self, size: int) -> Iterator[memoryview]:
         while size:
             if not self._waiting and not self._fill():
                 raise self.damaged("ends early: it was not copied to its end")
@@ -142,12 +142,12 @@ class _Stream:
 
     def check_end(self) -> None:
         """Require the end of the compressed bytes, whose checksum is thereby compared."""
-        while not self._zstd.eof:
-            if not self._fill() and not self._zstd.eof:
-                raise self.damaged("ends early: it was not copied to its end")
-            if self._waiting.strip(b"\0"):
+        while self._waiting or self._fill():
+            if bytes(self._waiting).strip(b"\0"):
                 raise self.damaged("has bytes behind its end")
-            self._waiting = b""
+            self._waiting = memoryview(b"")
+        if not self._zstd.eof:
+            raise self.damaged("ends early: it was not copied to its end")
         if self._zstd.unused_data or self._read(1):
             raise self.damaged("has bytes behind its end")
 
@@ -158,7 +158,7 @@ class _Stream:
             if not compressed:
                 return False
             try:
-                self._waiting = self._zstd.decompress(compressed)
+                self._waiting = memoryview(self._zstd.decompress(compressed))
             except zstandard.ZstdError as error:
                 raise self.damaged("is damaged: its compressed bytes were changed") from error
             self._left -= len(self._waiting)

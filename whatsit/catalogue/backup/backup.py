@@ -194,9 +194,12 @@ def _finish(archive: ArchiveWriter, layout: Layout, state: _State) -> BackupReco
     for name in SMALL_FILES:
         path = layout.folder / name
         try:
-            archive.add_bytes(name, path.read_bytes())
+            data = path.read_bytes()
         except FileNotFoundError:
             continue
+        except OSError as error:
+            raise Unavailable(f"{path} cannot be read ({error.strerror}); check its permissions.") from error
+        archive.add_bytes(name, data)
     files, size = len(archive.sums), archive.bytes
     sums = format_sums(archive.sums)
     record = BackupRecord(
