@@ -19,8 +19,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Annotated
 
 from platformdirs import user_config_path
+from pydantic import Field, TypeAdapter, ValidationError
 from whatsit_client.errors import Damaged, InvalidInput, Unavailable
 
 KEYS_VARIABLE = "WHATSIT_KEYS"
@@ -61,12 +63,15 @@ class Key:
 
     id: str
     name: str
-    role: str
-    digest: str
+    role: Annotated[str, Field(pattern="^(search|edit|admin)$")]
+    digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     created: str
     rate: float | None = None
     catalogues: tuple[str, ...] = ()
     revoked: str | None = None
+
+
+_KEYS = TypeAdapter(tuple[Key, ...])
 
 
 def default_keys_file() -> Path:
@@ -93,15 +98,17 @@ class KeyFile:
             Unavailable: it cannot be read.
         """
         try:
-            records = json.loads(self.path.read_text(encoding="utf-8"))
-            return tuple(Key(**{**record, "catalogues": tuple(record["catalogues"])}) for record in records)
+            return _KEYS.validate_json(self.path.read_bytes())
         except FileNotFoundError:
             return ()
         except OSError as error:
             raise Unavailable(f"The keys in {self.path} cannot be read ({error.strerror}).") from error
-        except (ValueError, TypeError, KeyError) as error:
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
             raise Damaged(
-                f"{self.path} is no file of keys ({error}): restore it, or delete it and make new keys."
+                f"{self.path} is no file of keys ({place or 'JSON'}: {first['msg']}): restore it, or delete it and "
+                "make new keys."
             ) from error
 
     def add(self, name: str, role: str, rate: float | None = None, catalogues: tuple[str, ...] = ()) -> str:
@@ -116,7 +123,7 @@ class KeyFile:
             raise InvalidInput(f"A rate is a positive number of requests a second, not {rate}.")
         Role.parse(role)
         with self._changing() as keys:
-            if any(key.name == name and key.revoked is None for key in keys):
+            if any(name in (key.name, key.id) and key.revoked is None for key in keys):
                 raise InvalidInput(
                     f"There is a key named '{name}' already: revoke or rotate it, or choose another name."
                 )
@@ -148,13 +155,14 @@ class KeyFile:
         """Give the keys to change; they are written when the block ends without an error."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.with_suffix(".lock").open("w") as lock:
+            with self._beside(".lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 keys = list(self.read())
                 yield keys
-                new = self.path.with_suffix(".new")
+                new = self._beside(".new")
+                new.unlink(missing_ok=True)  # one that an interrupted change left may be readable by others
                 with os.fdopen(
-                    os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+                    os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
                 ) as file:
                     json.dump([asdict(key) for key in keys], file, indent=1)
                     file.flush()
@@ -162,6 +170,9 @@ class KeyFile:
                 new.replace(self.path)
         except OSError as error:
             raise Unavailable(f"The keys cannot be written to {self.path} ({error.strerror}).") from error
+
+    def _beside(self, suffix: str) -> Path:
+        return self.path.with_name(self.path.name + suffix)
 
 
 class KeyRing:
@@ -176,10 +187,10 @@ class KeyRing:
 
     def __init__(self, file: KeyFile) -> None:
         self._file = file
-        self._checked = 0.0
+        self._checked = time.monotonic()
         self._stamp: tuple[int, int, int] | None = None
         self._valid: dict[str, Key] = {}
-        self._follow()
+        self._load(self._file_stamp())
 
     def __len__(self) -> int:
         """Return the number of valid keys."""
@@ -196,19 +207,24 @@ class KeyRing:
 
     def _follow(self) -> None:
         self._checked = time.monotonic()
-        try:
-            status = self._file.path.stat()
-            stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
-        except OSError:
-            stamp = None  # no file, no keys
+        stamp = self._file_stamp()
         if stamp != self._stamp or not self._valid:
             try:
-                self._valid = {key.id: key for key in self._file.read() if key.revoked is None}
-                self._stamp = stamp
+                self._load(stamp)
             except (Damaged, Unavailable):
-                if self._stamp is None:
-                    raise
                 self._valid = {}  # a file that cannot be read opens nothing
+
+    def _load(self, stamp: tuple[int, int, int] | None) -> None:
+        self._valid = {key.id: key for key in self._file.read() if key.revoked is None}
+        self._stamp = stamp
+
+    def _file_stamp(self) -> tuple[int, int, int] | None:
+        """Return what changes with the file; None where there is none."""
+        try:
+            status = self._file.path.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def split_key(full: str) -> tuple[str, str]:
