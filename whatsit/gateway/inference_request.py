@@ -28,6 +28,7 @@ _MAX_PARAMETER = 64 << 10  # characters
 _MAX_OUTPUTS = 32
 _MAX_ID = 256
 _INT64 = 2**63
+_VERSION = "1"
 
 Scalar = str | int | float | bool
 
@@ -56,7 +57,7 @@ class InferenceRequest:
         outputs: that the caller asks for; () for all.
         id: of the request.
         binary: whether outputs come as bytes by default.
-        version: of the model, "" for the latest.
+        version: of the model; every model has version 1 alone, which "" means too.
 
     Raises:
         InvalidInput: one sentence on what is wrong.
@@ -68,11 +69,14 @@ class InferenceRequest:
     outputs: tuple[Output, ...] = ()
     id: str = ""
     binary: bool = True
+    version: str = ""
 
     def __post_init__(self) -> None:
         known = MODELS.get(self.model)
         if known is None:
             raise InvalidInput(f"There is no model '{self.model[:60]}'; the models are {', '.join(MODELS)}.")
+        if self.version not in ("", _VERSION):
+            raise InvalidInput(f"{self.model} has no version '{self.version[:20]}': leave it out.")
         if unknown := sorted(set(self.inputs) - set(known)):
             raise InvalidInput(f"{self.model} has no input '{unknown[0][:60]}'; it takes {', '.join(known)}.")
         for name in _REQUIRED.get(self.model, known):
@@ -130,19 +134,20 @@ class InferenceRequest:
         return b"".join([text, *values]), len(text)
 
 
-def parse_http(model: str, body: bytes, header_length: int | None) -> InferenceRequest:
+def parse_http(model: str, body: bytes, header_length: int | None, version: str = "") -> InferenceRequest:
     """Read an inference request of Triton's HTTP protocol.
 
     Args:
         model: its name.
         body: JSON, then binary values; or a picture alone where `header_length` is 0.
         header_length: bytes of the JSON; None where all of the body is JSON.
+        version: of the model, "" for the latest.
 
     Raises:
         InvalidInput: it is no such request.
     """
     if header_length == 0:
-        return InferenceRequest(model, {"IMAGE": body})
+        return InferenceRequest(model, {"IMAGE": body}, version=version)
     if header_length is not None and header_length > len(body):
         raise InvalidInput(f"The JSON of the request has {len(body)} bytes where {header_length} were stated.")
     text, rest = (body, b"") if header_length is None else (body[:header_length], body[header_length:])
@@ -163,7 +168,7 @@ def parse_http(model: str, body: bytes, header_length: int | None) -> InferenceR
     id = header.get("id", "")
     if not isinstance(id, str):
         raise InvalidInput("The id of a request is text.")
-    return InferenceRequest(model, inputs, parameters, outputs, id, binary)
+    return InferenceRequest(model, inputs, parameters, outputs, id, binary, version)
 
 
 def parse_json(text: bytes) -> Any:

@@ -168,7 +168,9 @@ def read_request(request: Any) -> InferenceRequest:
         name: getattr(value, value.WhichOneof("parameter_choice") or "string_param")
         for name, value in request.parameters.items()
     }
-    return InferenceRequest(request.model_name, inputs, parameters, tuple(outputs), request.id)
+    return InferenceRequest(
+        request.model_name, inputs, parameters, tuple(outputs), request.id, version=request.model_version
+    )
 
 
 def write_response(reply: Reply, model: str) -> Any:

@@ -53,7 +53,8 @@ class TritonRoutes:
             length = request.headers.get("inference-header-content-length")
             body = await read_body(request, self._limits.body_bytes)
             model = request.path_params["model"]
-            checked = parse_http(model, body, None if length is None else _whole(length))
+            version = request.path_params.get("version", "")
+            checked = parse_http(model, body, None if length is None else _whole(length), version)
             reply = await self._inference.infer(caller, checked, request.state.request_id, request.is_disconnected)
         except Problem as problem:
             return _error(problem)
