@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from whatsit.gateway.keys import KeyFile, KeyRing, Role
 from whatsit.gateway.problems import Problem
 from whatsit.gateway.settings import Settings
 
-_SECONDS = 10  # rates below one a second are counted over this time
+_SECONDS = 10  # a rate is counted over this time, or over that of one request
 
 
 @dataclass(frozen=True)
@@ -80,21 +81,18 @@ class Access:
         Raises:
             Problem: 401 without a valid key, 429 beyond the rate.
         """
-        if not authorization:
+        if not authorization or self._keys is None:
             if self._open_role is None:
                 metrics.REFUSED.labels("no key").inc()
                 raise _unauthorized("Send a key: `Authorization: Bearer KEY`.")
             self._count_rate(f"address {address}", self._limits.rate)
             return Caller("", "", self._open_role, address)
-        if self._keys is None:
-            return Caller("", "", self._open_role or Role.SEARCH, address)
-        if not self._rates.test(self._failures, f"failures {address}"):
-            metrics.REFUSED.labels("failures").inc()
-            raise Problem(429, "Too many refused keys from this address: wait a minute.", {"retry-after": "60"})
-        key = self._keys.find(authorization.removeprefix("Bearer ").removeprefix("bearer ").strip())
+        scheme, _, rest = authorization.strip().partition(" ")
+        key = self._keys.find(rest.strip() if scheme.lower() == "bearer" else authorization.strip())
         if key is None:
-            self._rates.hit(self._failures, f"failures {address}")
             metrics.REFUSED.labels("key").inc()
+            if not self._rates.hit(self._failures, f"failures {address}"):
+                raise Problem(429, "Too many refused keys from this address: wait a minute.", {"retry-after": "60"})
             raise _unauthorized("This key is not valid: it was revoked, or never made.")
         self._count_rate(f"key {key.id}", key.rate or self._limits.rate)
         return Caller(key.name, key.id, Role.parse(key.role), address, key.catalogues)
@@ -126,7 +124,8 @@ class Access:
     def _count_rate(self, who: str, rate: float | None) -> None:
         if rate is None:
             return
-        limit = RateLimitItemPerSecond(max(round(rate * _SECONDS), 1), _SECONDS)
+        seconds = max(_SECONDS, math.ceil(1 / rate))
+        limit = RateLimitItemPerSecond(max(round(rate * seconds), 1), seconds)
         if not self._rates.hit(limit, who):
             metrics.REFUSED.labels("rate").inc()
             raise Problem(429, f"More than {rate:g} requests a second: wait a moment.", {"retry-after": "1"})

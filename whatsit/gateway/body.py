@@ -53,4 +53,6 @@ def _decompressed(body: bytes, window: int, most: int, too_large: Problem) -> by
         raise too_large
     if not stream.eof:
         raise Problem(400, "The compressed body is cut off.")
+    if stream.unused_data:
+        raise Problem(400, "More bytes follow the compressed body.")
     return text
