@@ -19,7 +19,7 @@ from whatsit_client.version import __version__
 from whatsit.gateway.access import Access
 from whatsit.gateway.audit import AuditLog
 from whatsit.gateway.catalogues import CatalogueReader
-from whatsit.gateway.guard import Guard, refusal
+from whatsit.gateway.guard import FAILED, Guard, refusal
 from whatsit.gateway.inference import Inference
 from whatsit.gateway.problems import Problem, ProblemDetails
 from whatsit.gateway.rest import items, pictures, system
@@ -107,7 +107,7 @@ def _add_error_handlers(app: FastAPI) -> None:
         return answer(request, Problem(error.status_code, sentence, dict(error.headers or {})))
 
     async def on_failure(request: Request, error: Any) -> Response:
-        return answer(request, Problem(500, "The server failed on this request; its log says more."))
+        return answer(request, Problem(500, FAILED))
 
     app.add_exception_handler(Exception, on_failure)
     app.add_exception_handler(Problem, on_problem)

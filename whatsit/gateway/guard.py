@@ -22,6 +22,7 @@ from whatsit.gateway.problems import Problem, problem_response
 from whatsit.gateway.settings import Settings
 
 _LOG = logging.getLogger(__name__)
+FAILED = "The server failed on this request; its log says more."
 _OPEN_PATHS = ("/healthz", "/openapi.json", "/docs", "/docs/oauth2-redirect")
 _REQUEST_ID = re.compile(r"[0-9a-f]{32}")
 _SECURITY = {
@@ -65,12 +66,12 @@ class Guard:
         id = _request_id(headers)
         state = scope.setdefault("state", {})
         state["request_id"] = id
-        status = 500
+        status, begun = 500, False
 
         async def answer(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, begun = message["status"], True
                 self._add_headers(MutableHeaders(scope=message), scope["path"], id, headers.get("origin"))
             await send(message)
 
@@ -78,7 +79,9 @@ class Guard:
             response = self._admitted(scope, headers, state)
             await (response or self._app)(scope, receive, answer)
         except Exception:
-            _LOG.exception("Request %s failed.", id)  # a reply of 500 was sent
+            _LOG.exception("Request %s failed.", id)
+            if not begun:
+                await refusal(Problem(500, FAILED), scope["path"], id)(scope, receive, answer)
         finally:
             seconds = time.perf_counter() - begin
             route = _route(scope["path"])
@@ -111,7 +114,7 @@ class Guard:
         if self._loopback and not _names_loopback(host):
             raise Problem(421, "This server answers to a loopback address alone.")
         origin = headers.get("origin")
-        own = origin is None or urlsplit(origin).netloc == host
+        own = origin is None or origin.partition("://")[1:] == ("://", host)
         if not own and origin not in self._settings.origins:
             raise Problem(403, "Pages of this origin may not call: add it with --origin.")
 
@@ -162,8 +165,12 @@ def is_loopback(host: str) -> bool:
 
 
 def _names_loopback(host: str) -> bool:
-    name = urlsplit(f"//{host}").hostname if host else "localhost"
-    return bool(name) and is_loopback(name or "")
+    if not host:
+        return True
+    try:
+        return "@" not in host and is_loopback(urlsplit(f"//{host}").hostname or "")
+    except ValueError:
+        return False
 
 
 def _request_id(headers: Headers) -> str:
