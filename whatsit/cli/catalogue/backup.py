@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from whatsit.cli.catalogue.options import AsJson, Folder
+from whatsit.cli.options import AsJson, CatalogueFolder
 
 if TYPE_CHECKING:
     from whatsit.catalogue.backup.findings import Findings
@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def backup(
-    folder: Folder,
+    folder: CatalogueFolder,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The new file, .tar.zst.", show_default=False)],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
     as_json: AsJson = False,
