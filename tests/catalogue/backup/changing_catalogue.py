@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from pathlib import Path
 
 from tests.catalogue.backup.made_items import kept_picture, put
@@ -21,6 +22,13 @@ class ChangingCatalogue(threading.Thread):
         self.folder, self.ended = folder, threading.Event()
         self.titles: dict[str, str | None] = {}
         self.states: dict[int, dict[str, str | None]] = {}
+
+    def wait(self, changes: int = 5) -> None:
+        """Return after so many more changes."""
+        enough = len(self.states) + changes
+        while len(self.states) < enough:
+            assert self.is_alive()
+            time.sleep(0.005)
 
     def run(self) -> None:
         dice = random.Random(5)

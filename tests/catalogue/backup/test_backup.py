@@ -65,7 +65,10 @@ def test_a_back_up_beside_changes_is_one_point_in_time(catalogue: Path, tmp_path
     changing = ChangingCatalogue(catalogue)
     changing.start()
     try:
-        records = [backup(catalogue, tmp_path / f"{number}.tar.zst") for number in range(5)]
+        records = []
+        for number in range(5):
+            changing.wait()
+            records.append(backup(catalogue, tmp_path / f"{number}.tar.zst"))
     finally:
         changing.ended.set()
         changing.join()
@@ -173,9 +176,9 @@ def test_no_catalogue_and_a_catalogue_in_milvus(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="There is no catalogue"):
         backup(tmp_path / "none", tmp_path / "a.tar.zst")
     write_address(tmp_path / "milvus", "milvus://127.0.0.1:19530")
-    with pytest.raises(InvalidInput, match="Milvus makes and restores its own back-ups"):
+    with pytest.raises(InvalidInput, match="makes and restores its own back-ups"):
         backup(tmp_path / "milvus", tmp_path / "a.tar.zst")
-    with pytest.raises(InvalidInput, match="Milvus makes and restores its own back-ups"):
+    with pytest.raises(InvalidInput, match="makes and restores its own back-ups"):
         verify(tmp_path / "milvus")
 
 
@@ -197,7 +200,7 @@ def test_an_interrupted_back_up_leaves_no_file(
     catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(stage: str, done: int, total: int) -> None:
-        if stage == "Writing the back-up":
+        if stage.startswith("Writing the back-up"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -153,7 +153,10 @@ def test_a_catalogue_that_changes_all_the_time_is_sound(catalogue: Path) -> None
     changing = ChangingCatalogue(catalogue)
     changing.start()
     try:
-        problems = [verify(catalogue, settle=1.0).problems for _ in range(4)]
+        problems = []
+        for _ in range(4):
+            changing.wait()
+            problems.append(verify(catalogue, settle=1.0).problems)
     finally:
         changing.ended.set()
         changing.join()

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from whatsit_client.errors import Damaged
 
 from whatsit.catalogue.backup.archive_reader import Member, read_members
-from whatsit.catalogue.backup.contents import DATABASE, RECORD, SUMS, BackupRecord, parse_sums
+from whatsit.catalogue.backup.contents import DATABASE, MB, RECORD, SUMS, BackupRecord, parse_sums
 from whatsit.index.shard_files import Progress, quiet
 
 
@@ -38,7 +38,7 @@ def read_archive(
         path: of the archive.
         target: an empty folder for its files; None to write nothing.
         max_bytes: see `read_members`.
-        progress: called with the stage and the bytes of the archive that are read and in all.
+        progress: called with the stage and the megabytes of the archive that are read and in all.
 
     Raises:
         InvalidInput: it is no back-up, or larger than allowed when unpacked.
@@ -48,7 +48,9 @@ def read_archive(
     """
     found: dict[str, str] = {}
     texts: dict[str, bytes] = {}
-    for member in read_members(path, max_bytes, lambda done, total: progress("Reading the back-up", done, total)):
+    for member in read_members(
+        path, max_bytes, lambda done, total: progress("Reading the back-up, MB", done // MB, total // MB)
+    ):
         if texts and (member.name != RECORD or RECORD in texts):
             raise Damaged(f"The back-up {path} holds {member.name} behind its checksums; use another back-up.")
         if member.name in (SUMS, RECORD):

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from whatsit_client.errors import Damaged, InvalidInput, Unavailable
+from whatsit_client.errors import Damaged, Unavailable
 from whatsit_client.version import __version__
 
-from whatsit.catalogue.backends import store_url
+from whatsit.catalogue.backends import check_embedded, store_url
 from whatsit.catalogue.backup.archive_writer import ArchiveWriter
 from whatsit.catalogue.backup.contents import (
     CURRENT_FILE,
     DATABASE,
     FORMAT,
+    MB,
     RECORD,
     SMALL_FILES,
     SUMS,
@@ -38,6 +39,7 @@ _ATTEMPTS = 50
 # So many new pictures are copied while one state of the database is held, which keeps its log from being shortened.
 _FEW_PICTURES = 200
 _NAMES = 100
+_IN_MILVUS = "which makes and restores its own back-ups (github.com/zilliztech/milvus-backup)"
 
 
 def backup(folder: Path, file: Path, overwrite: bool = False, progress: Progress = quiet) -> BackupRecord:
@@ -49,7 +51,7 @@ def backup(folder: Path, file: Path, overwrite: bool = False, progress: Progress
         folder: the catalogue's.
         file: is written.
         overwrite: replace a file that is there.
-        progress: called with the stage, and what is done and in all: pictures, then bytes.
+        progress: called with the stage, and what is done and in all: pictures, then megabytes.
 
     Returns:
         What is in the file.
@@ -74,7 +76,7 @@ def backup(folder: Path, file: Path, overwrite: bool = False, progress: Progress
             def step(size: int) -> None:
                 nonlocal done
                 done += size
-                progress("Writing the back-up", done, total)
+                progress("Writing the back-up, MB", done // MB, total // MB)
 
             if state.generation is not None:
                 _add_generation(archive, state.generation, step)
@@ -91,12 +93,7 @@ def refuse_milvus(folder: Path) -> None:
     Raises:
         InvalidInput: they are.
     """
-    url = store_url(folder)
-    if url is not None:
-        raise InvalidInput(
-            f"The catalogue of {folder} is in {url}, and Milvus makes and restores its own back-ups "
-            "(github.com/zilliztech/milvus-backup); keep a copy of the folder beside them."
-        )
+    check_embedded(folder, store_url(folder), _IN_MILVUS)
 
 
 @dataclass
@@ -162,7 +159,7 @@ def _held_state(
         missing = copies.take(named)
         if missing is None:
             return None
-        store.copy_to(database, lambda done, total: progress("Copying the database", done, total))
+        store.copy_to(database, lambda done, total: progress("Copying the database, MB", done // MB, total // MB))
         return _State(
             generation,
             store.changes.position(),

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 
 from whatsit_client.errors import Damaged
 
-from whatsit.catalogue.store.picture_files import is_kept
+from whatsit.catalogue.store.picture_files import is_own
 
 FORMAT = 1
 DATABASE = "catalogue.sqlite"
@@ -20,6 +20,8 @@ RECORD = "backup.json"
 # Files of the layout that are there or not, with their largest size.
 SMALL_FILES: Mapping[str, int] = {"calibration.json": 1 << 24, "ranker.onnx": 1 << 30}
 MAX_PICTURE = 1 << 28
+# The unit of progress.
+MB = 1_000_000
 
 _MAX_FILE = 1 << 50
 _FIXED = {DATABASE: _MAX_FILE, CURRENT_FILE: 1 << 10, RECORD: 1 << 24, SUMS: 1 << 30, **SMALL_FILES}
@@ -34,7 +36,7 @@ def size_limit(name: str) -> int | None:
     """
     if name in _FIXED:
         return _FIXED[name]
-    if is_kept(name):
+    if is_own(name):
         return MAX_PICTURE
     return _MAX_FILE if _GENERATION_FILE.fullmatch(name) else None
 

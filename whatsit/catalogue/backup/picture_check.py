@@ -20,6 +20,7 @@ from whatsit.index.shard_files import Progress
 SETTLE_SECONDS = 15.0
 # A picture is deleted after its row, at once.
 _FORGET_SECONDS = 1.0
+_SHOWN_EVERY = 32
 _WEB = ("http://", "https://")
 
 
@@ -43,7 +44,8 @@ def check_pictures(store: Store, layout: Layout, found: Findings, progress: Prog
             suspect.append((row, wrong))
         else:
             found.unchecked += 1
-        progress("Comparing pictures", done, total)
+        if done % _SHOWN_EVERY == 1 or done == total:
+            progress("Comparing pictures", done, total)
     for row, wrong in suspect:
         if store.files.row(row.image) == row:  # or its row was deleted, and then its file
             found.add("picture", f"The picture {row.own or row.path} of the item '{row.item}'", wrong)

@@ -10,6 +10,9 @@ from whatsit.catalogue.backup.archive_writer import ArchiveWriter
 from whatsit.catalogue.backup.contents import MAX_PICTURE
 from whatsit.index.shard_files import Progress
 
+# The eye sees no more.
+_SHOWN_EVERY = 32
+
 
 class PictureCopies:
     """The pictures that are in the archive already.
@@ -47,7 +50,8 @@ class PictureCopies:
         for done, name in enumerate(lacking, start=1):
             if not self._copy(name, named[name]):
                 absent.add(name)
-            self._progress("Copying pictures", len(named) - len(lacking) + done, len(named))
+            if done % _SHOWN_EVERY == 0 or done == len(lacking):
+                self._progress("Copying pictures", len(named) - len(lacking) + done, len(named))
         new, self._absent = absent - self._absent - self._changed, absent
         return None if new else sorted((absent | self._changed) & named.keys())
 

@@ -19,6 +19,7 @@ from whatsit.index.shard_files import Progress, quiet
 
 # The disk takes what several threads wait for at once: ten times the rate of one after the other.
 _SYNCS = 16
+_SHOWN_EVERY = 32
 
 
 def restore(file: Path, folder: Path, max_bytes: int | None = None, progress: Progress = quiet) -> BackupRecord:
@@ -88,7 +89,8 @@ def _sync(new: Path, progress: Progress) -> None:
     executor = ThreadPoolExecutor(_SYNCS)
     try:
         for done, _ in enumerate(executor.map(_sync_file, files), start=1):
-            progress("Writing to the disk", done, len(files))
+            if done % _SHOWN_EVERY == 0 or done == len(files):
+                progress("Writing to the disk", done, len(files))
     finally:
         executor.shutdown(cancel_futures=True)
     for place in folders:

@@ -9,6 +9,7 @@ from whatsit_client.errors import Damaged, Unavailable
 
 from whatsit.catalogue.backup.archive_check import read_archive
 from whatsit.catalogue.backup.backup import refuse_milvus
+from whatsit.catalogue.backup.contents import MB
 from whatsit.catalogue.backup.findings import Findings
 from whatsit.catalogue.backup.held_generation import HeldGeneration
 from whatsit.catalogue.backup.picture_check import SETTLE_SECONDS, check_clicks, check_orphans, check_pictures
@@ -101,7 +102,7 @@ def _check_index(root: Path, found: Findings, progress: Progress) -> bool:
             while piece := held.files[name].read(_PIECE):
                 digest.update(piece)
                 done += len(piece)
-                progress("Reading the index", done, total)
+                progress("Reading the index, MB", done // MB, total // MB)
             if digest.hexdigest() != expected:
                 sound = False
                 found.add("index", f"{name} of the index {held.name}", "does not match its checksum")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from whatsit.catalogue.store.database import Database
-from whatsit.catalogue.store.picture_files import is_kept
+from whatsit.catalogue.store.picture_files import is_own
 
 _PAGE = 5_000
 _ROW = (
@@ -39,7 +39,7 @@ class PictureRow:
     def own(self) -> str | None:
         """The file relative to the catalogue's folder; None where there is none."""
         name = self.path if self.kept is None else f"pictures/{self.kept}"
-        return name if is_kept(name) else None
+        return name if is_own(name) else None
 
 
 class FileNames:
@@ -62,16 +62,16 @@ class FileNames:
             "SELECT path, sha256 FROM images UNION SELECT 'pictures/' || kept, sha256 "
             "FROM picture_facts JOIN images USING (image) WHERE kept IS NOT NULL"
         )
-        found: dict[str, str | None] = {path: sha256 for path, sha256 in rows if is_kept(path)}
+        found: dict[str, str | None] = {path: sha256 for path, sha256 in rows if is_own(path)}
         for (path,) in self._database.rows("SELECT path FROM clicks"):
-            if is_kept(path):
+            if is_own(path):
                 found.setdefault(path, None)
         return found
 
     def outside(self) -> int:
         """Return how many pictures are a merchant's own files, or on the web."""
         rows = self._database.rows("SELECT path, kept FROM images LEFT JOIN picture_facts USING (image)")
-        return sum(bool(path) and kept is None and not is_kept(path) for path, kept in rows)
+        return sum(bool(path) and kept is None and not is_own(path) for path, kept in rows)
 
     def rows(self) -> Iterator[PictureRow]:
         """Yield every picture, page by page, so that no long read transaction is open."""

@@ -71,17 +71,17 @@ def stored_path(path: str, folder: Path) -> str:
     """
     home = f"{folder}/"
     inner = path[len(home) :] if path.startswith(home) else ""
-    return inner if _KEPT.fullmatch(inner) else path
+    return inner if is_own(inner) else path
 
 
-def is_kept(path: str) -> bool:
-    """Return whether a path as it is stored names a file that the catalogue keeps."""
+def is_own(path: str) -> bool:
+    """Return whether a stored path is of a file that the catalogue keeps."""
     return _KEPT.fullmatch(path) is not None
 
 
 def whole_path(path: str, folder: Path) -> str:
     """What `stored_path` made shorter, where it lies now; any other path as it is."""
-    return str(folder / path) if _KEPT.fullmatch(path) else path
+    return str(folder / path) if is_own(path) else path
 
 
 def read_picture(path: str, folder: Path) -> bytes:

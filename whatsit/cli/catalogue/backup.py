@@ -45,10 +45,10 @@ def backup(
     """
     from whatsit.catalogue.backup.backup import backup as write_backup
     from whatsit.cli.catalogue.output import print_json
-    from whatsit.cli.catalogue.stage_bar import stage_bar
+    from whatsit.cli.progress_bar import progress_bars
 
     try:
-        with stage_bar(quiet=as_json) as progress:
+        with progress_bars(quiet=as_json) as progress:
             record = write_backup(folder, file, overwrite, progress)
     except KeyboardInterrupt:
         typer.echo("Interrupted. No file was written.", err=True)
@@ -83,10 +83,10 @@ def restore(
     """
     from whatsit.catalogue.backup.restore import restore as unpack
     from whatsit.cli.catalogue.output import parse_size, print_json
-    from whatsit.cli.catalogue.stage_bar import stage_bar
+    from whatsit.cli.progress_bar import progress_bars
 
     try:
-        with stage_bar(quiet=as_json) as progress:
+        with progress_bars(quiet=as_json) as progress:
             record = unpack(file, folder, None if max_size is None else parse_size(max_size), progress)
     except KeyboardInterrupt:
         typer.echo("Interrupted. No folder was made.", err=True)
@@ -117,9 +117,9 @@ def verify(
     """
     from whatsit.catalogue.backup.verify import verify as look
     from whatsit.cli.catalogue.output import parse_size, print_json
-    from whatsit.cli.catalogue.stage_bar import stage_bar
+    from whatsit.cli.progress_bar import progress_bars
 
-    with stage_bar(quiet=as_json) as progress:
+    with progress_bars(quiet=as_json) as progress:
         found = look(place, None if max_size is None else parse_size(max_size), progress=progress)
     if as_json:
         print_json(found.to_record())
