@@ -72,7 +72,7 @@ def trickle(port: int, begin: bytes, piece: bytes) -> tuple[Answer, int]:
 
 def chunked(port: int, size: int, count: int) -> Answer:
     body = (f"{size:x}\r\n".encode() + b"a" * size + b"\r\n") * count + b"0\r\n\r\n"
-    return parse(exchange(port, HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + body))
+    return parse(exchange(port, HEAD + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + body))
 
 
 def test_bodies_come_through_whole(port: int) -> None:
