@@ -50,7 +50,7 @@ def test_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["a"] == 1
 
 
-@pytest.mark.parametrize("value", ["\ud800", "é", "\x00\x1f", "a" * 100_000, float("nan"), 1 << 63])
+@pytest.mark.parametrize("value", ["\ud800", "é", "\x00\x1f", "a" * 100_000, 1 << 80, "\u2028"])
 def test_any_value_is_one_line(tmp_path: Path, value: object) -> None:
     log = JsonLog(tmp_path / "log.jsonl")
     log.write({"value": value})

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TextIO
 
-import orjson
 from whatsit_client.errors import Unavailable
 
 from whatsit.gateway.access import Caller
@@ -39,7 +39,7 @@ class JsonLog:
             return
         time = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         try:
-            self._file.write(orjson.dumps({"time": time, **record}).decode() + "\n")
+            self._file.write(json.dumps({"time": time, **record}) + "\n")
             self._file.flush()
         except (OSError, ValueError):
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import stat
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -22,6 +23,7 @@ from whatsit.gateway.problems import Problem
 
 _MOST_NAMED = 1000
 _SCENE_ITEMS = 100
+_MOST_BYTES = 256 << 20  # of a picture's file
 _KINDS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif", "BMP": "image/bmp"}
 
 Record = dict[str, Any]
@@ -128,6 +130,8 @@ class CatalogueReader:
             return str(path)
         try:
             status = Path(path).stat()
+            if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:
+                raise ValueError(path)  # a row may name a device, which has no end
             return _image_file(path, digest, side, status.st_mtime_ns)
         except (OSError, ValueError, Image.DecompressionBombError) as error:
             raise Problem(404, f"The picture of item '{id[:100]}' is not where the catalogue keeps it.") from error
@@ -169,7 +173,8 @@ def _image_file(path: str, digest: str, side: int | None, modified: int) -> Imag
     Raises:
         ValueError: it is another file, or no picture.
     """
-    data = Path(path).read_bytes()
+    with Path(path).open("rb") as file:
+        data = file.read(_MOST_BYTES)
     if hashlib.sha256(data).hexdigest() != digest:
         raise ValueError(path)
     with Image.open(io.BytesIO(data)) as picture:

@@ -8,7 +8,7 @@ import re
 import secrets
 import time
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, Response
@@ -23,6 +23,7 @@ from whatsit.gateway.settings import Settings
 
 _LOG = logging.getLogger(__name__)
 FAILED = "The server failed on this request; its log says more."
+SLASH = "\ufdd0"  # stands for an encoded slash in a part of a path, such as an item's id: no text holds this code point
 _OPEN_PATHS = ("/healthz", "/openapi.json", "/docs", "/docs/oauth2-redirect")
 _REQUEST_ID = re.compile(r"[0-9a-f]{32}")
 _SECURITY = {
@@ -77,7 +78,7 @@ class Guard:
 
         try:
             response = self._admitted(scope, headers, state)
-            await (response or self._app)(scope, receive, answer)
+            await (response or self._app)({**scope, "path": _routed_path(scope)}, receive, answer)
         except Exception:
             _LOG.exception("Request %s failed.", id)
             if not begun:
@@ -178,6 +179,14 @@ def _request_id(headers: Headers) -> str:
     if not given and (trace := headers.get("traceparent", "")).count("-") == 3:
         given = trace.split("-")[1]
     return given if _REQUEST_ID.fullmatch(given) and given != "0" * 32 else secrets.token_hex(16)
+
+
+def _routed_path(scope: Scope) -> str:
+    """Return the path in which slashes part it, and encoded ones are `SLASH`."""
+    path, raw = str(scope["path"]), scope.get("raw_path", b"").decode("latin-1")
+    if not path.startswith("/v1/") or "%2f" not in raw.lower():
+        return path
+    return "/".join(unquote(part).replace("/", SLASH) for part in raw.split("/"))
 
 
 def _route(path: str) -> str:

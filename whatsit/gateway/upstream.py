@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -20,13 +21,9 @@ Value = TypeVar("Value")
 
 _POLL_SECONDS = 0.1
 _NOT_READY_SECONDS = 2.0  # a connection that takes longer counts as lost
-# Triton's words for a step whose process died: the request was not answered and the step is being replaced.
-_DEAD_STEP = (
-    b"is not healthy",
-    b"stub process",
-    b"Stub process",
-    b"Failed to process the request(s) for model instance",
-)
+# Triton's last words where a step's process died: the request was not answered and the step is being replaced. A caller's
+# own words come back with status 400, and what fails in a step that lives fails each time: neither is sent again.
+_DEAD_STEP = re.compile(r"Stub process(?: '\w+')? is not healthy\.$")
 _DTYPES: Mapping[str, str] = {"FP32": "<f4", "INT64": "<i8", "INT32": "<i4", "UINT8": "u1", "BOOL": "?"}
 
 
@@ -129,7 +126,13 @@ class Upstream:
             if isinstance(error, asyncio.TimeoutError):
                 raise self._late() from error
             raise
-        if self._slots.locked() and await gone():
+        try:
+            left = self._slots.locked() and await gone()
+        except BaseException:
+            work.close()
+            self._slots.release()
+            raise
+        if left:
             work.close()
             self._slots.release()
             metrics.REFUSED.labels("left").inc()
@@ -186,7 +189,7 @@ class Upstream:
             try:
                 async with self._open().post(url, data=body, headers=headers) as answer:
                     reply = _reply(answer, await answer.read())
-                if reply.status not in (500, 503, 400) or not any(words in reply.body for words in _DEAD_STEP):
+                if reply.status not in (500, 503) or not _DEAD_STEP.search(reply.error):
                     return reply
             except aiohttp.ClientConnectorError:
                 sent = False

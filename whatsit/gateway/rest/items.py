@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import defaultdict
 from typing import Annotated, Any
 from urllib.parse import urlencode
+from weakref import WeakValueDictionary
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
-from pydantic import ValidationError
+from pydantic import AfterValidator, ValidationError
 from starlette.datastructures import UploadFile
 from whatsit_client import catalogue_calls
 
 from whatsit.gateway.body import read_body
+from whatsit.gateway.guard import SLASH
 from whatsit.gateway.inference_request import parse_json
 from whatsit.gateway.keys import Role
 from whatsit.gateway.problems import Problem, responses
@@ -25,7 +26,9 @@ from whatsit.gateway.rest.forms import read_form
 
 router = APIRouter(tags=["items"])
 
-ItemId = Annotated[str, Path(min_length=1, description="The item's id.")]
+ItemId = Annotated[
+    str, Path(min_length=1, description="The item's id."), AfterValidator(lambda id: id.replace(SLASH, "/"))
+]
 _FIELDS = {"schema": {"$ref": "#/components/schemas/ItemFieldsModel"}}
 _FORM = {
     "schema": {
@@ -44,7 +47,7 @@ _ITEM_BODY: dict[str, Any] = {
     }
 }
 # Changes of one item wait for each other, so that If-Match is checked against what is then replaced.
-_LOCKS: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+_LOCKS: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
 
 @router.get("/items", response_model=schemas.ItemPage, responses=responses(404, 422))
@@ -94,7 +97,7 @@ async def put_item(request: Request, id: ItemId) -> Response:
     """Add an item or replace its fields; its pictures stay where no image is sent."""
     context = Context.of(request, Role.EDIT)
     fields, image = await _read_item(request, context)
-    async with _LOCKS[context.catalogue, id]:
+    async with _LOCKS.setdefault((context.catalogue, id), asyncio.Lock()):
         await _check_preconditions(request, context, id)
         record = {"id": id, **fields.model_dump(exclude_none=True)}
         call = catalogue_calls.upsert(record, image, None)
@@ -109,7 +112,7 @@ async def put_item(request: Request, id: ItemId) -> Response:
 async def delete_item(request: Request, id: ItemId) -> Response:
     """Delete an item with its pictures and vectors."""
     context = Context.of(request, Role.EDIT)
-    async with _LOCKS[context.catalogue, id]:
+    async with _LOCKS.setdefault((context.catalogue, id), asyncio.Lock()):
         await _check_preconditions(request, context, id)
         call = catalogue_calls.delete([id])
         unknown = await context.call(call)
