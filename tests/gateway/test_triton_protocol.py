@@ -191,9 +191,10 @@ def test_a_stream_is_unimplemented(gateway: Running) -> None:
     from tritonclient.grpc import service_pb2 as pb
     from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
-    with grpc.insecure_channel(gateway.target.grpc_url) as channel, pytest.raises(grpc.RpcError) as refusal:
-        metadata = tuple(key(gateway).items())
-        list(GRPCInferenceServiceStub(channel).ModelStreamInfer(iter([pb.ModelInferRequest()]), metadata=metadata))
+    with grpc.insecure_channel(gateway.target.grpc_url) as channel:
+        stub, metadata = GRPCInferenceServiceStub(channel), tuple(key(gateway).items())
+        with pytest.raises(grpc.RpcError) as refusal:
+            list(stub.ModelStreamInfer(iter([pb.ModelInferRequest()]), metadata=metadata))
     assert refusal.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 

@@ -21,8 +21,8 @@ Value = TypeVar("Value")
 
 _POLL_SECONDS = 0.1
 _NOT_READY_SECONDS = 2.0  # a connection that takes longer counts as lost
-# Triton's last words where a step's process died: the request was not answered and the step is being replaced. The words
-# of a caller come back with status 400, and what fails in a step that lives fails each time: neither is sent again.
+# Triton's last words where a step's process died: the request was not answered and the step is being replaced.
+# A caller's words come back with 400, and what fails in a step that lives fails each time: neither is sent again.
 _DEAD_STEP = re.compile(r"Stub process(?: '\w+')? is not healthy\.$")
 _DTYPES: Mapping[str, str] = {"FP32": "<f4", "INT64": "<i8", "INT32": "<i4", "UINT8": "u1", "BOOL": "?"}
 
