@@ -162,7 +162,7 @@ def test_an_item_is_added_read_changed_and_deleted(call: Call, gateway: Running)
     assert [call(verb, "/v1/items/life", "edit").status for verb in ("GET", "DELETE")] == [404, 404]
     operations = [json.loads(line) for line in (gateway.work / "audit.jsonl").read_text().splitlines()]
     mine = [(one["operation"], one["key"], one["done"]) for one in operations if one["ids"] == ["life"]]
-    assert mine == [("upsert", "edit", True), ("upsert", "edit", True), ("delete", "edit", True)] * (len(mine) // 3)
+    assert mine == [(operation, "edit", True) for operation in ("upsert", "upsert", "delete", "delete")]
 
 
 @pytest.mark.parametrize("id", ["a/b", "a/b/image", "a b", "ä", "100%", "a?b#c", "a%2Fb", "image", "..a", "a+b"])

@@ -130,8 +130,8 @@ class CatalogueReader:
             return str(path)
         try:
             status = Path(path).stat()
-            if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:
-                raise ValueError(path)  # a row may name a device, which has no end
+            if not (stat.S_ISREG(status.st_mode) and 0 < status.st_size <= _MOST_BYTES):
+                raise ValueError(path)  # a row may name a device or a file of /proc, which has no end or keeps waiting
             return _image_file(path, digest, side, status.st_mtime_ns)
         except (OSError, ValueError, Image.DecompressionBombError) as error:
             raise Problem(404, f"The picture of item '{id[:100]}' is not where the catalogue keeps it.") from error
