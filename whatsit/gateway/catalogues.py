@@ -132,7 +132,7 @@ class CatalogueReader:
             status = Path(path).stat()
             if not (stat.S_ISREG(status.st_mode) and 0 < status.st_size <= _MOST_BYTES):
                 raise ValueError(path)  # a row may name a device or a file of /proc, which has no end or keeps waiting
-            return _image_file(path, digest, side, status.st_mtime_ns)
+            return _whole(path, digest) if side is None else _thumbnail(path, digest, side, status.st_mtime_ns)
         except (OSError, ValueError, Image.DecompressionBombError) as error:
             raise Problem(404, f"The picture of item '{id[:100]}' is not where the catalogue keeps it.") from error
 
@@ -164,28 +164,36 @@ class CatalogueReader:
         return sorted(found, key=lambda scene: -scene["score"])[:limit]
 
 
-@lru_cache(maxsize=256)
-def _image_file(path: str, digest: str, side: int | None, modified: int) -> ImageFile:
-    """Read a picture whose bytes are those that were catalogued.
+def _whole(path: str, digest: str) -> ImageFile:
+    """Read a picture whose bytes are those that were catalogued; raises `ValueError` for any other file."""
+    data = _checked(path, digest)
+    with Image.open(io.BytesIO(data)) as picture:
+        kind = _KINDS.get(picture.format or "")
+        if kind:
+            return ImageFile(data, kind, f'"{digest[:32]}"')
+        return ImageFile(_jpeg(ImageOps.exif_transpose(picture)), "image/jpeg", f'"{digest[:32]}-0"')
 
-    The row's path may be any text that a caller sent; only a file with the digest of the catalogued picture is sent.
 
-    Raises:
-        ValueError: it is another file, or no picture.
-    """
+@lru_cache(maxsize=256)  # whole pictures are too large to be kept
+def _thumbnail(path: str, digest: str, side: int, modified: int) -> ImageFile:
+    """Scale a picture whose bytes are those that were catalogued; raises `ValueError` for any other file."""
+    with Image.open(io.BytesIO(_checked(path, digest))) as picture:
+        picture.draft("RGB", (side, side))
+        upright = ImageOps.exif_transpose(picture).convert("RGB")
+    upright.thumbnail((side, side))
+    return ImageFile(_jpeg(upright), "image/jpeg", f'"{digest[:32]}-{side}"')
+
+
+def _checked(path: str, digest: str) -> bytes:
+    """Read a file; its row's path may be any text that a caller sent, so that its bytes must have the digest."""
     with Path(path).open("rb") as file:
         data = file.read(_MOST_BYTES)
     if hashlib.sha256(data).hexdigest() != digest:
         raise ValueError(path)
-    with Image.open(io.BytesIO(data)) as picture:
-        kind = _KINDS.get(picture.format or "")
-        if side is None and kind:
-            return ImageFile(data, kind, f'"{digest[:32]}"')
-        if side:
-            picture.draft("RGB", (side, side))
-        upright = ImageOps.exif_transpose(picture).convert("RGB")
-    if side:
-        upright.thumbnail((side, side))
+    return data
+
+
+def _jpeg(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    upright.save(buffer, "JPEG", quality=88)
-    return ImageFile(buffer.getvalue(), "image/jpeg", f'"{digest[:32]}-{side or 0}"')
+    picture.convert("RGB").save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()
