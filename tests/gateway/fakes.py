@@ -153,7 +153,7 @@ def exchange(port: int, data: bytes) -> bytes:
         return receive(connection)
 
 
-def ask(port: int, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
+def ask(port: int, method: str, path: str, body: bytes = b"", /, **headers: str) -> Answer:
     """Send one request; _ in a header's name stands for -."""
     given = {"host": f"127.0.0.1:{port}", "connection": "close", "content-length": str(len(body))}
     given |= {name.replace("_", "-"): value for name, value in headers.items()}

@@ -220,7 +220,7 @@ def test_a_line_feed_in_a_path_makes_no_line_in_the_log(port: int, key: str, tmp
 
 def test_a_damaged_file_of_keys_admits_nobody(port: int, key: str, tmp_path: Path) -> None:
     (tmp_path / "keys.json").write_text("[")
-    replies = []
+    replies: list[int] = []
     while not replies or replies[-1] == 200:  # within its interval the ring goes on
         replies.append(ask(port, "GET", "/v1/items", authorization=key).status)
     assert replies[-1] == 401
