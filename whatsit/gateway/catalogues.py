@@ -165,7 +165,7 @@ class CatalogueReader:
 
 
 def _whole(path: str, digest: str) -> ImageFile:
-    """Read a picture whose bytes are those that were catalogued; raises `ValueError` for any other file."""
+    """Read a picture, if its bytes are the catalogued ones; else `ValueError`."""
     data = _checked(path, digest)
     with Image.open(io.BytesIO(data)) as picture:
         kind = _KINDS.get(picture.format or "")
@@ -176,7 +176,7 @@ def _whole(path: str, digest: str) -> ImageFile:
 
 @lru_cache(maxsize=256)  # whole pictures are too large to be kept
 def _thumbnail(path: str, digest: str, side: int, modified: int) -> ImageFile:
-    """Scale a picture whose bytes are those that were catalogued; raises `ValueError` for any other file."""
+    """Scale a picture, if its bytes are the catalogued ones; else `ValueError`."""
     with Image.open(io.BytesIO(_checked(path, digest))) as picture:
         picture.draft("RGB", (side, side))
         upright = ImageOps.exif_transpose(picture).convert("RGB")
@@ -185,7 +185,7 @@ def _thumbnail(path: str, digest: str, side: int, modified: int) -> ImageFile:
 
 
 def _checked(path: str, digest: str) -> bytes:
-    """Read a file; its row's path may be any text that a caller sent, so that its bytes must have the digest."""
+    """Read a file whose bytes have this digest: callers may send any path."""
     with Path(path).open("rb") as file:
         data = file.read(_MOST_BYTES)
     if hashlib.sha256(data).hexdigest() != digest:
