@@ -9,6 +9,7 @@ import pytest
 from tests.gateway.conftest import Call, Running
 
 pytestmark = pytest.mark.triton
+JSON = {"content_type": "application/json"}
 
 
 def test_state_and_metrics(call: Call) -> None:
