@@ -36,6 +36,41 @@ def _shared(folder: str) -> Path:
     return path
 
 
+# Files whose tests take many seconds together; single slow tests are marked where they stand.
+SLOW_FILES = frozenset(
+    {
+        "cli/test_evaluate.py",
+        "cli/test_train.py",
+        "catalogue/backup/test_verify.py",
+        "catalogue/test_any_filter.py",
+        "catalogue/test_migrate.py",
+        "catalogue/test_stores.py",
+        "engines/test_import_onnx.py",
+        "index/test_autotune.py",
+        "index/test_generation_writer.py",
+        "index/test_index_kind.py",
+        "perf/test_backup_under_changes.py",
+        "search/test_trained_ranker.py",
+        "serving/test_catalogue.py",
+        "serving/test_geometry.py",
+        "studies/test_geometry_study.py",
+        "studies/test_grocery_catalogues.py",
+        "studies/test_ranking_ablation.py",
+        "test_documentation.py",
+        "training/common/test_loop.py",
+        "training/test_custom_training.py",
+    }
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of slow files."""
+    folder = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(folder) and item.path.relative_to(folder).as_posix() in SLOW_FILES:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real photos beside the checkout; the test skips where it is absent."""
