@@ -57,6 +57,7 @@ class IdentifyOptions(RegionOptions, total=False):
     min_score: float | None
     rerank: Sequence[str] | str | None
     text: str | None
+    catalogue: str | None
     min_rank: float | None
 
 
@@ -88,6 +89,7 @@ def parameters(
     rerank: Sequence[str] | str | None = None,
     text: str | None = None,
     gate: bool | None = None,
+    catalogue: str | None = None,
     min_rank: float | None = None,
 ) -> Parameters:
     """Return the request parameters of a call.
@@ -117,6 +119,8 @@ def parameters(
             given["text"] = str(text)
         if gate is not None:
             given["gate"] = "on" if gate else "off"
+        if catalogue is not None:
+            given["catalogue"] = str(catalogue)
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"An option has a value of the wrong type ({error}): see the call's description.") from error
     return given

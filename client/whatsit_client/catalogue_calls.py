@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from whatsit_client.calls import Call
+from whatsit_client.calls import Call, parameters
 from whatsit_client.encode import ImageLike, encode
 from whatsit_client.errors import InvalidInput
 from whatsit_client.tensors import Tensors, validate_reply
@@ -46,28 +46,30 @@ def upsert(
     item: Item | Mapping[str, Any],
     image: ImageLike | None,
     vectors: Sequence[Sequence[float]] | npt.NDArray[np.float32] | None,
+    catalogue: str | None = None,
 ) -> Call[str]:
     """Return the call that adds or replaces an item.
 
-    Its result is "added" or "updated".
+    Its result is "added" or "updated". `catalogue` is the name of one of several, None for the default one; so it is in
+    the other calls.
     """
     record = item.to_record() if isinstance(item, Item) else dict(item)
     if vectors is not None:
         record["vectors"] = np.asarray(vectors, dtype=np.float64).tolist()
-    return _call("upsert", record, lambda result: str(result["outcome"]), image)
+    return _call("upsert", record, lambda result: str(result["outcome"]), image, catalogue)
 
 
-def delete(ids: Sequence[str]) -> Call[tuple[str, ...]]:
+def delete(ids: Sequence[str], catalogue: str | None = None) -> Call[tuple[str, ...]]:
     """Return the call that deletes items; its result is the unknown ids."""
-    return _call("delete", {"ids": ids}, lambda result: tuple(result["unknown"]))
+    return _call("delete", {"ids": ids}, lambda result: tuple(result["unknown"]), catalogue=catalogue)
 
 
-def get(id: str) -> Call[Item]:
+def get(id: str, catalogue: str | None = None) -> Call[Item]:
     """Return the call that reads an item."""
-    return _call("get", {"id": id}, lambda result: Item.from_record(result["item"]))
+    return _call("get", {"id": id}, lambda result: Item.from_record(result["item"]), catalogue=catalogue)
 
 
-def feedback(image: ImageLike, id: str, box: Sequence[float] | None) -> Call[int]:
+def feedback(image: ImageLike, id: str, box: Sequence[float] | None, catalogue: str | None = None) -> Call[int]:
     """Return the call that records a choice; its result is the number of choices kept.
 
     Raises:
@@ -77,10 +79,10 @@ def feedback(image: ImageLike, id: str, box: Sequence[float] | None) -> Call[int
         choice = {"id": id} if box is None else {"id": id, "box": [float(side) for side in box]}
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"The box {box!r} is not x1,y1,x2,y2 ({error}).") from error
-    return _call("feedback", choice, lambda result: int(result["clicks"]), image)
+    return _call("feedback", choice, lambda result: int(result["clicks"]), image, catalogue)
 
 
-def stats() -> Call[CatalogueStats]:
+def stats(catalogue: str | None = None) -> Call[CatalogueStats]:
     """Return the call that reads the catalogue's state.
 
     Keys of a later version are ignored.
@@ -90,11 +92,15 @@ def stats() -> Call[CatalogueStats]:
         known = {name: result[name] for name in CatalogueStats.__dataclass_fields__}
         return CatalogueStats(**{**known, "notes": tuple(known["notes"])})
 
-    return _call("stats", {}, read)
+    return _call("stats", {}, read, catalogue=catalogue)
 
 
 def _call(
-    operation: str, item: Mapping[str, Any], read: Callable[[Any], Value], image: ImageLike | None = None
+    operation: str,
+    item: Mapping[str, Any],
+    read: Callable[[Any], Value],
+    image: ImageLike | None = None,
+    catalogue: str | None = None,
 ) -> Call[Value]:
     try:
         text = json.dumps(item)
@@ -111,4 +117,4 @@ def _call(
     def read_result(tensors: Tensors) -> Value:
         return read(json.loads(tensors["RESULT"][0]))
 
-    return Call("catalogue", inputs, {}, read_result)
+    return Call("catalogue", inputs, parameters(catalogue=catalogue), read_result)

@@ -80,6 +80,7 @@ class Client:
             rerank: ranking stages to add.
             text: known words of its title, brand or size; items with them move up.
             gate: False searches even where the picture shows none of the catalogue's kind.
+            catalogue: name of one of the server's catalogues; the default one unless given.
             min_rank: deprecated name of `min_score`.
 
         Raises:
@@ -112,6 +113,7 @@ class Client:
         *,
         vectors: Sequence[Sequence[float]] | npt.NDArray[np.float32] | None = None,
         timeout: float | None = None,
+        catalogue: str | None = None,
     ) -> str:
         """Add an item to the server's catalogue or replace it.
 
@@ -125,6 +127,7 @@ class Client:
             image: its picture, in place of those before.
             vectors: [N,D] of length 1, made by the server's own embedder (`embed`), instead of a picture.
             timeout: seconds for this call.
+            catalogue: name of one of the server's catalogues; the default one unless given.
 
         Returns:
             "added" or "updated". After a retry, an item that this call added may be reported as updated.
@@ -134,18 +137,23 @@ class Client:
             TimedOut: no answer in time; the server may still make the change.
             Unavailable: no server, or not a Whatsit server of this version.
         """
-        return self._send(partial(catalogue_calls.upsert, item, image, vectors), timeout, image)
+        return self._send(partial(catalogue_calls.upsert, item, image, vectors, catalogue), timeout, image)
 
-    def delete(self, *ids: str, timeout: float | None = None) -> tuple[str, ...]:
+    def delete(self, *ids: str, timeout: float | None = None, catalogue: str | None = None) -> tuple[str, ...]:
         """Delete items by id and return the unknown ids; errors as in `upsert`."""
-        return self._send(partial(catalogue_calls.delete, ids), timeout)
+        return self._send(partial(catalogue_calls.delete, ids, catalogue), timeout)
 
-    def get(self, id: str, timeout: float | None = None) -> Item:
+    def get(self, id: str, timeout: float | None = None, catalogue: str | None = None) -> Item:
         """Return an item of the catalogue; an unknown id is `InvalidInput`."""
-        return self._send(partial(catalogue_calls.get, id), timeout)
+        return self._send(partial(catalogue_calls.get, id, catalogue), timeout)
 
     def feedback(
-        self, image: ImageLike, id: str, box: Sequence[float] | None = None, timeout: float | None = None
+        self,
+        image: ImageLike,
+        id: str,
+        box: Sequence[float] | None = None,
+        timeout: float | None = None,
+        catalogue: str | None = None,
     ) -> int:
         """Record which item a person chose for a photo; `whatsit train ranker` uses it.
 
@@ -156,6 +164,7 @@ class Client:
             id: of the chosen item.
             box: x1,y1,x2,y2 of the thing in pixels of the upright picture; None for the whole picture.
             timeout: seconds for this call.
+            catalogue: name of one of the server's catalogues; the default one unless given.
 
         Returns:
             The number of choices that the server keeps now.
@@ -165,11 +174,11 @@ class Client:
             TimedOut: no answer in time; the choice may still be kept.
             Unavailable: no server, or not a Whatsit server of this version.
         """
-        return self._send(partial(catalogue_calls.feedback, image, id, box), timeout, image)
+        return self._send(partial(catalogue_calls.feedback, image, id, box, catalogue), timeout, image)
 
-    def stats(self, timeout: float | None = None) -> CatalogueStats:
+    def stats(self, timeout: float | None = None, catalogue: str | None = None) -> CatalogueStats:
         """Return the number of items, and of changes that the index does not hold yet."""
-        return self._send(catalogue_calls.stats, timeout)
+        return self._send(partial(catalogue_calls.stats, catalogue), timeout)
 
     def is_ready(self, timeout: float = 2.0) -> bool:
         """Return whether the server accepts calls of `identify`."""

@@ -21,6 +21,9 @@ def feedback(
     box: Annotated[
         str | None, typer.Option(help="Where the thing is: x1,y1,x2,y2 in pixels; the whole photo unless given.")
     ] = None,
+    catalogue: Annotated[
+        str | None, typer.Option(help="Name of one of the server's catalogues; the default one unless given.")
+    ] = None,
     url: ServerUrl = "localhost:8001",
 ) -> None:
     """Record which match was chosen for a photo; `whatsit train ranker` uses it.
@@ -32,5 +35,5 @@ def feedback(
     from whatsit.cli.identify import read_box
 
     with Client(url) as client:
-        kept = client.feedback(photo, item, None if box is None else read_box(box))
+        kept = client.feedback(photo, item, None if box is None else read_box(box), catalogue=catalogue)
     typer.echo(f"Kept. The catalogue has {kept} such choices; 'whatsit train ranker DIR' learns from them.")

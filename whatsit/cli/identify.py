@@ -39,6 +39,9 @@ def identify(
     text: Annotated[
         str | None, typer.Option(help="Known words of its title, brand or size; items with them move up.")
     ] = None,
+    catalogue: Annotated[
+        str | None, typer.Option(help="Name of one of the server's catalogues; the default one unless given.")
+    ] = None,
     gate: Annotated[
         bool,
         typer.Option("--gate/--no-gate", help="Skip the search for pictures of the intent 'other'."),
@@ -74,6 +77,7 @@ def identify(
                     min_score=min_rank if min_score is None else min_score,
                     rerank=rerank,
                     text=text,
+                    catalogue=catalogue,
                     gate=None if gate else False,
                 )
                 saved = _save(result, photo, save, several) if save else None

@@ -22,7 +22,22 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    catalogue: Annotated[Path, typer.Option(help="The catalogue's folder, published.")],
+    catalogue: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]DIR",
+            help="The catalogue's folder, published; NAME=DIR for each of several, the default one first.",
+            show_default=False,
+        ),
+    ] = None,
+    catalogues: Annotated[
+        Path | None,
+        typer.Option(
+            help='JSON file {"NAME": "DIR"} of several catalogues; those added to it or removed from it are opened and '
+            "closed at once.",
+            show_default=False,
+        ),
+    ] = None,
     store: Annotated[
         str | None,
         typer.Option(
@@ -105,12 +120,13 @@ def serve(
     import signal
 
     from rich.console import Console
+    from whatsit_client.errors import InvalidInput
 
     from whatsit.catalogue.backends import set_store_url
     from whatsit.engines.repository import default_root
     from whatsit.engines.runtime_target import config_name
     from whatsit.gateway.settings import Limits
-    from whatsit.gateway.startup import Options, StateFile, gateway_of
+    from whatsit.gateway.startup import Options, StateFile, choose_catalogues, gateway_of
     from whatsit.server.core_usage import core_usage_warning
     from whatsit.server.launcher import Server
     from whatsit.server.ports import Ports
@@ -118,8 +134,12 @@ def serve(
     from whatsit.server.tracing import Tracing
     from whatsit.tuning.config_overlay import check_named, stale_models
 
+    state_file = StateFile()
+    served = choose_catalogues(catalogue or [], catalogues, state_file.path.parent)
     if store is not None:
-        set_store_url(catalogue, store)
+        if served.is_file():
+            raise InvalidInput("--store is for one catalogue without a name: name the store of each when it is made.")
+        set_store_url(served, store)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops in the same order as Ctrl-C
     console = Console(stderr=True)
     models = (repository or default_root()) / "model_repository"
@@ -139,7 +159,7 @@ def serve(
             audit_log, access_log, limits,
         ).checked()  # fmt: skip
     server = Server(
-        catalogue,
+        served,
         repository,
         host if bare else "127.0.0.1",
         Ports(8000 if http_port is None else http_port, grpc_port, metrics_port) if bare else Ports(0, 0, metrics_port),
@@ -150,7 +170,6 @@ def serve(
         fused,
         closed=not bare,
     )
-    state_file = StateFile()
 
     def changed(state: State) -> None:
         _print_state(console, state)

@@ -18,13 +18,13 @@ from whatsit_client.version import __version__
 
 from whatsit.gateway.access import Access
 from whatsit.gateway.audit import AuditLog
-from whatsit.gateway.catalogues import CatalogueReader
 from whatsit.gateway.guard import FAILED, Guard, refusal
 from whatsit.gateway.inference import Inference
 from whatsit.gateway.problems import Problem, ProblemDetails
 from whatsit.gateway.rest import items, pictures, system
 from whatsit.gateway.rest.context import Gateway
 from whatsit.gateway.rest.schemas import ItemFieldsModel
+from whatsit.gateway.served_catalogues import ServedCatalogues
 from whatsit.gateway.settings import Settings
 from whatsit.gateway.triton_grpc import TritonService, start_grpc
 from whatsit.gateway.triton_http import TritonRoutes
@@ -51,8 +51,8 @@ def build_app(settings: Settings, grpc_port: int | None = None) -> Guard:
         settings.limits.request_seconds,
         settings.limits.upstream,
     )
-    inference = Inference(settings, upstream, access, AuditLog(settings.audit_log))
-    readers = {name: CatalogueReader(folder, settings.model_repository) for name, folder in settings.catalogues.items()}
+    catalogues = ServedCatalogues(settings)
+    inference = Inference(catalogues, upstream, access, AuditLog(settings.audit_log))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -66,7 +66,7 @@ def build_app(settings: Settings, grpc_port: int | None = None) -> Guard:
         await upstream.close()
 
     app = FastAPI(title="Whatsit", version=__version__, description=_DESCRIPTION, lifespan=lifespan, redoc_url=None)
-    app.state.gateway = Gateway(settings, inference, readers)
+    app.state.gateway = Gateway(settings, inference, catalogues)
     app.include_router(system.router)
     for prefix in ("/v1", "/v1/c/{catalogue}"):
         for router in (pictures.router, items.router, system.catalogue_router):

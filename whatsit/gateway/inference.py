@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from whatsit_client.calls import Call
@@ -14,8 +15,9 @@ from whatsit.gateway.access import Access, Caller
 from whatsit.gateway.audit import AuditLog
 from whatsit.gateway.inference_request import InferenceRequest
 from whatsit.gateway.keys import Role
-from whatsit.gateway.settings import Settings
+from whatsit.gateway.served_catalogues import ServedCatalogues
 from whatsit.gateway.upstream import Reply, Upstream
+from whatsit.serving.catalogue_file import unknown_catalogue
 
 Value = TypeVar("Value")
 Gone = Callable[[], Awaitable[bool]]
@@ -29,14 +31,14 @@ class Inference:
     """Sends the requests of admitted callers to Triton.
 
     Args:
-        settings: of the gateway.
+        catalogues: that are served now.
         upstream: Triton.
         access: counts requests in flight.
         audit: takes changes.
     """
 
-    def __init__(self, settings: Settings, upstream: Upstream, access: Access, audit: AuditLog) -> None:
-        self._settings, self.upstream, self._access, self._audit = settings, upstream, access, audit
+    def __init__(self, catalogues: ServedCatalogues, upstream: Upstream, access: Access, audit: AuditLog) -> None:
+        self._catalogues, self.upstream, self._access, self._audit = catalogues, upstream, access, audit
 
     async def infer(self, caller: Caller, request: InferenceRequest, id: str, gone: Gone = _stays) -> Reply:
         """Return Triton's reply, whatever its status.
@@ -52,10 +54,12 @@ class Inference:
             TimedOut, Unavailable: see `Upstream.infer`.
         """
         caller.check(Role.EDIT if request.changes_catalogue else Role.SEARCH)
-        name = str(request.parameters.get("catalogue", self._settings.default_catalogue))
+        name = str(request.parameters.get("catalogue", self._catalogues.default))
         caller.check_catalogue(name)
-        if name not in self._settings.catalogues:
-            raise InvalidInput(f"There is no catalogue '{name[:60]}'.")
+        if name not in self._catalogues:
+            raise unknown_catalogue(name, self._catalogues.names())
+        if self._catalogues.may_change:  # Triton may see another default one than was checked here
+            request = replace(request, parameters={**request.parameters, "catalogue": name})
         with self._access.in_flight(caller):
             return await self.upstream.finish(self._audited(caller, request, id, name), gone)
 
@@ -70,7 +74,7 @@ class Inference:
             name: bytes(array[0]) if array.dtype == object else array.tobytes() for name, array in call.inputs.items()
         }
         parameters: dict[str, Any] = dict(call.parameters)
-        if catalogue != self._settings.default_catalogue:
+        if catalogue != self._catalogues.default:
             parameters["catalogue"] = catalogue
         reply = await self.infer(caller, InferenceRequest(call.model, inputs, parameters), id, gone)
         if reply.status == 400:

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-DEFAULT_CATALOGUE = "default"
-
 
 class Limits(BaseModel):
     """Limits on requests; beyond one, a caller gets 4xx or 503 and one sentence.
@@ -50,6 +48,7 @@ class Settings(BaseModel):
 
     Args:
         catalogues: name -> folder; the first is the default.
+        catalogues_file: JSON file that names them from then on; None where they stay.
         model_repository: folder of the networks, for the embedder's fingerprint.
         upstream: URL of Triton's HTTP endpoint.
         upstream_headers: open Triton's restricted protocols.
@@ -71,6 +70,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     catalogues: dict[str, Path]
+    catalogues_file: Path | None = None
     model_repository: Path
     upstream: str
     upstream_headers: dict[str, str] = {}
@@ -87,8 +87,3 @@ class Settings(BaseModel):
     tls_cert: Path | None = None
     tls_key: Path | None = None
     limits: Limits = Limits()
-
-    @property
-    def default_catalogue(self) -> str:
-        """Name of the catalogue that a request without a name means."""
-        return next(iter(self.catalogues))

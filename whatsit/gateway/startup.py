@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import shutil
 import ssl
@@ -15,9 +16,10 @@ from whatsit_client.errors import InvalidInput, Unavailable
 from whatsit.gateway.guard import is_loopback
 from whatsit.gateway.keys import KeyFile, KeyRing, Role, default_keys_file
 from whatsit.gateway.process import GatewayProcess
-from whatsit.gateway.settings import DEFAULT_CATALOGUE, Limits, Settings
+from whatsit.gateway.settings import Limits, Settings
 from whatsit.server.launcher import Server
 from whatsit.server.supervisor import State
+from whatsit.serving.catalogue_file import DEFAULT_CATALOGUE, check_name, read_catalogues, write_catalogues
 
 OLD_PORT = 8000  # of Triton's HTTP up to 0.2: the gateway listens there too, where it is free
 
@@ -70,10 +72,11 @@ class Options:
 
 
 class StateFile:
-    """The state of the server, where the gateway reads it."""
+    """The state of the server, where the gateway reads it; names of catalogues too."""
 
     def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="whatsit-gateway-"), "state.json")
+        atexit.register(self.remove)
 
     def write(self, state: State) -> None:
         """Replace the state."""
@@ -108,7 +111,8 @@ def gateway_of(
         Unavailable: a port is taken.
     """
     settings = Settings(
-        catalogues={DEFAULT_CATALOGUE: server.catalogue},
+        catalogues=server.catalogues.folders(),
+        catalogues_file=server.catalogues.file,
         model_repository=models.resolve(),
         upstream=f"http://{server.http_url}",
         upstream_headers=server.restricted_headers,
@@ -161,6 +165,30 @@ def choose_keys(host: str, keys: Path | None, open_role: str | None) -> tuple[Pa
     return file, open_role
 
 
+def choose_catalogues(given: list[str], file: Path | None, work: Path) -> Path:
+    """Return what to start the server with: the folder of one, or the file of several.
+
+    Args:
+        given: `[NAME=]DIR` of each.
+        file: that names them in place of `given`.
+        work: folder for the file of `given`.
+
+    Raises:
+        InvalidInput: both or neither are given, or a name is wrong.
+        Unavailable: the file cannot be read.
+    """
+    if bool(given) == (file is not None):
+        raise InvalidInput("Name the catalogues by --catalogue [NAME=]DIR, or by --catalogues FILE.")
+    if file is not None:
+        read_catalogues(file)
+        return file
+    named = parse_catalogues(given)
+    if list(named) == [DEFAULT_CATALOGUE]:
+        return named[DEFAULT_CATALOGUE]
+    write_catalogues(work / "catalogues.json", named)
+    return work / "catalogues.json"
+
+
 def parse_catalogues(given: list[str]) -> dict[str, Path]:
     """Return name -> folder of the catalogues, the default one first.
 
@@ -172,10 +200,9 @@ def parse_catalogues(given: list[str]) -> dict[str, Path]:
         name, separator, folder = text.partition("=")
         if not separator or Path(text).is_dir():
             name, folder = DEFAULT_CATALOGUE, text
-        if not name.replace("-", "").replace("_", "").isalnum() or not folder:
-            raise InvalidInput(
-                f"'{text}' names no catalogue: write --catalogue NAME=DIR, the name of letters and digits."
-            )
+        check_name(name)
+        if not folder:
+            raise InvalidInput(f"'{text}' names no catalogue: write --catalogue NAME=DIR.")
         if name in found:
             raise InvalidInput(f"Two catalogues are named '{name}': write --catalogue NAME=DIR for each.")
         found[name] = Path(folder)

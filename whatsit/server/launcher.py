@@ -10,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -19,10 +19,12 @@ from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
 from whatsit.engines.repository import NETWORKS, default_root, lay_out_repositories, network_file
 from whatsit.engines.runtime_target import TENSORRT, check_tensorrt
 from whatsit.server.installation import Installation, find_installation, lay_out_backends, server_environment
+from whatsit.server.log_summary import last_error
 from whatsit.server.model_control import answers, load_again
+from whatsit.server.named_catalogues import NamedCatalogues
 from whatsit.server.ports import Ports, reserve_ports
 from whatsit.server.restriction import HEADER, hide_in_command_line, make_key, restriction_options
-from whatsit.serving.environment import CATALOGUE_VARIABLE, READ_ONLY_VARIABLE
+from whatsit.serving.environment import READ_ONLY_VARIABLE
 
 _LOCK_FAILURE = "boost::interprocess"
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -33,7 +35,8 @@ class Server:
     """A Triton server as a context manager.
 
     Args:
-        catalogue: the catalogue's folder, published.
+        catalogue: the catalogue's folder, published; or name -> folder of several, or the JSON file that names them and
+            is followed, the default one first.
         root: folder with `model_repository/`, `ensembles/` and `fused/`, never written to; None for Whatsit's own.
         host: address to listen on; loopback by default.
         ports: 0 takes a free port.
@@ -60,7 +63,7 @@ class Server:
 
     def __init__(
         self,
-        catalogue: Path,
+        catalogue: Path | Mapping[str, Path],
         root: Path | None = None,
         host: str = "127.0.0.1",
         ports: Ports | None = None,
@@ -73,7 +76,7 @@ class Server:
     ) -> None:
         if closed and host not in _LOOPBACK:
             raise InvalidInput(f"A closed server listens on {_LOOPBACK[0]} alone, not on {host}: leave the host out.")
-        self.catalogue = catalogue.resolve()
+        self.catalogues = NamedCatalogues(catalogue)
         self._root = (root or default_root()).resolve()
         self.host = host
         self.ports = reserve_ports(host, ports or Ports())
@@ -87,6 +90,19 @@ class Server:
         self._key_hidden = False
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: Path | None = None
+
+    @property
+    def catalogue(self) -> Path:
+        """Return the folder of the default catalogue."""
+        return next(iter(self.catalogues.folders().values()))
+
+    def set_catalogues(self, catalogues: Mapping[str, Path]) -> None:
+        """Open and close catalogues of a server that was started with names.
+
+        Raises:
+            WhatsitError: one cannot be opened, or there are no names; nothing is changed then.
+        """
+        self.catalogues.replace(catalogues, self._root / "model_repository", self._folder)
 
     @property
     def http_url(self) -> str:
@@ -136,8 +152,6 @@ class Server:
         Raises:
             WhatsitError: see the class.
         """
-        from whatsit.search.check_catalogue import check_catalogue
-
         model_repository = self._root / "model_repository"
         for network in NETWORKS:
             network_file(model_repository, network)
@@ -148,7 +162,7 @@ class Server:
                 )
         if self._config_name == TENSORRT:
             check_tensorrt(model_repository)
-        check_catalogue(self.catalogue, model_repository)
+        self.catalogues.check(model_repository)
         installation = find_installation()
         for last in (False, True):
             self._launch(installation)
@@ -172,7 +186,7 @@ class Server:
         self._folder = Path(tempfile.mkdtemp(prefix="whatsit-"))
         backends = lay_out_backends(installation, self._folder / "backends")
         lay_out_repositories(self._root, self._folder, os.symlink)
-        variables = {CATALOGUE_VARIABLE: str(self.catalogue), READ_ONLY_VARIABLE: "1" if self._read_only else ""}
+        variables = {**self.catalogues.variables(self._folder), READ_ONLY_VARIABLE: "1" if self._read_only else ""}
         environment = server_environment(installation, variables)
         command = [str(installation.binary), *self._command_line(backends)]
         self._key_hidden = False
@@ -272,20 +286,12 @@ class Server:
                 self._key_hidden = hide_in_command_line(self._process.pid, self._key)
             waited = time.monotonic() - begin
             if self._process.poll() is not None:
-                raise WhatsitError(f"Triton ended before it was ready: {_last_error(self.log)}")
+                raise WhatsitError(f"Triton ended before it was ready: {last_error(self.log)}")
             if waited > self._ready_timeout:
-                raise Unavailable(f"Triton was not ready after {self._ready_timeout:.0f} s: {_last_error(self.log)}")
+                raise Unavailable(f"Triton was not ready after {self._ready_timeout:.0f} s: {last_error(self.log)}")
             if waiting:
                 waiting(waited)
             time.sleep(0.1)
-
-
-def _last_error(log: str) -> str:
-    """Return the most informative line of Triton's log, as one sentence."""
-    lines = log.splitlines()
-    failures = [line for line in lines if "failed to load" in line]
-    lines = failures or [line for line in lines if line.startswith("error")] or lines[-1:] or ["it wrote nothing"]
-    return lines[0].split("] ", 1)[-1].strip().strip('"').split("\\n")[0][:400]
 
 
 def _die_with_parent() -> None:

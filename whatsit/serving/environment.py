@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from whatsit_client.errors import Unavailable
 
+from whatsit.serving.catalogue_file import DEFAULT_CATALOGUE, FollowedCatalogues
+
 CATALOGUE_VARIABLE = "WHATSIT_CATALOGUE"
+CATALOGUES_VARIABLE = "WHATSIT_CATALOGUES"
 READ_ONLY_VARIABLE = "WHATSIT_READ_ONLY"
 
 
-def served_catalogue() -> Path:
-    """Return the folder of the catalogue that this server serves.
+def served_catalogues() -> Callable[[], dict[str, Path]]:
+    """Return a function that gives name -> folder of the catalogues, as they are now.
+
+    The first is the default one. WHATSIT_CATALOGUES names the file that is followed; without it WHATSIT_CATALOGUE names
+    the folder of the only catalogue.
 
     Raises:
-        Unavailable: the environment does not name it.
+        WhatsitError: the environment names neither, or the file cannot be read.
     """
+    if file := os.environ.get(CATALOGUES_VARIABLE):
+        return FollowedCatalogues(Path(file))
     folder = os.environ.get(CATALOGUE_VARIABLE)
     if not folder:
         raise Unavailable(f"The environment variable {CATALOGUE_VARIABLE} must name the catalogue's folder.")
-    return Path(folder)
+    only = {DEFAULT_CATALOGUE: Path(folder)}
+    return lambda: only
 
 
 def is_read_only() -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -22,11 +23,18 @@ from whatsit.search.search_options import SearchOptions
 MAX_TOP_K = 100
 MAX_BOXES = 31  # with the whole picture as region 0 they fill the embedder's largest batch
 
-NAMES = ("top_k", "boxes", "where", "min_score", "rerank", "text", "gate")
+NAMES = ("top_k", "boxes", "where", "min_score", "rerank", "text", "gate", "catalogue")
 
 
+@dataclass(frozen=True)
 class Options(SearchOptions):
-    """The options of a call, read from its parameters."""
+    """The options of a call, read from its parameters.
+
+    Args:
+        catalogue: name of the catalogue that is searched; None for the default one.
+    """
+
+    catalogue: str | None = None
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> Options:
@@ -50,6 +58,7 @@ class Options(SearchOptions):
             "rerank": _rerank,
             "text": _text,
             "gate": _gate,
+            "catalogue": _catalogue,
         }
         return cls(**{name: readers[name](value) for name, value in given.items()})
 
@@ -122,6 +131,12 @@ def _gate(value: Any) -> bool:
     if word not in known:
         raise InvalidInput(f"gate must be 'on' or 'off', not {_short(value)}.")
     return known[word]
+
+
+def _catalogue(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise InvalidInput(f"catalogue must be the name of a catalogue, not {_short(value)}.")
+    return value
 
 
 def _short(value: Any) -> str:

@@ -15,7 +15,9 @@ from whatsit.gateway.catalogues import CatalogueReader
 from whatsit.gateway.inference import Gone, Inference
 from whatsit.gateway.keys import Role
 from whatsit.gateway.problems import Problem
+from whatsit.gateway.served_catalogues import ServedCatalogues
 from whatsit.gateway.settings import Settings
+from whatsit.serving.catalogue_file import unknown_catalogue
 
 Value = TypeVar("Value")
 
@@ -27,12 +29,12 @@ class Gateway:
     Args:
         settings: as started.
         inference: Triton.
-        readers: name -> catalogue.
+        catalogues: that are served now.
     """
 
     settings: Settings
     inference: Inference
-    readers: Mapping[str, CatalogueReader]
+    catalogues: ServedCatalogues
 
 
 @dataclass(frozen=True)
@@ -65,18 +67,18 @@ class Context:
         gateway: Gateway = request.app.state.gateway
         caller: Caller = request.state.caller
         named = request.path_params.get("catalogue")
-        name = gateway.settings.default_catalogue if named is None else named
+        name = gateway.catalogues.default if named is None else named
         caller.check(role)
         caller.check_catalogue(name)
-        if name not in gateway.settings.catalogues:
-            raise Problem(404, f"There is no catalogue '{name[:60]}'.")
+        if name not in gateway.catalogues:
+            raise Problem(404, str(unknown_catalogue(name, gateway.catalogues.names())))
         prefix = "/v1" if named is None else f"/v1/c/{quote(name, safe='')}"
         return cls(gateway, caller, name, request.state.request_id, prefix, request.is_disconnected)
 
     @property
     def reader(self) -> CatalogueReader:
         """The catalogue, for reading."""
-        return self.gateway.readers[self.catalogue]
+        return self.gateway.catalogues.reader(self.catalogue)
 
     async def call(self, call: Call[Value]) -> Value:
         """Return the result of a call to Triton for this caller."""

@@ -54,8 +54,8 @@ async def catalogues(request: Request) -> Any:
     """List the catalogues that the caller's key opens."""
     gateway: Gateway = request.app.state.gateway
     opened = request.state.caller.catalogues
-    names = [name for name in gateway.settings.catalogues if not opened or name in opened]
-    return {"catalogues": [{"name": n, "default": n == gateway.settings.default_catalogue} for n in names]}
+    names = gateway.catalogues.names()
+    return {"catalogues": [{"name": n, "default": n == names[0]} for n in names if not opened or n in opened]}
 
 
 @catalogue_router.get("/stats", response_model=schemas.StatsModel, responses=responses(404))

@@ -5,18 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from whatsit_client.errors import InvalidInput, WhatsitError
+from whatsit_client.errors import InvalidInput
 from whatsit_client.types import Box
 
 from whatsit.catalogue.backends import index_status, open_store
 from whatsit.catalogue.ingest.fetch import Fetched
-from whatsit.catalogue.ingest.picture_analyzer import PictureAnalyzer
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.item_payload import ItemPayload, parse_object
 from whatsit.catalogue.layout import Layout
@@ -27,8 +25,10 @@ from whatsit.catalogue.store.picture_files import forget_pictures, keep_picture
 from whatsit.catalogue.store.picture_metadata import PictureMetadata
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.pipeline.region_selection import check_boxes
-from whatsit.serving.environment import is_read_only, served_catalogue
+from whatsit.serving.analyzer_loader import AnalyzerLoader
+from whatsit.serving.environment import is_read_only, served_catalogues
 from whatsit.serving.metrics import definitions as metrics
+from whatsit.serving.open_catalogues import OpenCatalogues
 from whatsit.serving.request_options import Options
 from whatsit.serving.step_tensors import text_tensor
 from whatsit.serving.triton_step import Tensors
@@ -47,30 +47,27 @@ class ServedCatalogue:
 
     Args:
         folder: the catalogue's folder.
-        model_repository: of the networks that embed pictures; they are loaded at the first picture, or by `prepare`.
+        model_repository: of the networks that embed pictures; they are loaded at the first picture.
         dimension: length of the embedder's vectors.
         read_only: refuse changes.
+        analyzer: loads the networks; None for one of its own.
     """
 
-    def __init__(self, folder: Path, model_repository: Path, dimension: int, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        model_repository: Path,
+        dimension: int,
+        read_only: bool = False,
+        analyzer: AnalyzerLoader | None = None,
+    ) -> None:
         self._layout = Layout(folder)
-        self._model_repository = model_repository
+        self._analyzer = analyzer or AnalyzerLoader(model_repository)
         self._dimension = dimension
         self._read_only = read_only
         self._fingerprint = embedder_fingerprint(model_repository / "embedder" / "1" / "model.onnx")
         self._reading = open_store(folder, read_only=True)
         self._writing: CatalogueStore | None = None
-        self._loading: Future[PictureAnalyzer] | None = None
-
-    def prepare(self) -> None:
-        """Start loading the networks.
-
-        Else the first picture would wait for them, and all changes behind it.
-        """
-        if self._loading is None and not self._read_only:
-            loader = ThreadPoolExecutor(1)
-            self._loading = loader.submit(PictureAnalyzer, self._model_repository)
-            loader.shutdown(wait=False)
 
     def upsert(self, text: str, image: bytes | None) -> Result:
         """Add an item, or replace the fields of the one with this id.
@@ -187,14 +184,7 @@ class ServedCatalogue:
         return self._writing
 
     def _embedded(self, image: bytes) -> Picture:
-        self.prepare()
-        assert self._loading is not None  # only a writable catalogue embeds
-        try:
-            look = self._loading.result()
-        except WhatsitError:
-            self._loading = None  # what is missing may be there next time
-            raise
-        seen = look(image, frozenset({"embed", "hash"}))
+        seen = self._analyzer()(image, frozenset({"embed", "hash"}))
         local = local_features(image) if self._reading.keeps_local else None
         path = keep_picture(self._layout.pictures, image)
         fetched = Fetched.of(path, image)
@@ -204,32 +194,40 @@ class ServedCatalogue:
         forget_pictures(self._layout.pictures, pictures)
 
 
+_OPERATIONS: Mapping[str, Callable[[ServedCatalogue, str, bytes | None], Result]] = {
+    "upsert": lambda catalogue, text, image: catalogue.upsert(text, image),
+    "feedback": lambda catalogue, text, image: catalogue.feedback(text, image),
+    "delete": lambda catalogue, text, _: catalogue.delete(text),
+    "get": lambda catalogue, text, _: catalogue.get(text),
+    "stats": lambda catalogue, text, _: catalogue.stats(),
+}
+
+
 class ChangeCatalogue:
     """OPERATION, ITEM, IMAGE -> RESULT: one operation of `ServedCatalogue`.
 
     Model parameters: `networks` (the model repository, relative to the model folder), `dimension`.
-    The environment variable WHATSIT_READ_ONLY takes the changing operations away.
+    The option `catalogue` picks one of several (see `served_catalogues`). The environment variable WHATSIT_READ_ONLY
+    takes the changing operations away.
     """
 
     def __init__(self, parameters: Mapping[str, str]) -> None:
         networks = Path(parameters["model_directory"], parameters["networks"])
-        catalogue = ServedCatalogue(served_catalogue(), networks, int(parameters["dimension"]), is_read_only())
-        catalogue.prepare()
-        self._operations: Mapping[str, Callable[[str, bytes | None], Result]] = {
-            "upsert": catalogue.upsert,
-            "feedback": catalogue.feedback,
-            "delete": lambda text, _: catalogue.delete(text),
-            "get": lambda text, _: catalogue.get(text),
-            "stats": lambda text, _: catalogue.stats(),
-        }
+        dimension, read_only, analyzer = int(parameters["dimension"]), is_read_only(), AnalyzerLoader(networks)
+        self._catalogues = OpenCatalogues(
+            served_catalogues(), lambda folder: ServedCatalogue(folder, networks, dimension, read_only, analyzer)
+        )
+        if not read_only:
+            analyzer.start()  # else the first picture would wait for it, and all changes behind it
 
     def __call__(self, inputs: Tensors, options: Options, wanted: frozenset[str]) -> dict[str, npt.NDArray[Any]]:
         """Answer one request."""
         name = _text(inputs, "OPERATION")
-        if name not in self._operations:
-            raise InvalidInput(f"There is no operation '{name[:60]}'; OPERATION is {', '.join(self._operations)}.")
+        if name not in _OPERATIONS:
+            raise InvalidInput(f"There is no operation '{name[:60]}'; OPERATION is {', '.join(_OPERATIONS)}.")
+        catalogue = self._catalogues(options.catalogue)
         image = np.asarray(inputs["IMAGE"]).tobytes() if "IMAGE" in inputs else None
-        result = self._operations[name](_text(inputs, "ITEM"), image)
+        result = _OPERATIONS[name](catalogue, _text(inputs, "ITEM"), image)
         metrics.changed(name, result)
         return {"RESULT": text_tensor([json.dumps(result, ensure_ascii=False)])}
 

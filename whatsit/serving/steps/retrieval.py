@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from whatsit_client.errors import InvalidInput
+from whatsit_client.errors import InvalidInput, Unavailable
 
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.ranking.score import MIN_SCORE
 from whatsit.ranking.stages import DEFAULT_STAGES
 from whatsit.search.lookup import RegionFeatures
 from whatsit.search.retriever import Retrieved, Retriever
-from whatsit.serving.environment import served_catalogue
+from whatsit.serving.environment import served_catalogues
 from whatsit.serving.metrics import definitions as metrics
 from whatsit.serving.metrics.index_gauges import IndexGauges
+from whatsit.serving.metrics.instruments import Gauge
+from whatsit.serving.open_catalogues import OpenCatalogues
 from whatsit.serving.request_options import Options
 from whatsit.serving.step_tensors import item_tensors, unpack_local_rows
 from whatsit.serving.triton_step import Outputs, Tensors
@@ -26,25 +28,32 @@ class Retrieve:
     Model parameters: `embedder` (its file, relative to the model folder), `min_score`, `answer_score`, `stages`, and
     `gpu` ("auto": FAISS on a GPU where there is one), and `shards` (how many of the index's shards a query goes to: a
     number, "all", or "auto" for what the index says).
-    The environment variable WHATSIT_CATALOGUE names the catalogue's folder.
+    The option `catalogue` picks one of several catalogues (see `served_catalogues`).
     """
 
     def __init__(self, parameters: Mapping[str, str]) -> None:
-        self._retriever = Retriever(
-            served_catalogue(),
-            embedder_fingerprint(Path(parameters["model_directory"], parameters["embedder"])),
-            # min_rank and answer_rank are the deprecated names.
-            float(parameters.get("min_score", parameters.get("min_rank", MIN_SCORE))),
-            float(parameters.get("answer_score", parameters.get("answer_rank", MIN_SCORE))),
-            parameters.get("stages", DEFAULT_STAGES),
-            parameters.get("gpu") == "auto",
-            parse_nprobe(parameters.get("shards", "auto")),
-            metrics.STAGE_SECONDS.timed,
-        )
-        metrics.watch(IndexGauges(self._retriever.index, self._retriever.store))
+        fingerprint = embedder_fingerprint(Path(parameters["model_directory"], parameters["embedder"]))
+        nprobe = parse_nprobe(parameters.get("shards", "auto"))
+
+        def open_catalogue(folder: Path) -> Retriever:
+            return Retriever(
+                folder,
+                fingerprint,
+                # min_rank and answer_rank are the deprecated names.
+                float(parameters.get("min_score", parameters.get("min_rank", MIN_SCORE))),
+                float(parameters.get("answer_score", parameters.get("answer_rank", MIN_SCORE))),
+                parameters.get("stages", DEFAULT_STAGES),
+                parameters.get("gpu") == "auto",
+                nprobe,
+                metrics.STAGE_SECONDS.timed,
+            )
+
+        self._catalogues = OpenCatalogues(served_catalogues(), open_catalogue)
+        metrics.watch(_DefaultGauges(self._catalogues))
 
     def __call__(self, inputs: Tensors, options: Options, wanted: frozenset[str]) -> Outputs:
         """Answer one request."""
+        retriever = self._catalogues(options.catalogue)
         embeddings, gated = inputs["EMBEDDINGS"], bool(inputs["GATED"][0])
         if gated:
             retrieved = Retrieved.nothing(len(embeddings))
@@ -52,9 +61,27 @@ class Retrieve:
             local = unpack_local_rows(inputs["LOCAL"], len(embeddings))
             scores = inputs["SCORES"].tolist()
             features = [RegionFeatures(one, score=score) for one, score in zip(local, scores, strict=True)]
-            retrieved = self._retriever(embeddings, inputs["AREAS"], options, features)
+            retrieved = retriever(embeddings, inputs["AREAS"], options, features)
         metrics.retrieved(retrieved.regions, retrieved.answer, gated)
         return item_tensors(retrieved, options.top_k)
+
+
+class _DefaultGauges:
+    """Gauges of the catalogue that is the default one now."""
+
+    def __init__(self, catalogues: OpenCatalogues[Retriever]) -> None:
+        self._catalogues = catalogues
+        self._of: Retriever | None = None
+
+    def __call__(self) -> Mapping[Gauge, float]:
+        try:
+            retriever = self._catalogues()
+        except Unavailable:  # said where it was opened
+            self._of = None
+            return {}
+        if retriever is not self._of:
+            self._of, self._gauges = retriever, IndexGauges(retriever.index, retriever.store)
+        return self._gauges()
 
 
 def parse_nprobe(text: str) -> int | None:

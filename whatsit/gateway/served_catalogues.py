@@ -1,0 +1,65 @@
+"""The catalogues that a gateway serves now, each with its reader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from whatsit.gateway.catalogues import CatalogueReader
+from whatsit.gateway.problems import Problem
+from whatsit.gateway.settings import Settings
+from whatsit.serving.catalogue_file import FollowedCatalogues, unknown_catalogue
+
+
+class ServedCatalogues:
+    """Names of the catalogues, and their readers; follows the file of the catalogues.
+
+    A reader is dropped with its catalogue: requests that use it keep it until they end.
+
+    Args:
+        settings: of the gateway.
+
+    Raises:
+        WhatsitError: there is a file of catalogues and it cannot be read.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._models = settings.model_repository
+        file = settings.catalogues_file
+        self.may_change = file is not None
+        self._folders: Callable[[], dict[str, Path]] = (
+            (lambda: settings.catalogues) if file is None else FollowedCatalogues(file)
+        )
+        self._readers: dict[tuple[str, Path], CatalogueReader] = {}
+
+    def names(self) -> list[str]:
+        """Return the names, the default one first."""
+        return list(self._now())
+
+    @property
+    def default(self) -> str:
+        """Name of the catalogue that a request without a name means."""
+        return next(iter(self._now()))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._now()
+
+    def reader(self, name: str) -> CatalogueReader:
+        """Return the reader of a catalogue.
+
+        Raises:
+            Problem: 404 where there is none of this name.
+        """
+        folders = self._now()
+        if name not in folders:
+            raise Problem(404, str(unknown_catalogue(name, folders)))
+        key = name, folders[name]
+        if key not in self._readers:
+            self._readers[key] = CatalogueReader(key[1], self._models)
+        return self._readers[key]
+
+    def _now(self) -> dict[str, Path]:
+        folders = self._folders()
+        for name, folder in [key for key in self._readers if folders.get(key[0]) != key[1]]:
+            del self._readers[name, folder]
+        return folders
