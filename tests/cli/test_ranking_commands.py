@@ -42,13 +42,13 @@ def test_feedback_says_what_was_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path
 
         def __exit__(self, *_: object) -> None: ...
 
-        def feedback(self, photo: Path, item: str, box: Any) -> int:
-            told.append((photo.name, item, box))
+        def feedback(self, photo: Path, item: str, box: Any, catalogue: str | None) -> int:
+            told.append((photo.name, item, box, catalogue))
             return 7
 
     monkeypatch.setattr(whatsit_client.client, "Client", FakeClient)
     said = run("feedback", str(tmp_path / "x.jpg"), "P1", "--box", "1,2,30,40", "--url", "host:1")
-    assert told == ["host:1", ("x.jpg", "P1", (1.0, 2.0, 30.0, 40.0))]
+    assert told == ["host:1", ("x.jpg", "P1", (1.0, 2.0, 30.0, 40.0), None)]
     assert "7" in said
     assert CliRunner().invoke(app, ["feedback", "x.jpg", "P1", "--box", "1,2"]).exit_code == 2
 
