@@ -87,7 +87,7 @@ def _fill(file: Path) -> None:
             try:
                 while True:
                     out.write(bytes(size))
-            except OSError:
+            except OSError:  # noqa: PERF203  # twice
                 continue
 
 
