@@ -257,7 +257,14 @@ def test_feedback_counts(call: Call, gateway: Running, known: str) -> None:
     picture = gateway.target.picture
     first = call("POST", f"/v1/feedback?id={known}", body=picture).json["clicks"]
     assert call("POST", f"/v1/feedback?id={known}&box=[1,1,50,50]", body=picture).json["clicks"] == first + 1
-    for query in ("id=absent", f"id={known}&box=[1,2]", f"id={known}&box=1", f"id={known}&box=[]"):
+    for query in (
+        "id=absent",
+        f"id={known}&box=[1,2]",
+        f"id={known}&box=1",
+        f"id={known}&box=[]",
+        f"id={known}&box=",
+        f"id={known}&box=[1,1,9,9],[1,1,9,9]",
+    ):
         assert call("POST", f"/v1/feedback?{query}", body=picture).status == 400
 
 

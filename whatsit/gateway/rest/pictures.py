@@ -118,6 +118,8 @@ async def feedback(
     context = Context.of(request)
     image = await read_picture(request, context)
     chosen = None if box is None else _boxes(f"[{box}]")
+    if chosen is not None and len(chosen) != 1:
+        raise InvalidInput("box is one box [x1,y1,x2,y2] in pixels.")
     call = catalogue_calls.feedback(image, id, None if chosen is None else chosen[0])
     clicks = await context.call(call)
     return _json({"clicks": clicks})
