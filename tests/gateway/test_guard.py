@@ -16,7 +16,7 @@ from whatsit.gateway.access import Access
 from whatsit.gateway.app import build_app
 from whatsit.gateway.guard import Guard, is_loopback
 from whatsit.gateway.keys import KeyFile
-from whatsit.gateway.settings import Settings
+from whatsit.gateway.settings import Limits, Settings
 
 ID = "0123456789abcdef0123456789abcdef"
 Serve = Callable[..., AbstractContextManager[int]]
@@ -26,6 +26,8 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     """Say who was let in; fail at /fail."""
     if scope["path"] == "/fail":
         raise RuntimeError("failed")
+    while scope["path"] == "/read" and (await receive())["more_body"]:
+        pass
     caller = scope["state"].get("caller")
     told = {"id": scope["state"]["request_id"], "caller": caller.name if caller else None}
     body = json.dumps(told).encode()
@@ -193,6 +195,13 @@ def test_every_reply_has_security_headers(port: int, key: str, path: str) -> Non
 @pytest.mark.parametrize("path", ["/v1/items/%00", "/v1/../etc", "/v1/%2e%2e/etc", "/v1/..%2f..%2fetc", "/.."])
 def test_paths_that_are_not_allowed(port: int, key: str, path: str) -> None:
     assert ask(port, "GET", path, authorization=key).status == 400
+
+
+def test_bodies_of_all_requests_share_one_limit(serve: Serve, key: str) -> None:
+    with serve(limits=Limits(bodies_bytes=100)) as port:
+        replies = [ask(port, "POST", "/read", bytes(size), authorization=key) for size in (80, 80, 101, 80)]
+    assert [reply.status for reply in replies] == [200, 200, 503, 200]
+    assert replies[2].json["detail"].startswith("The server holds more requests")
 
 
 def test_a_failure_is_one_sentence(port: int, key: str) -> None:

@@ -56,6 +56,7 @@ class Guard:
         self._app, self._settings, self._access = app, settings, access
         self._log = JsonLog(settings.access_log)
         self._loopback = is_loopback(settings.host)
+        self._bodies = 0  # bytes of the bodies of all requests that are being answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -76,14 +77,31 @@ class Guard:
                 self._add_headers(MutableHeaders(scope=message), scope["path"], id, headers.get("origin"))
             await send(message)
 
+        held = 0
+
+        async def count() -> Message:
+            nonlocal held
+            message = await receive()
+            size = len(message.get("body", b""))
+            if self._bodies + size > self._settings.limits.bodies_bytes:
+                metrics.REFUSED.labels("bodies").inc()
+                raise Problem(503, "The server holds more requests than it has memory for.", {"retry-after": "1"})
+            held += size
+            self._bodies += size
+            return message
+
         try:
             response = self._admitted(scope, headers, state)
-            await (response or self._app)({**scope, "path": _routed_path(scope)}, receive, answer)
+            await (response or self._app)({**scope, "path": _routed_path(scope)}, count, answer)
+        except Problem as problem:
+            if not begun:
+                await refusal(problem, scope["path"], id)(scope, receive, answer)
         except Exception:
             _LOG.exception("Request %s failed.", id)
             if not begun:
                 await refusal(Problem(500, FAILED), scope["path"], id)(scope, receive, answer)
         finally:
+            self._bodies -= held
             seconds = time.perf_counter() - begin
             route = _route(scope["path"])
             metrics.REQUESTS.labels("http", route, str(status)).inc()

@@ -12,6 +12,7 @@ class Limits(BaseModel):
 
     Args:
         body_bytes: of a request, sent and decompressed.
+        bodies_bytes: of all requests that are being answered, as sent.
         header_bytes: request line and headers together.
         header_seconds: from the connection or the last reply to the end of the headers.
         idle_seconds: between two parts of a body.
@@ -29,6 +30,7 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     body_bytes: int = 32 << 20
+    bodies_bytes: int = 1 << 30
     header_bytes: int = 32 << 10
     header_seconds: float = 10.0
     idle_seconds: float = 10.0
