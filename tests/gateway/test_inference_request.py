@@ -201,7 +201,11 @@ scalars = st.one_of(
 def requests(draw: st.DrawFn) -> InferenceRequest:
     model = draw(st.sampled_from(tuple(MODELS)))
     inputs = {name: draw(st.binary(min_size=1, max_size=50)) for name in MODELS[model]}
-    parameters = draw(st.dictionaries(texts.filter(lambda name: name != "binary_data_output"), scalars, max_size=5))
+    parameters = draw(
+        st.dictionaries(
+            texts.filter(lambda name: name.isprintable() and name != "binary_data_output"), scalars, max_size=5
+        )
+    )
     outputs = tuple(Output(name, draw(st.booleans())) for name in draw(st.lists(names, unique=True)))
     id = draw(st.text("abc-123", max_size=20))
     return InferenceRequest(model, inputs, parameters, outputs, id, draw(st.booleans()))
@@ -265,3 +269,21 @@ def only_refuses(model: str, body: bytes, length: int | None) -> None:
         again, header = request.encode()  # what is let through can be written
         assert parse_http(model, again, header).inputs == request.inputs
     assert refusal is None or (refusal.endswith(".") and len(refusal) < 400)
+
+
+@pytest.mark.parametrize(("name", "value"), [("timeout", -1), ("timeout", "x"), ("priority", -1), ("priority", True)])
+def test_tritons_own_parameters_are_checked(name: str, value: Any) -> None:
+    with pytest.raises(InvalidInput, match=f"'{name}' is a whole number"):
+        InferenceRequest("identify", {"IMAGE": b"a"}, {name: value})
+
+
+@pytest.mark.parametrize("name", ["sequence_start", "a\x00b"])
+def test_other_names_of_triton_are_no_parameters(name: str) -> None:
+    with pytest.raises(InvalidInput, match="There is no parameter"):
+        InferenceRequest("identify", {"IMAGE": b"a"}, {name: 1})
+
+
+@pytest.mark.parametrize("text", [b"[" + b"[]," * 200_000 + b"1]", b"[" + b'"",' * 150_000 + b"1]", b" " * (9 << 20)])
+def test_costly_json_is_not_read(text: bytes) -> None:
+    with pytest.raises(InvalidInput, match="too much JSON"):
+        parse_http("identify", text, None)

@@ -26,6 +26,7 @@ def main() -> int:
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # Linux: end with the launcher
     settings = Settings.model_validate_json(sys.stdin.buffer.read())
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # broken requests are counted, not logged
     try:
         app = build_app(settings, given.grpc_port)
     except WhatsitError as error:

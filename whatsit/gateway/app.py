@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
+from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
@@ -18,7 +19,7 @@ from whatsit_client.version import __version__
 
 from whatsit.gateway.access import Access
 from whatsit.gateway.audit import AuditLog
-from whatsit.gateway.guard import FAILED, Guard, refusal
+from whatsit.gateway.guard import DOCS_FILES, FAILED, Guard, refusal
 from whatsit.gateway.inference import Inference
 from whatsit.gateway.problems import Problem, ProblemDetails
 from whatsit.gateway.rest import items, pictures, system
@@ -65,7 +66,14 @@ def build_app(settings: Settings, grpc_port: int | None = None) -> Guard:
             await server.stop(grace=2.0)
         await upstream.close()
 
-    app = FastAPI(title="Whatsit", version=__version__, description=_DESCRIPTION, lifespan=lifespan, redoc_url=None)
+    app = FastAPIOffline(  # serves the scripts of /docs itself
+        redoc_url=None,
+        static_url=DOCS_FILES,
+        title="Whatsit",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+    )
     app.state.gateway = Gateway(settings, inference, catalogues)
     app.include_router(system.router)
     for prefix in ("/v1", "/v1/c/{catalogue}"):

@@ -24,7 +24,8 @@ from whatsit.gateway.settings import Settings
 _LOG = logging.getLogger(__name__)
 FAILED = "The server failed on this request; its log says more."
 SLASH = "\ufdd0"  # stands for an encoded slash in a part of a path, such as an item's id: no text holds this code point
-_OPEN_PATHS = ("/healthz", "/openapi.json", "/docs", "/docs/oauth2-redirect")
+DOCS_FILES = "/docs/files"
+_OPEN_PATHS = ("/", "/healthz", "/openapi.json", "/docs", "/docs/oauth2-redirect")
 _REQUEST_ID = re.compile(r"[0-9a-f]{32}")
 _SECURITY = {
     "x-content-type-options": "nosniff",
@@ -36,6 +37,10 @@ _POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; style-src 'self'; script-src 'self'; "
     "worker-src 'self' blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
+)
+# The page that FastAPI makes has a script and a style in it.
+_DOCS_POLICY = _POLICY.replace("style-src 'self'; script-src 'self'", "{0}; {1}").format(
+    "style-src 'self' 'unsafe-inline'", "script-src 'self' 'unsafe-inline'"
 )
 _CORS_HEADERS = (
     "authorization, content-type, content-encoding, if-match, if-none-match, x-request-id, "
@@ -117,7 +122,7 @@ class Guard:
             self._check_origin(scope, headers)
             if scope["method"] == "OPTIONS" and "origin" in headers:
                 return Response(status_code=204)
-            if path in _OPEN_PATHS:
+            if path in _OPEN_PATHS or path.startswith(f"{DOCS_FILES}/"):
                 return None
             address = scope["client"][0] if scope.get("client") else ""
             state["caller"] = self._access.admit(headers.get("authorization") or headers.get("x-api-key"), address)
@@ -140,8 +145,7 @@ class Guard:
     def _add_headers(self, headers: MutableHeaders, path: str, id: str, origin: str | None) -> None:
         for name, value in _SECURITY.items():
             headers.setdefault(name, value)
-        if path not in ("/docs", "/docs/oauth2-redirect"):
-            headers.setdefault("content-security-policy", _POLICY)
+        headers.setdefault("content-security-policy", _DOCS_POLICY if path.startswith("/docs") else _POLICY)
         headers["x-request-id"] = id
         if self._settings.tls_cert:
             headers["strict-transport-security"] = "max-age=31536000"

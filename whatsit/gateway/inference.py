@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -62,6 +63,10 @@ class Inference:
             request = replace(request, parameters={**request.parameters, "catalogue": name})
         with self._access.in_flight(caller):
             return await self.upstream.finish(self._audited(caller, request, id, name), gone)
+
+    def in_flight(self, caller: Caller) -> AbstractContextManager[None]:
+        """Count a request of a caller while it is answered; see `Access.in_flight`."""
+        return self._access.in_flight(caller)
 
     async def call(self, caller: Caller, call: Call[Value], id: str, catalogue: str, gone: Gone = _stays) -> Value:
         """Return the result of a client's call.

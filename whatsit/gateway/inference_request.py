@@ -27,7 +27,10 @@ _MAX_PARAMETERS = 32
 _MAX_PARAMETER = 64 << 10  # characters
 _MAX_OUTPUTS = 32
 _MAX_ID = 256
+_QUEUE = ("timeout", "priority")  # Triton reads them itself
 _INT64 = 2**63
+_MAX_JSON = 8 << 20  # bytes
+_MAX_MARKS = 200_000  # lists, objects and quotes
 _VERSION = "1"
 
 Scalar = str | int | float | bool
@@ -172,7 +175,13 @@ def parse_http(model: str, body: bytes, header_length: int | None, version: str 
 
 
 def parse_json(text: bytes) -> Any:
-    """Return the value of JSON."""
+    """Return the value of JSON.
+
+    Raises:
+        InvalidInput: it is none, or larger than is read at once: lists and texts cost far more memory than bytes.
+    """
+    if len(text) > _MAX_JSON or sum(text.count(mark) for mark in b'[{"') > _MAX_MARKS:
+        raise InvalidInput("The request has too much JSON: send pictures as binary data.")
     try:
         return orjson.loads(text)
     except (orjson.JSONDecodeError, RecursionError) as error:
@@ -243,6 +252,10 @@ def _output(output: Mapping[str, Any]) -> Output:
 def _check_parameter(name: str, value: Any) -> None:
     if not isinstance(value, str | int | float | bool):
         raise InvalidInput(f"The parameter '{name[:40]}' is text, a number, true or false.")
+    if name in _QUEUE and (type(value) is not int or value < 0):
+        raise InvalidInput(f"The parameter '{name}' is a whole number of 0 or more.")
+    if name.startswith("sequence_") or not name.isprintable():
+        raise InvalidInput(f"There is no parameter '{name[:40]!r}'.")
     if isinstance(value, int) and not -_INT64 <= value < _INT64:
         raise InvalidInput(f"The parameter '{name[:40]}' does not fit 64 bits.")
     if isinstance(value, float) and not math.isfinite(value):

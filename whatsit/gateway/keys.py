@@ -98,6 +98,8 @@ class KeyFile:
             Unavailable: it cannot be read.
         """
         try:
+            if self.path.exists() and not (self.path.is_file() or self.path.is_dir()):
+                raise Damaged(f"{self.path} is no file of keys: it is no regular file.")
             return _KEYS.validate_json(self.path.read_bytes())
         except FileNotFoundError:
             return ()

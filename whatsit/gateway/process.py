@@ -7,10 +7,11 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from typing import IO
 
 from whatsit_client.errors import Unavailable, WhatsitError
 
@@ -54,6 +55,7 @@ class GatewayProcess:
             self.grpc_port: int = probe.getsockname()[1]
         self.port: int = self._sockets[0].getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
+        self._lines: deque[str] = deque(maxlen=40)
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
 
@@ -85,15 +87,14 @@ class GatewayProcess:
         """
         for listening in self._sockets:
             listening.listen(2048)
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115  # closed by stop
         self._launch()
         end = time.monotonic() + _START_SECONDS
         while not _accepts(self._host, self.grpc_port):
             if self._process is None or self._process.poll() is not None or time.monotonic() > end:
-                self._log.seek(0)
-                lines = self._log.read().decode(errors="replace").strip().splitlines()
                 self.stop()
-                raise WhatsitError(f"The gateway did not start: {lines[-1] if lines else 'it wrote nothing'}")
+                lines = [line for line in self._lines if line.strip()] or ["it wrote nothing"]
+                telling = next((line for line in lines if "Error" in line or "cannot" in line), lines[-1])
+                raise WhatsitError(f"The gateway did not start: {telling.strip()}")
             time.sleep(_CHECK_SECONDS)
         self._watcher.start()
 
@@ -120,13 +121,22 @@ class GatewayProcess:
         self._process = subprocess.Popen(
             [*command, f"--grpc-port={self.grpc_port}"],
             stdin=subprocess.PIPE,
-            stderr=self._log,
+            stderr=subprocess.PIPE,
             pass_fds=descriptors,
             start_new_session=True,  # Ctrl-C reaches the launcher alone
         )
+        threading.Thread(target=self._forward, args=(self._process.stderr,), daemon=True).start()
         assert self._process.stdin is not None  # a pipe
         self._process.stdin.write(self._settings.model_dump_json().encode())
         self._process.stdin.close()
+
+    def _forward(self, lines: IO[bytes]) -> None:
+        """Print what the process logs, once it is ready, and keep the last lines."""
+        for line in lines:
+            text = line.decode(errors="replace").rstrip()
+            self._lines.append(text)
+            if self._watcher.is_alive():
+                print(text, file=sys.stderr, flush=True)
 
     def _watch(self) -> None:
         """Replace a process that ends while it should run."""

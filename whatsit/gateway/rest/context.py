@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -83,6 +83,14 @@ class Context:
     async def call(self, call: Call[Value]) -> Value:
         """Return the result of a call to Triton for this caller."""
         return await self.gateway.inference.call(self.caller, call, self.id, self.catalogue, self.gone)
+
+    async def read(self, work: Coroutine[Any, Any, Value]) -> Value:
+        """Return what is read from the catalogue, counted among the requests in flight."""
+        try:
+            with self.gateway.inference.in_flight(self.caller):
+                return await work
+        finally:
+            work.close()
 
     def item_url(self, id: str) -> str:
         """Return the URL of an item, relative to this server."""

@@ -27,7 +27,7 @@ from whatsit.gateway.rest.forms import read_form
 router = APIRouter(tags=["items"])
 
 ItemId = Annotated[
-    str, Path(min_length=1, description="The item's id."), AfterValidator(lambda id: id.replace(SLASH, "/"))
+    str, Path(min_length=1, description="The item's id."), AfterValidator(lambda id: id.replace(SLASH, "/").strip())
 ]
 _FIELDS = {"schema": {"$ref": "#/components/schemas/ItemFieldsModel"}}
 _FORM = {
@@ -60,7 +60,7 @@ async def list_items(
 ) -> Response:
     """List items, or find them by words."""
     context = Context.of(request)
-    records, total = await context.reader.page(text, where, limit, offset)
+    records, total = await context.read(context.reader.page(text, where, limit, offset))
     following = None
     if offset + limit < total:
         asked = {"text": text, "where": where, "limit": limit, "offset": offset + limit}
@@ -102,7 +102,7 @@ async def put_item(request: Request, id: ItemId) -> Response:
         record = {"id": id, **fields.model_dump(exclude_none=True)}
         call = catalogue_calls.upsert(record, image, None)
         outcome = await context.call(call)
-        shown = await _shown(context, id.strip())
+        shown = await _shown(context, id)
     headers = {"etag": _etag(shown), "location": context.item_url(shown["id"])}
     body = orjson.dumps({"id": shown["id"], "outcome": outcome})
     return Response(body, 201 if outcome == "added" else 200, headers, media_type="application/json")
@@ -139,7 +139,7 @@ async def get_image(
 ) -> Response:
     """Return a picture of an item, whole or as a thumbnail."""
     context = Context.of(request)
-    found = await context.reader.image(id, position, side)
+    found = await context.read(context.reader.image(id, position, side))
     if isinstance(found, str):
         return RedirectResponse(found, 307)
     headers = {"etag": found.etag, "cache-control": "private, max-age=300"}
@@ -152,7 +152,7 @@ async def get_image(
 async def similar_items(request: Request, id: ItemId, limit: Annotated[int, Query(ge=1, le=100)] = 10) -> Response:
     """Return the items whose pictures are most like this one's."""
     context = Context.of(request)
-    found = await context.reader.similar(id, limit)
+    found = await context.read(context.reader.similar(id, limit))
     matches = [{"item": context.item(record), "score": score, "rank": score} for record, score in found]
     return Response(orjson.dumps({"matches": matches}), media_type="application/json")
 
@@ -163,13 +163,13 @@ async def item_scenes(request: Request, id: ItemId, limit: Annotated[int, Query(
     context = Context.of(request)
     scenes = [
         {**scene, "item": context.item(scene["item"]), "image": context.image_url(scene["item"]["id"], scene["image"])}
-        for scene in await context.reader.scenes(id, limit)
+        for scene in await context.read(context.reader.scenes(id, limit))
     ]
     return Response(orjson.dumps({"scenes": scenes}), media_type="application/json")
 
 
 async def _shown(context: Context, id: str) -> dict[str, Any]:
-    shown = await context.reader.show(id)
+    shown = await context.read(context.reader.show(id))
     if shown is None:
         raise Problem(404, f"The catalogue has no item '{id[:100]}'.")
     return shown
@@ -204,18 +204,19 @@ async def _check_preconditions(request: Request, context: Context, id: str) -> N
     wanted, unwanted = request.headers.get("if-match"), request.headers.get("if-none-match")
     if wanted is None and unwanted is None:
         return
-    shown = await context.reader.show(id)
+    shown = await context.read(context.reader.show(id))
     etag = None if shown is None else _etag(shown)
-    if wanted is not None and (etag is None or not _matches(wanted, etag)):
+    if wanted is not None and (etag is None or not _matches(wanted, etag, weak=False)):
         raise Problem(412, "The item was changed since: read it again.")
     if unwanted is not None and etag is not None and _matches(unwanted, etag):
         raise Problem(412, f"There is an item '{id[:100]}' already.")
 
 
-def _matches(header: str | None, etag: str) -> bool:
+def _matches(header: str | None, etag: str, weak: bool = True) -> bool:
     if header is None:
         return False
-    return header.strip() == "*" or etag in [one.strip().removeprefix("W/") for one in header.split(",")]
+    tags = [one.strip() for one in header.split(",")]
+    return header.strip() == "*" or etag in tags or (weak and f"W/{etag}" in tags)
 
 
 def _etag(shown: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 from prometheus_client import generate_latest
 from whatsit_client import catalogue_calls
 
@@ -32,6 +32,18 @@ async def health(request: Request) -> Response:
     state = ("degraded" if told.get("state") == "degraded" else "ready") if ready else "starting"
     body = {"live": True, "state": state, "reason": str(told.get("reason", "")) if state != "ready" else ""}
     return Response(orjson.dumps(body), 200 if ready else 503, media_type="application/json")
+
+
+@router.head("/healthz", include_in_schema=False)
+async def health_status(request: Request) -> Response:
+    """Return the status of `health` alone."""
+    return Response(status_code=(await health(request)).status_code)
+
+
+@router.get("/", include_in_schema=False)
+async def root() -> Response:
+    """Lead a browser to the documents."""
+    return RedirectResponse("/docs")
 
 
 @router.get(
