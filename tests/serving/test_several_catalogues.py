@@ -129,8 +129,8 @@ def _outcome(call: Callable[[], set[str]]) -> set[str] | Exception:
 
 
 def _until(holds: Callable[[], bool]) -> bool:
-    """Whether a condition holds within a minute."""
-    return any(holds() or threading.Event().wait(0.1) for _ in range(600))
+    """Whether a condition holds within some seconds."""
+    return any(holds() or threading.Event().wait(0.1) for _ in range(200))
 
 
 def _users(folder: Path) -> set[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -38,6 +40,7 @@ class OpenCatalogues(Generic[T]):
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._opened: dict[str, _Opening[T]] = {}
+        self._dropped: list[weakref.ref[T]] = []
         if isinstance(folders, FollowedCatalogues):
             for one in self._now().values():
                 one.wait(_START_SECONDS)
@@ -75,7 +78,7 @@ class OpenCatalogues(Generic[T]):
             if [(name, one.folder) for name, one in before.items()] != list(folders.items()):
                 kept = {name: one for name, one in before.items() if folders.get(name) == one.folder}
                 for name in before.keys() - kept.keys():
-                    before[name].drop()
+                    self._dropped += before[name].drop()
                 new = {name: kept.get(name) or _Opening(name, folder, self._open) for name, folder in folders.items()}
                 self._opened = new
             return self._opened
@@ -83,6 +86,18 @@ class OpenCatalogues(Generic[T]):
     def _follow(self) -> None:
         while not self._closed.wait(_LOOK_SECONDS):
             self._now()
+            self._close_dropped()
+
+    def _close_dropped(self) -> None:
+        """Close the files of dropped catalogues that nobody uses any more.
+
+        SQLite's connections refer to themselves, so that they stay open until Python looks for such objects.
+        """
+        with self._lock:
+            if not self._dropped or any(one() is not None for one in self._dropped):
+                return
+            self._dropped.clear()
+        gc.collect()
 
 
 class _Opening(Generic[T]):
@@ -122,10 +137,14 @@ class _Opening(Generic[T]):
         """Wait until it was tried once."""
         self._tried.wait(seconds)
 
-    def drop(self) -> None:
-        """Let go of the catalogue; who uses it keeps it as long."""
+    def drop(self) -> list[weakref.ref[T]]:
+        """Let go of the catalogue, and return it where it was open.
+
+        Who uses it keeps it as long.
+        """
         self._dropped.set()
-        self._value = None
+        value, self._value = self._value, None
+        return [] if value is None else [weakref.ref(value)]
 
     def _run(self) -> None:
         while not self._dropped.is_set():
