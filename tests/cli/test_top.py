@@ -7,11 +7,14 @@ import os
 import pty
 import select
 import signal
+import ssl
 import subprocess
 import sys
 import termios
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -170,6 +173,48 @@ def test_once_as_json(endpoint: str) -> None:
 def test_no_server() -> None:
     run = CliRunner().invoke(app, ["top", "--url", "127.0.0.1:9", "--once", "--every", "0.2"])
     assert isinstance(run.exception, Unavailable)
+
+
+@pytest.mark.parametrize(
+    ("key", "code", "words"),
+    [("wk_a_b", 200, ""), ("wk_c_d", 403, "WHATSIT_KEY to a key of the role admin"), ("", 401, "needs a valid key")],
+)
+def test_the_key_is_sent(monkeypatch: pytest.MonkeyPatch, key: str, code: int, words: str) -> None:
+    codes = {"Bearer wk_a_b": 200, "Bearer wk_c_d": 403}
+
+    class Metrics(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(codes.get(self.headers["authorization"] or "", 401))
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Metrics)
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    monkeypatch.setenv("WHATSIT_KEY", key)
+    run = CliRunner().invoke(app, ["top", "--url", f"127.0.0.1:{http.server_port}", "--once", "--every", "0.2"])
+    http.shutdown()
+    http.server_close()
+    if code == 200:
+        assert run.exit_code == 0
+    else:
+        assert isinstance(run.exception, InvalidInput)
+        assert words in str(run.exception)
+        assert f"({code})" in str(run.exception)
+
+
+def test_a_certificate_that_is_not_trusted_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = ssl.SSLCertVerificationError("certificate verify failed")
+    error.verify_message = "self-signed certificate"
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise urllib.error.URLError(error)
+
+    monkeypatch.setattr(urllib.request, "urlopen", refuse)
+    run = CliRunner().invoke(app, ["top", "--url", "https://127.0.0.1:9", "--once", "--every", "0.2"])
+    assert isinstance(run.exception, Unavailable)
+    assert "is not trusted (self-signed certificate): " in str(run.exception)
 
 
 @pytest.mark.parametrize("end", ["q", "interrupt"])

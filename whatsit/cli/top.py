@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from whatsit.serving.metrics.scrape import MetricsPage
 
 KEPT_RATES = 60
+_REFUSALS = {
+    401: "needs a valid key: set WHATSIT_KEY to one of the role admin",
+    403: "refuses this caller: set WHATSIT_KEY to a key of the role admin",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -80,12 +84,36 @@ def _one(address: str, every: float) -> Overview:
 
 
 def _read_page(address: str) -> MetricsPage | None:
-    """Return the page, None where the server does not answer."""
+    """Return the page, None where the server does not answer.
+
+    Raises:
+        InvalidInput: the server refuses the key.
+        Unavailable: its certificate is not trusted.
+    """
+    from urllib.error import HTTPError
+
     from whatsit.serving.metrics.scrape import MetricsPage
 
     try:
         return MetricsPage.read(address, timeout=5)
-    except (OSError, ValueError):  # ValueError: what answers is no page of text
+    except HTTPError as error:
+        error.close()
+        if error.code in _REFUSALS:
+            raise InvalidInput(f"The server at {address} {_REFUSALS[error.code]} ({error.code}).") from error
+        return None
+    except OSError as error:
+        import ssl
+
+        reason = getattr(error, "reason", error)
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            raise Unavailable(
+                f"The certificate of {address} is not trusted ({reason.verify_message}): name the file of its issuer, "
+                "or of itself if self-signed, in SSL_CERT_FILE."
+            ) from error
+        if isinstance(reason, ssl.SSLError):
+            raise Unavailable(f"{address} cannot be read with TLS ({reason.reason}): try http://.") from error
+        return None
+    except ValueError:  # what answers is no page of text
         return None
 
 

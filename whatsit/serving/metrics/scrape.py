@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
+from whatsit_client.transport.address import Address
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,17 @@ class MetricsPage:
 
     @classmethod
     def read(cls, url: str, timeout: float = 10.0) -> MetricsPage:
-        """Read the endpoint, such as `http://localhost:8002/metrics`.
+        """Read the endpoint, such as `http://localhost:8002/metrics`, with the key in WHATSIT_KEY.
 
         Raises:
+            InvalidInput: WHATSIT_KEY is no key.
             OSError: it does not answer.
             ValueError: the reply is not Prometheus' text format.
         """
-        with urllib.request.urlopen(url, timeout=timeout) as reply:
+        request = urllib.request.Request(url)
+        for name, value in Address.parse().headers.items():
+            request.add_unredirected_header(name, value)  # a redirection may lead to another server
+        with urllib.request.urlopen(request, timeout=timeout) as reply:
             return cls.parse(reply.read().decode())
 
     @classmethod
