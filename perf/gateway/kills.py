@@ -94,7 +94,7 @@ def serve(catalogue: Path, *options: str) -> Iterator[Running]:
             while found is None and launcher.poll() is None and time.monotonic() < end:
                 time.sleep(0.2)
                 text = os.pread(log.fileno(), 1 << 20, 0).decode(errors="replace")
-                found = re.search(r"(https?://\S+).*gRPC\s+(\S+:\d+)", text, re.DOTALL)
+                found = re.search(r"(https?://\S+:\d+).*gRPC\s+(\S+:\d+)", text, re.DOTALL)
             if found is None:
                 raise RuntimeError(text)
             yield Running(psutil.Process(launcher.pid), found[1], found[2])

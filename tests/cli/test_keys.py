@@ -71,6 +71,8 @@ def test_a_file_may_be_named(tmp_path: Path, file: Path) -> None:
         (["add", "a b"], "cannot name a key"),
         (["add", "phone", "--role", "owner"], "There is no role 'owner'"),
         (["add", "phone", "--rate", "0"], "positive"),
+        (["add", "phone", "--rate", "1e-310"], "positive"),
+        (["add", "phone", "--rate", "nan"], "positive"),
         (["add", "taken"], "already"),
         (["revoke", "absent"], "no valid key 'absent'"),
         (["rotate", "absent"], "no valid key 'absent'"),

@@ -33,6 +33,9 @@ def add(
     keys: KeysFile = None,
 ) -> None:
     """Make a key and print it, this once."""
+    from whatsit.gateway.startup import check_rate
+
+    check_rate(rate)
     _print_key(_file(keys).add(name, role, rate, tuple(catalogue or ())))
 
 

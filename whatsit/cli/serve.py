@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -123,6 +125,7 @@ def serve(
     from whatsit_client.errors import InvalidInput
 
     from whatsit.catalogue.backends import set_store_url
+    from whatsit.cli.serve_addresses import Addresses
     from whatsit.engines.repository import default_root
     from whatsit.engines.runtime_target import config_name
     from whatsit.gateway.settings import Limits
@@ -134,6 +137,19 @@ def serve(
     from whatsit.server.tracing import Tracing
     from whatsit.tuning.config_overlay import check_named, stale_models
 
+    if bare:
+        _check_bare(
+            {
+                "--keys or WHATSIT_KEYS": keys,
+                "--open": open_role,
+                "--tls-cert": tls_cert,
+                "--tls-key": tls_key,
+                "--origin": origin,
+                "--rate": rate,
+                "--audit-log": audit_log,
+                "--access-log": access_log,
+            }
+        )
     state_file = StateFile()
     served = choose_catalogues(catalogue or [], catalogues, state_file.path.parent)
     if store is not None:
@@ -180,14 +196,15 @@ def serve(
     try:
         with console.status("Starting Triton …") as status:
             supervisor.start(lambda waited: status.update(f"Starting Triton … {waited:.0f} s"))
-        if gateway is None:
-            url, where = server.grpc_url, f"HTTP {server.http_url}"
+        if gateway is None or options is None:
+            addresses = Addresses(server.http_url, server.grpc_url)
         else:
             gateway.start()
-            url, where = gateway.grpc_url, f"Open {gateway.url}\nHTTP {gateway.http_url}"
+            addresses = Addresses(
+                gateway.http_url, gateway.grpc_url, options.old_port, bool(tls_cert), options.needs_key, docs=True
+            )
         console.print(
-            f"[green]Ready[/] on the {'GPU' if gpu else 'CPU'}. {where}  gRPC {url}  metrics {server.metrics_url}\n"
-            f"Try: whatsit identify photo.jpg --url {url}    (Ctrl-C stops the server)",
+            f"[green]Ready[/] on the {'GPU' if gpu else 'CPU'}. {addresses.text(server.metrics_url)}",
             highlight=False,
             soft_wrap=True,
         )
@@ -201,10 +218,39 @@ def serve(
     except KeyboardInterrupt:
         console.print("Stopping …")
     finally:
-        if gateway is not None:
-            gateway.stop()
-        supervisor.stop()
-        state_file.remove()
+        with _signals_ignored():  # what is started is stopped, however often Ctrl-C is pressed
+            if gateway is not None:
+                gateway.stop()
+            supervisor.stop()
+            state_file.remove()
+
+
+@contextlib.contextmanager
+def _signals_ignored() -> Iterator[None]:
+    """Ignore Ctrl-C and TERM in the block."""
+    import signal
+
+    before = {one: signal.signal(one, signal.SIG_IGN) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _check_bare(given: Mapping[str, object]) -> None:
+    """Refuse options of the gateway that Triton itself does not have.
+
+    Args:
+        given: option -> its value.
+    """
+    from whatsit_client.errors import InvalidInput
+
+    named = [option for option, value in given.items() if value is not None and value != []]
+    if named:
+        raise InvalidInput(
+            f"--bare has no gateway, so {', '.join(named)} would do nothing: leave out --bare, or these."
+        )
 
 
 def _check_fused(target: str, config: str | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import shlex
 import shutil
 import ssl
 import tempfile
@@ -18,9 +19,11 @@ from whatsit.gateway.keys import KeyFile, KeyRing, Role, default_keys_file
 from whatsit.gateway.process import GatewayProcess
 from whatsit.gateway.settings import Limits, Settings
 from whatsit.server.launcher import Server
+from whatsit.server.ports import bind_port
 from whatsit.server.supervisor import State
 from whatsit.serving.catalogue_file import DEFAULT_CATALOGUE, check_name, read_catalogues, write_catalogues
 
+MIN_RATE, MAX_RATE = 0.01, 1_000_000  # requests a second of one caller
 OLD_PORT = 8000  # of Triton's HTTP up to 0.2: the gateway listens there too, where it is free
 
 
@@ -59,16 +62,35 @@ class Options:
     limits: Limits
 
     def checked(self) -> Options:
-        """Return the options with keys and role chosen.
+        """Return the options with keys, role and second port chosen.
 
         Raises:
             WhatsitError: they do not allow a start.
         """
         check_tls(self.tls_cert, self.tls_key)
+        check_rate(self.limits.rate)
         if bad := [one for one in self.origins if not one.startswith(("http://", "https://")) or one.count("/") != 2]:
             raise InvalidInput(f"'{bad[0]}' is no origin: write https://shop.example, without a path.")
         keys, role = choose_keys(self.host, self.keys, self.open_role)
-        return replace(self, keys=keys, open_role=role)
+        check_log("--audit-log", self.audit_log)
+        check_log("--access-log", self.access_log)
+        return replace(self, keys=keys, open_role=role, old_port=self._free_old_port())
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether every caller needs a key, after `checked`."""
+        return self.keys is not None and self.open_role is None
+
+    def _free_old_port(self) -> int:
+        """Return the second port of HTTP; 0 where it is taken or not wanted."""
+        port = OLD_PORT if self.old_port is None else self.old_port
+        if port in (0, self.port, self.grpc_port):
+            return 0
+        try:
+            bind_port(self.host, port, "HTTP").close()
+        except Unavailable:
+            return 0
+        return port
 
 
 class StateFile:
@@ -130,8 +152,7 @@ def gateway_of(
         tls_key=options.tls_key,
         limits=options.limits,
     )
-    old_port = OLD_PORT if options.old_port is None else options.old_port
-    return GatewayProcess(settings, options.port, options.grpc_port, report, old_port or None)
+    return GatewayProcess(settings, options.port, options.grpc_port, report, options.old_port or None)
 
 
 def choose_keys(host: str, keys: Path | None, open_role: str | None) -> tuple[Path | None, str | None]:
@@ -158,9 +179,10 @@ def choose_keys(host: str, keys: Path | None, open_role: str | None) -> tuple[Pa
     if keys is None and is_loopback(host):
         return (file if file.is_file() else None), open_role or "admin"
     if not len(KeyRing(KeyFile(file))) and open_role is None:
+        named = f" --keys {shlex.quote(str(keys))}" if keys else ""
         raise InvalidInput(
             f"{host} is open to others and there are no keys in {file}: make one with `whatsit keys add NAME --role "
-            "search`, or allow searches without keys by --open search."
+            f"search{named}`, or allow searches without keys by --open search."
         )
     return file, open_role
 
@@ -209,6 +231,36 @@ def parse_catalogues(given: list[str]) -> dict[str, Path]:
     return found
 
 
+def check_log(option: str, path: Path | str | None) -> None:
+    """Refuse a log that cannot be appended to.
+
+    Args:
+        option: that names it.
+        path: of the file; "-" and None are no file.
+
+    Raises:
+        Unavailable: the file cannot be written.
+    """
+    if path is None or str(path) == "-":
+        return
+    try:
+        Path(path).open("a").close()
+    except OSError as error:
+        raise Unavailable(
+            f"The log {path} cannot be written ({error.strerror}): give {option} a file in a folder that you may write."
+        ) from error
+
+
+def check_rate(rate: float | None) -> None:
+    """Refuse a rate that lets nobody call, or that is none.
+
+    Raises:
+        InvalidInput: it is not within 0.01 and 1,000,000 requests a second.
+    """
+    if rate is not None and not MIN_RATE <= rate <= MAX_RATE:
+        raise InvalidInput(f"--rate is a positive number of requests a second, {MIN_RATE} to {MAX_RATE}, not {rate:g}.")
+
+
 def check_tls(cert: Path | None, key: Path | None) -> None:
     """Refuse a certificate without its key, or one that cannot be loaded.
 
@@ -222,7 +274,10 @@ def check_tls(cert: Path | None, key: Path | None) -> None:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
         except ssl.SSLError as error:
-            raise InvalidInput(f"{cert} and {key} are no certificate and its key ({error.reason}).") from error
+            why = f" ({error.reason})" if error.reason else ""  # none where a file is not PEM
+            raise InvalidInput(
+                f"{cert} and {key} are no certificate and its key{why}: name PEM files that belong together."
+            ) from error
         except OSError as error:
             raise Unavailable(
                 f"The certificate cannot be read ({error.filename or cert}: {error.strerror})."
