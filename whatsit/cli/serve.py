@@ -201,7 +201,7 @@ def serve(
         else:
             gateway.start()
             addresses = Addresses(
-                gateway.http_url, gateway.grpc_url, options.old_port, bool(tls_cert), options.needs_key, docs=True
+                gateway.http_url, gateway.grpc_url, options.old_port or 0, bool(tls_cert), options.needs_key, docs=True
             )
         console.print(
             f"[green]Ready[/] on the {'GPU' if gpu else 'CPU'}. {addresses.text(server.metrics_url)}",

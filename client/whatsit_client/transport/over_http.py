@@ -65,7 +65,7 @@ class HttpTransport:
             raise error_from_status(self._address, timeout, error.status(), error.message()) from error
         except (OSError, HTTPParseError) as error:
             self.close()
-            raise connection_error(self._address) from error
+            raise connection_error(self._address, error) from error
         except (LookupError, TypeError, ValueError) as error:
             self.close()
             raise protocol_error(self._address, error) from error
@@ -117,6 +117,6 @@ class AsyncHttpTransport:
         except InferenceServerException as error:
             raise error_from_status(self._address, timeout, error.status(), error.message()) from error
         except (OSError, aiohttp.ClientError) as error:
-            raise connection_error(self._address) from error
+            raise connection_error(self._address, error) from error
         except (LookupError, TypeError, ValueError) as error:
             raise protocol_error(self._address, error) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -35,6 +36,15 @@ _BUSY = re.compile(
 )
 
 
+# Words of gRPC for a certificate that it does not accept.
+_CERTIFICATE = re.compile(
+    r"CERTIFICATE_VERIFY_FAILED:? ?(?P<why>[^:]*)|(?P<name>peer name \S+ is not in peer certificate)"
+    r"|(?P<host>hostname verification check failed)",
+    re.IGNORECASE,
+)
+_ROOTS = {"grpc": "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "http": "SSL_CERT_FILE"}  # environment variables
+
+
 class ConnectionLost(Unavailable):
     """The connection failed or broke; the call is retried."""
 
@@ -43,10 +53,31 @@ class Busy(Unavailable):
     """The server's queue is full and the call was not read; it is retried."""
 
 
-def connection_error(address: Address) -> ConnectionLost:
-    """Return the error for a connection that failed or broke."""
+def connection_error(address: Address, cause: BaseException | None = None) -> Unavailable:
+    """Return the error for a connection that failed or broke.
+
+    Args:
+        address: of the server.
+        cause: what the transport raised; a certificate that is not accepted is named, and the call not retried.
+    """
+    for error in (getattr(cause, "__cause__", None), cause):  # aiohttp's own has the reason as its cause
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return certificate_error(address, getattr(error, "verify_message", "") or str(error))
+    if address.secure:  # gRPC does not always say that it was the certificate
+        return ConnectionLost(
+            f"No Whatsit server with an accepted certificate answers at {address}: start one with `whatsit serve`, "
+            f"give its address as url, or name the file of its certificate in {_ROOTS[address.protocol]}."
+        )
     return ConnectionLost(
         f"No Whatsit server answers at {address}: start one with `whatsit serve` or give its address as url."
+    )
+
+
+def certificate_error(address: Address, reason: str) -> Unavailable:
+    """Return the error for a certificate that is not accepted."""
+    return Unavailable(
+        f"The certificate of {address} is not accepted ({reason.strip().rstrip('.')}): give a name for which it was "
+        f"made as url, and the file of a self-signed certificate, or of its issuer's, in {_ROOTS[address.protocol]}."
     )
 
 
@@ -103,5 +134,7 @@ def error_from_status(address: Address, timeout: float, status: str | None, mess
     if status in _UNAVAILABLE:
         if _BUSY.search(text):
             return busy_error(address)
+        if address.secure and (found := _CERTIFICATE.search(text)):
+            return certificate_error(address, next((part for part in found.groups() if part), "it cannot be verified"))
         return connection_error(address) if status != "503" and _NO_CONNECTION.search(text) else Unavailable(text)
     return Unavailable(f"The server at {address} could not answer ({status}: {text}): see its log.")
