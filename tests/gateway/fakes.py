@@ -37,10 +37,12 @@ class FakeTriton:
     Args:
         answer: makes status and body from the number of the inference request, counted from 0.
         ready: whether `/v2/health/ready` says 200.
+        documents: path -> status and body of further GET requests.
     """
 
     answer: Callable[[int], tuple[int, bytes] | None] = lambda number: (200, b"{}")
     ready: bool = True
+    documents: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
     port: int = 0
 
@@ -55,7 +57,7 @@ class FakeTriton:
                 fake._open.add(self.connection)
 
             def do_GET(self) -> None:
-                self._reply(200 if fake.ready else 503, b"")
+                self._reply(*fake.documents.get(self.path, (200 if fake.ready else 503, b"")))
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))

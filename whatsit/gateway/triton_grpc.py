@@ -8,36 +8,26 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
 import grpc.aio
 from google.protobuf.json_format import ParseDict, ParseError
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceServicer, add_GRPCInferenceServiceServicer_to_server
-from whatsit_client.errors import InvalidInput, WhatsitError
+from whatsit_client.errors import InvalidInput, Unavailable
 
-from whatsit.gateway import metrics
-from whatsit.gateway.access import Access, Caller
+from whatsit.gateway.access import Access
+from whatsit.gateway.grpc_admission import CALLER, Admission
 from whatsit.gateway.inference import Inference
 from whatsit.gateway.inference_request import MODELS, InferenceRequest, Output, check_binary
 from whatsit.gateway.problems import Problem
 from whatsit.gateway.settings import Settings
 from whatsit.gateway.upstream import Reply
 
-Value = TypeVar("Value")
-
-_CODES = {
-    400: grpc.StatusCode.INVALID_ARGUMENT,
-    401: grpc.StatusCode.UNAUTHENTICATED,
-    403: grpc.StatusCode.PERMISSION_DENIED,
-    404: grpc.StatusCode.NOT_FOUND,
-    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    503: grpc.StatusCode.UNAVAILABLE,
-    504: grpc.StatusCode.DEADLINE_EXCEEDED,
-}
+_IDLE_SECONDS = 60.0  # a connection without calls is closed after this time; clients connect again by themselves
+_AGE_SECONDS = 600.0  # any connection is, its running calls finished
 
 
 class TritonService(GRPCInferenceServiceServicer):  # type: ignore[misc]  # generated code has no types
@@ -45,20 +35,16 @@ class TritonService(GRPCInferenceServiceServicer):  # type: ignore[misc]  # gene
 
     Args:
         inference: sends requests.
-        access: admits callers.
+        access: admits callers, before a method is reached.
     """
 
     def __init__(self, inference: Inference, access: Access) -> None:
-        self._inference, self._access = inference, access
+        self._inference, self.access = inference, access
 
     async def ModelInfer(self, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:  # noqa: N802  # gRPC's
         """Infer with a model."""
-
-        async def work(caller: Caller) -> Any:
-            reply = await self._inference.infer(caller, read_request(request), secrets.token_hex(16))
-            return write_response(_good(reply), request.model_name)
-
-        return await self._answer(context, "infer", work)
+        reply = await self._inference.infer(CALLER.get(), read_request(request), secrets.token_hex(16))
+        return write_response(_good(reply), request.model_name)
 
     async def ServerLive(self, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:  # noqa: N802
         """Return whether the server runs."""
@@ -70,71 +56,44 @@ class TritonService(GRPCInferenceServiceServicer):  # type: ignore[misc]  # gene
 
     async def ModelReady(self, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:  # noqa: N802
         """Return whether a model is ready."""
-
-        async def work(caller: Caller) -> Any:
-            reply = await self._inference.upstream.get(f"/v2/models/{_name(request.name)}/ready")
-            return pb.ModelReadyResponse(ready=reply.status == 200)
-
-        return await self._answer(context, "ready", work)
+        if not _is_name(request.name):
+            return pb.ModelReadyResponse(ready=False)
+        reply = await self._inference.upstream.get(f"/v2/models/{request.name}/ready")
+        return pb.ModelReadyResponse(ready=reply.status == 200)
 
     async def ServerMetadata(self, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:  # noqa: N802
         """Describe the server."""
-        return await self._read(context, "/v2", pb.ServerMetadataResponse())
+        return _parse(await self._read("/v2"), pb.ServerMetadataResponse())
 
     async def ModelMetadata(self, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:  # noqa: N802
         """Describe a model."""
-        return await self._read(context, f"/v2/models/{_name(request.name)}", pb.ModelMetadataResponse())
+        return _parse(await self._read_model(request.name), pb.ModelMetadataResponse())
 
     async def ModelConfig(self, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:  # noqa: N802
         """Return a model's configuration."""
-        path = f"/v2/models/{_name(request.name)}/config"
-        return await self._read(context, path, pb.ModelConfigResponse(), lambda found: {"config": found})
+        return _parse({"config": await self._read_model(request.name, "/config")}, pb.ModelConfigResponse())
 
     async def ModelStatistics(self, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:  # noqa: N802
         """Return a model's counters."""
-        path = f"/v2/models/{_name(request.name)}/stats" if request.name else "/v2/models/stats"
-        return await self._read(context, path, pb.ModelStatisticsResponse())
+        found = await (self._read_model(request.name, "/stats") if request.name else self._read("/v2/models/stats"))
+        return _parse(found, pb.ModelStatisticsResponse())
 
-    async def _read(
-        self,
-        context: grpc.aio.ServicerContext[Any, Any],
-        path: str,
-        response: Any,
-        shape: Callable[[Any], Any] = lambda found: found,
-    ) -> Any:
-        async def work(caller: Caller) -> Any:
-            reply = _good(await self._inference.upstream.get(path))
-            try:
-                return ParseDict(shape(json.loads(reply.body)), response, ignore_unknown_fields=True)
-            except ParseError as error:
-                raise Problem(500, f"Triton's reply was not understood ({error}).") from error
+    async def _read_model(self, name: str, resource: str = "") -> Any:
+        if not _is_name(name):
+            raise Problem(404, f"There is no model '{name[:60]}'.")
+        found = await self._read(f"/v2/models/{name}{resource}", f"There is no model '{name}'.")
+        if "error" in found:  # Triton's status is 200 for some of these
+            raise Problem(404, f"There is no model '{name}' ({found['error']}).")
+        return found
 
-        return await self._answer(context, path.rsplit("/", 1)[-1], work)
-
-    async def _answer(
-        self,
-        context: grpc.aio.ServicerContext[Any, Any],
-        route: str,
-        work: Callable[[Caller], Awaitable[Value]],
-    ) -> Value:
-        status = 500
+    async def _read(self, path: str, absent: str = "") -> Any:
+        reply = await self._inference.upstream.get(path)
+        if absent and reply.status in (400, 404):
+            raise Problem(404, f"{absent[:-1]} ({reply.error}).")
         try:
-            metadata = {str(name): value for name, value in context.invocation_metadata() or ()}
-            given = metadata.get("authorization") or metadata.get("x-api-key")
-            caller = self._access.admit(None if given is None else str(given), _address(context.peer()))
-            answer = await work(caller)
-            status = 200
-            return answer
-        except Problem as problem:
-            status = problem.status
-            await context.abort(_CODES.get(status, grpc.StatusCode.INTERNAL), problem.detail)
-        except WhatsitError as error:
-            status = Problem.of(error).status
-            await context.abort(_CODES.get(status, grpc.StatusCode.INTERNAL), str(error))
-        finally:
-            kind = route if route in ("infer", "ready", "config", "stats") else "metadata"
-            metrics.REQUESTS.labels("grpc", kind, str(status)).inc()
-        raise AssertionError  # abort raises
+            return json.loads(_good(reply).body)
+        except ValueError as error:
+            raise Problem(500, f"Triton's reply was not understood ({error}).") from error
 
 
 def read_request(request: Any) -> InferenceRequest:
@@ -186,27 +145,40 @@ def write_response(reply: Reply, model: str) -> Any:
 
 
 async def start_grpc(settings: Settings, service: TritonService, port: int) -> grpc.aio.Server:
-    """Start the gRPC server on the gateway's host and return it."""
-    limit = settings.limits.body_bytes + (1 << 16)
+    """Start the gRPC server on the gateway's host and return it.
+
+    Raises:
+        Unavailable: the port cannot be used.
+    """
+    limits = settings.limits
     server = grpc.aio.server(
+        interceptors=[Admission(service.access, limits)],
         options=[
-            ("grpc.max_receive_message_length", limit),
+            ("grpc.max_receive_message_length", limits.body_bytes + (1 << 16)),
             ("grpc.max_send_message_length", -1),
-            ("grpc.max_concurrent_streams", 128),
-            ("grpc.max_metadata_size", settings.limits.header_bytes),
+            ("grpc.max_concurrent_streams", 32),
+            ("grpc.max_connection_idle_ms", int(1000 * _IDLE_SECONDS)),
+            ("grpc.max_connection_age_ms", int(1000 * _AGE_SECONDS)),
+            ("grpc.max_connection_age_grace_ms", int(1000 * (limits.body_seconds + limits.request_seconds))),
+            ("grpc.http2.bdp_probe", 0),  # a stream that is not read holds one window of 64 kB, not one that grows
+            ("grpc.max_metadata_size", limits.header_bytes),
             ("grpc.so_reuseport", 0),
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 5000),
-            ("grpc.server_handshake_timeout_ms", int(1000 * settings.limits.header_seconds)),
+            ("grpc.server_handshake_timeout_ms", int(1000 * limits.header_seconds)),
         ],
-        maximum_concurrent_rpcs=16 * settings.limits.in_flight,
+        maximum_concurrent_rpcs=16 * limits.in_flight,
     )
     add_GRPCInferenceServiceServicer_to_server(service, server)
-    place = f"{settings.host}:{port}"
-    if settings.tls_cert and settings.tls_key:
-        pair = (Path(settings.tls_key).read_bytes(), Path(settings.tls_cert).read_bytes())
-        server.add_secure_port(place, grpc.ssl_server_credentials([pair]))
-    else:
-        server.add_insecure_port(place)
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    place = f"{host}:{port}"
+    try:
+        if settings.tls_cert and settings.tls_key:
+            pair = (Path(settings.tls_key).read_bytes(), Path(settings.tls_cert).read_bytes())
+            server.add_secure_port(place, grpc.ssl_server_credentials([pair]))
+        else:
+            server.add_insecure_port(place)
+    except RuntimeError as error:
+        raise Unavailable(f"The gRPC port {place} cannot be used: stop what uses it or choose another.") from error
     await server.start()
     return server
 
@@ -233,13 +205,12 @@ def _good(reply: Reply) -> Reply:
     return reply
 
 
-def _name(name: str) -> str:
-    if not name.isidentifier() or len(name) > 40:
-        return "unknown"
-    return name
+def _parse(found: Any, response: Any) -> Any:
+    try:
+        return ParseDict(found, response, ignore_unknown_fields=True)
+    except ParseError as error:
+        raise Problem(500, f"Triton's reply was not understood ({error}).") from error
 
 
-def _address(peer: str) -> str:
-    """Return the IP address in gRPC's peer, such as ipv4:127.0.0.1:1234."""
-    kind, _, rest = peer.partition(":")
-    return rest.rsplit(":", 1)[0] if kind in ("ipv4", "ipv6") else peer
+def _is_name(name: str) -> bool:
+    return name.isascii() and name.isidentifier() and len(name) <= 40
