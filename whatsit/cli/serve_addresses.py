@@ -40,7 +40,7 @@ class Addresses:
 
 
 def reachable(address: str) -> str:
-    """Return `host:port` with the machine's name, or a loopback address, for one that means all addresses."""
+    """Return `host:port` that answers, for one that means all addresses."""
     host, _, port = address.rpartition(":")
     if host not in ("0.0.0.0", "[::]", "::", ""):
         return address

@@ -26,7 +26,7 @@ class MetricsPage:
 
     @classmethod
     def read(cls, url: str, timeout: float = 10.0) -> MetricsPage:
-        """Read the endpoint, such as `http://localhost:8002/metrics`, with the key in WHATSIT_KEY.
+        """Read the metrics endpoint, with the key in WHATSIT_KEY.
 
         Raises:
             InvalidInput: WHATSIT_KEY is no key.
