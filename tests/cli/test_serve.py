@@ -84,3 +84,35 @@ def test_signals_do_not_interrupt_stopping(number: signal.Signals) -> None:
     with _signals_ignored():
         os.kill(os.getpid(), number)
     assert signal.getsignal(number) is before
+
+
+def test_a_second_signal_does_not_leave_anything_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    class Interrupted:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def start(self, _: object) -> None:
+            raise KeyboardInterrupt
+
+        def stop(self) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGTERM)
+            done.append("stopped")
+
+    monkeypatch.setattr("whatsit.server.supervisor.Supervisor", Interrupted)
+    monkeypatch.setattr("whatsit.server.launcher.Server", lambda *_, **__: None)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # of the state's file
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        run = CliRunner().invoke(
+            app,
+            ["serve", "--catalogue", str(tmp_path), "--bare", "--target", "onnxruntime"],
+            env={"WHATSIT_KEYS": None},
+        )
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert run.exit_code == 0, run.output
+    assert done == ["stopped"]
+    assert not list(tmp_path.glob("whatsit-gateway-*")), "the temporary files are removed"
