@@ -187,6 +187,14 @@ def test_versions(client: Any, gateway: Running, version: str) -> None:
         client.infer("detect", inputs, model_version=version, headers=key(gateway))
 
 
+def test_metadata_of_an_absent_model_is_not_found_over_grpc(gateway: Running) -> None:
+    with over_grpc.InferenceServerClient(gateway.target.grpc_url) as client:
+        for call in (client.get_model_metadata, client.get_model_config, client.get_inference_statistics):
+            with pytest.raises(InferenceServerException) as refusal:
+                call("absent", headers=key(gateway))
+            assert str(refusal.value.status()) == "StatusCode.NOT_FOUND"
+
+
 def test_a_stream_is_unimplemented(gateway: Running) -> None:
     from tritonclient.grpc import service_pb2 as pb
     from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
