@@ -17,11 +17,12 @@ from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
 from tests.gateway.fakes import FakeTriton
-from whatsit.gateway.access import Access
+from whatsit.gateway.access import Access, Caller
 from whatsit.gateway.audit import AuditLog
 from whatsit.gateway.grpc_admission import Messages, address_of
 from whatsit.gateway.inference import Inference
 from whatsit.gateway.keys import KeyFile, Role
+from whatsit.gateway.problems import Problem
 from whatsit.gateway.served_catalogues import ServedCatalogues
 from whatsit.gateway.settings import Limits, Settings
 from whatsit.gateway.triton_grpc import TritonService, start_grpc
@@ -216,9 +217,25 @@ class Slow:
         return infer()
 
 
-def test_few_messages_are_read_at_once_and_half_of_one_caller() -> None:
-    from whatsit.gateway.access import Caller
+def test_more_messages_than_may_be_in_flight_are_refused() -> None:
+    async def main() -> None:
+        messages, caller, first = Messages(Limits(in_flight_per_caller=1)), Caller("", "a", Role.SEARCH, ""), Slow()
 
+        async def answer(call: Slow) -> None:
+            async with messages.read(caller, call):  # type: ignore[arg-type]  # made up
+                pass
+
+        task = asyncio.create_task(answer(first))
+        await asyncio.wait_for(first.begun.wait(), 20)
+        with pytest.raises(Problem, match="more requests than it can answer"):
+            await answer(Slow())
+        first.arrived.set()
+        await task
+
+    asyncio.run(main())
+
+
+def test_few_messages_are_read_at_once_and_half_of_one_caller() -> None:
     async def main() -> None:
         messages = Messages(Limits(body_bytes=1 << 20, bodies_bytes=4 << 20, body_seconds=30.0))
 

@@ -115,7 +115,7 @@ class Messages:
     """Reads messages, few at once, and counts their bytes while they are answered.
 
     The size of a message is not known before it is whole: so many are read at once as `bodies_bytes` has room for,
-    half of them of one caller. Others wait; flow control holds their senders back.
+    half of them of one caller. Others wait, as many as may be in flight; flow control holds their senders back.
 
     Args:
         limits: of requests.
@@ -156,12 +156,18 @@ class Messages:
         share = self._shares.setdefault(who, _Share(asyncio.Semaphore(self._half)))
         share.users += 1
         try:
+            if share.users > self._limits.in_flight_per_caller or self._users() > self._limits.in_flight:
+                metrics.REFUSED.labels("in flight").inc()
+                raise Problem(503, "The server has more requests than it can answer: try again later.")
             async with _acquired(share.slots, end), _acquired(self._slots, end):
                 yield
         finally:
             share.users -= 1
             if not share.users:
                 del self._shares[who]
+
+    def _users(self) -> int:
+        return sum(share.users for share in self._shares.values())
 
     async def _receive(self, context: Context, end: float) -> Any:
         read = asyncio.ensure_future(context.read())

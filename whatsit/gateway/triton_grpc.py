@@ -26,6 +26,7 @@ from whatsit.gateway.problems import Problem
 from whatsit.gateway.settings import Settings
 from whatsit.gateway.upstream import Reply
 
+_WINDOW_BYTES = 1 << 19  # of a message before it is read; most pictures are sent without waiting for more
 _IDLE_SECONDS = 60.0  # a connection without calls is closed after this time; clients connect again by themselves
 _AGE_SECONDS = 600.0  # any connection is, its running calls finished
 
@@ -160,7 +161,8 @@ async def start_grpc(settings: Settings, service: TritonService, port: int) -> g
             ("grpc.max_connection_idle_ms", int(1000 * _IDLE_SECONDS)),
             ("grpc.max_connection_age_ms", int(1000 * _AGE_SECONDS)),
             ("grpc.max_connection_age_grace_ms", int(1000 * (limits.body_seconds + limits.request_seconds))),
-            ("grpc.http2.bdp_probe", 0),  # a stream that is not read holds one window of 64 kB, not one that grows
+            ("grpc.http2.bdp_probe", 0),  # windows that grow would let streams that are not read hold megabytes
+            ("grpc.http2.lookahead_bytes", _WINDOW_BYTES),
             ("grpc.max_metadata_size", limits.header_bytes),
             ("grpc.so_reuseport", 0),
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 5000),
