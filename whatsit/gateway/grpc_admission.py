@@ -1,4 +1,4 @@
-"""Admission of gRPC calls before their messages are read.
+"""Admission of gRPC calls: by key, before their messages are read.
 
 A unary call is answered here as one whose request is a stream of one message, which looks the same on the wire: gRPC
 then begins with the metadata alone, and the message is fetched, or left to flow control, by `Admission`.
@@ -186,7 +186,7 @@ class Messages:
 
 
 def address_of(peer: str) -> str:
-    """Return the IP address in gRPC's peer, such as ipv4:127.0.0.1:1234."""
+    """Return the IP address in gRPC's peer, such as ipv6:%5B::1%5D:1234."""
     kind, _, rest = peer.partition(":")
     return unquote(rest.rsplit(":", 1)[0]).strip("[]") if kind in ("ipv4", "ipv6") else peer
 
