@@ -50,12 +50,13 @@ def _tritonserver(parent: int) -> int:
 
 
 def _regions() -> set[str]:
-    """Whatsit's regions of shared memory that no process uses."""
+    """Whatsit's regions of shared memory whose server does not run."""
     regions = {path.name for path in Path("/dev/shm").glob("whatsit-*")}
-    for maps in Path("/proc").glob("[0-9]*/maps"):
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            text = maps.read_text()
+            text = command.read_text()
         except OSError:
             continue
-        regions = {name for name in regions if name not in text}
+        # "whatsit-FOLDER-": how the names of that server's regions begin
+        regions = {name for name in regions if "-".join(name.split("-")[:2]) + "-" not in text}
     return regions

@@ -19,6 +19,8 @@ from whatsit.gateway.settings import Settings
 from whatsit.server.ports import bind_port
 
 _CHECK_SECONDS = 0.2
+# Not `-m`, which imports from the working directory first: a user's json.py would take the place of Python's.
+_PROGRAM = "import sys; del sys.path[0]; from whatsit.gateway.__main__ import main; sys.exit(main())"
 _START_SECONDS = 30.0
 
 
@@ -117,7 +119,7 @@ class GatewayProcess:
 
     def _launch(self) -> None:
         descriptors = [listening.fileno() for listening in self._sockets]
-        command = [sys.executable, "-m", "whatsit.gateway", *(f"--fd={descriptor}" for descriptor in descriptors)]
+        command = [sys.executable, "-c", _PROGRAM, *(f"--fd={descriptor}" for descriptor in descriptors)]
         self._process = subprocess.Popen(
             [*command, f"--grpc-port={self.grpc_port}"],
             stdin=subprocess.PIPE,
