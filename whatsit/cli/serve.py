@@ -192,7 +192,7 @@ def serve(
         state_file.write(state)
 
     supervisor = Supervisor(server, changed)
-    gateway = None if options is None else gateway_of(options, server, state_file, models, read_only, console.print)
+    gateway = None if options is None else gateway_of(options, server, state_file, models, console.print)
     try:
         with console.status("Starting Triton …") as status:
             supervisor.start(lambda waited: status.update(f"Starting Triton … {waited:.0f} s"))

@@ -59,7 +59,6 @@ class Settings(BaseModel):
         host: address to listen on.
         keys: file of the keys; None where none are needed.
         open_role: role of callers without a key; None refuses them.
-        read_only: whether the catalogue refuses changes.
         hold_seconds: a request waits so long for a Triton that is restarted.
         origins: other web origins whose pages may call.
         audit_log: file of the changes, None for none.
@@ -81,7 +80,6 @@ class Settings(BaseModel):
     host: str = "127.0.0.1"
     keys: Path | None = None
     open_role: str | None = None
-    read_only: bool = False
     hold_seconds: float = 30.0
     origins: tuple[str, ...] = ()
     audit_log: Path | None = None

@@ -116,7 +116,6 @@ def gateway_of(
     server: Server,
     state_file: StateFile,
     models: Path,
-    read_only: bool,
     report: Callable[[str], None],
 ) -> GatewayProcess:
     """Return the gateway in front of a closed server, not started.
@@ -126,7 +125,6 @@ def gateway_of(
         server: Triton.
         state_file: its state.
         models: the model repository.
-        read_only: whether the catalogue refuses changes.
         report: takes sentences for the operator.
 
     Raises:
@@ -143,7 +141,6 @@ def gateway_of(
         host=options.host,
         keys=options.keys,
         open_role=options.open_role,
-        read_only=read_only,
         hold_seconds=options.hold_seconds,
         origins=options.origins,
         audit_log=options.audit_log,
