@@ -10,6 +10,7 @@ from whatsit_client.errors import Unavailable
 
 from whatsit.catalogue import Store
 from whatsit.catalogue.item import ItemFields
+from whatsit.catalogue.store.picture_files import keep_picture
 
 PUT = (ItemFields("a", "A"), [], "e")
 
@@ -43,3 +44,9 @@ def test_a_file_that_stays_takes_changes(tmp_path: Path) -> None:
     with Store(tmp_path / "catalogue.sqlite") as store:
         assert store.put([PUT]) == ["added"]
         assert store.put([PUT]) == ["updated"]
+
+
+def test_a_picture_begins_no_catalogue(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="cannot be kept"):
+        keep_picture(tmp_path / "moved away" / "pictures", b"\xff\xd8\xff")
+    assert not (tmp_path / "moved away").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -37,7 +38,7 @@ def keep_picture(folder: Path, data: bytes, key: str | None = None) -> Path:
     path = folder.resolve() / f"{name}{ending}"
     part = path.with_suffix(f".{uuid.uuid4().hex}.part")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)  # not its parent: a catalogue that was moved away is not begun anew
         with part.open("wb") as file:
             file.write(data)
             file.flush()
@@ -45,7 +46,8 @@ def keep_picture(folder: Path, data: bytes, key: str | None = None) -> Path:
         part.replace(path)
         sync_folder(folder)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a read-only disk refuses that too
+            part.unlink(missing_ok=True)
         raise Unavailable(f"The picture cannot be kept in {folder} ({error.strerror or error}).") from error
     return path
 
