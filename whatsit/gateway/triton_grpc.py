@@ -127,6 +127,7 @@ def read_request(request: Any) -> InferenceRequest:
     parameters = {
         name: getattr(value, value.WhichOneof("parameter_choice") or "string_param")
         for name, value in request.parameters.items()
+        if not name.startswith("triton_")  # of streams; perf_analyzer sends one with every call
     }
     return InferenceRequest(
         request.model_name, inputs, parameters, tuple(outputs), request.id, version=request.model_version
