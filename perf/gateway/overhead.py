@@ -77,6 +77,24 @@ def on_one_loop(route: Route, pictures: Sequence[bytes], seconds: float) -> Poin
     return _p50(asyncio.run(run(1))), _rate(asyncio.run(run(_CALLERS)))
 
 
+def paired(direct: Route, gateway: Route, pictures: Sequence[bytes], count: int) -> tuple[float, float, float]:
+    """Measure `Client`, alternating direct and gateway call by call, so that drift of the machine cancels out.
+
+    Returns:
+        p50 in ms direct and through the gateway, and the median of the differences between neighbours.
+    """
+    times: tuple[list[float], list[float]] = ([], [])
+    with Client(direct.url, timeout=120) as one, Client(gateway.url, key=gateway.key, timeout=120) as other:
+        for turn in range(count):
+            order = (0, 1) if turn % 2 == 0 else (1, 0)
+            for side in order:
+                begin = time.perf_counter()
+                (one, other)[side].identify(pictures[turn % len(pictures)])
+                times[side].append(1000 * (time.perf_counter() - begin))
+    more = [second - first for first, second in zip(*times, strict=True)]
+    return statistics.median(times[0]), statistics.median(times[1]), statistics.median(more)
+
+
 def perf_analyzer(route: Route, tool: PerfAnalyzer, data: Path, count: int) -> Point:
     """Measure with NVIDIA's perf_analyzer, unchanged but for one header."""
     protocol, address = route.url.split("://")
@@ -111,6 +129,7 @@ def main(
     scenes: Annotated[Path, typer.Argument(help="Folder of its scenes, such as demo/scenes.")],
     rounds: Annotated[int, typer.Option(min=1, help="Times that every way is measured.")] = 5,
     seconds: Annotated[float, typer.Option(min=1, help="Seconds of one measurement.")] = 8.0,
+    pairs: Annotated[int, typer.Option(min=1, help="Calls of one caller, direct and through the gateway.")] = 300,
     fused: Annotated[bool, typer.Option(help="Serve the fused repository.")] = False,
     results: Annotated[Path | None, typer.Option(help="Write the table here, as Markdown.")] = None,
 ) -> None:
@@ -134,6 +153,8 @@ def main(
             "perf_analyzer -i grpc": lambda routes: perf_analyzer(routes[1], tool, data, int(10 * seconds)),
             "Locust, mixed calls": lambda routes: locust(*routes, scenes, 2 * seconds),
         }
+        alone = {name: paired(direct[n], gateway[n], pictures, pairs) for n, name in enumerate(("HTTP", "gRPC"))}
+        print(alone, flush=True)
         points: dict[str, list[tuple[Point, Point]]] = {name: [] for name in ways}
         for turn in range(rounds):
             for name, measure in ways.items():
@@ -141,7 +162,7 @@ def main(
                 first, second = measure(order[0]), measure(order[1])
                 points[name].append((first, second) if turn % 2 == 0 else (second, first))
                 print(turn + 1, name, points[name][-1], flush=True)
-    table = _table(points)
+    table = _table(points) + "\n\n" + _paired_table(alone, pairs)
     Console().print(table, highlight=False)
     if results:
         head = (
@@ -170,6 +191,18 @@ def _table(points: dict[str, list[tuple[Point, Point]]]) -> str:
             f"| {name} | {p50s[0]:.1f} ms | {p50s[1]:.1f} ms | {more:+.1f} ms | {rates[0]:.1f} | {rates[1]:.1f} | "
             f"{statistics.median(ratios):.3f} ({each}) |"
         )
+    return "\n".join(lines)
+
+
+def _paired_table(alone: dict[str, tuple[float, float, float]], count: int) -> str:
+    lines = [
+        f"One caller, {count} pairs of neighbouring calls:",
+        "",
+        "| caller | p50, direct | gateway | median of the differences |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, (first, second, more) in alone.items():
+        lines.append(f"| tritonclient {name} | {first:.1f} ms | {second:.1f} ms | {more:+.2f} ms |")
     return "\n".join(lines)
 
 
