@@ -1,0 +1,115 @@
+"""A real browser and a static server of `client/web` for the tests of the pages."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Playwright, sync_playwright
+
+WEB = Path(__file__).parents[2] / "client" / "web"
+CANDIDATES = ("/usr/bin/chromium", "google-chrome", "chromium", "chromium-browser", "google-chrome-stable")
+FLAGS = ("--no-sandbox", "--disable-gpu")
+# Nothing inline and nothing from elsewhere: what the gateway sends with the page.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
+    "connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'"
+)
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The program of a Chromium; the test skips where there is none."""
+    for name in (os.environ.get("CHROMIUM", ""), *CANDIDATES):
+        if found := name and shutil.which(name):
+            return found
+    pytest.skip("No Chromium is here: install the package chromium, or set CHROMIUM to the program of one.")
+
+
+@pytest.fixture(scope="module")
+def playwright(chromium_path: str) -> Iterator[Playwright]:
+    """Playwright, for one file only: while it runs, `asyncio.run` is refused in this thread."""
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def launch(playwright: Playwright, chromium_path: str) -> Iterator[Callable[..., Browser]]:
+    """A function that starts a Chromium with more flags: `launch("--use-fake-device-for-media-stream")`."""
+    started: list[Browser] = []
+
+    def start(*flags: str) -> Browser:
+        started.append(playwright.chromium.launch(executable_path=chromium_path, args=[*FLAGS, *flags]))
+        return started[-1]
+
+    yield start
+    for browser in started:
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser(launch: Callable[..., Browser]) -> Browser:
+    """A Chromium without a camera, one per file."""
+    return launch()
+
+
+class StaticSite:
+    """Serve a folder on 127.0.0.1 with a strict Content-Security-Policy.
+
+    Attributes:
+        url: the address, without a slash at the end.
+        pages: answers that no file gives: path to the text of an HTML page, such as `"/test.html"`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.pages: dict[str, str] = {}
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                status, content_type, body = site.answer(unquote(urlsplit(self.path).path))
+                self.send_response(status)
+                self.send_header("Content-Type", content_type)
+                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Content-Security-Policy", POLICY)
+                self.send_header("Cache-Control", "no-store")
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *arguments: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def answer(self, path: str) -> tuple[int, str, bytes]:
+        """Return status, content type and body of a path."""
+        if path in self.pages:
+            return 200, "text/html; charset=utf-8", self.pages[path].encode()
+        file = (self.folder / path.lstrip("/")).resolve()
+        if file.is_dir():
+            file /= "index.html"
+        if not file.is_relative_to(self.folder) or not file.is_file():
+            return 404, "text/plain", b"There is no such file."
+        content_type = "text/javascript" if file.suffix == ".js" else mimetypes.guess_type(file.name)[0]
+        return 200, content_type or "application/octet-stream", file.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[StaticSite]:
+    """`client/web` on 127.0.0.1; a test adds its own pages to `site.pages`."""
+    started = StaticSite(WEB)
+    thread = threading.Thread(target=started.server.serve_forever, daemon=True)
+    thread.start()
+    yield started
+    started.server.shutdown()
+    started.server.server_close()
+    thread.join()
