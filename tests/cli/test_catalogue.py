@@ -67,16 +67,16 @@ def run(*arguments: object) -> Any:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def run_json(*arguments: object) -> Any:
+def run_json(*arguments: object, code: int = 0) -> Any:
     result = run(*arguments, "--json")
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == code, result.output
     return json.loads(result.stdout)
 
 
 def test_add_list_show_delete_publish(shop: Path) -> None:
     folder = shop / "catalogue"
     added = run("add", folder, shop / "products.csv", "--publish")
-    assert added.exit_code == 0
+    assert added.exit_code == 1  # a row was skipped
     assert "3 items added, 0 updated, 0 unchanged, 1 rows or pictures skipped" in added.stdout
     assert "products.csv line 5" in added.stderr
     assert "The image is empty" in added.stderr
@@ -101,9 +101,9 @@ def test_add_list_show_delete_publish(shop: Path) -> None:
 
 def test_json_for_machines(shop: Path) -> None:
     folder = shop / "catalogue"
-    added = run_json("add", folder, shop / "products.csv", "--publish")
+    added = run_json("add", folder, shop / "products.csv", "--publish", code=1)
     assert (added["added"], len(added["skipped"]), added["published"]["items"]) == (3, 1, 3)
-    assert run_json("add", folder, shop / "products.csv")["unchanged"] == 3
+    assert run_json("add", folder, shop / "products.csv", code=1)["unchanged"] == 3
     page = run_json("list", folder, "--limit", 1, "--offset", 1)
     assert (page["count"], page["items"][0]["id"]) == (3, "b")
     assert run_json("show", folder, "a")["attributes"] == {"flavour": "plain"}
@@ -236,3 +236,57 @@ def test_every_help_has_an_example(verb: str) -> None:
     result = run(verb, "--help")
     assert result.exit_code == 0
     assert f"Example: whatsit catalogue {verb}" in result.stdout
+
+
+def test_a_file_of_prices_changes_prices_alone(shop: Path) -> None:
+    folder = shop / "catalogue"
+    run("add", folder, shop / "products.csv", "--publish")
+    prices = shop / "prices.csv"
+    prices.write_text("SKU;Preis\na;1,75 €\nb;gratis\nz;3,00 €\n")
+    added = run_json("add", folder, prices, code=1)
+    assert (added["added"], added["updated"], added["unchanged"], added["skipped_rows"]) == (0, 1, 1, 1)
+    assert "the catalogue has no item 'z'" in added["skipped"][0]["reason"]
+    assert any("its price 'gratis' is no amount" in note["reason"] for note in added["notes"])
+    item = run_json("show", folder, "a")
+    assert (item["title"], item["brand"], item["price"]) == ("Milk", "Arla", 1.75)
+    assert item["attributes"] == {"flavour": "plain", "currency": "EUR"}
+    assert sum(image["vectors"] for image in item["images"]) == 1
+    assert run_json("show", folder, "b")["price"] == 2
+
+
+def test_edit_changes_single_fields(shop: Path) -> None:
+    folder = shop / "catalogue"
+    run("add", folder, shop / "products.csv", "--publish")
+    said = run("edit", folder, "a", "--price", "1,75 €", "--set", "fat=3", "--unset", "flavour")
+    assert said.exit_code == 0, said.output
+    assert "1.5 -> 1.75" in said.stdout
+    item = run_json("show", folder, "a")
+    assert (item["title"], item["brand"], item["price"]) == ("Milk", "Arla", 1.75)
+    assert item["attributes"] == {"fat": 3, "currency": "EUR"}
+    assert sum(image["vectors"] for image in item["images"]) == 1
+    assert run_json("edit", folder, "a", "--title", "Oat milk")["changed"] == {"title": "Oat milk"}
+    for wrong in (["z", "--title", "x"], ["a"], ["a", "--price", "1,234"], ["a", "--set", "x"], ["a", "--unset", "x"]):
+        assert run("edit", folder, *wrong).exit_code != 0
+
+
+def test_a_dry_run_shows_what_is_understood_and_adds_nothing(shop: Path) -> None:
+    folder, table = shop / "catalogue", shop / "waren.csv"
+    table.write_text("Artikelnummer;Bezeichnung;Preis;Bild;Farbe\n007;Milch;1.234,50 €;a.jpg;weiß\n8;Tee;2;x.jpg;\n")
+    shown = run("add", folder, table, "--dry-run")
+    assert shown.exit_code == 1  # x.jpg is not there
+    assert "column 'Bezeichnung' is title" in shown.stdout
+    assert "column 'Farbe' is an attribute" in shown.stdout
+    assert "1234.5" in shown.stdout
+    assert "there is no picture" in shown.stderr
+    assert not folder.exists()
+    mapped = run_json("add", folder, table, "--dry-run", "--map", "brand=Farbe", code=1)["sources"][0]
+    assert mapped["rows"][0]["brand"] == "weiß"
+    assert mapped["rows"][0]["id"] == "007"
+    for wrong in (
+        ["--map", "x=y"],
+        ["--map", "title"],
+        ["--map", "title=Nix"],
+        ["--decimal", "x"],
+        ["--encoding", "x"],
+    ):
+        assert run("add", folder, table, "--dry-run", *wrong).exit_code != 0

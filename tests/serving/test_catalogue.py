@@ -64,6 +64,13 @@ def test_a_picture_is_kept_embedded_and_found_until_it_is_deleted(
 
     assert changing.upsert('{"id": "new", "title": "Renamed"}', None)["outcome"] == "updated"
     assert changing.get('{"id": "new"}')["item"]["title"] == "Renamed"
+    changing.upsert('{"id": "new", "price": 0.5, "brand": "Arla"}', None)  # all else stays
+    item = changing.get('{"id": "new"}')["item"]
+    assert (item["title"], item["brand"], item["price"]) == ("Renamed", "Arla", 0.5)
+    assert item["attributes"] == {"colour": "red"}
+    changing.upsert('{"id": "new", "price": null, "attributes": {"size": 3}}', None)
+    item = changing.get('{"id": "new"}')["item"]
+    assert (item["title"], item["price"], item["attributes"]) == ("Renamed", None, {"size": 3})
     assert found(folder, changing, vector.tolist())[0] == "new"
     changing.upsert('{"id": "new"}', second)
     assert [path.read_bytes() for path in Layout(folder).pictures.iterdir()] == [second]

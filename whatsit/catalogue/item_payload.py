@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,11 +29,19 @@ class ItemPayload:
         fields: what is known of it; what was not sent is None.
         image: path or URL of a picture to show, None where none was named.
         vectors: f32 [N,D], unit length, None where none were sent.
+        sent: names of the fields that were sent, null ones too.
     """
 
     fields: ItemFields
     image: str | None
     vectors: npt.NDArray[np.float32] | None
+    sent: frozenset[str] = frozenset()
+
+    def onto(self, before: ItemFields | None) -> ItemFields:
+        """Return the fields of an item after this change: what was not sent stays, null empties."""
+        if before is None:
+            return self.fields
+        return replace(before, **{name: getattr(self.fields, name) for name in self.sent})
 
     @classmethod
     def parse(cls, text: str, dimension: int) -> ItemPayload:
@@ -75,7 +83,8 @@ class ItemPayload:
             raise InvalidInput(f"The item is refused: {error}.") from error
         except OverflowError as error:
             raise InvalidInput("The price of the item is beyond all measure.") from error
-        return cls(fields, record.get("image") or None, _vectors(record.get("vectors"), dimension))
+        sent = frozenset(record) & {*_TEXTS, "price", "attributes"}
+        return cls(fields, record.get("image") or None, _vectors(record.get("vectors"), dimension), sent)
 
 
 def parse_object(text: str) -> Mapping[str, Any]:

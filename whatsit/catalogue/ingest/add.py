@@ -25,7 +25,7 @@ from whatsit.catalogue.ingest.thread_executor import InThreads
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.publish import NO_INDEX, Published, compact_note, published
 from whatsit.catalogue.publish import publish as publish_index
-from whatsit.catalogue.sources import open_source
+from whatsit.catalogue.sources import Skipped, SourceOptions, open_source
 from whatsit.catalogue.web import Downloads
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import default_root, network_file
@@ -55,6 +55,7 @@ class Added:
 def add_to_catalogue(
     folder: Path,
     *sources: Path,
+    options: SourceOptions | None = None,
     store: str | None = None,
     publish: bool = False,
     geometry: bool | None = None,
@@ -77,6 +78,7 @@ def add_to_catalogue(
     Args:
         folder: of the catalogue, made if it is not there.
         sources: see `open_source`.
+        options: what the caller knows of the sources.
         store: address of the store in Milvus, for a new catalogue that is not kept in the folder.
         publish: write the index afterwards, unless nothing was added.
         geometry: see `whatsit.catalogue.publish.publish`.
@@ -108,7 +110,10 @@ def add_to_catalogue(
         settings = Settings() if url is None else Settings(frozenset())
     settings = Settings(settings.steps, refetch=refetch, keep=Layout(folder).pictures if keep_pictures else None)
     workers = workers or len(os.sched_getaffinity(0))
-    opened = [open_source(source) for source in sources]
+    opened = [open_source(source, options) for source in sources]
+    guesses = [
+        Skipped(str(path), note) for path, source in zip(sources, opened, strict=True) for note in source.notes()
+    ]
     total = sum(one.count() for one in opened)
     if store is not None:
         set_store_url(folder, store)
@@ -125,6 +130,7 @@ def add_to_catalogue(
             fetch=Fetch(Downloads(allow_private=allow_private)),
             progress=None if progress is None else lambda done, so_far: progress(done, total, so_far),
         )
+    report.note(*guesses)
     if not report.kept or url is not None:
         return Added(report)
     with open_embedded(folder, NO_INDEX) as embedded:

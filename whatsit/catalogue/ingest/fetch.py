@@ -8,7 +8,7 @@ from pathlib import Path
 
 from whatsit_client.errors import InvalidInput
 
-from whatsit.catalogue.sources.picture_location import Image, TarImage, WebImage
+from whatsit.catalogue.sources.picture_location import Image, TarImage, WebImage, ZipImage
 from whatsit.catalogue.web import Downloads
 from whatsit.vision.decode import MAX_BYTES
 
@@ -55,7 +55,7 @@ class Fetch:
         try:
             if isinstance(image, WebImage):
                 return self.downloads.get(image.url)
-            if isinstance(image, TarImage):
+            if isinstance(image, (TarImage, ZipImage)):
                 return image.read(MAX_BYTES + 1)
             return _read(image)
         except InvalidInput:

@@ -20,9 +20,11 @@ class Report:
         updated: items that were there and are different now.
         unchanged: items that were there just so, with vectors of this embedder.
         skipped: rows and pictures that were left out, and why; the first `MOST_NOTES`.
-        notes: findings about kept pictures, such as one file under two items; the first `MOST_NOTES`.
+        notes: findings about what was kept, such as one file under two items or an unreadable price; the first
+            `MOST_NOTES`.
         skipped_count: how many were left out.
         note_count: how many notes there were.
+        skipped_rows: how many rows were left out whole.
     """
 
     added: int = 0
@@ -32,6 +34,7 @@ class Report:
     notes: list[Skipped] = field(default_factory=list)
     skipped_count: int = 0
     note_count: int = 0
+    skipped_rows: int = 0
 
     @property
     def kept(self) -> int:
@@ -56,6 +59,7 @@ class Report:
             "unchanged": self.unchanged,
             "skipped": [{"place": one.place, "reason": one.reason} for one in self.skipped],
             "skipped_count": self.skipped_count,
+            "skipped_rows": self.skipped_rows,
             "notes": [{"place": one.place, "reason": one.reason} for one in self.notes],
             "note_count": self.note_count,
         }

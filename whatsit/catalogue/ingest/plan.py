@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from whatsit.catalogue.item import Picture
 from whatsit.catalogue.protocols import CatalogueStore
@@ -42,11 +42,20 @@ def plan(store: CatalogueStore, rows: Iterable[Row | Skipped], fingerprint: str,
         yield batch
 
 
-def _task(store: CatalogueStore, row: Row, fingerprint: str) -> Task:
-    fields = store.fields(row.fields.id)
-    if fields is None:
+def _task(store: CatalogueStore, row: Row, fingerprint: str) -> Task | Skipped:
+    """Return the row laid on what the store has: fields that the row does not have stay."""
+    before = store.fields(row.fields.id)
+    if before is None:
+        if not row.images:
+            return Skipped(row.place, f"it has no image, and the catalogue has no item '{row.fields.id}'")
         return Task(row)
-    return Task(row, store.pictures(row.fields.id, fingerprint), fields == row.fields)
+    pictures = store.pictures(row.fields.id, fingerprint)
+    if not row.images and not all(picture.vectors for picture in pictures):
+        return Skipped(
+            row.place, f"the pictures of item '{row.fields.id}' lack vectors; add the item with its pictures"
+        )
+    after = row.onto(before)
+    return Task(replace(row, fields=after), pictures, before == after)
 
 
 def _first_of_each_id(rows: Iterable[Row | Skipped]) -> Iterator[Row | Skipped]:

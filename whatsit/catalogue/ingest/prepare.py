@@ -116,6 +116,9 @@ class Prepare:
             return Skipped(path_of(image), str(error).rstrip("."))
 
     def _done(self, task: Task, parts: Sequence[Fetched | Picture | Skipped]) -> Prepared | Skipped:
+        left_fields = tuple(Skipped(task.row.place, note) for note in task.row.notes)
+        if not task.row.images:
+            return Prepared(task, None if task.same_fields else task.before, (), left_fields)
         pictures: list[Picture] = []
         skipped: list[Skipped] = []
         for part in parts:
@@ -125,12 +128,12 @@ class Prepare:
         if not pictures:
             return left_out[0]
         if task.same_fields and _keys(pictures) == _keys(task.before):
-            return Prepared(task, None, left_out)
-        near = (
+            return Prepared(task, None, left_out, left_fields)
+        near = tuple(
             Skipped(task.row.place, f"its picture {at + 1} is nearly its picture {first + 1} ({bits} bits differ)")
             for at, first, bits in _near_duplicates(pictures)
         )
-        return Prepared(task, tuple(pictures), left_out, tuple(near))
+        return Prepared(task, tuple(pictures), left_out, left_fields + near)
 
     def _picture(self, task: Task, part: Fetched | Picture | Skipped, before: Sequence[str]) -> Picture | Skipped:
         if isinstance(part, Skipped):

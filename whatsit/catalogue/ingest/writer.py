@@ -35,6 +35,7 @@ class Writer:
         """Count a row, and write the batch that it completes."""
         if isinstance(outcome, Skipped):
             self._report.skip(outcome)
+            self._report.skipped_rows += 1
             return
         self._report.skip(*outcome.skipped)
         self._report.note(*outcome.notes)

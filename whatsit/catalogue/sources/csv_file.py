@@ -1,70 +1,78 @@
-"""CSV files, as shops and spreadsheets write them."""
+"""Text tables, as shops and spreadsheets write them."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
 from whatsit_client.errors import InvalidInput
 
-from whatsit.catalogue.sources.source_row import Row, Skipped
-from whatsit.catalogue.sources.table_columns import check_columns, row_of
+from whatsit.catalogue.sources.column_map import SourceOptions
+from whatsit.catalogue.sources.csv_dialect import find_dialect, records_of
+from whatsit.catalogue.sources.record import Record
+from whatsit.catalogue.sources.source_row import Skipped
+from whatsit.catalogue.sources.table import unique_names
+from whatsit.catalogue.sources.text_encoding import find_encoding
+
+_DAMAGED = "\ufffd"
 
 
 class CommaSeparated:
-    """A CSV file in UTF-8 with a header line; separated by `,`, `;` or tabs.
+    """A text table with a header line, in any usual encoding and dialect.
 
     Args:
         path: the file.
+        options: what the caller knows.
 
     Raises:
-        InvalidInput: it is empty, or its header lacks `id` or `image`.
+        InvalidInput: it is empty.
         OSError: it cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, options: SourceOptions) -> None:
         self.path = path
-        with self._open() as file:
-            header = file.readline(100_000)
-        self._delimiter = max(",;\t", key=header.count)
-        with self._open() as file:
-            try:
-                self._columns = [name.strip() for name in next(csv.reader(file, delimiter=self._delimiter), [])]
-            except csv.Error as error:
-                raise InvalidInput(f"{path} does not begin with a header line ({error}).") from error
-        if not self._columns:
+        self._encoding = find_encoding(path, options.encoding)
+        try:
+            with self._open() as file:
+                self._dialect = find_dialect(file, options.columns.values(), path)
+        except UnicodeError as error:
+            raise InvalidInput(f"{path} is not {self._encoding.name} ({error}); name it with --encoding.") from error
+        if not self._dialect.columns:
             raise InvalidInput(f"{path} is empty; it begins with a header line such as id,title,price,image.")
-        check_columns(path, self._columns)
+        self.columns = unique_names(self._dialect.columns)
+        notes = [self._encoding.note] if self._encoding.note else []
+        self.notes = [*notes, *self._dialect.notes]
 
     def count(self) -> int:
-        """Return the number of lines under the header."""
+        """Return about the number of lines under the header."""
         with self.path.open("rb") as file:
             return max(sum(1 for line in file if line.strip()) - 1, 0)
 
-    def __iter__(self) -> Iterator[Row | Skipped]:
+    def records(self) -> Iterator[Record | Skipped]:
+        """Return every record under the header."""
         with self._open() as file:
-            reader = csv.reader(file, delimiter=self._delimiter)
-            next(reader)
-            while True:
-                try:
-                    values = next(reader)
-                except StopIteration:
-                    return
-                except csv.Error as error:
-                    yield Skipped(f"{self.path} line {reader.line_num}", f"it is not readable as CSV ({error})")
-                    continue
-                if values:
-                    yield self._row(values, f"{self.path} line {reader.line_num}")
+            for _ in range(self._dialect.header - 1):
+                file.readline()
+            raw = records_of(file, self._dialect)
+            next(raw, None)
+            for one in raw:
+                place = f"{self.path} line {one.line + self._dialect.header - 1}"
+                if one.values is None:
+                    yield Skipped(place, f"it is not readable as CSV ({one.problem})")
+                elif any(value.strip() for value in one.values):
+                    yield self._record(one.values, place)
 
-    def _row(self, values: list[str], place: str) -> Row | Skipped:
-        if len(values) > len(self._columns):
-            return Skipped(place, f"it has {len(values)} values for {len(self._columns)} columns")
-        if any("\udc80" <= c <= "\udcff" for value in values for c in value):
-            return Skipped(place, "it is not UTF-8")
-        return row_of(dict(zip(self._columns, values, strict=False)), self.path.parent, place)
+    def _record(self, values: list[str], place: str) -> Record | Skipped:
+        extra = values[len(self.columns) :]
+        if any(value.strip() for value in extra):
+            return Skipped(place, f"it has {len(values)} values for {len(self.columns)} columns")
+        if any("\udc80" <= c <= "\udcff" or c == _DAMAGED for value in values for c in value):
+            name = "UTF-8" if self._encoding.name.startswith("utf-8") else self._encoding.name
+            return Skipped(place, f"it is not {name}")
+        return Record(dict(zip(self.columns, values, strict=False)), place)
 
     def _open(self) -> TextIO:
         # Bytes that are no UTF-8 become lone surrogates, so that one bad row does not cost the others.
-        return self.path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+        errors = "surrogateescape" if self._encoding.name.startswith("utf-8") else "replace"
+        return self.path.open(encoding=self._encoding.name, errors=errors, newline="")

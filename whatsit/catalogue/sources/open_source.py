@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from whatsit_client.errors import InvalidInput
 
+from whatsit.catalogue.sources.column_map import SourceOptions
 from whatsit.catalogue.sources.csv_file import CommaSeparated
 from whatsit.catalogue.sources.json_lines import JsonLines
 from whatsit.catalogue.sources.parquet import Parquet
 from whatsit.catalogue.sources.picture_folder import Folder
+from whatsit.catalogue.sources.product_feed import ProductFeed
+from whatsit.catalogue.sources.product_folder import ProductFolders
 from whatsit.catalogue.sources.source_row import Source
+from whatsit.catalogue.sources.table import Table, TableSource
 from whatsit.catalogue.sources.tar_shards import Shards, expand
+from whatsit.catalogue.sources.workbook import ENDINGS, Workbook
+from whatsit.catalogue.sources.zip_archive import ZipArchive
 
-_KINDS: dict[str, type[CommaSeparated] | type[JsonLines] | type[Parquet]] = {
+_KINDS: dict[str, Callable[[Path, SourceOptions], Table]] = {
     ".csv": CommaSeparated,
     ".tsv": CommaSeparated,
+    ".txt": CommaSeparated,
     ".jsonl": JsonLines,
     ".ndjson": JsonLines,
     ".parquet": Parquet,
+    ".xml": ProductFeed,
+    **dict.fromkeys(ENDINGS, Workbook),
 }
 
 
-def open_source(path: Path) -> Source:
-    """Open a path as a source: a folder of pictures, a table or tar shards.
+def open_source(path: Path, options: SourceOptions | None = None) -> Source:
+    """Open a path as a source: a folder of pictures, a table, a zip file or tar shards.
 
     Args:
         path: of it; of shards also a pattern, `shard-{000..099}.tar` or `shard-*.tar`.
+        options: what the caller knows of it; None to find all out.
 
     Raises:
-        InvalidInput: it is not there, of no known kind, unreadable, or a table without the columns `id` and `image`.
+        InvalidInput: it is not there, of no known kind, unreadable, or a table without the column `id`.
     """
+    options = options or SourceOptions()
     if path.is_dir():
-        return Folder(path)
+        return ProductFolders(path) if options.folders == "products" else Folder(path)
     if path.suffix.lower() == ".tar":
         shards = expand(str(path))
         try:
@@ -41,11 +53,19 @@ def open_source(path: Path) -> Source:
             raise InvalidInput(f"{shards[0]} cannot be read ({error.strerror or error}).") from error
     if not path.is_file():
         raise InvalidInput(f"There is no file or folder {path}.")
-    kind = _KINDS.get(path.suffix.lower())
-    if kind is None:
-        kinds = ", ".join([*_KINDS, ".tar"])
-        raise InvalidInput(f"{path} is of no known kind; give a folder of pictures or a file {kinds}.")
     try:
-        return kind(path)
+        if path.suffix.lower() == ".zip":
+            return ZipArchive(path, options, _open_table)
+        found = _open_table(path, options)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read ({error.strerror or error}).") from error
+    if found is None:
+        kinds = ", ".join([*_KINDS, ".zip", ".tar"])
+        more = "; unpack it first" if path.name.lower().endswith((".tar.gz", ".tgz", ".7z", ".rar", ".gz")) else ""
+        raise InvalidInput(f"{path} is of no known kind{more}; give a folder of pictures or a file {kinds}.")
+    return found
+
+
+def _open_table(path: Path, options: SourceOptions) -> TableSource | None:
+    kind = _KINDS.get(path.suffix.lower())
+    return None if kind is None else TableSource(kind(path, options), options)

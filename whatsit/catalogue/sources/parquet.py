@@ -8,8 +8,9 @@ from typing import Any
 
 from whatsit_client.errors import InvalidInput
 
-from whatsit.catalogue.sources.source_row import Row, Skipped
-from whatsit.catalogue.sources.table_columns import check_columns, row_of
+from whatsit.catalogue.sources.column_map import SourceOptions
+from whatsit.catalogue.sources.record import Record
+from whatsit.catalogue.sources.source_row import Skipped
 
 _ROWS_AT_ONCE = 256
 
@@ -19,29 +20,32 @@ class Parquet:
 
     Args:
         path: the file.
+        options: what the caller knows.
 
     Raises:
-        InvalidInput: it is no Parquet file, or it lacks `id` or `image`.
+        InvalidInput: it is no Parquet file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, options: SourceOptions) -> None:
         self.path = path
+        self.notes: list[str] = []
         with self._open() as file:
             self._rows = int(file.metadata.num_rows)
-            check_columns(path, file.schema_arrow.names)
+            self.columns = [str(name) for name in file.schema_arrow.names]
 
     def count(self) -> int:
         """Return the number of rows."""
         return self._rows
 
-    def __iter__(self) -> Iterator[Row | Skipped]:
+    def records(self) -> Iterator[Record | Skipped]:
+        """Return every row."""
         number = 0
         with self._open() as file:
             try:
                 for batch in file.iter_batches(_ROWS_AT_ONCE):
                     for values in batch.to_pylist():
                         number += 1
-                        yield row_of(values, self.path.parent, f"{self.path} row {number}")
+                        yield Record(values, f"{self.path} row {number}")
             except (OSError, ValueError) as error:
                 reason = f"they cannot be read ({str(error).splitlines()[0][:200]})"
                 yield Skipped(f"{self.path} rows {number + 1} to {self._rows}", reason)

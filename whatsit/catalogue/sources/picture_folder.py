@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.item import ItemFields
+from whatsit.catalogue.sources.picture_location import Image
 from whatsit.catalogue.sources.source_row import Row, Skipped
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 _OTHER_PICTURES = (".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".svg")
+_MOST_OF_A_PRODUCT = 20  # pictures in a folder that may be a product
 
 
 class Folder:
@@ -45,7 +49,26 @@ class Folder:
             if file.suffix.lower() not in PICTURES:
                 yield Skipped(place, "a picture is JPEG, PNG or WebP")
                 continue
-            title = " ".join(file.stem.replace("_", " ").replace("-", " ").split())
-            category = file.parts[0] if len(file.parts) > 1 else None
-            fields = ItemFields(file.with_suffix("").as_posix(), title=title, category=category)
-            yield Row(fields, (self.path / file,), place)
+            yield picture_row(file, self.path / file, place)
+
+    def notes(self) -> list[str]:
+        """Return what the folders are taken for, where they may be products."""
+        folders = Counter(file.parent for file in self._files)
+        several = sum(count > 1 for folder, count in folders.items() if folder.parts)
+        if len(folders) < 3 or several < 0.5 * len(folders) or max(folders.values()) > _MOST_OF_A_PRODUCT:
+            return []
+        return ["each picture is an item and its folder the category (--folders products: each folder is an item)"]
+
+
+def picture_row(file: PurePath, image: Image, place: str) -> Row:
+    """Return the item of one picture: its id is the path, its title the file's name, its category the first folder."""
+    category = unicodedata.normalize("NFC", file.parts[0]) if len(file.parts) > 1 else None
+    item_id = unicodedata.normalize("NFC", file.with_suffix("").as_posix())
+    fields = ItemFields(item_id, title=title_of(file.stem), category=category)
+    given = frozenset({"title", "category"} if category else {"title"})
+    return Row(fields, (image,), place, given)
+
+
+def title_of(name: str) -> str:
+    """Return a file's or folder's name as a title."""
+    return " ".join(unicodedata.normalize("NFC", name).replace("_", " ").replace("-", " ").split())

@@ -1,8 +1,10 @@
-"""Location of a picture: in a file, behind a web address, or in a tar shard."""
+"""Location of a picture: in a file, behind a web address, or in an archive."""
 
 from __future__ import annotations
 
 import tarfile
+import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +24,10 @@ class WebImage:
     @property
     def stem(self) -> str:
         """Return the file's name in the address without its ending, perhaps ""."""
-        return Path(unquote(urlsplit(self.url).path)).stem
+        try:
+            return Path(unquote(urlsplit(self.url).path)).stem
+        except ValueError:  # no address
+            return ""
 
 
 @dataclass(frozen=True)
@@ -74,16 +79,55 @@ class TarImage:
         return data
 
 
-Image = Path | WebImage | TarImage
+@dataclass(frozen=True)
+class ZipImage:
+    """A picture in a zip file, read where it lies.
+
+    Args:
+        archive: the zip file.
+        name: of the member.
+    """
+
+    archive: Path
+    name: str
+
+    @property
+    def stem(self) -> str:
+        """Return the member's name without folders and ending."""
+        return Path(self.name).stem
+
+    def read(self, most: int) -> bytes:
+        """Its bytes, at most so many.
+
+        Raises:
+            OSError: the archive cannot be read.
+            ValueError: it has no such member, or the member is damaged or encrypted.
+        """
+        try:
+            with _opened_zip(self.archive, self.archive.stat().st_mtime_ns).open(self.name) as file:
+                return file.read(most)
+        except KeyError as error:
+            raise ValueError(f"{self.archive} has no member {self.name}") from error
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error, EOFError) as error:
+            raise ValueError(f"{self.name} in {self.archive} is damaged or encrypted ({error})") from error
+
+
+Image = Path | WebImage | TarImage | ZipImage
 
 
 def path_of(image: Image) -> str:
     """Return the picture's path as the store holds and shows it."""
     if isinstance(image, WebImage):
         return image.url
-    if isinstance(image, TarImage):
+    if isinstance(image, (TarImage, ZipImage)):
         return f"{image.archive.resolve()}#{image.name}"
     return str(image.resolve())
+
+
+@lru_cache(maxsize=4)
+def _opened_zip(archive: Path, changed: int) -> zipfile.ZipFile:
+    """Open an archive, which may then be read from many threads; `changed` keys the cache."""
+    return zipfile.ZipFile(archive)
 
 
 @lru_cache(maxsize=4)

@@ -1,116 +1,150 @@
-"""Conversion of a table's columns to an item: known columns and their values."""
+"""Conversion of a table's row to an item: known columns and their values."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.item import ItemFields
-from whatsit.catalogue.sources.picture_location import Image, WebImage
+from whatsit.catalogue.sources.column_map import ColumnMap
+from whatsit.catalogue.sources.image_cell import images_of
+from whatsit.catalogue.sources.picture_location import Image
+from whatsit.catalogue.sources.price import PriceColumn, is_absent, read_price
 from whatsit.catalogue.sources.source_row import Row, Skipped
 
 _TEXTS = ("id", "title", "brand", "category", "url")
-_IMAGES = ("image", "images")
-_KNOWN = (*_TEXTS, *_IMAGES, "price", "attributes")
-_PRICE = re.compile(r"[+-]?\d+([.,]\d+)?", re.ASCII)
+_FORMULA = re.compile(r'="(.*)"', re.DOTALL)  # how spreadsheets are told to keep "007"
+_ROUNDED = re.compile(r"\d[.,]\d+E\+\d+")
+_LONGEST_SHOWN = 30
 
 
-def check_columns(path: Path, columns: Iterable[str]) -> None:
-    """Refuse a table that cannot hold items.
-
-    Raises:
-        InvalidInput: `id` or `image` is missing, or a known column is there twice.
-    """
-    names = [_canonical(column) for column in columns]
-    known = [name for name in names if name in _KNOWN]
-    for name in known:
-        if known.count(name) > 1:
-            raise InvalidInput(f"{path} has the column '{name}' twice.")
-    for wanted in (("id",), _IMAGES):
-        if not any(name in wanted for name in names):
-            shown = ", ".join(names[:12])
-            raise InvalidInput(f"{path} has no column '{wanted[0]}'; its columns are {shown[:200]}.")
-
-
-def row_of(values: Mapping[str, Any], base: Path, place: str, images: Sequence[Image] | None = None) -> Row | Skipped:
+def row_of(
+    values: Mapping[str, Any],
+    base: Path,
+    place: str,
+    images: Sequence[Image] | None = None,
+    columns: ColumnMap | None = None,
+    prices: PriceColumn | None = None,
+) -> Row | Skipped:
     """One row of a table.
 
     Args:
-        values: column -> value. Known columns: id, title, brand, category, price, url, image (a path relative to the
-            table, an http(s) address, or several: a list, or text separated by `;`). An object named `attributes` and
-            every other column become attributes.
+        values: column -> value. Known columns: id, title, brand, category, price, url, image (see `images_of`). An
+            object named `attributes` and every other column become attributes.
         base: folder that relative picture paths start from.
         place: of the row, for people.
         images: the row's pictures where no column names them.
+        columns: which column is which field; None to find it out.
+        prices: how prices are read; None where the price stands alone.
     """
     try:
-        known: dict[str, Any] = {}
-        attributes: dict[str, Any] = {}
-        for column, value in values.items():
-            name = _canonical(column)
-            if name in _KNOWN:
-                known[name] = value
-            else:
-                attributes[str(column).strip()] = value
-        nested = known.pop("attributes", None)
-        if nested is not None and not isinstance(nested, Mapping):
-            nested = {"attributes": nested}
-        named = [image for name in _IMAGES for image in _images(known.pop(name, None), base)]
-        images = named if images is None else list(images)
-        if not images:
-            return Skipped(place, "it has no image")
-        price = _price(known.pop("price", None))
-        texts = {name: _text(name, known.get(name)) for name in _TEXTS}
-        item_id = texts.pop("id") or ""
-        texts["title"] = texts["title"] or images[0].stem or item_id
-        fields = ItemFields(item_id, price=price, attributes={**attributes, **(nested or {})}, **texts)
+        columns = columns or ColumnMap.of([str(column) for column in values])
+        return _row(values, base, place, images, columns, prices)
     except InvalidInput as error:
-        return Skipped(place, str(error))
-    return Row(fields, tuple(images), place)
+        return Skipped(place, str(error).rstrip("."))
 
 
-def _canonical(column: object) -> str:
-    """Known columns are known whatever their case."""
-    name = str(column).strip()
-    return name.lower() if name.lower() in _KNOWN else name
+def _row(
+    values: Mapping[str, Any],
+    base: Path,
+    place: str,
+    images: Sequence[Image] | None,
+    columns: ColumnMap,
+    prices: PriceColumn | None,
+) -> Row | Skipped:
+    known: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
+    named: list[Image] = []
+    notes: list[str] = []
+    for column, value in values.items():
+        value = _plain(value)
+        name = columns.fields.get(str(column))
+        if name in ("image", "images"):
+            found, refused = images_of(value, base)
+            named += [one for one in found if one not in named]
+            notes += refused
+        elif name:
+            known[name] = value
+        else:
+            attributes[_plain(str(column))] = value
+    nested = known.pop("attributes", None)
+    attributes |= nested if isinstance(nested, Mapping) else {} if nested is None else {"attributes": nested}
+    kept = named if images is None else list(images)
+    if not kept and columns.has("image"):
+        return Skipped(place, notes[0] if notes else "it has no image")
+    price, currency, problem = _price(known.get("price"), prices)
+    if problem:
+        notes.append(problem)
+        known.pop("price", None)
+    if currency:
+        attributes.setdefault("currency", currency)
+    return _made(known, attributes, price, kept, notes, place)
+
+
+def _made(
+    known: dict[str, Any],
+    attributes: dict[str, Any],
+    price: float | None,
+    images: list[Image],
+    notes: list[str],
+    place: str,
+) -> Row:
+    texts = {name: _text(name, known.get(name)) for name in _TEXTS}
+    item_id = texts.pop("id") or ""
+    if _ROUNDED.fullmatch(item_id):
+        raise InvalidInput(f"its id '{item_id}' was rounded by a spreadsheet; format the column as text")
+    given = frozenset(name for name in (*_TEXTS[1:], "price") if name in known)
+    if not texts["title"]:
+        given -= {"title"}
+        texts["title"] = (images[0].stem if images else "") or item_id
+    fields = ItemFields(item_id, price=price, attributes=attributes, **texts)
+    cleared = frozenset(name for name in attributes if name not in fields.attributes)
+    return Row(fields, tuple(images), place, given, cleared, tuple(notes))
+
+
+def _plain(value: Any) -> Any:
+    """Return text in composed form (NFC) and without what spreadsheets put around it."""
+    if not isinstance(value, str):
+        return value
+    formula = _FORMULA.fullmatch(value.strip())
+    return unicodedata.normalize("NFC", formula[1].replace('""', '"') if formula else value).strip()
 
 
 def _text(name: str, value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
+    if isinstance(value, float) and value != value:
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
         return str(value)
+    if isinstance(value, (list, tuple)) and name == "category" and all(isinstance(one, str) for one in value):
+        return " > ".join(value)
     raise InvalidInput(f"its {name} is not text")
 
 
-def _price(value: Any) -> float | None:
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return None
-    if isinstance(value, str) and _PRICE.fullmatch(value.strip()):
-        return float(value.strip().replace(",", "."))
+def _price(value: Any, column: PriceColumn | None) -> tuple[float | None, str | None, str | None]:
+    """Return amount, currency and what is wrong with it."""
+    if value is None or (isinstance(value, str) and is_absent(value)):
+        return None, None, None
+    if isinstance(value, str):
+        read = read_price(value)
+        amount = read.amount((column or PriceColumn()).decimal) if read else None
+        if read is None or amount is None or not isfinite(float(amount)):
+            why = "fits two amounts" if read else "is no amount"
+            return None, None, f"its price '{value[:_LONGEST_SHOWN]}' {why}; the item is kept without it"
+        return float(amount), read.currency, None
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
         # A table without a price in this row may say so with NaN.
-        return None if value != value else float(value)
-    raise InvalidInput(f"its price '{str(value)[:30]}' is not a number")
-
-
-def _images(value: Any, base: Path) -> list[Image]:
-    if value is None:
-        return []
-    texts = value.split(";") if isinstance(value, str) else value
-    if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
-        raise InvalidInput("its image is neither a path nor a list of paths")
-    images: list[Image] = []
-    for text in (text.strip() for text in texts):
-        if text.lower().startswith(("http://", "https://")):
-            images.append(WebImage(text))
-        elif "://" in text or "\0" in text:
-            raise InvalidInput(f"its image '{text[:80]}' is neither a path nor an http(s) address")
-        elif text:
-            images.append(base / text)
-    return images
+        number = None if value != value else float(value)
+        if number is None or 0.0 <= number < float("inf"):
+            return number, None, None
+    return None, None, f"its price '{str(value)[:_LONGEST_SHOWN]}' is no amount; the item is kept without it"

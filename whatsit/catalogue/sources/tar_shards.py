@@ -52,6 +52,10 @@ class Shards:
         sizes = [path.stat().st_size if path.is_file() else 0 for path in self.paths]
         return round(self._first * sum(sizes) / max(sizes[0], 1))
 
+    def notes(self) -> list[str]:
+        """Return nothing: the form of shards is fixed."""
+        return []
+
     def __iter__(self) -> Iterator[Row | Skipped]:
         for path in self.paths:
             try:

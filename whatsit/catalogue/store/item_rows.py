@@ -86,6 +86,18 @@ def put_item(
     return "added" if known is None else "updated"
 
 
+def write_fields(connection: sqlite3.Connection, fields: ItemFields, now: str) -> None:
+    """Write the fields of an item that is there; its pictures and vectors stay."""
+    attributes = json.dumps(fields.attributes, ensure_ascii=False, allow_nan=False, sort_keys=True)
+    (number,) = connection.execute("SELECT number FROM items WHERE id = ?", (fields.id,)).fetchone()
+    connection.execute(
+        "UPDATE items SET title = ?, brand = ?, category = ?, price = ?, url = ?, attributes = ?, updated = ? "
+        "WHERE number = ?",
+        (fields.title, fields.brand, fields.category, fields.price, fields.url, attributes, now, number),
+    )
+    apply_decisions(connection, number)
+
+
 def delete_item(connection: sqlite3.Connection, id: str) -> bool:
     """Delete an item and return whether it was there."""
     known = connection.execute("SELECT number, merged_into FROM items WHERE id = ?", (id,)).fetchone()

@@ -23,9 +23,10 @@ def add(
         list[Path],
         typer.Argument(
             metavar="SOURCE",
-            help="A folder of pictures; a CSV, JSON Lines or Parquet file with the columns id and image (a path or an "
-            "http(s) address; and title, brand, category, price, url; every other column becomes an attribute); or tar "
-            "shards in the form of WebDataset ('shard-{000..099}.tar', 'shard-*.tar').",
+            help="A folder or zip file of pictures; a table (CSV, xlsx, ods, JSON Lines, Parquet, exports of Shopify, "
+            "WooCommerce and Google Merchant) with the columns id and image (paths or http(s) addresses), title, "
+            "brand, category, price, url; every other column becomes an attribute; or tar shards in the form of "
+            "WebDataset ('shard-{000..099}.tar', 'shard-*.tar').",
             show_default=False,
         ),
     ],
@@ -65,6 +66,22 @@ def add(
     address: Annotated[
         str | None, typer.Option(help="Of a Ray cluster ('auto': the one this machine is in); else Ray starts here.")
     ] = None,
+    maps: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="FIELD=COLUMN, such as title=Bezeichnung; may be repeated.", show_default=False),
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of text files, such as cp1252 or gb18030.", show_default="found out")
+    ] = None,
+    decimal: Annotated[
+        str | None, typer.Option(help="point or comma: what '1,234' means.", show_default="by the column")
+    ] = None,
+    folders: Annotated[
+        str, typer.Option(help="What folders of pictures are: categories (an item a picture) or products.")
+    ] = "categories",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Add nothing; show columns, guesses, ten rows and what would be skipped.")
+    ] = False,
     model_repository: ModelRepository = None,
     target: Annotated[
         str, typer.Option(help="Where the networks run: onnxruntime (CPU), tensorrt (NVIDIA GPU), or auto.")
@@ -75,13 +92,19 @@ def add(
 
     A running server finds them at once.
 
-    Rows and pictures that cannot be read are reported and skipped. An interrupted run is resumed by running it again:
-    what is there already is not embedded twice.
+    Rows and pictures that cannot be read are reported and skipped; the exit code is 1 where a row was. Fields that a
+    file has no column for stay as they are, and a file without pictures changes items that are there. An interrupted
+    run is resumed by running it again: what is there already is not embedded twice.
     """
     from whatsit.catalogue.ingest.add import add_to_catalogue
+    from whatsit.cli.catalogue.dry_run import show_previews, source_options
     from whatsit.cli.catalogue.output import generation_record, print_json, print_published
     from whatsit.cli.progress_bar import progress_bars
 
+    options = source_options(maps, encoding, decimal, folders)
+    if dry_run:
+        show_previews(sources, options, as_json)
+        return
     named = None if steps is None else [] if steps == "none" else [name.strip() for name in steps.split(",")]
     with progress_bars(as_json) as bar:
 
@@ -93,6 +116,7 @@ def add(
             added = add_to_catalogue(
                 folder,
                 *sources,
+                options=options,
                 store=store_address,
                 publish=publish,
                 steps=named,
@@ -119,7 +143,7 @@ def add(
             print_published(published)
         if added.hint:
             typer.echo(added.hint)
-    if not report.kept:
+    if report.skipped_rows or not report.kept:
         raise typer.Exit(1)
 
 

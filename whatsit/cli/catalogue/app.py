@@ -10,6 +10,7 @@ import typer
 from whatsit.cli.catalogue import backup as catalogue_backup
 from whatsit.cli.catalogue import clean as catalogue_clean
 from whatsit.cli.catalogue.add import add
+from whatsit.cli.catalogue.edit import edit
 from whatsit.cli.catalogue.migrate import migrate
 from whatsit.cli.catalogue.output import print_json
 from whatsit.cli.catalogue.publish import compact, publish
@@ -19,6 +20,7 @@ app = typer.Typer(no_args_is_help=True, help="Put items into a catalogue, look a
 
 
 app.command(epilog="Example: whatsit catalogue add demo/catalogue products.csv --publish")(add)
+app.command(epilog="Example: whatsit catalogue edit demo/catalogue P00001 --price 1.95 --set colour=red")(edit)
 app.command(epilog="Example: whatsit catalogue publish demo/catalogue --max-query-ms 2 --max-memory 300MB")(publish)
 app.command(epilog="Example: whatsit catalogue compact demo/catalogue")(compact)
 app.command(epilog="Example: whatsit catalogue migrate demo/catalogue milvus://127.0.0.1:19530")(migrate)

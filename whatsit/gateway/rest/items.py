@@ -99,7 +99,7 @@ async def put_item(request: Request, id: ItemId) -> Response:
     fields, image = await _read_item(request, context)
     async with _LOCKS.setdefault((context.catalogue, id), asyncio.Lock()):
         await _check_preconditions(request, context, id)
-        record = {"id": id, **fields.model_dump(exclude_none=True)}
+        record = {"id": id, **fields.model_dump()}  # null empties: PUT replaces all fields
         call = catalogue_calls.upsert(record, image, None)
         outcome = await context.call(call)
         shown = await _shown(context, id)

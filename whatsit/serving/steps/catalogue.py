@@ -70,7 +70,9 @@ class ServedCatalogue:
         self._writing: CatalogueStore | None = None
 
     def upsert(self, text: str, image: bytes | None) -> Result:
-        """Add an item, or replace the fields of the one with this id.
+        """Add an item, or change the sent fields of the one with this id.
+
+        Fields that are not sent stay as they are; null empties one, and `attributes` replaces all attributes.
 
         Args:
             text: JSON, see `ItemPayload`.
@@ -98,7 +100,7 @@ class ServedCatalogue:
             now.extend([new] if new else before)
             if not any(picture.vectors for picture in now):
                 raise InvalidInput(f"The item '{item.fields.id}' has no picture yet; send it with IMAGE.")
-            yield item.fields, now, self._fingerprint
+            yield item.onto(store.fields(item.fields.id)), now, self._fingerprint
 
         try:
             (outcome,) = store.put(change())

@@ -1,0 +1,121 @@
+"""Pictures named in a table's cell: one or several paths and addresses."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from whatsit_client.errors import InvalidInput
+
+from whatsit.catalogue.sources.picture_location import Image, WebImage
+
+_ENDING = r"\.(?:jpe?g|png|webp|gif|bmp|tiff?|heic|heif|avif|jp2)"
+_BEFORE_ADDRESS = re.compile(r"[\s,;|]+(?=(?:https?:)?//[^\s/])", re.IGNORECASE)
+_PATHS = re.compile(rf"\s*[;|,]\s*(?=[^;|,]+{_ENDING}\s*(?:[;|,]|$))", re.IGNORECASE)
+_PICTURE = re.compile(rf".+{_ENDING}(?:\?.*)?", re.IGNORECASE)
+
+
+def images_of(value: Any, base: Path) -> tuple[list[Image], list[str]]:
+    """Return the pictures of a cell, and a sentence for each that is left out.
+
+    Args:
+        value: text, a list of texts, or None. Several in a text are separated by `;`, `|`, a comma, a space or a new
+            line; in an address these may be part of it.
+        base: folder that relative paths start from.
+
+    Raises:
+        InvalidInput: it is neither text nor a list of texts.
+    """
+    if value is None:
+        return [], []
+    texts = _split(value, base) if isinstance(value, str) else value
+    if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
+        raise InvalidInput("its image is neither a path nor a list of paths")
+    images: list[Image] = []
+    refused: list[str] = []
+    for text in filter(None, (text.strip() for text in texts)):
+        try:
+            images.append(_image(text, base))
+        except InvalidInput as error:  # noqa: PERF203 # one bad picture must not cost the others
+            refused.append(str(error))
+    return images, refused
+
+
+def _split(text: str, base: Path) -> list[str]:
+    text = text.strip()
+    if text.startswith("[") and text.endswith("]"):
+        try:
+            listed = json.loads(text)
+        except (ValueError, RecursionError):
+            listed = None
+        if isinstance(listed, list) and all(isinstance(one, str) for one in listed):
+            return listed
+    if not re.search(r"[\s,;|]", text):
+        return [text]
+    if not _is_address(text) and _is_file(base / text):
+        return [text]
+    pieces: list[str] = []
+    for part in _BEFORE_ADDRESS.split(text):
+        part = part.strip(" \t\r\n,;|") if _is_address(part) else part
+        pieces += _address_and_paths(part) if _is_address(part) else _split_paths(part)
+    return pieces
+
+
+def _address_and_paths(text: str) -> list[str]:
+    """Return an address, and paths that follow it; `;` and `,` in an address stay."""
+    start, *rest = _PATHS.split(text)
+    return [start, *rest] if _PICTURE.fullmatch(start) else [text]
+
+
+def _split_paths(text: str) -> list[str]:
+    for separator in (r"[;|\n]", r",", r"\s+"):
+        parts = [part.strip() for part in re.split(separator, text) if part.strip()]
+        if separator == r"[;|\n]":
+            if len(parts) > 1:
+                return [one for part in parts for one in _split_paths(part)]
+        elif len(parts) > 1 and all(_PICTURE.fullmatch(part) for part in parts):
+            return parts
+    return [text]
+
+
+def _is_address(text: str) -> bool:
+    return re.match(r"(?:https?:)?//", text, re.IGNORECASE) is not None
+
+
+def _image(text: str, base: Path) -> Image:
+    if _is_address(text):
+        url = f"https:{text}" if text.startswith("//") else text
+        try:
+            parts = urlsplit(url)
+            named = bool(parts.hostname) and parts.port != 0
+        except ValueError as error:
+            raise InvalidInput(f"its image address '{text[:80]}' is malformed ({str(error)[:80]})") from error
+        if not named:
+            raise InvalidInput(f"its image address '{text[:80]}' names no host")
+        return WebImage(url)
+    if "://" in text or "\0" in text:
+        raise InvalidInput(f"its image '{text[:80]}' is neither a path nor an http(s) address")
+    return _existing(base, text)
+
+
+def _existing(base: Path, text: str) -> Path:
+    """Return the path, in the form of its name that is on the disk where there is one."""
+    path = base / text
+    if _is_file(path):
+        return path
+    plain = text.replace("\\", "/")
+    for form in (plain, *(unicodedata.normalize(form, plain) for form in ("NFC", "NFD"))):
+        if form != text and _is_file(base / form):
+            return base / form
+    return path
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a text that is too long for a name
+        return False
