@@ -38,7 +38,7 @@ class ItemPayload:
     sent: frozenset[str] = frozenset()
 
     def onto(self, before: ItemFields | None) -> ItemFields:
-        """Return the fields of an item after this change: what was not sent stays, null empties."""
+        """Return the fields after this change: what was not sent stays, null empties."""
         if before is None:
             return self.fields
         return replace(before, **{name: getattr(self.fields, name) for name in self.sent})

@@ -43,7 +43,7 @@ def plan(store: CatalogueStore, rows: Iterable[Row | Skipped], fingerprint: str,
 
 
 def _task(store: CatalogueStore, row: Row, fingerprint: str) -> Task | Skipped:
-    """Return the row laid on what the store has: fields that the row does not have stay."""
+    """Return the row with the fields of the stored item that it does not have."""
     before = store.fields(row.fields.id)
     if before is None:
         if not row.images:

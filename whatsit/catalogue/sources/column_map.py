@@ -57,7 +57,7 @@ class ColumnMap:
 
     @classmethod
     def of(cls, columns: Sequence[str], options: SourceOptions | None = None) -> ColumnMap:
-        """Assign columns: mapped ones first, then fields' own names, then known names of other languages and shops.
+        """Assign columns: mapped ones, then fields' own names, then known names.
 
         Raises:
             InvalidInput: a mapped column is not there, or a field's own name is there twice.

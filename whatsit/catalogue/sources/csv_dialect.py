@@ -42,7 +42,7 @@ class Dialect:
 
 @dataclass(frozen=True)
 class RawRecord:
-    """One record: its values, or why it cannot be read, and the number of its first line."""
+    """One record: its values or its problem, and the number of its first line."""
 
     line: int
     values: list[str] | None
@@ -50,7 +50,7 @@ class RawRecord:
 
 
 def find_dialect(lines: Iterable[str], wanted: Iterable[str] = (), path: Path | None = None) -> Dialect:
-    """Find the dialect by a sample: the one whose header is known and whose records are equally long.
+    """Find the dialect by a known header and records of one length.
 
     Args:
         lines: of the file, with their ends.
@@ -112,7 +112,7 @@ def _width(values: list[str]) -> int:
 
 
 def records_of(lines: Iterable[str], dialect: Dialect) -> Iterator[RawRecord]:
-    """Return the records of a table; a quote that nothing closes costs its own line alone.
+    """Return the records of a table; an unclosed quote costs its own line alone.
 
     A record that goes over several lines is taken as such where its quotes close and it has as many values as the
     header; else its first line is refused, and reading goes on with the next.

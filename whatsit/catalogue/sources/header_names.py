@@ -68,7 +68,7 @@ FIELDS = ("id", "title", "brand", "category", "price", "url", "image", "images",
 
 
 def normalised(name: object) -> str:
-    """Return a column's name without case, marks and composed forms: `Image_URL` and `image url` are one."""
+    """Return a column's name without case, marks and composed forms."""
     text = unicodedata.normalize("NFKC", str(name)).strip().strip("\ufeff\"'").casefold()
     text = re.sub(r"\s*[\[(].*?[\])]\s*$", "", text) or text  # "Price (EUR)"
     return re.sub(r"[\s_\-./:]+", " ", text.removeprefix("g:")).strip()
@@ -83,7 +83,7 @@ _NUMBERED = re.compile(r"(.+?) ?\d{1,2}")
 
 
 def known_field(name: object) -> tuple[str, int] | None:
-    """Return the field that a column's name stands for and the rank of the name, 0 the surest.
+    """Return the field of a column's name and the rank of the name, 0 the surest.
 
     A field's own name has rank -1; pictures may be numbered ("Bild 2").
     """

@@ -33,7 +33,7 @@ _KINDS: dict[str, Callable[[Path, SourceOptions], Table]] = {
 
 
 def open_source(path: Path, options: SourceOptions | None = None) -> Source:
-    """Open a path as a source: a folder of pictures, a table, a zip file or tar shards.
+    """Open a path as a source: a folder, a table, a zip file or tar shards.
 
     Args:
         path: of it; of shards also a pattern, `shard-{000..099}.tar` or `shard-*.tar`.

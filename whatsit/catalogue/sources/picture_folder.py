@@ -61,7 +61,7 @@ class Folder:
 
 
 def picture_row(file: PurePath, image: Image, place: str) -> Row:
-    """Return the item of one picture: its id is the path, its title the file's name, its category the first folder."""
+    """Return the item of a picture by its path, file name and first folder."""
     category = unicodedata.normalize("NFC", file.parts[0]) if len(file.parts) > 1 else None
     item_id = unicodedata.normalize("NFC", file.with_suffix("").as_posix())
     fields = ItemFields(item_id, title=title_of(file.stem), category=category)

@@ -126,7 +126,7 @@ def path_of(image: Image) -> str:
 
 @lru_cache(maxsize=4)
 def _opened_zip(archive: Path, changed: int) -> zipfile.ZipFile:
-    """Open an archive, which may then be read from many threads; `changed` keys the cache."""
+    """Open an archive for many threads; `changed` keys the cache."""
     return zipfile.ZipFile(archive)
 
 

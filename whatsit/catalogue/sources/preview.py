@@ -1,4 +1,4 @@
-"""Preview of a source: what is understood, without a picture read or a network run."""
+"""Preview of a source: what is understood, without reading pictures."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _NAMED = {symbol.casefold(): name for symbol, name in _SYMBOLS.items()}
 
 
 def _pattern(decimal: str, group: str) -> re.Pattern[str]:
-    """Return the pattern of a number with this decimal mark, and thousands in groups of three (India: two)."""
+    """Return the pattern of a number; thousands in threes, in India in twos."""
     mark, group = re.escape(decimal), re.escape(group)
     whole = rf"[1-9]\d{{0,2}}(?:(?P<g>[{group}' ])\d{{3}})(?:(?P=g)\d{{3}})*|[1-9]\d?(?:{group}\d\d)+{group}\d{{3}}|\d+"
     return re.compile(rf"\+?(?:(?:{whole})(?:{mark}\d+)?|{mark}\d+)(?:[eE][+-]?\d{{1,2}})?")

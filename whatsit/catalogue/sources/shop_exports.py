@@ -1,4 +1,4 @@
-"""Exports of shop systems: which columns are which, and several lines of one product."""
+"""Exports of shop systems: their columns, and the lines of one product."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _there(named: Mapping[str, str], there: set[str]) -> dict[str, str]:
 
 
 def _by_handle(records: _Records, handle: str, image: str) -> Iterator[Record | Skipped]:
-    """Join adjacent lines with one handle: the first holds the fields, and every one a picture."""
+    """Join lines of one handle: the first has the fields, each one a picture."""
     for key, lines in groupby(records, key=lambda one: one if isinstance(one, Skipped) else _text(one, handle)):
         if isinstance(key, Skipped):
             yield from lines
@@ -65,7 +65,7 @@ def _by_handle(records: _Records, handle: str, image: str) -> Iterator[Record | 
 
 
 def _filled(group: Sequence[Record]) -> dict[str, Any]:
-    """Return the first value of each column; skus and prices of variants stay those of the first."""
+    """Return the first value of each column; variants stay those of the first."""
     values = dict(group[0].values)
     for one in group[1:]:
         for column, value in one.values.items():
@@ -80,7 +80,7 @@ def _position(record: Record) -> int:
 
 
 def _woocommerce(records: _Records) -> Iterator[Record | Skipped]:
-    """Take ID where a product has no SKU, the price in force, and the first of several categories."""
+    """Take the SKU or ID, the price in force, and the first category."""
     parents: dict[str, Mapping[str, Any]] = {}
     for one in records:
         if isinstance(one, Skipped):

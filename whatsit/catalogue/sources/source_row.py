@@ -31,7 +31,7 @@ class Row:
     notes: tuple[str, ...] = ()
 
     def onto(self, before: ItemFields) -> ItemFields:
-        """Return the fields of an item after this row: what the row says nothing about stays."""
+        """Return the fields of an item after this row; all others stay."""
         if self.given is None:
             return self.fields
         attributes = {name: value for name, value in before.attributes.items() if name not in self.cleared}

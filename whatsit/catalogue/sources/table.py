@@ -40,7 +40,7 @@ class Table(Protocol):
 
 
 def unique_names(names: Iterable[str]) -> list[str]:
-    """Return columns' names; one without a name is numbered, and so is a second one that is no field."""
+    """Return columns' names, numbered where one is empty or there already."""
     found: list[str] = []
     for number, name in enumerate(names, start=1):
         name = name.strip() or f"column {number}"
@@ -108,7 +108,7 @@ class TableSource:
                     yield value
 
     def _of(self, columns: tuple[str, ...]) -> ColumnMap:
-        """Return the map for a record's columns: those of JSON differ from record to record."""
+        """Return the map for a record's columns; in JSON they differ by record."""
         if columns not in self._maps:
             if len(self._maps) > 1000:
                 self._maps.clear()

@@ -137,7 +137,10 @@ def _wide(start: bytes) -> str | None:
 
 
 def _letters(sample: bytes, name: str, usual: Callable[[str], bool]) -> float:
-    """Return the share of usual letters; words of Latin letters are mostly ASCII, others hardly ever."""
+    """Return the share of usual letters, less what is odd in a script.
+
+    Words in Latin letters are mostly ASCII, others hardly ever.
+    """
     try:
         text = sample.decode(name)
     except UnicodeDecodeError:
@@ -164,7 +167,7 @@ def _pairs(sample: bytes, name: str, usual: Callable[[bytes], bool]) -> float:
 
 
 def _japanese(sample: bytes, name: str) -> float:
-    """Return how far a text is Japanese: kana stand in nearly every name, half-width ones hardly ever."""
+    """Return how far a text is Japanese: full kana are frequent, half ones rare."""
     try:
         foreign = [letter for letter in sample.decode(name) if not letter.isascii()]
     except UnicodeDecodeError:

@@ -20,7 +20,9 @@ _HEADER_WITHIN = 20
 
 
 class Workbook:
-    """The sheet of a workbook whose header is best known; pictures placed in cells are not read.
+    """The sheet of a workbook whose header is best known.
+
+    Pictures placed in cells are not read.
 
     Args:
         path: the file.
@@ -80,7 +82,7 @@ def _sheets(path: Path) -> dict[str, list[list[Any]]]:
 
 
 def _header(rows: Sequence[Sequence[Any]], mapped: set[str]) -> tuple[int, int]:
-    """Return how many fields the best header row has (plus one), and its number from 0."""
+    """Return the best header row's count of fields plus one, and its number."""
     best = (0, 0)
     for number, cells in enumerate(rows[:_HEADER_WITHIN]):
         names = [name for cell in cells if (name := _name(cell))]
@@ -96,7 +98,7 @@ def _name(cell: Any) -> str:
 
 
 def _value(cell: Any) -> Any:
-    """Return a cell as a table's value: whole numbers without a point, dates as text, empty ones as None."""
+    """Return a cell as a table's value: whole numbers, text for dates, or None."""
     if isinstance(cell, bool):
         return cell
     if isinstance(cell, float) and cell.is_integer():

@@ -20,7 +20,7 @@ _MOST_TABLE = 1 << 30
 
 
 class ZipArchive:
-    """A zip file; a table in it is read as a table beside the pictures, else the pictures as a folder of them.
+    """A zip file of pictures, or of one table and pictures beside it.
 
     Args:
         path: the file.
