@@ -59,6 +59,7 @@ SLOW_FILES = frozenset(
         "test_documentation.py",
         "training/common/test_loop.py",
         "training/test_custom_training.py",
+        "web/test_camera.py",
     }
 )
 

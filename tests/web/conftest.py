@@ -65,7 +65,7 @@ class StaticSite:
 
     Attributes:
         url: the address, without a slash at the end.
-        pages: answers that no file gives: path to the text of an HTML page, such as `"/test.html"`.
+        pages: texts that no file gives, by their path, such as `"/test.html"` or `"/test.js"`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -93,14 +93,20 @@ class StaticSite:
     def answer(self, path: str) -> tuple[int, str, bytes]:
         """Return status, content type and body of a path."""
         if path in self.pages:
-            return 200, "text/html; charset=utf-8", self.pages[path].encode()
+            return 200, _content_type(path), self.pages[path].encode()
         file = (self.folder / path.lstrip("/")).resolve()
         if file.is_dir():
             file /= "index.html"
         if not file.is_relative_to(self.folder) or not file.is_file():
             return 404, "text/plain", b"There is no such file."
-        content_type = "text/javascript" if file.suffix == ".js" else mimetypes.guess_type(file.name)[0]
-        return 200, content_type or "application/octet-stream", file.read_bytes()
+        return 200, _content_type(file.name), file.read_bytes()
+
+
+def _content_type(name: str) -> str:
+    """Return the type of a file by its name, whatever this machine's table says about modules."""
+    if name.endswith((".js", ".mjs")):
+        return "text/javascript; charset=utf-8"
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
 @pytest.fixture(scope="module")

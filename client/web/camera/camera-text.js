@@ -1,0 +1,22 @@
+/** What the camera says, in English; the page passes the same names in other languages as the property `text`. */
+export const CAMERA_TEXT = Object.freeze({
+  view: "Picture of the camera",
+  starting: "Allow the camera when your browser asks",
+  moving: "Point at a thing",
+  settling: "Hold still",
+  stable: "Focusing",
+  sent: "Got it",
+  blurred: "Not sharp yet: move a little away",
+  dark: "Too dark: more light helps",
+  bright: "Too bright: turn away from the light",
+  paused: "Scanning is paused",
+  shutter: "Take the photo",
+  pause: "Pause scanning",
+  resume: "Continue scanning",
+  torchOn: "Turn the light on",
+  torchOff: "Turn the light off",
+  switchCamera: "Use the other camera",
+  denied: "This page may not use the camera. Allow it in your browser's settings, or choose a photo.",
+  none: "No camera was found, or another program is using it. Choose a photo instead.",
+  insecure: "Browsers give the camera to https addresses only. Choose a photo instead.",
+});
