@@ -24,7 +24,8 @@ def draw_scene(seed: int, size: tuple[int, int] = (2 * WIDTH, HEIGHT)) -> Image.
         x, y = random.uniform(0, width), random.uniform(0, height)
         w, h = random.uniform(3, 9, 2) * unit
         colour, ink = (tuple(random.integers(low, low + 110, 3)) for low in (20, 140))
-        draw.rounded_rectangle((x, y, x + w, y + h), radius=unit / 2, fill=colour, outline=ink, width=max(1, int(unit / 5)))
+        line = max(1, int(unit / 5))
+        draw.rounded_rectangle((x, y, x + w, y + h), radius=unit / 2, fill=colour, outline=ink, width=line)
         draw.text((x + unit / 2, y + unit / 2), f"No {random.integers(1000)}", fill=ink, font_size=1.6 * unit)
     return scene
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+
 from tests.web.film import HEIGHT, WIDTH, draw_scene, hold, pan, write_film
 from tests.web.waiting import wait_until
 
@@ -26,7 +27,8 @@ window.errors = [];
 window.states = [];
 document.addEventListener("whatsit-frame", async ({ detail }) => {
   const bytes = new Uint8Array(await detail.blob.arrayBuffer());
-  window.photos.push({ ...detail, type: detail.blob.type, blob: btoa(String.fromCharCode(...bytes)), now: performance.now() });
+  const text = btoa(String.fromCharCode(...bytes));
+  window.photos.push({ ...detail, type: detail.blob.type, blob: text, now: performance.now() });
 });
 document.addEventListener("whatsit-camera-error", ({ detail }) => window.errors.push(detail.reason));
 document.addEventListener("whatsit-camera-state", ({ detail }) => window.states.push(detail.state));
@@ -243,7 +245,12 @@ def test_buttons_are_large_and_no_motion_is_shown_to_those_who_ask(pattern: Any,
     ids=["denied", "none", "insecure"],
 )
 def test_without_a_camera_there_is_an_event_a_sentence_and_the_button(
-    launch: Callable[..., Any], open_page: Callable[..., Any], flags: tuple[str, ...], script: str, reason: str, sentence: str
+    launch: Callable[..., Any],
+    open_page: Callable[..., Any],
+    flags: tuple[str, ...],
+    script: str,
+    reason: str,
+    sentence: str,
 ) -> None:
     browser = launch(*flags)
     page = open_page(browser, script)

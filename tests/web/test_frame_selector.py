@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from tests.web.film import draw_gray
 
 Gray = NDArray[np.uint8]
@@ -21,7 +23,8 @@ FLOW = (
     const { buildPyramid, findCorners, trackPoints } = await import("/camera/optical-flow.js");
     const [before, after] = frames.map((f) => buildPyramid(read(f), 160, 120));
     const points = findCorners(before[0]);
-    return { points: [...points], flow: [...trackPoints(before, after, points)].map((v) => Number.isNaN(v) ? null : v) };
+    const flow = [...trackPoints(before, after, points)];
+    return { points: [...points], flow: flow.map((value) => Number.isNaN(value) ? null : value) };
 """
 )
 SHARPNESS = (
@@ -36,8 +39,9 @@ SELECT = (
     + """
     const { FrameSelector } = await import("/camera/frame-selector.js");
     const selector = new FrameSelector();
-    return frames.map(({ gray, time }) => ({ state: selector.push(read(gray), 160, 120, time), problem: selector.problem,
-      best: selector.best && selector.best.timeMs, isBest: selector.isBest }));
+    return frames.map(({ gray, time }) => ({
+      state: selector.push(read(gray), 160, 120, time),
+      problem: selector.problem, best: selector.best && selector.best.timeMs, isBest: selector.isBest }));
 """
 )
 
@@ -64,7 +68,7 @@ def states(run: Callable[..., Any], frames: list[Gray], every_ms: float = 50) ->
 def sent(answers: list[dict[str, Any]]) -> list[int]:
     """Return the frames at which something was sent."""
     said = ["moving", *(answer["state"] for answer in answers)]
-    return [i for i, (before, after) in enumerate(zip(said, said[1:], strict=False)) if after == "sent" != before]
+    return [i for i, (before, after) in enumerate(itertools.pairwise(said)) if after == "sent" != before]
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (0.25, -0.5), (1, 0), (-2.5, 1.75), (6, -5), (-11, 4)])
@@ -98,7 +102,7 @@ def test_sharpness_falls_with_blur_and_hardly_with_contrast(run: Callable[..., A
     blurred = [draw_gray(3, blur=sigma) for sigma in (0, 0.5, 1, 1.5, 2, 3, 4)]
     pale = (draw_gray(3) // 2 + 60).astype(np.uint8)
     *falling, of_pale = (answer["sharpness"] for answer in run(SHARPNESS, [encode(g) for g in [*blurred, pale]]))
-    assert all(before > after for before, after in zip(falling, falling[1:], strict=False))
+    assert all(before > after for before, after in itertools.pairwise(falling))
     assert falling[0] > 0.45
     assert falling[5] < 0.3
     assert of_pale == pytest.approx(falling[0], rel=0.15)
@@ -108,7 +112,8 @@ def test_noise_does_not_make_a_blurred_frame_sharp(run: Callable[..., Any]) -> N
     blurred = draw_gray(3, blur=3)
     noise = np.random.default_rng(0).normal(0, 4, blurred.shape)
     noisy = np.clip(blurred + noise, 0, 255).astype(np.uint8)
-    assert run(SHARPNESS, [encode(noisy)])[0]["sharpness"] < run(SHARPNESS, [encode(draw_gray(3, blur=1))])[0]["sharpness"]
+    of_noisy, of_sharper = run(SHARPNESS, [encode(noisy), encode(draw_gray(3, blur=1))])
+    assert of_noisy["sharpness"] < of_sharper["sharpness"]
 
 
 def test_exposure_is_mean_and_white_part(run: Callable[..., Any]) -> None:
@@ -130,7 +135,8 @@ def test_states_follow_the_camera_and_one_frame_is_sent(run: Callable[..., Any])
     said = [answer["state"] for answer in answers]
     assert set(said[:12]) == {"moving"}
     assert list(dict.fromkeys(said)) in (["moving", "settling", "stable", "sent"], ["moving", "settling", "sent"])
-    assert said == sorted(said, key=["moving", "settling", "stable", "sent"].index), "no state is left for an earlier one"
+    in_order = sorted(said, key=["moving", "settling", "stable", "sent"].index)
+    assert said == in_order, "no state is left for an earlier one"
     assert len(sent(answers)) == 1
 
 
@@ -156,7 +162,8 @@ def test_a_covered_or_blinded_camera_sends_nothing(run: Callable[..., Any], leve
 
 def test_nothing_is_sent_twice_until_the_scene_moved(run: Callable[..., Any]) -> None:
     first, second = [draw_gray(1)] * 40, [draw_gray(2)] * 40
-    assert len(sent(states(run, [*first, *[draw_gray(1, blur=4)] * 30, *first]))) == 1, "out of focus is not another scene"
+    out_of_focus = [draw_gray(1, blur=4)] * 30
+    assert len(sent(states(run, [*first, *out_of_focus, *first]))) == 1, "out of focus is not another scene"
     assert len(sent(states(run, [*first, *second]))) == 2, "a cut is another scene"
     assert len(sent(states(run, [draw_gray(1, dx=-20)] * 40 + moving(1, 12) + [draw_gray(1, dx=-20)] * 40))) == 2
 
