@@ -71,7 +71,7 @@ class Client:
         """Identify what is in a picture and which items of the catalogue it shows.
 
         Args:
-            image: path, bytes of a JPEG, PNG or WebP file, Pillow image, or RGB pixels uint8 [H,W,3].
+            image: path, bytes of a picture file, Pillow image, or RGB pixels uint8 [H,W,3].
             timeout: seconds for this call.
             top_k: matches per region, 1..100 (the server's default is 10).
             boxes: your own boxes x1,y1,x2,y2 in pixels of the upright picture, instead of the detector's.

@@ -39,7 +39,7 @@ def encode(image: ImageLike) -> bytes:
     else:
         raise InvalidInput(f"An image is a path, bytes, a Pillow image or a numpy array, not {type(image).__name__}.")
     if not data:
-        raise InvalidInput("The image is empty: send the bytes of a JPEG, PNG or WebP file.")
+        raise InvalidInput("The image is empty: send the bytes of a picture file.")
     return data
 
 

@@ -61,7 +61,7 @@ def test_a_folder_gives_one_item_per_picture(tmp_path: Path) -> None:
         "drinks/tea.webp",
         "notes.txt",
         ".hidden/x.jpg",
-        "x.gif",
+        "x.svg",
     ]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"")
@@ -71,7 +71,7 @@ def test_a_folder_gives_one_item_per_picture(tmp_path: Path) -> None:
         ("drinks/cold/Oat-Milk", "Oat Milk", "drinks"),
         ("drinks/tea", "tea", "drinks"),
     ]
-    assert skips_of(tmp_path) == ["a picture is JPEG, PNG or WebP"]
+    assert skips_of(tmp_path) == ["a picture is JPEG, PNG, WebP, HEIC, AVIF, TIFF, GIF, BMP or JPEG 2000"]
 
 
 def test_a_spreadsheets_csv_is_read(tmp_path: Path) -> None:

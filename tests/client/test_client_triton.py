@@ -80,7 +80,7 @@ def test_embed_and_detect(call: Call, product: Path) -> None:
 
 
 def test_bad_input_is_the_servers_sentence(call: Call, product: Path) -> None:
-    with pytest.raises(InvalidInput, match=r"^The data is no readable JPEG, PNG or WebP image"):
+    with pytest.raises(InvalidInput, match=r"^The data is no readable image"):
         call("identify", b"no picture")
     with pytest.raises(InvalidInput, match=r"^top_k must be a whole number within 1\.\.100, not 0\.$"):
         call("identify", product, top_k=0)
@@ -140,4 +140,4 @@ def test_an_example_tells_the_servers_sentence(server: Server, tmp_path: Path) -
     command = [sys.executable, str(EXAMPLES / "raw_http.py"), str(text), f"http://{server.http_url}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
-    assert "no readable JPEG, PNG or WebP" in done.stderr
+    assert "no readable image" in done.stderr

@@ -35,7 +35,7 @@ def test_empty(ask: Ask) -> None:
 
 
 def test_random_bytes(ask: Ask) -> None:
-    refused(ask(np.random.default_rng(0).bytes(5000)), "JPEG, PNG or WebP")
+    refused(ask(np.random.default_rng(0).bytes(5000)), "JPEG, PNG, WebP")
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
@@ -51,9 +51,9 @@ def test_damaged_in_the_middle(ask: Ask, photo: Image.Image) -> None:
     refused(ask(bytes(data)), "damaged")
 
 
-@pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "PDF"])
+@pytest.mark.parametrize("kind", ["ICO", "PPM", "TGA", "PDF"])
 def test_wrong_type(ask: Ask, photo: Image.Image, kind: str) -> None:
-    refused(ask(saved(photo, kind)), "JPEG, PNG or WebP")
+    refused(ask(saved(photo, kind)), "JPEG, PNG, WebP")
 
 
 @pytest.mark.parametrize(

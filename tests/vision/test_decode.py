@@ -5,18 +5,50 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 from whatsit_client.errors import InvalidInput
 
-from whatsit.vision import decode
+from whatsit.vision import decode, large_webp
 from whatsit.vision.decode import decode_image
+
+pillow_heif.register_heif_opener()
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def turned_heic(image: Image.Image, orientation: int) -> bytes:
+    """A HEIC file with the boxes `irot` and `imir` that a phone writes; pillow-heif writes none."""
+    turns = {3: 2, 5: 1, 6: 3, 7: 3, 8: 1}.get(orientation)
+    axis = {2: 1, 4: 0, 5: 0, 7: 0}.get(orientation)
+    data = encoded(image, "HEIF", quality=95)
+    boxes = [] if turns is None else [b"\0\0\0\x09irot" + bytes([turns])]
+    boxes += [] if axis is None else [b"\0\0\0\x09imir" + bytes([axis])]
+    added = b"".join(boxes)
+    at = {name: data.index(name) for name in (b"meta", b"iprp", b"ipco", b"ipma", b"iloc", b"mdat")}
+    properties, use = at[b"ipma"] - 4, at[b"ipma"] + 14  # where `ipco` ends; the number of the item's properties
+    end, count = use + 1 + data[use], data[use]
+    numbers = bytes(0x80 | (count + 1 + n) for n in range(len(boxes)))
+    grown = {
+        b"meta": len(added) + len(boxes),
+        b"iprp": len(added) + len(boxes),
+        b"ipco": len(added),
+        b"ipma": len(boxes),
+    }
+    whole = bytearray(data)
+    whole[use] += len(boxes)
+    for name, more in grown.items():
+        size = slice(at[name] - 4, at[name])
+        whole[size] = (int.from_bytes(whole[size], "big") + more).to_bytes(4, "big")
+    base = at[b"iloc"] + 16  # of the only item
+    assert int.from_bytes(data[base : base + 4], "big") == at[b"mdat"] + 4
+    whole[base : base + 4] = (at[b"mdat"] + 4 + grown[b"meta"]).to_bytes(4, "big")
+    return bytes(whole[:properties] + added + whole[properties:end] + numbers + whole[end:])
 
 
 @pytest.fixture
@@ -28,7 +60,7 @@ def halves() -> Image.Image:
     return Image.fromarray(pixels)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "HEIF", "AVIF", "TIFF", "GIF", "BMP", "JPEG2000"])
 def test_decodes_each_format(halves: Image.Image, kind: str) -> None:
     decoded = decode_image(encoded(halves, kind))
     assert (decoded.width, decoded.height) == (40, 20)
@@ -43,8 +75,9 @@ def test_accepts_an_array_of_bytes(halves: Image.Image) -> None:
     assert np.array_equal(decode_image(np.frombuffer(data, dtype=np.uint8)).pixels, decode_image(data).pixels)
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_rotation_is_undone(halves: Image.Image, orientation: int) -> None:
+def test_rotation_is_undone(halves: Image.Image, orientation: int, kind: str) -> None:
     """A camera that stores `halves` turned marks how; the upright picture is the same for all eight."""
     undo = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -58,7 +91,9 @@ def test_exif_rotation_is_undone(halves: Image.Image, orientation: int) -> None:
     stored = halves if orientation == 1 else halves.transpose(undo[orientation])
     exif = Image.Exif()
     exif[0x0112] = orientation
-    decoded = decode_image(encoded(stored, "JPEG", exif=exif, quality=95))
+    options = {"exif": exif} | ({} if kind in ("PNG", "TIFF") else {"quality": 95})
+    data = turned_heic(stored, orientation) if kind == "HEIF" else encoded(stored, kind, **options)
+    decoded = decode_image(data)
     assert (decoded.width, decoded.height) == (40, 20)
     assert decoded.pixels.shape == (20, 40, 3)
     assert decoded.pixels[10, 5, 0] > 200
@@ -112,8 +147,8 @@ def test_max_side_never_enlarges() -> None:
     ("data", "words"),
     [
         (b"", "empty"),
-        (b"\x00\x01garbage" * 40, "no readable JPEG, PNG or WebP"),
-        (b"%PDF-1.7 not an image", "no readable JPEG, PNG or WebP"),
+        (b"\x00\x01garbage" * 40, "no readable image"),
+        (b"%PDF-1.7 not an image", "no readable image"),
     ],
 )
 def test_refuses_what_is_no_picture(data: bytes, words: str) -> None:
@@ -121,9 +156,10 @@ def test_refuses_what_is_no_picture(data: bytes, words: str) -> None:
         decode_image(data)
 
 
-def test_refuses_other_types() -> None:
-    with pytest.raises(InvalidInput, match="JPEG, PNG or WebP"):
-        decode_image(encoded(Image.new("RGB", (8, 8)), "GIF"))
+@pytest.mark.parametrize("kind", ["ICO", "PPM", "TGA", "PDF"])
+def test_refuses_other_types(kind: str) -> None:
+    with pytest.raises(InvalidInput, match="JPEG, PNG, WebP, HEIC"):
+        decode_image(encoded(Image.new("RGB", (32, 32)), kind))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
@@ -155,3 +191,42 @@ def _png_header(width: int, height: int) -> bytes:
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+
+
+def test_first_frame_of_a_gif_and_base_picture_of_a_file_with_two() -> None:
+    for kind in ("GIF", "MPO", "TIFF", "AVIF", "HEIF"):
+        frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
+        pixels = decode_image(encoded(frames[0], kind, save_all=True, append_images=frames[1:])).pixels
+        assert pixels[32, 32, 0] > 200, kind
+
+
+def test_vast_jpeg_files_decode_at_reduced_scale(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode, "MAX_PIXELS", 100_000)
+    data = encoded(Image.new("RGB", (600, 400), (10, 200, 30)), "JPEG")
+    for side, shape in ((None, (200, 300, 3)), (64, (43, 64, 3))):
+        decoded = decode_image(data, max_side=side)
+        assert (decoded.width, decoded.height, decoded.pixels.shape) == (600, 400, shape)
+
+
+def test_jpeg_2000_leaves_out_levels_that_nobody_needs(halves: Image.Image) -> None:
+    data = encoded(halves.resize((800, 400)), "JPEG2000")
+    decoded = decode_image(data, max_side=100)
+    assert (decoded.width, decoded.height, decoded.pixels.shape) == (800, 400, (50, 100, 3))
+    assert decoded.pixels[25, 10, 0] > 200
+
+
+def test_damaged_metadata_does_not_cost_the_picture(halves: Image.Image) -> None:
+    data = encoded(halves, "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f" + b"\xff" * 40)
+    assert decode_image(data).pixels.shape == (20, 40, 3)
+
+
+def test_large_webp_files_have_the_same_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (40, 60, 4), dtype=np.uint8)
+    for channels in (3, 4):
+        data = encoded(Image.fromarray(noise[..., :channels].copy()), "WEBP", quality=70)
+        monkeypatch.setattr(large_webp, "LARGE_PIXELS", 1 << 30)
+        usual = decode_image(data).pixels
+        monkeypatch.setattr(large_webp, "LARGE_PIXELS", 1)
+        assert np.array_equal(decode_image(data).pixels, usual)
+        with pytest.raises(InvalidInput, match="damaged|no readable"):
+            decode_image(data[: len(data) * 3 // 4])

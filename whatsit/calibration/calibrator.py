@@ -26,6 +26,7 @@ from whatsit.rendering.shop import encode_jpeg
 from whatsit.search.calibrated_threshold import Calibration
 from whatsit.search.offline_identifier import OfflineIdentifier
 from whatsit.vision.decode import decode_image
+from whatsit.vision.picture_file import ENDINGS
 
 # Items whose pictures are this much alike are one thing twice: finding the other one is no false accept.
 DUPLICATE_RANK = 1.9
@@ -37,7 +38,6 @@ RANKER_STAGES = "geometry,learned"
 # where the 296 val photos give 1.287.
 PHOTO_STRENGTH = 1.0
 _NOT_MEASURED = "where photos are not looked up with their item left out: calibrate before migrating"
-_ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 @dataclass(frozen=True)
@@ -114,14 +114,14 @@ class Calibrator:
             InvalidInput: there is no such folder, or no picture in it.
         """
         if not folder.is_dir():
-            raise InvalidInput(f"{folder} is not a folder: give one with photos (JPEG, PNG or WebP).")
+            raise InvalidInput(f"{folder} is not a folder: give one with photos.")
         photos = []
-        for file in sorted(path for path in folder.rglob("*") if path.suffix.lower() in _ENDINGS):
+        for file in sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS):
             owner = file.relative_to(folder).parts[0] if file.parent != folder else ""
             known = bool(owner) and self._store.fields(owner) is not None
             photos.append(Photo(file, self._store.show(owner)["number"] if known else None, owner if known else ""))
         if not photos:
-            raise InvalidInput(f"There is no picture in {folder}: give photos (JPEG, PNG or WebP).")
+            raise InvalidInput(f"There is no picture in {folder}: give photos.")
         return photos
 
     def see(self, photos: Sequence[Photo], workers: int = 1) -> Iterator[PhotoScores | None]:

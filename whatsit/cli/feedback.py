@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def feedback(
-    photo: Annotated[Path, typer.Argument(help="A JPEG, PNG or WebP file.", show_default=False)],
+    photo: Annotated[Path, typer.Argument(help="A picture.", show_default=False)],
     item: Annotated[str, typer.Argument(metavar="ID", help="Id of the item that it shows.", show_default=False)],
     box: Annotated[
         str | None, typer.Option(help="Where the thing is: x1,y1,x2,y2 in pixels; the whole photo unless given.")

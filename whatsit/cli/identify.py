@@ -26,7 +26,10 @@ def register(app: typer.Typer) -> None:
 
 
 def identify(
-    photos: Annotated[list[Path], typer.Argument(help="JPEG, PNG or WebP files.", show_default=False)],
+    photos: Annotated[
+        list[Path],
+        typer.Argument(help="Pictures: JPEG, PNG, WebP, HEIC, AVIF, TIFF, GIF, BMP, JPEG 2000.", show_default=False),
+    ],
     box: Annotated[
         list[str] | None,
         typer.Option(help="Your own region x1,y1,x2,y2 in pixels, instead of the detector's; may be repeated."),

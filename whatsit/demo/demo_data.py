@@ -106,7 +106,7 @@ def prepare_photos(
         InvalidInput: there is no such folder, no picture in it that can be read, or `folder` cannot be written.
     """
     if not photos.is_dir():
-        raise InvalidInput(f"{photos} is not a folder: give one with pictures (JPEG, PNG or WebP).")
+        raise InvalidInput(f"{photos} is not a folder: give one with pictures.")
     source = next((photos / name for name in _TABLES if (photos / name).is_file()), photos)
     own = folder / f"photos-{photos.resolve().name}-{hashlib.sha256(str(photos.resolve()).encode()).hexdigest()[:8]}"
     rows = [row for row in open_source(source) if isinstance(row, Row)]
@@ -129,7 +129,9 @@ def prepare_photos(
     except OSError as error:
         raise InvalidInput(f"The folder {own} cannot be written ({error}): choose another --out.") from error
     if not truth:
-        raise InvalidInput(f"None of the pictures in {photos} can be read: give JPEG, PNG or WebP files.")
+        raise InvalidInput(
+            f"None of the pictures in {photos} can be read: give pictures of a known type, such as JPEG."
+        )
     return DemoData(own, source, own / "catalogue", _read_truth(own / "scenes" / "truth.json", titles))
 
 

@@ -86,7 +86,7 @@ class InferenceRequest:
             if name not in self.inputs:
                 raise InvalidInput(f"{self.model} needs the input {name}.")
         if not self.inputs.get("IMAGE", b"-"):
-            raise InvalidInput("The image is empty: send the bytes of a JPEG, PNG or WebP file.")
+            raise InvalidInput("The image is empty: send the bytes of a picture file.")
         if len(self.parameters) > _MAX_PARAMETERS:
             raise InvalidInput(f"A request has at most {_MAX_PARAMETERS} parameters, not {len(self.parameters)}.")
         for name, value in self.parameters.items():

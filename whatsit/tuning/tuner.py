@@ -22,12 +22,12 @@ from whatsit.tuning.coordinate_descent import CoordinateDescent
 from whatsit.tuning.objective import Goal
 from whatsit.tuning.search_space import PIPELINE, Configuration, Space, read_space
 from whatsit.tuning.trial_log import Trial, TrialLog
+from whatsit.vision.picture_file import ENDINGS
 
 STARTS = ("shipped", "worst")
 # Of the time given: a trial that has begun is finished, and the comparison at the end starts three servers, finds each
 # one's concurrency in six rounds, and measures seven times two rounds of each.
 _CONFIRMING_SECONDS = 180.0
-_PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 @dataclass(frozen=True)
@@ -166,9 +166,9 @@ def read_pictures(folder: Path, most: int) -> list[bytes]:
     Raises:
         InvalidInput: there are none.
     """
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _PICTURES)
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
     if not found:
-        raise InvalidInput(f"There are no pictures in {folder}: give a folder with JPEG, PNG or WebP files.")
+        raise InvalidInput(f"There are no pictures in {folder}: give a folder with pictures.")
     step = max(1.0, len(found) / most)
     return [found[int(place * step)].read_bytes() for place in range(min(len(found), most))]
 

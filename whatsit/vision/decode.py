@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image
 from whatsit_client.errors import InvalidInput
 
-MAX_BYTES = 20 * 1024 * 1024
-MAX_PIXELS = 50_000_000
-FORMATS = ("JPEG", "PNG", "WEBP")
+from whatsit.vision.colour import to_rgb
+from whatsit.vision.large_webp import load_webp
+from whatsit.vision.picture_file import MAX_BYTES, MAX_PIXELS, open_picture
+
+__all__ = ["MAX_BYTES", "MAX_PIXELS", "Decoded", "decode_image"]
 
 _ORIENTATION = 0x0112  # the EXIF tag
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _SIDEWAYS = frozenset({5, 6, 7, 8})
+_NAMES = {"WEBP": "WebP", "JPEG2000": "JPEG 2000", "HEIF": "HEIC", "MPO": "JPEG"}
+_MOST_WORDS = 120
 
 
 @dataclass(frozen=True)
@@ -45,11 +57,12 @@ def decode_image(
     max_side: int | None = None,
     jpeg: Callable[[bytes], npt.NDArray[np.uint8] | None] | None = None,
 ) -> Decoded:
-    """Decode a JPEG, PNG or WebP file.
+    """Decode a JPEG, PNG, WebP, HEIC, AVIF, TIFF, GIF, BMP or JPEG 2000 file.
 
-    EXIF rotation is applied, transparency is laid on white, the first frame of an animation is taken, grey, palette,
-    CMYK and 16-bit pictures become 8-bit RGB. JPEG files decode at reduced scale where `max_side` allows it, which
-    costs a fraction of the time.
+    EXIF and HEIF rotation is applied, ICC profiles are converted to sRGB, transparency is laid on white (on grey where
+    the thing itself is white), the first frame of an animation and the base picture of a file with several are taken,
+    gain maps are ignored; grey, palette, CMYK, Lab, 16-bit and float pictures become 8-bit RGB. JPEG files decode at
+    reduced scale where `max_side` allows it, which costs a fraction of the time, or where they have over 50 megapixels.
 
     Args:
         data: the encoded file, bytes or uint8 [n].
@@ -58,74 +71,89 @@ def decode_image(
             Pillow. See `GpuJpeg`.
 
     Raises:
-        InvalidInput: the data is empty, over 20 MB, over 50 megapixels (both before decoding), no picture, of another
-            type, or damaged.
+        InvalidInput: the data is empty, over 20 MB, over 50 megapixels (200 for JPEG, 25 for JPEG 2000; all before
+            decoding), asks for more work than a picture may, is no picture, of another type, or damaged.
     """
     raw = data if isinstance(data, bytes) else data.tobytes()
-    if not raw:
-        raise InvalidInput("The image is empty: send the bytes of a JPEG, PNG or WebP file.", "empty")
-    if len(raw) > MAX_BYTES:
-        raise InvalidInput(
-            f"The image has {len(raw):,} bytes, more than the {MAX_BYTES:,} allowed: send a smaller file.", "size"
-        )
-    image = _open(raw)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on damaged metadata and large pictures
+        image = open_picture(raw)
+        if jpeg is not None and image.format == "JPEG" and image.mode in ("RGB", "L"):
+            decoded = _by_gpu(raw, image, max_side, jpeg)
+            if decoded is not None:
+                return decoded
+        return _by_pillow(raw, image, max_side)
+
+
+def _by_gpu(
+    raw: bytes,
+    image: Image.Image,
+    max_side: int | None,
+    jpeg: Callable[[bytes], npt.NDArray[np.uint8] | None],
+) -> Decoded | None:
+    if image.width * image.height > MAX_PIXELS:
+        return None
+    whole = jpeg(raw)
+    if whole is None:
+        return None
+    height, width = whole.shape[:2]
+    profile = image.info.get("icc_profile")
+    if profile is None and (not max_side or max(width, height) <= max_side):
+        return Decoded(whole, width, height)
+    upright = Image.fromarray(whole)
+    upright.info["icc_profile"] = profile
+    return Decoded(np.asarray(to_rgb(upright, max_side)), width, height)
+
+
+def _by_pillow(raw: bytes, image: Image.Image, max_side: int | None) -> Decoded:
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise InvalidInput(
-            f"The image has {width}x{height} pixels, more than the 50 megapixels allowed: scale it down.", "size"
-        )
-    if jpeg is not None and image.format == "JPEG" and image.mode in ("RGB", "L"):
-        whole = jpeg(raw)
-        if whole is not None:
-            height, width = whole.shape[:2]
-            small = max_side and max(width, height) > max_side
-            pixels = np.asarray(_fit(Image.fromarray(whole), max_side)) if small and max_side else whole
-            return Decoded(pixels, width, height)
-    if max_side and image.format == "JPEG":
-        image.draft(None, (min(width, max_side), min(height, max_side)))
+    reduced = _reduce(raw, image, max_side)
     try:
-        sideways = image.getexif().get(_ORIENTATION) in _SIDEWAYS
-        image.seek(0)
-        image.load()
-        upright = ImageOps.exif_transpose(image)
-        rgb = _to_rgb(upright)
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
-        sentence = f"The {image.format} image is damaged or cut off ({error}): send the whole file."
-        raise InvalidInput(sentence, "damaged") from error
-    if max_side and max(rgb.size) > max_side:
-        rgb = _fit(rgb, max_side)
-    pixels = np.asarray(rgb, dtype=np.uint8)
-    return Decoded(pixels, *((height, width) if sideways else (width, height)))
-
-
-def _open(raw: bytes) -> Image.Image:
-    """Read the header alone."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return Image.open(io.BytesIO(raw), formats=FORMATS)
-    except Image.DecompressionBombError as error:
-        raise InvalidInput("The image has more than the 50 megapixels allowed: scale it down.", "size") from error
+        if image.format != "HEIF":  # whose primary picture may not be the first
+            image.seek(0)
+        loaded = load_webp(raw, image) if image.format == "WEBP" else image
+        loaded.load()
+        if not reduced:
+            width, height = image.size
+        orientation = _orientation(image)  # after loading, which turns TIFF
+        turned = _UPRIGHT.get(orientation)
+        upright = loaded if turned is None else loaded.transpose(turned)
+        pixels = np.asarray(to_rgb(upright, max_side), dtype=np.uint8)
     except Exception as error:  # Pillow's readers raise anything on hostile bytes
-        sentence = "The data is no readable JPEG, PNG or WebP image: send the bytes of such a file."
-        raise InvalidInput(sentence, "format") from error
+        kind = _NAMES.get(image.format or "", image.format)
+        words = " ".join(str(error).split())[:_MOST_WORDS] or type(error).__name__
+        raise InvalidInput(
+            f"The {kind} image is damaged or cut off ({words}): send the whole file.", "damaged"
+        ) from error
+    return Decoded(pixels, *((height, width) if orientation in _SIDEWAYS else (width, height)))
 
 
-def _fit(image: Image.Image, max_side: int) -> Image.Image:
-    scale = max_side / max(image.size)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+def _reduce(raw: bytes, image: Image.Image, max_side: int | None) -> bool:
+    """Ask for reduced scale where the type has one and it is enough; whether it was granted."""
+    width, height = image.size
+    if image.format == "JPEG2000":
+        return _reduce_jpeg2000(raw, image, max_side)
+    if image.format not in ("JPEG", "MPO"):
+        return False
+    if width * height > MAX_PIXELS:
+        side = max_side or max(width, height)
+        image.draft(None, (min(width // 2, side), min(height // 2, side)))
+    elif max_side and image.format == "JPEG":
+        image.draft(None, (min(width, max_side), min(height, max_side)))
+    return image.size != (width, height)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB" and "transparency" not in image.info:
-        return image
-    if image.mode.startswith("I") or image.mode == "F":  # 16-bit grey: Pillow's own conversion would clip it
-        wide = np.asarray(image, dtype=np.float64)
-        depth = 257.0 if wide.max(initial=0) > 255 or image.mode.startswith("I;16") else 1.0
-        return Image.fromarray(np.clip(wide / depth, 0, 255).astype(np.uint8)).convert("RGB")
-    if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:
-        with_alpha = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, with_alpha).convert("RGB")
-    return image.convert("RGB")
+def _reduce_jpeg2000(raw: bytes, image: Image.Image, max_side: int | None) -> bool:
+    """Leave out resolution levels of a JPEG 2000 file that `max_side` has no use for."""
+    style = raw.find(b"\xff\x52")  # coding style default: length, flags, order, layers, transform, levels
+    levels = raw[style + 9] if 0 <= style < len(raw) - 9 else 0
+    spare = max(image.size) // max_side if max_side else 1
+    image.reduce = min(levels, max(spare.bit_length() - 1, 0))  # type: ignore[method-assign,assignment]
+    return bool(image.reduce)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # damaged metadata must not cost the picture
+        return 1

@@ -12,14 +12,15 @@ from whatsit_client.errors import InvalidInput
 from whatsit.catalogue.item import ItemFields
 from whatsit.catalogue.sources.picture_location import Image
 from whatsit.catalogue.sources.source_row import Row, Skipped
+from whatsit.vision.picture_file import ENDINGS, KINDS
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp")
-_OTHER_PICTURES = (".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".svg")
+PICTURES = ENDINGS
+_OTHER_PICTURES = (".svg", ".psd", ".ico", ".jxl", ".dng", ".cr2", ".nef", ".arw")
 _MOST_OF_A_PRODUCT = 20  # pictures in a folder that may be a product
 
 
 class Folder:
-    """Every JPEG, PNG and WebP file below a folder, in the order of their paths.
+    """Every picture below a folder, in the order of their paths.
 
     The item's id is the path below the folder without its ending, its title the file's name with spaces for `_` and
     `-`, its category the first sub-folder. Hidden files and what is no picture are passed over.
@@ -47,7 +48,7 @@ class Folder:
         for file in self._files:
             place = str(self.path / file)
             if file.suffix.lower() not in PICTURES:
-                yield Skipped(place, "a picture is JPEG, PNG or WebP")
+                yield Skipped(place, f"a picture is {KINDS}")
                 continue
             yield picture_row(file, self.path / file, place)
 
