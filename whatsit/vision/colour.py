@@ -1,4 +1,4 @@
-"""Conversion of pixels of every mode to 8-bit RGB, in strips, at the scale that is needed."""
+"""Conversion of pixels of every mode to 8-bit RGB, in strips."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ def fit_size(size: tuple[int, int], max_side: int | None) -> tuple[int, int]:
 
 
 def _fit(image: Image.Image, max_side: int | None, convert: _Convert | None) -> Image.Image:
-    """Convert and scale a picture; the same pixels as `Image.resize` with a reducing gap of 2 after the conversion."""
+    """Convert and scale a picture.
+
+    The pixels are those of `Image.resize` with a reducing gap of 2 after the conversion.
+    """
     size = fit_size(image.size, max_side)
     if convert is None:
         return image if size == image.size else image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
@@ -104,7 +107,7 @@ def _composition(image: Image.Image, to_rgba: _Convert) -> _Convert:
 
 
 def _is_white(rgba: npt.NDArray[np.uint8]) -> bool:
-    """Whether something is visible, something is not, and what is visible would vanish on white."""
+    """Whether pixels are partly transparent and what is visible is white."""
     alpha = rgba[..., 3].astype(np.float64)
     visible = alpha.sum()
     if visible == 0 or alpha.min() == 255:

@@ -129,7 +129,7 @@ def _by_pillow(raw: bytes, image: Image.Image, max_side: int | None) -> Decoded:
 
 
 def _reduce(raw: bytes, image: Image.Image, max_side: int | None) -> bool:
-    """Ask for reduced scale where the type has one and it is enough; whether it was granted."""
+    """Ask for reduced scale where it is enough; return whether it was granted."""
     width, height = image.size
     if image.format == "JPEG2000":
         return _reduce_jpeg2000(raw, image, max_side)

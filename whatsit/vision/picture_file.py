@@ -1,4 +1,4 @@
-"""Opening of picture files: their type, and limits that hold before anything is decoded."""
+"""Opening of picture files: their type, and limits before decoding."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def _check_png(raw: bytes) -> None:
 
 
 def _check_gif(raw: bytes) -> None:
-    """Count what Pillow reads before the first frame, in Python, byte by byte and block by block."""
+    """Bound the bytes and blocks before the first frame, read one by one."""
     at, count = 13 + (3 << (raw[10] % 8 + 1) if len(raw) > 10 and raw[10] & 128 else 0), 0
     while at < len(raw) and raw[at] not in (0x2C, 0x3B):
         if raw[at] == 0x21:  # an extension: its label and blocks up to an empty one
@@ -181,7 +181,7 @@ def _check_gif(raw: bytes) -> None:
 
 
 def _check_tiff(raw: bytes) -> None:
-    """Look for tags of very many numbers, such as one for each of a million strips, which Pillow reads in Python."""
+    """Bound the numbers of a tag, such as strips, which Pillow reads in Python."""
     order, big = "<>"[raw[:2] == b"MM"], raw[2:4] in (b"+\0", b"\0+")
     head, number, entry, step = ("Q", "Q", "HHQ", 20) if big else ("I", "H", "HHI", 12)
     try:
@@ -206,7 +206,7 @@ def _check_bmp(raw: bytes, image: Image.Image) -> None:
 
 
 def _widen_transparency(raw: bytes, image: Image.Image) -> None:
-    """Bring a PNG's transparent colour from the file's depth to that of Pillow's pixels."""
+    """Bring a PNG's transparent colour to the depth of Pillow's pixels."""
     key, depth = image.info.get("transparency"), raw[24]
     if isinstance(key, int) and image.mode == "L" and depth < 8:
         image.info["transparency"] = key * 255 // ((1 << depth) - 1)
