@@ -26,7 +26,7 @@ class Dialect:
     Args:
         delimiter: between values.
         quote: around values.
-        escape: before a quote inside a value, None where it is doubled.
+        escape: whether a backslash stands before quotes inside values; else they are doubled.
         header: number of the line that holds the names, from 1; 0 where there is none.
         columns: the names.
         notes: for people: what was guessed.
@@ -34,7 +34,7 @@ class Dialect:
 
     delimiter: str
     quote: str = '"'
-    escape: str | None = None
+    escape: bool = False
     header: int = 0
     columns: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
@@ -61,14 +61,14 @@ def find_dialect(lines: Iterable[str], wanted: Iterable[str] = (), path: Path | 
     stated = next((found[1] for line in sample[:2] if (found := _SEPARATOR.fullmatch(line))), None)
     mapped = {normalised(name) for name in wanted}
     text = "".join(sample)
-    escapes: list[str | None] = [None, "\\"] if '\\"' in text else [None]
+    escapes = [False, True] if '\\"' in text else [False]
     first = next((line.strip() for line in sample if _LETTERS.search(line) and not _SEPARATOR.fullmatch(line)), "")
     quote = "'" if first.startswith("'") and first.endswith("'") else '"'
     best: tuple[tuple[float, ...], Dialect] | None = None
     for n, delimiter in enumerate([stated] if stated else DELIMITERS):
         for escape in escapes:
             dialect, score = _judged(sample, Dialect(delimiter, quote, escape), mapped)
-            ranked = (*score, -float(n), 0.0 if escape else 1.0)
+            ranked = (*score, -float(n), float(escape))
             if best is None or ranked > best[0]:
                 best = ranked, dialect
     assert best is not None  # there is a delimiter
@@ -146,6 +146,8 @@ def records_of(lines: Iterable[str], dialect: Dialect) -> Iterator[RawRecord]:
         number += used - 1
 
 
+# Characters for private use, which no text has.
+_BACKSLASH, _QUOTE = "\ue0f0", "\ue0f1"
 _OPEN = "unexpected end of data"
 
 
@@ -168,16 +170,20 @@ def _joined(following: object, dialect: Dialect) -> tuple[list[str] | None, int]
 
 
 def _parsed(text: str, dialect: Dialect) -> tuple[list[str] | None, str]:
+    if dialect.escape:  # not by csv's own `escapechar`, which takes the backslash of `img\\1.jpg` too
+        text = text.replace("\\\\", _BACKSLASH).replace(f"\\{dialect.quote}", _QUOTE)
     reader = csv.reader(
         io.StringIO(text, newline=""),
         delimiter=dialect.delimiter,
         quotechar=dialect.quote,
-        escapechar=dialect.escape,
         doublequote=True,
         skipinitialspace=dialect.delimiter != "\t",
         strict=True,
     )
     try:
-        return next(reader, []), ""
+        values = next(reader, [])
     except csv.Error as error:
         return None, str(error)
+    if dialect.escape:
+        values = [one.replace(_BACKSLASH, "\\").replace(_QUOTE, dialect.quote) for one in values]
+    return values, ""

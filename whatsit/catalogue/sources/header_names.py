@@ -11,7 +11,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "id": (
         "sku", "item id", "product id", "article id", "item number", "product number", "item no", "article number",
         "part number", "item code", "product code", "article code", "handle", "url handle", "artikelnummer",
-        "artikel nr", "artikelnr", "art nr", "artnr", "artikel id", "artikelcode", "artikel", "produktnummer",
+        "artikel nr", "artikelnr", "art nr", "artnr", "artikel id", "artikelcode", "produktnummer",
         "produkt id", "produktnr", "bestellnummer", "référence", "reference", "réf", "ref", "référence produit",
         "code article", "id produit", "referencia", "código", "codigo", "código de producto", "id producto", "codice",
         "codice articolo", "codice prodotto", "riferimento", "id do produto", "varenummer", "artikkelnummer",

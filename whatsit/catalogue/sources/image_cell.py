@@ -74,8 +74,10 @@ def _address_and_paths(text: str) -> list[str]:
 def _split_paths(text: str) -> list[str]:
     for separator in (r"[;|\n]", r",", r"\s+"):
         parts = [part.strip() for part in re.split(separator, text) if part.strip()]
+        if not parts:
+            return []
         if separator == r"[;|\n]":
-            if len(parts) > 1:
+            if len(parts) > 1 or parts[0] != text:
                 return [one for part in parts for one in _split_paths(part)]
         elif len(parts) > 1 and all(_PICTURE.fullmatch(part) for part in parts):
             return parts
