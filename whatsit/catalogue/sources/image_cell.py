@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.sources.picture_location import Image, WebImage
+from whatsit.vision.picture_file import ENDINGS
 
-_ENDING = r"\.(?:jpe?g|png|webp|gif|bmp|tiff?|heic|heif|avif|jp2)"
+_ENDING = f"(?:{'|'.join(map(re.escape, ENDINGS))})"
 _BEFORE_ADDRESS = re.compile(r"[\s,;|]+(?=(?:https?:)?//[^\s/])", re.IGNORECASE)
 _PATHS = re.compile(rf"\s*[;|,]\s*(?=[^;|,]+{_ENDING}\s*(?:[;|,]|$))", re.IGNORECASE)
 _PICTURE = re.compile(rf".+{_ENDING}(?:\?.*)?", re.IGNORECASE)
