@@ -18,7 +18,7 @@ from tests.web.waiting import wait_until
 ALLOWED = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 PAGE = """<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Camera</title>
 <link rel="icon" href="data:,"><link rel="stylesheet" href="/test.css"><script type="module" src="/test.js"></script>
-<whatsit-camera><button slot="error" type="button">Choose a photo</button></whatsit-camera></html>"""
+<whatsit-camera manual><button slot="error" type="button">Choose a photo</button></whatsit-camera></html>"""
 STYLE = "html, body { margin: 0; height: 100% } whatsit-camera { height: 100% }"
 SCRIPT = """
 import "/camera/camera-view.js";
@@ -211,6 +211,24 @@ def test_scanning_pauses_and_goes_on(pattern: Any, open_page: Callable[..., Any]
     page.get_by_role("status").get_by_text("Scanning is paused").wait_for()
     page.get_by_role("button", name="Continue scanning").click()
     assert page.evaluate("camera.state") != "paused"
+
+
+def test_the_camera_opens_when_the_element_is_inserted(pattern: Any, open_page: Callable[..., Any]) -> None:
+    page = open_page(pattern)
+    insert = """document.documentElement.lang = "de-AT";
+      camera.replaceWith(window.camera = document.createElement("whatsit-camera"));
+      camera.mode = "scan";"""
+    page.evaluate(f"() => {{ {insert} }}")
+    wait_until(page, "camera.state === 'moving'")
+    page.get_by_role("button", name="Scannen anhalten").wait_for()
+
+
+def test_all_languages_have_all_texts(pattern: Any, open_page: Callable[..., Any]) -> None:
+    page = open_page(pattern)
+    names = """async () => Object.values((await import("/camera/camera-text.js")).CAMERA_TEXTS).map(
+      (texts) => Object.entries(texts).filter(([, text]) => text).map(([name]) => name))"""
+    english, *others = page.evaluate(names)
+    assert others == [english] * 2
 
 
 def test_texts_of_another_language_are_shown(pattern: Any, open_page: Callable[..., Any]) -> None:

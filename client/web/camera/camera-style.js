@@ -1,4 +1,4 @@
-/** Style of `<whatsit-camera>`; the page sets `--accent`, `--surface` and `--ink`, and the height of the element. */
+/** Style of `<whatsit-camera>`; the page sets its height and `--accent`, `--surface`, `--ink` and `--warning`. */
 
 export const CAMERA_STYLE = new CSSStyleSheet();
 
@@ -7,13 +7,13 @@ CAMERA_STYLE.replaceSync(`
   --camera-accent: var(--accent, #5b8cff);
   --camera-surface: var(--surface, #0e1117);
   --camera-ink: var(--ink, #f4f6fb);
+  --camera-warning: var(--warning, #f2a33a);
+  --aspect: 0.75;
   --quiet: color-mix(in srgb, var(--camera-ink) 12%, var(--camera-surface));
-  display: grid;
-  grid-template-rows: minmax(0, 1fr) auto;
-  gap: 1rem;
+  display: block;
   box-sizing: border-box;
-  block-size: min(100dvh, 56rem);
-  min-block-size: 20rem;
+  block-size: min(70dvh, 44rem);
+  min-block-size: 18rem;
   padding: 1.125rem;
   background: var(--camera-surface);
   color: var(--camera-ink);
@@ -22,11 +22,12 @@ CAMERA_STYLE.replaceSync(`
 }
 :host([hidden]), [hidden] { display: none !important; }
 
+.camera { display: grid; grid-template-rows: minmax(0, 1fr) auto; gap: 1rem; block-size: 100%; }
 .stage { container-type: size; display: grid; place-items: center; }
 .frame {
   position: relative;
-  inline-size: min(100cqw, 100cqh * var(--aspect, 0.75));
-  aspect-ratio: var(--aspect, 0.75);
+  inline-size: min(100cqw, 100cqh * var(--aspect));
+  aspect-ratio: var(--aspect);
 }
 video {
   display: block;
@@ -34,7 +35,7 @@ video {
   block-size: 100%;
   border-radius: 1.5rem;
   object-fit: cover;
-  background: var(--quiet);
+  background: color-mix(in srgb, var(--camera-ink) 6%, var(--camera-surface));
 }
 .mirrored { transform: scaleX(-1); }
 
@@ -56,6 +57,7 @@ video {
 :host([state="settling"]) .ring span { inline-size: 34%; block-size: 34%; }
 :host([state="stable"]) .ring, :host([state="sent"]) .ring { color: var(--camera-accent); }
 :host([state="stable"]) .ring span, :host([state="sent"]) .ring span { inline-size: 50.5%; block-size: 50.5%; }
+:host([problem]) .ring { color: var(--camera-warning); }
 :host([state="starting"]) .ring, :host([state="error"]) .ring, :host([state="off"]) .ring { opacity: 0; }
 
 .flash { position: absolute; inset: 0; border-radius: 1.5rem; background: #fff; opacity: 0; pointer-events: none; }
@@ -89,6 +91,7 @@ video {
   background: rgb(255 255 255 / 0.6);
 }
 :host([state="stable"]) .status::before, :host([state="sent"]) .status::before { background: var(--camera-accent); box-shadow: 0 0 0 1.5px #fff; }
+:host([problem]) .status::before { background: var(--camera-warning); }
 :host([state="starting"]) .status::before { animation: breathe 1.4s ease-in-out infinite; }
 @keyframes breathe { 50% { opacity: 0.25; } }
 
@@ -101,11 +104,12 @@ video {
   gap: 1rem;
   padding: 1.5rem;
   border-radius: 1.5rem;
-  background: var(--quiet);
+  background: color-mix(in srgb, var(--camera-ink) 6%, var(--camera-surface));
   text-align: center;
   text-wrap: balance;
 }
-.message p { max-inline-size: 22rem; margin: 0; font-size: 1.0625rem; }
+:host([state="error"]) .frame { inline-size: min(100%, 44rem); block-size: min(100%, 44rem); aspect-ratio: auto; }
+.message p { max-inline-size: 24rem; margin: 0; font-size: 1.0625rem; }
 .badge {
   display: grid;
   place-items: center;
@@ -156,12 +160,16 @@ button:disabled { opacity: 0.4; cursor: default; }
 }
 .shutter:hover span { transform: scale(0.95); }
 .shutter:active span { transform: scale(0.86); }
-:host([state="stable"]) .shutter span { background: var(--camera-accent); }
+:host([state="stable"]:not([problem])) .shutter span { background: var(--camera-accent); }
 .shutter svg { inline-size: 1.75rem; block-size: 1.75rem; }
 
+@media (orientation: landscape) {
+  :host { --aspect: 1.3333; }
+}
 /* A phone held across: the buttons stand beside the picture. */
 @media (orientation: landscape) and (max-height: 32rem) {
-  :host { grid-template: minmax(0, 1fr) / minmax(0, 1fr) auto; min-block-size: 14rem; }
+  :host { min-block-size: 14rem; }
+  .camera { grid-template: minmax(0, 1fr) / minmax(0, 1fr) auto; }
   .controls { grid-template: 3.25rem auto 3.25rem / auto; align-content: center; justify-items: center; gap: 1.25rem; min-block-size: 0; }
   .torch { grid-area: 3 / 1; }
   .shutter { grid-area: 2 / 1; }

@@ -7,8 +7,8 @@ const icon = (paths) =>
 export const ICONS = {
   torch: icon('<path d="M13.2 2.8 5.5 13.4h5.3l-.9 7.8 8.6-11.4h-5.9z"/>'),
   switch: icon(
-    '<path d="M4 9.5V8.6A2.1 2.1 0 0 1 6.1 6.5h1.7l1.4-2h5.6l1.4 2h1.7A2.1 2.1 0 0 1 20 8.6v8.3A2.1 2.1 0 0 1 17.9 19H6.1A2.1 2.1 0 0 1 4 16.9v-.6"/>' +
-      '<path d="M9 12.3a3.2 3.2 0 0 1 5.7-1.4M15 13.2a3.2 3.2 0 0 1-5.7 1.4"/><path d="M15 8.9v2.2h-2.2M9 16.6v-2.2h2.2"/>',
+    '<path d="M4.5 11.2a7.6 7.6 0 0 1 13.3-4.2l1.7 1.9M19.5 12.8a7.6 7.6 0 0 1-13.3 4.2l-1.7-1.9"/>' +
+      '<path d="M19.6 4.6v4.3h-4.3M4.4 19.4v-4.3h4.3"/><circle cx="12" cy="12" r="2.3"/>',
   ),
   pause: icon('<path d="M8.5 6v12M15.5 6v12"/>'),
   resume: icon('<path d="M8 5.5v13l10.5-6.5z"/>'),
@@ -19,7 +19,7 @@ export const ICONS = {
 };
 
 export const CAMERA_TEMPLATE = document.createElement("template");
-CAMERA_TEMPLATE.innerHTML = `
+CAMERA_TEMPLATE.innerHTML = `<div class="camera">
   <div class="stage"><div class="frame">
     <video playsinline muted></video>
     <div class="ring" aria-hidden="true"><span></span><span></span><span></span><span></span></div>
@@ -33,4 +33,5 @@ CAMERA_TEMPLATE.innerHTML = `
     <button type="button" class="torch" aria-pressed="false" hidden>${ICONS.torch}</button>
     <button type="button" class="shutter"><span></span></button>
     <button type="button" class="switch" hidden>${ICONS.switch}</button>
-  </div>`;
+  </div>
+</div>`;

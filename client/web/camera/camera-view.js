@@ -3,7 +3,7 @@
 import { CameraStream } from "./camera-stream.js";
 import { CAMERA_STYLE } from "./camera-style.js";
 import { CAMERA_TEMPLATE, ICONS } from "./camera-template.js";
-import { CAMERA_TEXT } from "./camera-text.js";
+import { cameraText } from "./camera-text.js";
 import { FrameGrabber } from "./frame-grabber.js";
 import { FrameSelector } from "./frame-selector.js";
 
@@ -12,13 +12,15 @@ const RECENT_MS = 600; // a shutter may use the best frame of this time: the pre
 const SAY_AFTER_MS = 150; // texts that stand for less are not shown
 
 /**
- * The camera. Call `start()` when the person asked for it, and `stop()` or remove the element to release it.
+ * The camera. It opens when the element is inserted, and is released by `stop()` or when the element is removed.
  *
  * Attributes and properties:
  *   mode: "photo" (a shutter, or by itself when the picture is still and sharp; one photo until `resume()`) or "scan" (one
  *     frame of each scene).
- *   text: sentences and names of buttons, see `camera-text.js`; missing ones are English.
- *   state: reflected: "off", "starting", "moving", "settling", "stable", "sent", "paused" or "error".
+ *   text: sentences and names of buttons that differ from those in `camera-text.js`, which follow the attribute `lang`.
+ *   manual: an attribute: the camera opens at `start()` only, not when the element is inserted.
+ *   state: reflected: "off", "starting", "moving", "settling", "stable", "sent", "paused" or "error"; the attribute
+ *     `problem` is there while a still picture is not sharp, too dark or too bright.
  *
  * Events (they bubble out of shadow trees):
  *   whatsit-frame: `{blob, width, height, shutterTime, automatic}`: a JPEG in the camera's resolution; `shutterTime` is
@@ -30,7 +32,7 @@ const SAY_AFTER_MS = 150; // texts that stand for less are not shown
 export class WhatsitCamera extends HTMLElement {
   static observedAttributes = ["mode"];
 
-  #text = CAMERA_TEXT;
+  #text = {}; // what the page passed
   #camera = null;
   #attempt = 0; // a later start() or stop() outdates those that wait for the browser
   #selector = new FrameSelector();
@@ -52,7 +54,10 @@ export class WhatsitCamera extends HTMLElement {
   }
 
   connectedCallback() {
+    this.#label(); // in the language around it
     if (!this.hasAttribute("state")) this.#setState("off");
+    // Later, so that whoever inserts the element can set its properties and listen to its events first.
+    if (!this.hasAttribute("manual")) queueMicrotask(() => this.isConnected && this.start());
   }
 
   disconnectedCallback() {
@@ -74,11 +79,11 @@ export class WhatsitCamera extends HTMLElement {
   }
 
   get text() {
-    return this.#text;
+    return { ...cameraText(this.closest("[lang]")?.lang), ...this.#text };
   }
 
   set text(text) {
-    this.#text = { ...CAMERA_TEXT, ...text };
+    this.#text = text;
     this.#label();
   }
 
@@ -243,6 +248,7 @@ export class WhatsitCamera extends HTMLElement {
     if (changed) this.setAttribute("state", state);
     const { problem } = this.#selector;
     const said = state === "stable" && problem ? problem : state;
+    this.toggleAttribute("problem", said === problem);
     if (said !== this.said) {
       this.said = said;
       clearTimeout(this.#sayTimer);
@@ -254,9 +260,9 @@ export class WhatsitCamera extends HTMLElement {
   #say() {
     const failed = this.state === "error";
     this.#part(".status").hidden = failed || this.state === "off" || !this.said;
-    this.#part(".status").textContent = this.#text[this.said] ?? "";
+    this.#part(".status").textContent = this.text[this.said] ?? "";
     this.#part(".message").hidden = !failed;
-    this.#part(".message p").textContent = failed ? this.#text[this.reason] : "";
+    this.#part(".message p").textContent = failed ? this.text[this.reason] : "";
     this.#part(".shutter").disabled = !this.#camera;
   }
 
@@ -266,7 +272,7 @@ export class WhatsitCamera extends HTMLElement {
       this.#part(selector).setAttribute("aria-label", text);
       this.#part(selector).title = text;
     };
-    const text = this.#text;
+    const { text } = this;
     const paused = this.state === "paused";
     const torch = Boolean(this.#camera?.torch);
     this.#part("video").setAttribute("aria-label", text.view);
