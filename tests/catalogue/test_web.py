@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from whatsit_client.errors import InvalidInput
 
-from whatsit.catalogue.web import Downloads
+from whatsit.catalogue.web import Downloads, download
 from whatsit.catalogue.web.public_address import is_public, resolve
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -221,3 +221,21 @@ def test_addresses_that_are_public(address: str) -> None:
 def test_addresses_that_are_refused(url: str, words: str) -> None:
     with pytest.raises(InvalidInput, match=words):
         resolve(url)
+
+
+def test_a_host_that_is_too_slow_is_not_asked_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def follow(_: Downloads, url: str) -> bytes:
+        asked.append(url)
+        raise download._TooSlowError("the server took longer than 30 s")
+
+    monkeypatch.setattr(Downloads, "_follow", follow)
+    downloads = Downloads(pause=0, tries=2)
+    for n in range(5):
+        with pytest.raises(InvalidInput, match="longer than|is not asked again"):
+            downloads.get(f"http://slow.test/{n}.jpg")
+    assert len(asked) == 3
+    with pytest.raises(InvalidInput, match="longer than"):
+        downloads.get("http://other.test/a.jpg")
+    assert len(asked) == 5

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from whatsit.catalogue.sources.header_names import normalised, recognised
@@ -30,6 +30,7 @@ class Dialect:
         header: number of the line that holds the names, from 1; 0 where there is none.
         columns: the names.
         notes: for people: what was guessed.
+        is_full: whether nearly every record has a value, perhaps an empty one, for each column.
     """
 
     delimiter: str
@@ -38,6 +39,7 @@ class Dialect:
     header: int = 0
     columns: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    is_full: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,10 @@ def _judged(sample: list[str], dialect: Dialect, mapped: set[str]) -> tuple[Dial
     notes = []
     if header.line != sound[0].line:
         notes.append(f"the lines above the header in line {header.line} are passed over")
-    found = Dialect(dialect.delimiter, dialect.quote, dialect.escape, header.line, tuple(names), tuple(notes))
     share = max(len(after), 1)
+    found = replace(
+        dialect, header=header.line, columns=tuple(names), notes=tuple(notes), is_full=full > 2 and full >= 0.8 * share
+    )
     return found, (float(count), round(fitting / share, 2), round(full / share, 2), float(width > 1))
 
 

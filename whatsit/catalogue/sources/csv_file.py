@@ -70,7 +70,9 @@ class CommaSeparated:
         if any("\udc80" <= c <= "\udcff" or c == _DAMAGED for value in values for c in value):
             name = "UTF-8" if self._encoding.name.startswith("utf-8") else self._encoding.name
             return Skipped(place, f"it is not {name}")
-        return Record(dict(zip(self.columns, values, strict=False)), place)
+        short = self._dialect.is_full and len(values) < len(self.columns)
+        note = f"it has only {len(values)} values for {len(self.columns)} columns" if short else None
+        return Record(dict(zip(self.columns, values, strict=False)), place, note)
 
     def _open(self) -> TextIO:
         # Bytes that are no UTF-8 become lone surrogates, so that one bad row does not cost the others.

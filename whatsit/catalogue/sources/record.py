@@ -8,7 +8,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Record:
-    """One record of a table: column -> value, and its place for people."""
+    """One record of a table.
+
+    Args:
+        values: column -> value.
+        place: for people: file and line.
+        note: what is odd about it, None for nothing.
+    """
 
     values: dict[str, Any]
     place: str
+    note: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -53,6 +54,13 @@ def unique_names(names: Iterable[str]) -> list[str]:
     return found
 
 
+def _noted(row: Row | Skipped, note: str) -> Row | Skipped:
+    """Return a row with a note, or a skipped one whose reason says so too."""
+    if isinstance(row, Row):
+        return replace(row, notes=(*row.notes, note))
+    return replace(row, reason=f"{row.reason}; {note}")
+
+
 class TableSource:
     """The items of a table.
 
@@ -90,7 +98,10 @@ class TableSource:
                 yield record
                 continue
             columns = self._of(tuple(record.values))
-            yield row_of(record.values, self.table.path.parent, record.place, None, columns, self._prices)
+            row = row_of(record.values, self.table.path.parent, record.place, None, columns, self._prices)
+            if record.note:
+                row = _noted(row, record.note)
+            yield row
 
     @cached_property
     def _prices(self) -> PriceColumn:

@@ -8,8 +8,9 @@ import socket
 import ssl
 import threading
 import time
+from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urljoin
 
 from whatsit_client.errors import InvalidInput
@@ -24,8 +25,16 @@ _BLOCK = 1 << 16
 _HEADERS = {"User-Agent": "whatsit", "Accept": "image/*", "Accept-Encoding": "identity", "Connection": "close"}
 
 
+# Tries on one host in a row that took their whole time; then it is not asked again.
+_MOST_TIMEOUTS = 3
+
+
 class _TransientError(Exception):
     """A failure that may be gone at the next try."""
+
+
+class _TooSlowError(_TransientError):
+    """A try that took its whole time."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,8 @@ class Downloads:
         seconds: for one try, from the name to the last byte.
         tries: where a server is busy (429, 5xx), cannot be reached or is too slow.
         pause: seconds before the second try; doubled before each further one.
+
+    A host that takes longer than `seconds` three times in a row is not asked again, so that it does not hold an import.
     """
 
     allow_private: bool = False
@@ -45,6 +56,7 @@ class Downloads:
     seconds: float = 30.0
     tries: int = 3
     pause: float = 0.5
+    _slow: Counter[str] = field(default_factory=Counter, repr=False, compare=False)
 
     def get(self, url: str) -> bytes:
         """Return the file behind an address.
@@ -52,10 +64,16 @@ class Downloads:
         Raises:
             InvalidInput: it cannot be had; the sentence says why.
         """
+        host = _host(url)
         for number in range(self.tries):
+            if self._slow[host] >= _MOST_TIMEOUTS:
+                raise InvalidInput(f"the host {host} was too slow {_MOST_TIMEOUTS} times, and is not asked again")
             try:
-                return self._follow(url)
+                data = self._follow(url)
+                self._slow.pop(host, None)
+                return data
             except _TransientError as failure:
+                self._slow[host] += isinstance(failure, _TooSlowError)
                 if number + 1 == self.tries:
                     tried = f" (tried {self.tries} times)" if self.tries > 1 else ""
                     raise InvalidInput(f"{failure}{tried}") from failure
@@ -96,7 +114,7 @@ class Downloads:
             if isinstance(error, InvalidInput):
                 raise
             if isinstance(error, TimeoutError) or time.monotonic() >= deadline:
-                raise _TransientError(f"the server took longer than {self.seconds:g} s") from error
+                raise _TooSlowError(f"the server took longer than {self.seconds:g} s") from error
             if isinstance(error, ssl.SSLCertVerificationError):
                 raise InvalidInput(f"the server's certificate is refused ({error.verify_message})") from error
             raise _TransientError(f"the connection failed ({_words(error)})") from error
@@ -104,7 +122,7 @@ class Downloads:
             watch.cancel()
             connection.close()
         if time.monotonic() >= deadline:  # what was cut off without a length looks whole
-            raise _TransientError(f"the server took longer than {self.seconds:g} s")
+            raise _TooSlowError(f"the server took longer than {self.seconds:g} s")
         return data
 
     def _body(self, response: http.client.HTTPResponse) -> bytes:
@@ -119,6 +137,11 @@ class Downloads:
         if response.length:  # http.client takes a short body for the whole
             raise ConnectionError(f"it ended {response.length:,} bytes early")
         return bytes(data)
+
+
+def _host(url: str) -> str:
+    """Return the host of an address as written, "" where it has none."""
+    return url.partition("//")[2].partition("/")[0].rpartition("@")[2].casefold()
 
 
 class _Pinned(http.client.HTTPConnection):
