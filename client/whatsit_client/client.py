@@ -115,12 +115,12 @@ class Client:
         timeout: float | None = None,
         catalogue: str | None = None,
     ) -> str:
-        """Add an item to the server's catalogue or replace it.
+        """Add an item to the server's catalogue or change it.
 
         The next `identify` finds it.
 
-        All fields are replaced; a field that is not given becomes unknown. The pictures stay where neither an image
-        nor vectors are given.
+        Fields that are not given stay as they are, and None empties one; an `Item` gives all. The pictures stay where
+        neither an image nor vectors are given.
 
         Args:
             item: an `Item`, or its fields: id, title, brand, category, price, url, attributes.

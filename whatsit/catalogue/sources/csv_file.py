@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -15,7 +16,7 @@ from whatsit.catalogue.sources.source_row import Skipped
 from whatsit.catalogue.sources.table import unique_names
 from whatsit.catalogue.sources.text_encoding import find_encoding
 
-_DAMAGED = "\ufffd"
+_DAMAGED = re.compile("[\udc80-\udcff\ufffd]")  # what stands for bytes that are no letters
 
 
 class CommaSeparated:
@@ -67,7 +68,7 @@ class CommaSeparated:
         extra = values[len(self.columns) :]
         if any(value.strip() for value in extra):
             return Skipped(place, f"it has {len(values)} values for {len(self.columns)} columns")
-        if any("\udc80" <= c <= "\udcff" or c == _DAMAGED for value in values for c in value):
+        if any(map(_DAMAGED.search, values)):
             name = "UTF-8" if self._encoding.name.startswith("utf-8") else self._encoding.name
             return Skipped(place, f"it is not {name}")
         short = self._dialect.is_full and len(values) < len(self.columns)

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Literal
 
 DecimalMark = Literal[".", ","]
@@ -77,6 +78,7 @@ def is_absent(text: str) -> bool:
     return text.strip().casefold() in _ABSENT
 
 
+@lru_cache(maxsize=10_000)
 def read_price(text: str) -> PriceReading | None:
     """Return the readings of a text, None where it is no single amount of 0 or more."""
     found = _PRICE.fullmatch(_plain(text))
@@ -95,7 +97,7 @@ def read_price(text: str) -> PriceReading | None:
 
 def _plain(text: str) -> str:
     """Return a text with Western digits, plain spaces, apostrophes and dashes."""
-    text = unicodedata.normalize("NFKC", text).strip()
+    text = text.strip() if text.isascii() else unicodedata.normalize("NFKC", text).strip()
     if "٫" in text:
         text = text.replace("٬", "").replace("٫", ".")
     digits = (str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
