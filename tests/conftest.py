@@ -50,6 +50,7 @@ SLOW_FILES = frozenset(
         "index/test_generation_writer.py",
         "index/test_index_kind.py",
         "perf/test_backup_under_changes.py",
+        "perf/test_pictures.py",
         "search/test_trained_ranker.py",
         "serving/test_catalogue.py",
         "serving/test_geometry.py",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import stat
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -11,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
 from starlette.concurrency import run_in_threadpool
+from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.backends import open_index_view, open_store
 from whatsit.catalogue.filter.where_filter import Filter
@@ -20,11 +19,14 @@ from whatsit.catalogue.protocols import CatalogueStore, IndexView
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import network_file
 from whatsit.gateway.problems import Problem
+from whatsit.gateway.thumbnails import Thumbnails
+from whatsit.vision.picture_file import picture_kind
 
 _MOST_NAMED = 1000
 _SCENE_ITEMS = 100
 _MOST_BYTES = 256 << 20  # of a picture's file
 _KINDS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif", "BMP": "image/bmp"}
+_THUMBNAILS = Thumbnails()
 
 Record = dict[str, Any]
 
@@ -133,7 +135,7 @@ class CatalogueReader:
             if not (stat.S_ISREG(status.st_mode) and 0 < status.st_size <= _MOST_BYTES):
                 raise ValueError(path)  # a row may name a device or a file of /proc, which has no end or keeps waiting
             return _whole(path, digest) if side is None else _thumbnail(path, digest, side, status.st_mtime_ns)
-        except (OSError, ValueError, Image.DecompressionBombError) as error:
+        except (OSError, ValueError, InvalidInput) as error:
             raise Problem(404, f"The picture of item '{id[:100]}' is not where the catalogue keeps it.") from error
 
     def _vectors(self, id: str) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -167,21 +169,16 @@ class CatalogueReader:
 def _whole(path: str, digest: str) -> ImageFile:
     """Read a picture, if its bytes are the catalogued ones; else `ValueError`."""
     data = _checked(path, digest)
-    with Image.open(io.BytesIO(data)) as picture:
-        kind = _KINDS.get(picture.format or "")
-        if kind:
-            return ImageFile(data, kind, f'"{digest[:32]}"')
-        return ImageFile(_jpeg(ImageOps.exif_transpose(picture)), "image/jpeg", f'"{digest[:32]}-0"')
+    kind = _KINDS.get(picture_kind(data))
+    if kind:
+        return ImageFile(data, kind, f'"{digest[:32]}"')
+    return ImageFile(_THUMBNAILS.make(data, None), "image/jpeg", f'"{digest[:32]}-0"')
 
 
 @lru_cache(maxsize=256)  # whole pictures are too large to be kept
 def _thumbnail(path: str, digest: str, side: int, modified: int) -> ImageFile:
     """Scale a picture, if its bytes are the catalogued ones; else `ValueError`."""
-    with Image.open(io.BytesIO(_checked(path, digest))) as picture:
-        picture.draft("RGB", (side, side))
-        upright = ImageOps.exif_transpose(picture).convert("RGB")
-    upright.thumbnail((side, side))
-    return ImageFile(_jpeg(upright), "image/jpeg", f'"{digest[:32]}-{side}"')
+    return ImageFile(_THUMBNAILS.make(_checked(path, digest), side), "image/jpeg", f'"{digest[:32]}-{side}"')
 
 
 def _checked(path: str, digest: str) -> bytes:
@@ -191,9 +188,3 @@ def _checked(path: str, digest: str) -> bytes:
     if hashlib.sha256(data).hexdigest() != digest:
         raise ValueError(path)
     return data
-
-
-def _jpeg(picture: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    picture.convert("RGB").save(buffer, "JPEG", quality=88)
-    return buffer.getvalue()

@@ -61,7 +61,7 @@ def open_picture(raw: bytes) -> Image.Image:
         raise InvalidInput(
             f"The image has {len(raw):,} bytes, more than the {MAX_BYTES:,} allowed: send a smaller file.", "size"
         )
-    kind = _kind(raw)
+    kind = picture_kind(raw)
     if kind == "PNG":
         _check_png(raw)
     elif kind == "JPEG":
@@ -79,8 +79,12 @@ def open_picture(raw: bytes) -> Image.Image:
     return image
 
 
-def _kind(raw: bytes) -> str:
-    """Return Pillow's name of a file's type."""
+def picture_kind(raw: bytes) -> str:
+    """Return Pillow's name of a file's type, read from its first bytes.
+
+    Raises:
+        InvalidInput: it is of no type that can be read here.
+    """
     for signature, kind in _SIGNATURES.items():
         if raw.startswith(signature):
             return kind
@@ -192,7 +196,7 @@ def _check_tiff(raw: bytes) -> None:
             _, kind, count = struct.unpack_from(order + entry, raw, place)
             if kind not in _BYTES_OF_TIFF and count > _MOST_VALUES:
                 raise _too_much(f"The TIFF image has a tag of more than {_MOST_VALUES:,} values: save it as PNG.")
-    except struct.error as error:
+    except (struct.error, OverflowError) as error:
         raise _unreadable() from error
 
 

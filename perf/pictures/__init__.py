@@ -1,0 +1,1 @@
+"""Measurements of picture files: agreement with Pillow, and mutated files."""
