@@ -1,0 +1,1 @@
+"""What the camera of the page costs in a browser."""
