@@ -3,7 +3,7 @@
 python -m perf.camera.frame_cost  # writes perf/results/camera.csv; on a quiet machine
 
 The camera is a film of moving blocks, with a corner in each cell of the flow's grid. "grab" copies and reduces a frame;
-"grab and keep", while the picture settles, also copies it in full; "selector" is flow, sharpness and the choice together;
+"grab and keep", while the picture settles, also copies it in full; "selector" is flow, sharpness and choice together;
 the JPEG is encoded once for each frame that is sent.
 """
 

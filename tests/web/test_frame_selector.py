@@ -174,8 +174,13 @@ def test_a_slow_drift_to_another_scene_is_seen(run: Callable[..., Any]) -> None:
     assert len(sent(answers)) >= 2
 
 
-def test_after_a_gap_the_scene_is_new(run: Callable[..., Any]) -> None:
-    frames = [{"gray": encode(draw_gray(1)), "time": 50 * i + (5000 if i >= 30 else 0)} for i in range(60)]
-    answers = run(SELECT, frames)
-    assert answers[30]["state"] == "moving"
-    assert len(sent(answers)) == 2
+@pytest.mark.parametrize(("seed", "count"), [(1, 1), (2, 2)], ids=["same", "other"])
+def test_after_a_gap_only_another_scene_is_sent(run: Callable[..., Any], seed: int, count: int) -> None:
+    scenes = [draw_gray(1)] * 30 + [draw_gray(seed)] * 30
+    frames = [{"gray": encode(gray), "time": 50 * i + (5000 if i >= 30 else 0)} for i, gray in enumerate(scenes)]
+    assert len(sent(run(SELECT, frames))) == count
+
+
+def test_a_gap_before_anything_was_sent_begins_again(run: Callable[..., Any]) -> None:
+    frames = [{"gray": encode(draw_gray(1)), "time": 50 * i + (5000 if i >= 5 else 0)} for i in range(10)]
+    assert [answer["state"] for answer in run(SELECT, frames)][3:7] == ["settling", "settling", "moving", "settling"]

@@ -15,7 +15,7 @@ export const DEFAULTS = Object.freeze({
   sharper: 1.03, // a frame must be sharper by this factor to replace the best one
   minBrightness: 24,
   maxClipped: 0.6,
-  gapMs: 1000, // after a longer gap nothing is known of the scene
+  gapMs: 1000, // after a longer gap only coarse frames are compared
 });
 
 const FLOW_SIDE = 200; // frames are halved until their longer side is below
@@ -101,9 +101,10 @@ export class FrameSelector {
   #hasMoved(frame) {
     const { previous, options } = this;
     const elapsed = previous ? frame.timeMs - previous.timeMs : Infinity;
+    const drifted = this.sentScene && coarseChange(this.sentScene, frame.coarse) > options.sceneChange;
     if (!(elapsed <= options.gapMs) || previous.pyramid[0].data.length !== frame.pyramid[0].data.length) {
       this.speed = Infinity;
-      return true;
+      return !this.sentScene || drifted; // after a pause only another scene is new
     }
     if (elapsed <= 0) return false;
     const points = findCorners(previous.pyramid[0]);
@@ -113,8 +114,7 @@ export class FrameSelector {
     const known = tracked >= Math.max(MIN_POINTS, points.length / 8);
     const shift = known ? motion / Math.max(frame.pyramid[0].width, frame.pyramid[0].height) : change / COARSE_SIDE;
     this.speed = (shift / elapsed) * 1000;
-    if (change > options.sceneChange) return true;
-    if (this.sentScene && coarseChange(this.sentScene, frame.coarse) > options.sceneChange) return true;
+    if (change > options.sceneChange || drifted) return true;
     this.movedFrames = this.speed > options.movingAbove ? this.movedFrames + 1 : 0;
     return this.movedFrames >= options.movingFrames;
   }
