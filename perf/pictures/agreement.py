@@ -78,6 +78,10 @@ def measure() -> Iterator[Sample]:
             yield Sample(name, "failed", time.perf_counter() - start, -1, repr(error))
             continue
         seconds = time.perf_counter() - start
+        if seconds > MOST_SECONDS / 2:  # a busy machine, or a slow picture
+            start = time.perf_counter()
+            decode_image(data)
+            seconds = min(seconds, time.perf_counter() - start)
         difference = _difference(pixels, pillows_reading(data))
         yield Sample(name, "opened", seconds, difference, _reason(name, difference))
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import io
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pillow_heif
@@ -183,8 +188,6 @@ def test_refuses_too_many_bytes_and_pixels_before_decoding(monkeypatch: pytest.M
 
 def _png_header(width: int, height: int) -> bytes:
     """A PNG that claims to be vast."""
-    import struct
-    import zlib
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -230,3 +233,36 @@ def test_large_webp_files_have_the_same_pixels(monkeypatch: pytest.MonkeyPatch) 
         assert np.array_equal(decode_image(data).pixels, usual)
         with pytest.raises(InvalidInput, match="damaged|no readable"):
             decode_image(data[: len(data) * 3 // 4])
+
+
+_PEAK = """
+import resource, sys
+from whatsit.vision.decode import decode_image
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+data = open(sys.argv[1], "rb").read()
+before = peak()
+decode_image(data, max_side=1024)
+print(peak() - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("depth", "colour", "channels"), [(16, 0, 1), (16, 6, 4), (8, 2, 3)])
+def test_memory_is_bounded_by_the_pixels(tmp_path: Path, depth: int, colour: int, channels: int) -> None:
+    """49 megapixels take at most Pillow's own 200 MB and 60 MB more."""
+    path = tmp_path / "large.png"
+    path.write_bytes(_empty_png(7000, 7000, depth, colour, channels))
+    run = subprocess.run([sys.executable, "-c", _PEAK, str(path)], capture_output=True, text=True, check=True)
+    assert int(run.stdout) < 260
+
+
+def _empty_png(width: int, height: int, depth: int, colour: int, channels: int) -> bytes:
+    """A PNG of zeros, compressed by row."""
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    pressed, row = zlib.compressobj(), bytes(1 + width * channels * depth // 8)
+    body = b"".join(pressed.compress(row) for _ in range(height)) + pressed.flush()
+    parts = ((b"IHDR", header), (b"IDAT", body), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(part)) + name + part + struct.pack(">I", zlib.crc32(name + part)) for name, part in parts
+    )
