@@ -49,6 +49,7 @@ export class WhatsitCamera extends HTMLElement {
     this.#part(".shutter").addEventListener("click", () => this.#onShutter());
     this.#part(".torch").addEventListener("click", () => this.#onTorch());
     this.#part(".switch").addEventListener("click", () => this.#onSwitch());
+    this.#part("video").muted = true; // the attribute alone has no effect in a copy of a template
     this.#part("video").addEventListener("resize", () => this.#fitFrame());
     this.#label();
   }
