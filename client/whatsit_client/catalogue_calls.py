@@ -82,6 +82,23 @@ def feedback(image: ImageLike, id: str, box: Sequence[float] | None, catalogue: 
     return _call("feedback", choice, lambda result: int(result["clicks"]), image, catalogue)
 
 
+def feedback_entry(
+    image: ImageLike, kind: str, id: str | None, box: Sequence[float] | None, catalogue: str | None = None
+) -> Call[dict[str, Any]]:
+    """Return the call that records feedback of any kind; its result has `clicks` and `feedback`."""
+    given: dict[str, Any] = {"kind": kind}
+    if id is not None:
+        given["id"] = id
+    if box is not None:
+        given["box"] = list(box)
+    return _call("feedback", given, dict, image, catalogue)
+
+
+def withdraw(feedback: str, catalogue: str | None = None) -> Call[bool]:
+    """Return the call that deletes feedback; its result is whether it was there."""
+    return _call("withdraw", {"feedback": feedback}, lambda result: bool(result["withdrawn"]), catalogue=catalogue)
+
+
 def stats(catalogue: str | None = None) -> Call[CatalogueStats]:
     """Return the call that reads the catalogue's state.
 

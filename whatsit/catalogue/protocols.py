@@ -12,6 +12,7 @@ from whatsit.catalogue.filter.where_filter import Filter
 from whatsit.catalogue.item import ItemFields, Outcome, Picture
 from whatsit.catalogue.store.change_log import ChangeLog
 from whatsit.catalogue.store.click_log import Clicks
+from whatsit.catalogue.store.facets import Facet
 from whatsit.catalogue.store.picture_metadata import MetadataTable
 from whatsit.catalogue.store.text_index import ItemText
 from whatsit.index.index_kind import Numbers
@@ -62,6 +63,9 @@ class CatalogueStore(Protocol):
 
     def select(self, where: Filter) -> Numbers:
         """Return the numbers of the items that fulfil the filter, int64 ascending."""
+
+    def facets(self, numbers: Numbers | None = None, limit: int = 20) -> list[Facet]:
+        """Return the facets of these items, or of all."""
 
     def page(self, where: Filter | None = None, limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
         """Records in the order of the items' numbers."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -83,6 +83,13 @@ def serve(
     origin: Annotated[
         list[str] | None, typer.Option(help="Web origin whose pages may call, such as https://shop.example.")
     ] = None,
+    collect: Annotated[
+        str,
+        typer.Option(
+            help="What the page may send of visitors who agree: off, clicks (which item a photo shows, with the photo), "
+            "crops (searched regions too)."
+        ),
+    ] = "off",
     max_body: Annotated[int, typer.Option(min=1, max=1024, help="Largest request in MB.")] = 32,
     rate: Annotated[float | None, typer.Option(help="Requests a second of a key without a rate of its own.")] = None,
     audit_log: Annotated[Path | None, typer.Option(help="Append every change to this file, as JSON lines.")] = None,
@@ -172,7 +179,7 @@ def serve(
         limits = Limits(body_bytes=max_body << 20, rate=rate)
         options = Options(
             host, port, grpc_port, http_port, keys, open_role, hold_seconds, tls_cert, tls_key, tuple(origin or ()),
-            audit_log, access_log, limits,
+            audit_log, access_log, limits, collect=_collect(collect),
         ).checked()  # fmt: skip
     server = Server(
         served,
@@ -201,7 +208,7 @@ def serve(
         else:
             gateway.start()
             addresses = Addresses(
-                gateway.http_url, gateway.grpc_url, options.old_port or 0, bool(tls_cert), options.needs_key, docs=True
+                gateway.http_url, gateway.grpc_url, options.old_port or 0, bool(tls_cert), options.needs_key, page=True
             )
         console.print(
             f"[green]Ready[/] on the {'GPU' if gpu else 'CPU'}. {addresses.text(server.metrics_url)}",
@@ -236,6 +243,15 @@ def _signals_ignored() -> Iterator[None]:
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
+
+
+def _collect(given: str) -> Literal["off", "clicks", "crops"]:
+    """Return a checked value of --collect."""
+    from whatsit_client.errors import InvalidInput
+
+    if given == "off" or given == "clicks" or given == "crops":
+        return given
+    raise InvalidInput(f"--collect is off, clicks or crops, not '{given}'.")
 
 
 def _check_bare(given: Mapping[str, object]) -> None:

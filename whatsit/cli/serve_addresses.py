@@ -16,7 +16,7 @@ class Addresses:
         second_port: of HTTP too; 0 for none.
         tls: whether they are encrypted.
         needs_key: whether every caller needs a key.
-        docs: whether there is a page on the REST API.
+        page: whether there is a page to open.
     """
 
     http: str
@@ -24,12 +24,12 @@ class Addresses:
     second_port: int = 0
     tls: bool = False
     needs_key: bool = False
-    docs: bool = False
+    page: bool = False
 
     def text(self, metrics: str) -> str:
         """Return the addresses and a command to try; `metrics` is Triton's page."""
         secure = "s" if self.tls else ""
-        page = f"Open http{secure}://{reachable(self.http)}/docs\n" if self.docs else ""
+        page = f"Open http{secure}://{reachable(self.http)} in a browser\n" if self.page else ""
         second = f" and port {self.second_port}" if self.second_port else ""
         grpc, url = (f"{'grpcs://' if self.tls else ''}{address}" for address in (self.grpc, reachable(self.grpc)))
         key = "WHATSIT_KEY=wk_… " if self.needs_key else ""

@@ -21,6 +21,7 @@ from whatsit.gateway.access import Access
 from whatsit.gateway.audit import AuditLog
 from whatsit.gateway.guard import DOCS_FILES, FAILED, Guard, refusal
 from whatsit.gateway.inference import Inference
+from whatsit.gateway.page_files import page_routes
 from whatsit.gateway.problems import Problem, ProblemDetails
 from whatsit.gateway.rest import items, pictures, system
 from whatsit.gateway.rest.context import Gateway
@@ -79,6 +80,7 @@ def build_app(settings: Settings, grpc_port: int | None = None) -> Guard:
     for prefix in ("/v1", "/v1/c/{catalogue}"):
         for router in (pictures.router, items.router, system.catalogue_router):
             app.include_router(router, prefix=prefix, include_in_schema=prefix == "/v1")
+    app.router.routes.extend(page_routes())
     app.router.routes.extend(TritonRoutes(inference, settings.limits).routes())
     app.add_middleware(CompressedRest, minimum_size=1024)
     _add_error_handlers(app)
@@ -87,11 +89,11 @@ def build_app(settings: Settings, grpc_port: int | None = None) -> Guard:
 
 
 class CompressedRest(GZipMiddleware):
-    """Compresses replies of the REST API, not those of Triton's protocol."""
+    """Compresses replies of the REST API alone; the page's files are compressed once."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        plain = scope["type"] != "http" or scope["path"].startswith("/v2")
+        plain = scope["type"] != "http" or not scope["path"].startswith("/v1")
         await (self.app if plain else super().__call__)(scope, receive, send)
 
 

@@ -16,6 +16,7 @@ from whatsit_client.errors import InvalidInput
 from whatsit.catalogue.backends import open_index_view, open_store
 from whatsit.catalogue.filter.where_filter import Filter
 from whatsit.catalogue.protocols import CatalogueStore, IndexView
+from whatsit.catalogue.store.facets import Facet
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import network_file
 from whatsit.gateway.problems import Problem
@@ -77,6 +78,18 @@ class CatalogueReader:
         """
         return await run_in_threadpool(self._page, text, where, limit, offset)
 
+    async def count(self) -> int:
+        """Return the number of items."""
+        return await run_in_threadpool(lambda: self._store.count())
+
+    async def facets(self, text: str | None, where: str | None, limit: int) -> tuple[list[Facet], int]:
+        """Return facets of the items that a page is of, and the number of these.
+
+        Raises:
+            InvalidInput: the filter or the words are wrong.
+        """
+        return await run_in_threadpool(self._facets, text, where, limit)
+
     async def show(self, id: str) -> Record | None:
         """Return everything known of an item, None where there is none."""
         return await run_in_threadpool(self._show, id)
@@ -118,6 +131,14 @@ class CatalogueReader:
         numbers = self._store.text.search(text, _MOST_NAMED, allowed)
         found = self._store.records(numbers[offset : offset + limit].tolist())
         return list(found.values()), len(numbers)
+
+    def _facets(self, text: str | None, where: str | None, limit: int) -> tuple[list[Facet], int]:
+        condition = Filter.parse(where) if where else None
+        numbers = None if condition is None else self._store.select(condition)
+        if text:
+            numbers = self._store.text.search(text, _MOST_NAMED, numbers)
+        count = self._store.count() if numbers is None else len(numbers)
+        return self._store.facets(numbers, limit), count
 
     def _show(self, id: str) -> Record | None:
         return None if self._store.fields(id) is None else self._store.show(id)

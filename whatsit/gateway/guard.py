@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from whatsit_client.errors import WhatsitError
 
-from whatsit.gateway import metrics
+from whatsit.gateway import metrics, page_files
 from whatsit.gateway.access import Access, Caller
 from whatsit.gateway.audit import JsonLog
 from whatsit.gateway.problems import Problem, problem_response
@@ -25,16 +25,17 @@ _LOG = logging.getLogger(__name__)
 FAILED = "The server failed on this request; its log says more."
 SLASH = "\ufdd0"  # stands for an encoded slash in a part of a path, such as an item's id: no text holds this code point
 DOCS_FILES = "/docs/files"
-_OPEN_PATHS = ("/", "/healthz", "/openapi.json", "/docs", "/docs/oauth2-redirect")
+_OPEN_PATHS = frozenset({"/healthz", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/favicon.ico"}) | page_files.PATHS
 _REQUEST_ID = re.compile(r"[0-9a-f]{32}")
 _SECURITY = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
     "x-frame-options": "DENY",
+    "permissions-policy": "camera=(self), microphone=(), geolocation=()",
     "cross-origin-resource-policy": "same-origin",
 }
 _POLICY = (
-    "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; style-src 'self'; script-src 'self'; "
+    "default-src 'self'; img-src 'self' blob: data: https:; media-src 'self' blob:; style-src 'self'; script-src 'self'; "
     "worker-src 'self' blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
@@ -122,7 +123,7 @@ class Guard:
             self._check_origin(scope, headers)
             if scope["method"] == "OPTIONS" and "origin" in headers:
                 return Response(status_code=204)
-            if path in _OPEN_PATHS or path.startswith(f"{DOCS_FILES}/"):
+            if path in _OPEN_PATHS or path.startswith((f"{DOCS_FILES}/", f"{page_files.PREFIX}/")):
                 return None
             address = scope["client"][0] if scope.get("client") else ""
             state["caller"] = self._access.admit(headers.get("authorization") or headers.get("x-api-key"), address)
@@ -215,10 +216,10 @@ def _route(path: str) -> str:
     """Return the first parts of a path: few values, whatever callers ask for."""
     parts = path.strip("/").split("/")
     known = {
-        "v1": ("identify", "items", "embed", "detect", "feedback", "stats", "c", "review"),
+        "v1": ("identify", "items", "facets", "embed", "detect", "feedback", "session", "stats", "c", "review"),
         "v2": ("models", "health"),
     }
     if parts[0] in known:
         second = parts[1] if len(parts) > 1 and parts[1] in known[parts[0]] else ""
         return f"/{parts[0]}/{second}" if second else f"/{parts[0]}"
-    return f"/{parts[0]}" if parts[0] in ("", "healthz", "metrics", "docs", "openapi.json", "studio") else "other"
+    return f"/{parts[0]}" if parts[0] in ("", "healthz", "metrics", "docs", "openapi.json", "studio", "web") else "other"

@@ -90,7 +90,7 @@ class Inference:
 
     async def _audited(self, caller: Caller, request: InferenceRequest, id: str, catalogue: str) -> Reply:
         reply = await self.upstream.send(request, trace=f"00-{id}-{id[:16]}-01")
-        if request.changes_catalogue or request.operation == "feedback":
+        if request.changes_catalogue or request.operation in ("feedback", "withdraw"):
             ids = _ids(request.inputs.get("ITEM", b"{}"))
             self._audit.record(caller, request.operation, catalogue, ids, reply.status == 200, id)
         return reply

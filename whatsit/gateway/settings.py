@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -60,6 +61,8 @@ class Settings(BaseModel):
         keys: file of the keys; None where none are needed.
         open_role: role of callers without a key; None refuses them.
         hold_seconds: a request waits so long for a Triton that is restarted.
+        collect: what the page may send of its visitors: `off`, `clicks` (their choices) or `crops` (searched regions
+            too).
         origins: other web origins whose pages may call.
         audit_log: file of the changes, None for none.
         access_log: file of the requests, "-" for standard output, None for none.
@@ -81,6 +84,7 @@ class Settings(BaseModel):
     keys: Path | None = None
     open_role: str | None = None
     hold_seconds: float = 30.0
+    collect: Literal["off", "clicks", "crops"] = "off"
     origins: tuple[str, ...] = ()
     audit_log: Path | None = None
     access_log: str | None = None

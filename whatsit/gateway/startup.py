@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from whatsit_client.errors import InvalidInput, Unavailable
 
@@ -45,6 +46,7 @@ class Options:
         audit_log: file of the changes.
         access_log: file of the requests.
         limits: of requests.
+        collect: what the page may send of visitors.
     """
 
     host: str
@@ -60,6 +62,7 @@ class Options:
     audit_log: Path | None
     access_log: str | None
     limits: Limits
+    collect: Literal["off", "clicks", "crops"] = "off"
 
     def checked(self) -> Options:
         """Return the options with keys, role and second port chosen.
@@ -142,6 +145,7 @@ def gateway_of(
         keys=options.keys,
         open_role=options.open_role,
         hold_seconds=options.hold_seconds,
+        collect=options.collect,
         origins=options.origins,
         audit_log=options.audit_log,
         access_log=options.access_log,

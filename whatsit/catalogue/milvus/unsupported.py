@@ -5,8 +5,10 @@ from __future__ import annotations
 from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.store.click_log import Clicks
+from whatsit.catalogue.store.facets import Facet
 from whatsit.catalogue.store.picture_metadata import MetadataTable
 from whatsit.catalogue.store.text_index import ItemText
+from whatsit.index.index_kind import Numbers
 
 
 class Unsupported:
@@ -30,6 +32,10 @@ class Unsupported:
     def facts(self) -> MetadataTable:
         """Refuse the table of metadata."""
         raise InvalidInput("This catalogue is in Milvus; embedded catalogues alone look up metadata of pictures.")
+
+    def facets(self, numbers: Numbers | None = None, limit: int = 20) -> list[Facet]:
+        """Refuse facets."""
+        raise InvalidInput("This server's catalogue is in Milvus; facets are counted in embedded catalogues alone.")
 
     def merged_into(self, id: str) -> list[str]:
         """Return nothing: only cleaning merges items."""

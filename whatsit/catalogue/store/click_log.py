@@ -1,4 +1,4 @@
-"""Click log: the item that a person chose for a photo; trains the ranker."""
+"""Click log: what people said of photos; choices of items train the ranker."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Literal
 
 from whatsit_client.errors import InvalidInput
 from whatsit_client.types import Box
@@ -14,19 +15,30 @@ from whatsit.catalogue.store.database import Database
 from whatsit.catalogue.store.picture_files import stored_path, whole_path
 
 
+Kind = Literal["match", "none", "crop"]
+KINDS: tuple[Kind, ...] = ("match", "none", "crop")
+
+
 @dataclass(frozen=True)
 class Click:
-    """One choice.
+    """One entry of the log.
 
     Args:
-        item: id of the chosen item.
+        item: id of the chosen item; "" for the other kinds.
         path: of the photo; the photo itself is kept, not what the networks of that day made of it.
         box: of the thing in the photo, pixels of the upright picture; None for the whole.
+        kind: `match`: the photo shows the item; `none`: none of the shown items is right; `crop`: a searched region.
     """
 
     item: str
     path: Path
     box: Box | None = None
+    kind: Kind = "match"
+
+    @property
+    def token(self) -> str:
+        """Return the name by which the entry can be withdrawn: 32 random hexadecimal digits."""
+        return self.path.stem
 
 
 class Clicks:
@@ -41,7 +53,7 @@ class Clicks:
         self._folder = database.path.parent.resolve()
 
     def record(self, click: Click) -> None:
-        """Append a choice.
+        """Append an entry.
 
         Raises:
             InvalidInput: the catalogue has no such item.
@@ -49,12 +61,35 @@ class Clicks:
         box = None if click.box is None else json.dumps(click.box)
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         with self._database.transaction() as connection:
-            if connection.execute("SELECT 1 FROM items WHERE id = ?", (click.item,)).fetchone() is None:
+            known = connection.execute("SELECT 1 FROM items WHERE id = ?", (click.item,)).fetchone()
+            if click.kind == "match" and known is None:
                 raise InvalidInput(f"The catalogue has no item '{click.item}'.")
             connection.execute(
-                "INSERT INTO clicks (item, path, box, made) VALUES (?,?,?,?)",
-                (click.item, stored_path(str(click.path), self._folder), box, now),
+                "INSERT INTO clicks (item, path, box, made, kind) VALUES (?,?,?,?,?)",
+                (click.item, stored_path(str(click.path), self._folder), box, now, click.kind),
             )
+
+    def withdraw(self, token: str) -> Path | None:
+        """Delete the entry with this token; return its photo, None where there is no such entry."""
+        with self._database.transaction() as connection:
+            # A token is compared as text: LIKE would let a caller send wildcards.
+            found = connection.execute(
+                "SELECT click, path FROM clicks WHERE instr(path, ?) > 0 ORDER BY click DESC LIMIT 1", (token,)
+            ).fetchone()
+            if found is None or Path(found[1]).stem != token:
+                return None
+            connection.execute("DELETE FROM clicks WHERE click = ?", (found[0],))
+        return Path(whole_path(found[1], self._folder))
+
+    def count(self, kind: Kind | None = None) -> int:
+        """Return the number of entries, of one kind or of all."""
+        condition, values = ("kind = ?", (kind,)) if kind else ("1", ())
+        return int(self._database.rows(f"SELECT count(*) FROM clicks WHERE {condition}", values)[0][0])
+
+    def others(self) -> list[Click]:
+        """Return the entries without an item (`none` and `crop`), oldest first."""
+        rows = self._database.rows("SELECT path, box, kind FROM clicks WHERE kind != 'match' ORDER BY click")
+        return [Click("", Path(whole_path(path, self._folder)), _box(box), kind) for path, box, kind in rows]
 
     def all(self) -> list[Click]:
         """Return every choice of an item in the catalogue, oldest first.
@@ -63,7 +98,7 @@ class Clicks:
         """
         rows = self._database.rows(
             "SELECT coalesce(main.id, items.id), path, box FROM clicks JOIN items ON items.id = item "
-            "LEFT JOIN items AS main ON main.number = items.merged_into ORDER BY click"
+            "LEFT JOIN items AS main ON main.number = items.merged_into WHERE kind = 'match' ORDER BY click"
         )
         return [Click(item, Path(whole_path(path, self._folder)), _box(box)) for item, path, box in rows]
 

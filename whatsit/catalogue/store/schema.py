@@ -130,6 +130,11 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (image, kind)
     ) WITHOUT ROWID;
     """,
+    # What a person said of a photo: `match` (it shows the item), `none` (no item that was shown is right, item is '')
+    # or `crop` (a region that was searched, item is '').
+    """
+    ALTER TABLE clicks ADD COLUMN kind TEXT NOT NULL DEFAULT 'match';
+    """,
 )
 
 

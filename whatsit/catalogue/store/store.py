@@ -19,6 +19,7 @@ from whatsit.catalogue.item import ItemFields, Outcome, Picture, Vector
 from whatsit.catalogue.store.change_log import ChangeLog
 from whatsit.catalogue.store.click_log import Clicks
 from whatsit.catalogue.store.database import Database
+from whatsit.catalogue.store.facets import Facet, facets
 from whatsit.catalogue.store.field_columns import Columns
 from whatsit.catalogue.store.file_names import FileNames
 from whatsit.catalogue.store.item_rows import ITEM_FIELDS, delete_item, filter_condition, item_record, put_item
@@ -129,6 +130,10 @@ class Store:
         condition, parameters = filter_condition(where)
         rows = self._database.rows(f"SELECT number FROM items WHERE {condition} ORDER BY number", parameters)
         return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
+
+    def facets(self, numbers: Numbers | None = None, limit: int = 20) -> list[Facet]:
+        """Return the facets of these items, or of all; see `facets`."""
+        return facets(self._database, numbers, limit)
 
     def page(self, where: Filter | None = None, limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
         """Return records in the order in which items were added, without merged ones."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import asdict
 from typing import Annotated, Any
 from urllib.parse import urlencode
 from weakref import WeakValueDictionary
@@ -68,6 +69,23 @@ async def list_items(
     headers = {"link": f'<{following}>; rel="next"'} if following else {}
     page = {"items": [context.item(record) for record in records], "total": total, "next": following}
     return Response(orjson.dumps(page), media_type="application/json", headers=headers)
+
+
+@router.get("/facets", response_model=schemas.FacetList, responses=responses(404, 422))
+async def list_facets(
+    request: Request,
+    text: Annotated[str | None, Query(max_length=1000, description="Words of title, brand or category.")] = None,
+    where: Annotated[str | None, Query(max_length=10_000, description="Filter on item fields.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200, description="Values of each field.")] = 20,
+) -> Response:
+    """Count the values of the items' fields."""
+    context = Context.of(request)
+    found, total = await context.read(context.reader.facets(text, where, limit))
+    records = [
+        {**asdict(facet), "values": [{"value": value, "items": count} for value, count in facet.values]}
+        for facet in found
+    ]
+    return Response(orjson.dumps({"facets": records, "total": total}), media_type="application/json")
 
 
 @router.get(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 from starlette.datastructures import UploadFile
 from whatsit_client import calls, catalogue_calls
@@ -111,18 +111,40 @@ async def embed(request: Request, boxes: Boxes = None, gate: Gate = None) -> Res
 )
 async def feedback(
     request: Request,
-    id: Annotated[str, Query(min_length=1, description="Of the item that the person chose.")],
+    id: Annotated[str | None, Query(min_length=1, description="Of the item that the person chose.")] = None,
     box: Annotated[str | None, Query(description="[x1,y1,x2,y2] in pixels; without it the whole picture.")] = None,
+    kind: Annotated[
+        Literal["match", "none", "crop"],
+        Query(description="match: the photo shows the item; none: no shown item is right; crop: a searched region."),
+    ] = "match",
 ) -> Response:
-    """Record which item a person chose for a photo."""
+    """Record what a person said of a photo; the server's `--collect` allows it."""
     context = Context.of(request)
+    collect = context.gateway.settings.collect
+    if collect == "off" or (kind == "crop" and collect != "crops"):
+        needed = "crops" if kind == "crop" else "clicks"
+        raise Problem(403, f"This server does not keep this of its visitors: start it with --collect {needed}.")
+    if (kind == "match") != (id is not None):
+        raise InvalidInput("Feedback of the kind match names an item by id; the other kinds name none.")
     image = await read_picture(request, context)
     chosen = None if box is None else _boxes(f"[{box}]")
     if chosen is not None and len(chosen) != 1:
         raise InvalidInput("box is one box [x1,y1,x2,y2] in pixels.")
-    call = catalogue_calls.feedback(image, id, None if chosen is None else chosen[0])
-    clicks = await context.call(call)
-    return _json({"clicks": clicks})
+    call = catalogue_calls.feedback_entry(image, kind, id, None if chosen is None else chosen[0])
+    kept = await context.call(call)
+    return _json({"clicks": kept["clicks"], "feedback": kept["feedback"]})
+
+
+@router.delete("/feedback/{feedback}", status_code=204, responses=responses(404, 422))
+async def withdraw_feedback(
+    request: Request, feedback: Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="The token.")]
+) -> Response:
+    """Delete feedback with its photo."""
+    context = Context.of(request)
+    call = catalogue_calls.withdraw(feedback)
+    if not await context.call(call):
+        raise Problem(404, "There is no such feedback, or it was withdrawn before.")
+    return Response(status_code=204)
 
 
 async def read_picture(request: Request, context: Context) -> bytes:

@@ -140,10 +140,47 @@ class ScenesModel(BaseModel):
     scenes: list[SceneModel]
 
 
-class FeedbackReply(BaseModel):
-    """How many choices the catalogue keeps now."""
+class FacetValue(BaseModel):
+    """A value of a field."""
 
-    clicks: int
+    value: str | float | bool
+    items: int
+
+
+class FacetModel(BaseModel):
+    """A field of the items with its most frequent values."""
+
+    name: str = Field(description="As in a filter: category, brand, price, or an attribute's name.")
+    items: int = Field(description="Items that have the field.")
+    values: list[FacetValue]
+    low: float | None = Field(None, description="Smallest number; null for texts.")
+    high: float | None = None
+
+
+class FacetList(BaseModel):
+    """The fields by which items can be filtered."""
+
+    facets: list[FacetModel]
+    total: int = Field(description="Number of the items counted.")
+
+
+class FeedbackReply(BaseModel):
+    """Feedback that was recorded."""
+
+    clicks: int = Field(description="How many choices of items the catalogue keeps now.")
+    feedback: str = Field(description="Token; DELETE /v1/feedback/TOKEN takes the feedback back.")
+
+
+class Session(BaseModel):
+    """What the caller may do here."""
+
+    role: Literal["search", "edit", "admin"]
+    key: str = Field(description='Name of the key, "" without one.')
+    collect: Literal["off", "clicks", "crops"] = Field(description="What may be sent of visitors who agree.")
+    catalogue: str
+    catalogues: list[str]
+    items: int
+    body_bytes: int = Field(description="Largest request.")
 
 
 class StatsModel(BaseModel):

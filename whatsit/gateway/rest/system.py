@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 from prometheus_client import generate_latest
 from whatsit_client import catalogue_calls
 
@@ -40,12 +40,6 @@ async def health_status(request: Request) -> Response:
     return Response(status_code=(await health(request)).status_code)
 
 
-@router.get("/", include_in_schema=False)
-async def root() -> Response:
-    """Lead a browser to the documents."""
-    return RedirectResponse("/docs")
-
-
 @router.get(
     "/metrics",
     response_class=Response,
@@ -68,6 +62,23 @@ async def catalogues(request: Request) -> Any:
     opened = request.state.caller.catalogues
     names = gateway.catalogues.names()
     return {"catalogues": [{"name": n, "default": n == names[0]} for n in names if not opened or n in opened]}
+
+
+@catalogue_router.get("/session", response_model=schemas.Session, responses=responses(404))
+async def session(request: Request) -> Any:
+    """Return what the caller may do here."""
+    context = Context.of(request)
+    names, opened = context.gateway.catalogues.names(), context.caller.catalogues
+    settings = context.gateway.settings
+    return {
+        "role": context.caller.role.name.lower(),
+        "key": context.caller.name,
+        "collect": settings.collect,
+        "catalogue": context.catalogue,
+        "catalogues": [name for name in names if not opened or name in opened],
+        "items": await context.read(context.reader.count()),
+        "body_bytes": settings.limits.body_bytes,
+    }
 
 
 @catalogue_router.get("/stats", response_model=schemas.StatsModel, responses=responses(404))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.item_payload import ItemPayload, parse_object
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.protocols import CatalogueStore
-from whatsit.catalogue.store.click_log import Click
+from whatsit.catalogue.store.click_log import KINDS, Click
 from whatsit.catalogue.store.local_feature_table import local_features
 from whatsit.catalogue.store.picture_files import forget_pictures, keep_picture
 from whatsit.catalogue.store.picture_metadata import PictureMetadata
@@ -38,6 +39,8 @@ MAX_IDS = 1000
 DECODED_SIDE = 64  # of a picture that is only checked
 
 Result = dict[str, Any]
+
+_TOKEN = re.compile("[0-9a-f]{32}")
 
 
 class ServedCatalogue:
@@ -137,14 +140,15 @@ class ServedCatalogue:
         return {"item": shown, **extra}
 
     def feedback(self, text: str, image: bytes | None) -> Result:
-        """Keep which item a person chose for a photo, for `whatsit train ranker`.
+        """Keep what a person said of a photo: choices of items are for `whatsit train ranker`.
 
         Args:
-            text: JSON, `{"id": "X1"}` with the chosen item, perhaps with `"box": [x1, y1, x2, y2]` in pixels.
+            text: JSON, `{"id": "X1"}` with the chosen item, perhaps with `"box": [x1, y1, x2, y2]` in pixels. With
+                `"kind": "none"` or `"crop"` there is no id; see `Click`.
             image: the encoded photo, which is kept.
 
         Returns:
-            `clicks`, how many choices are kept now.
+            `clicks`, how many choices are kept now, and `feedback`, the token for `withdraw`.
 
         Raises:
             InvalidInput: there is no such item or no photo, or the box is none.
@@ -152,10 +156,13 @@ class ServedCatalogue:
         store = self._writable()
         clicks = store.clicks
         record = parse_object(text)
-        (id,) = _ids(record, most=1)
+        kind = record.get("kind", "match")
+        if kind not in KINDS:
+            raise InvalidInput(f"Feedback is of the kind {', '.join(KINDS)}, not {str(kind)[:40]!r}.")
+        id = _ids(record, most=1)[0] if kind == "match" else ""
         if image is None:
             raise InvalidInput("Feedback needs the photo that was identified: send it as IMAGE.")
-        if store.fields(id) is None:
+        if kind == "match" and store.fields(id) is None:
             raise InvalidInput(f"The catalogue has no item '{id}'.")
         box = None if record.get("box") is None else _given_box(record["box"])
         decoded = decode_image(image, max_side=DECODED_SIDE)
@@ -163,11 +170,22 @@ class ServedCatalogue:
             check_boxes((box,), decoded.width, decoded.height)
         path = keep_picture(self._layout.clicks, image)
         try:
-            clicks.record(Click(id, path, box))
+            click = Click(id, path, box, kind)
+            clicks.record(click)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
-        return {"clicks": len(clicks.all())}
+        return {"clicks": clicks.count("match"), "feedback": click.token}
+
+    def withdraw(self, text: str) -> Result:
+        """Delete feedback with its photo: `{"feedback": TOKEN}`; `withdrawn` is whether it was there."""
+        token = parse_object(text).get("feedback")
+        if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+            raise InvalidInput("Withdraw feedback by its token, 32 hexadecimal digits, which the reply to it held.")
+        path = self._writable().clicks.withdraw(token)
+        if path is not None:
+            path.unlink(missing_ok=True)
+        return {"withdrawn": path is not None}
 
     def stats(self) -> Result:
         """Return the catalogue's state.
@@ -199,6 +217,7 @@ class ServedCatalogue:
 _OPERATIONS: Mapping[str, Callable[[ServedCatalogue, str, bytes | None], Result]] = {
     "upsert": lambda catalogue, text, image: catalogue.upsert(text, image),
     "feedback": lambda catalogue, text, image: catalogue.feedback(text, image),
+    "withdraw": lambda catalogue, text, _: catalogue.withdraw(text),
     "delete": lambda catalogue, text, _: catalogue.delete(text),
     "get": lambda catalogue, text, _: catalogue.get(text),
     "stats": lambda catalogue, text, _: catalogue.stats(),

@@ -1,0 +1,33 @@
+// Keeps the page's own files, so that it opens without a network. Requests of the API are never kept.
+const CACHE = "whatsit-page-1";
+
+self.addEventListener("install", (event) => {
+  self.skipWaiting();
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.add("/")));
+});
+
+self.addEventListener("activate", (event) => {
+  const stale = caches.keys().then((names) => names.filter((name) => name !== CACHE));
+  event.waitUntil(stale.then((names) => Promise.all(names.map((name) => caches.delete(name)))));
+  self.clients.claim();
+});
+
+self.addEventListener("fetch", (event) => {
+  const { pathname, origin } = new URL(event.request.url);
+  const page = event.request.mode === "navigate" && pathname === "/";
+  const ours = origin === self.location.origin && (page || pathname.startsWith("/web/") || pathname.endsWith(".webmanifest"));
+  if (event.request.method === "GET" && ours) event.respondWith(fromNetwork(event.request, page ? "/" : event.request));
+});
+
+async function fromNetwork(request, key) {
+  const cache = await caches.open(CACHE);
+  try {
+    const reply = await fetch(request);
+    if (reply.ok) await cache.put(key, reply.clone());
+    return reply;
+  } catch (error) {
+    const kept = await cache.match(key);
+    if (kept) return kept;
+    throw error;
+  }
+}
