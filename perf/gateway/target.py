@@ -133,6 +133,7 @@ def gateway_on(
         keys=work / "keys.json",
         audit_log=work / "audit.jsonl",
         access_log=str(work / "access.jsonl"),
+        collect="crops",
         limits=limits or Limits(failures=100_000),
     )
     keys = make_keys(work / "keys.json")

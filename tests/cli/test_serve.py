@@ -44,9 +44,9 @@ def test_bare_refuses_keys_of_the_environment(tmp_path: Path, monkeypatch: pytes
 
 
 def test_addresses_of_a_gateway() -> None:
-    text = Addresses("127.0.0.1:8080", "127.0.0.1:8001", 8000, docs=True).text("localhost:8002")
+    text = Addresses("127.0.0.1:8080", "127.0.0.1:8001", 8000, page=True).text("localhost:8002")
     assert text.splitlines() == [
-        "Open http://127.0.0.1:8080/docs",
+        "Open http://127.0.0.1:8080 in a browser",
         "HTTP 127.0.0.1:8080 and port 8000  gRPC 127.0.0.1:8001  metrics localhost:8002",
         "Try: whatsit identify photo.jpg --url 127.0.0.1:8001    (Ctrl-C stops the server)",
     ]
@@ -54,9 +54,9 @@ def test_addresses_of_a_gateway() -> None:
 
 def test_addresses_with_tls_and_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "localhost")
-    text = Addresses("0.0.0.0:8080", "0.0.0.0:8001", 0, tls=True, needs_key=True, docs=True).text("localhost:8002")
+    text = Addresses("0.0.0.0:8080", "0.0.0.0:8001", 0, tls=True, needs_key=True, page=True).text("localhost:8002")
     assert text.splitlines() == [
-        "Open https://localhost:8080/docs",
+        "Open https://localhost:8080 in a browser",
         "HTTP 0.0.0.0:8080  gRPC grpcs://0.0.0.0:8001  metrics localhost:8002",
         "Try: WHATSIT_KEY=wk_… whatsit identify photo.jpg --url grpcs://localhost:8001    (Ctrl-C stops the server)",
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -86,8 +86,8 @@ def serve(
     collect: Annotated[
         str,
         typer.Option(
-            help="What the page may send of visitors who agree: off, clicks (which item a photo shows, with the photo), "
-            "crops (searched regions too)."
+            help="What the page may send of visitors who agree: off, clicks (which item a photo shows, and the photo), "
+            "or crops (searched regions too)."
         ),
     ] = "off",
     max_body: Annotated[int, typer.Option(min=1, max=1024, help="Largest request in MB.")] = 32,
@@ -249,9 +249,9 @@ def _collect(given: str) -> Literal["off", "clicks", "crops"]:
     """Return a checked value of --collect."""
     from whatsit_client.errors import InvalidInput
 
-    if given == "off" or given == "clicks" or given == "crops":
-        return given
-    raise InvalidInput(f"--collect is off, clicks or crops, not '{given}'.")
+    if given not in ("off", "clicks", "crops"):
+        raise InvalidInput(f"--collect is off, clicks or crops, not '{given}'.")
+    return cast("Literal['off', 'clicks', 'crops']", given)
 
 
 def _check_bare(given: Mapping[str, object]) -> None:

@@ -25,7 +25,9 @@ _LOG = logging.getLogger(__name__)
 FAILED = "The server failed on this request; its log says more."
 SLASH = "\ufdd0"  # stands for an encoded slash in a part of a path, such as an item's id: no text holds this code point
 DOCS_FILES = "/docs/files"
-_OPEN_PATHS = frozenset({"/healthz", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/favicon.ico"}) | page_files.PATHS
+_OPEN_PATHS = (
+    frozenset({"/healthz", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/favicon.ico"}) | page_files.PATHS
+)
 _REQUEST_ID = re.compile(r"[0-9a-f]{32}")
 _SECURITY = {
     "x-content-type-options": "nosniff",
@@ -35,13 +37,13 @@ _SECURITY = {
     "cross-origin-resource-policy": "same-origin",
 }
 _POLICY = (
-    "default-src 'self'; img-src 'self' blob: data: https:; media-src 'self' blob:; style-src 'self'; script-src 'self'; "
-    "worker-src 'self' blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "default-src 'self'; img-src 'self' blob: data: https:; media-src 'self' blob:; style-src 'self'; "
+    "script-src 'self'; worker-src 'self' blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
 # The page that FastAPI makes has a script and a style in it.
-_DOCS_POLICY = _POLICY.replace("style-src 'self'; script-src 'self'", "{0}; {1}").format(
-    "style-src 'self' 'unsafe-inline'", "script-src 'self' 'unsafe-inline'"
+_DOCS_POLICY = _POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'").replace(
+    "script-src 'self'", "script-src 'self' 'unsafe-inline'"
 )
 _CORS_HEADERS = (
     "authorization, content-type, content-encoding, if-match, if-none-match, x-request-id, "
@@ -222,4 +224,5 @@ def _route(path: str) -> str:
     if parts[0] in known:
         second = parts[1] if len(parts) > 1 and parts[1] in known[parts[0]] else ""
         return f"/{parts[0]}/{second}" if second else f"/{parts[0]}"
-    return f"/{parts[0]}" if parts[0] in ("", "healthz", "metrics", "docs", "openapi.json", "studio", "web") else "other"
+    known_first = ("", "healthz", "metrics", "docs", "openapi.json", "studio", "web")
+    return f"/{parts[0]}" if parts[0] in known_first else "other"

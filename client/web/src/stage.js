@@ -74,7 +74,7 @@ export class Stage extends HTMLElement {
   mark(regions, order, selected) {
     const [, , width, height] = regions[0].box;
     if (!this.#photo.width) Object.assign(this.#photo, { width, height });
-    const dots = order.filter((index) => index > 0).map((index, turn) => {
+    const dots = apart(order.filter((index) => index > 0), regions, selected).map((index, turn) => {
       const [x1, y1, x2, y2] = regions[index].box;
       const label = regions[index].matches[0]?.item.title || regions[index].label;
       return h("button.dot", {
@@ -108,6 +108,7 @@ export class Stage extends HTMLElement {
   #layout() {
     if (!this.#photo || !this.clientWidth) return;
     const { width, height } = this.#photo;
+    if (width) this.style.setProperty("--aspect", `${width} / ${height}`);
     const scale = Math.min(this.clientWidth / (width || 4), this.clientHeight / (height || 3));
     this.size = [Math.round((width || 4) * scale), Math.round((height || 3) * scale)];
     this.view.style.width = `${this.size[0]}px`;
@@ -255,6 +256,19 @@ export function changed({ kind, edge = "", box, start }, dx, dy, at) {
   if (edge.includes("n")) y1 = Math.max(0, Math.min(y2 - LEAST, y1 + dy));
   if (edge.includes("s")) y2 = Math.min(1, Math.max(y1 + LEAST, y2 + dy));
   return [x1, y1, x2, y2];
+}
+
+/** Return the regions without those that lie on a more likely one, whose dots would hide each other. */
+function apart(order, regions, selected) {
+  const middle = ([x1, y1, x2, y2]) => [(x1 + x2) / 2, (y1 + y2) / 2];
+  const reach = 0.045 * regions[0].box[2];
+  const kept = [];
+  for (const index of order) {
+    const [x, y] = middle(regions[index].box);
+    const hidden = kept.some((other) => { const [u, v] = middle(regions[other].box); return Math.hypot(x - u, y - v) < reach; });
+    if (!hidden || index === selected) kept.push(index);
+  }
+  return kept;
 }
 
 const clamp = (value) => Math.max(0, Math.min(1, value));

@@ -7,7 +7,7 @@ export default {
   newPhoto: "Neues Foto", wholePhoto: "Ganzes Foto", searching: "Suche …", photo: "Ihr Foto",
   photoNoPreview: "Dieser Browser kann das Foto nicht zeigen; der Server liest es.",
   region: "Ding {index}: {label}", regionPlain: "Ding {index}", cropBox: "Gesuchter Bereich. Pfeiltasten verschieben ihn, mit Umschalt ändern sie die Größe.",
-  foundTitle: "Gefunden", foundIn: "Im Katalog gefunden", unsureTitle: "Wahrscheinlich eines davon", unsureText: "Die nächsten unterscheiden sich zu wenig, um zu entscheiden.",
+  foundTitle: "Gefunden", foundIn: "Im Katalog", unsureTitle: "Wahrscheinlich eines davon", unsureText: "Die nächsten unterscheiden sich zu wenig, um zu entscheiden.",
   notFoundTitle: "Nicht in diesem Katalog", notFoundText: "Diese kommen am nächsten, aber keines scheint es zu sein.",
   nothingNear: "Nichts im Katalog kommt ihm nahe.", gatedTitle: "Nicht gesucht",
   gatedText: "Das Foto scheint nicht zu zeigen, worum es in diesem Katalog geht.", searchAnyway: "Trotzdem suchen",

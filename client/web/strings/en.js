@@ -7,7 +7,7 @@ export default {
   newPhoto: "New photo", wholePhoto: "Whole photo", searching: "Searching …", photo: "Your photo",
   photoNoPreview: "This browser cannot show this photo; the server reads it.",
   region: "Object {index}: {label}", regionPlain: "Object {index}", cropBox: "Searched region. Arrow keys move it, Shift and arrow keys resize it.",
-  foundTitle: "Found", foundIn: "Found in the catalogue", unsureTitle: "One of these, probably", unsureText: "The closest ones differ too little to decide.",
+  foundTitle: "Found", foundIn: "In the catalogue", unsureTitle: "One of these, probably", unsureText: "The closest ones differ too little to decide.",
   notFoundTitle: "Not in this catalogue", notFoundText: "These come nearest, but none of them seems to be it.",
   nothingNear: "Nothing in the catalogue comes near.", gatedTitle: "Not searched",
   gatedText: "The photo does not seem to show what this catalogue is about.", searchAnyway: "Search anyway",

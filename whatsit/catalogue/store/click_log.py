@@ -14,7 +14,6 @@ from whatsit_client.types import Box
 from whatsit.catalogue.store.database import Database
 from whatsit.catalogue.store.picture_files import stored_path, whole_path
 
-
 Kind = Literal["match", "none", "crop"]
 KINDS: tuple[Kind, ...] = ("match", "none", "crop")
 

@@ -53,7 +53,8 @@ def facets(database: Database, numbers: Numbers | None, limit: int) -> list[Face
 
 def _column(database: Database, name: str, chosen: str, values: list[Any], limit: int) -> Facet:
     rows = database.rows(
-        f"SELECT {name}, count(*) FROM items WHERE {chosen} AND coalesce({name}, '') != '' GROUP BY 1 ORDER BY 2 DESC, 1",
+        f"SELECT {name}, count(*) FROM items WHERE {chosen} AND coalesce({name}, '') != '' "
+        "GROUP BY 1 ORDER BY 2 DESC, 1",
         values,
     )
     return Facet(name, sum(row[1] for row in rows), tuple((row[0], row[1]) for row in rows[:limit]))
