@@ -136,7 +136,7 @@ HTTP = (
     Attack(
         "address of another server",
         raw(b"GET http://169.254.169.254/ HTTP/1.1\r\n" + _HEAD + b"\r\n"),
-        ("307", "400", "404", "421"),
+        ("200", "400", "404", "421"),  # the page of this server
     ),
     Attack("HTTP/0.9", raw(b"GET /v1/items\r\n\r\n"), ("400", "401", "closed")),
     Attack("bytes that are no HTTP", raw(bytes(range(256)) * 8), _BAD),

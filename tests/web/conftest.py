@@ -9,10 +9,14 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, sync_playwright
+
+if TYPE_CHECKING:
+    from tests.web.page_server import PageServer
 
 WEB = Path(__file__).parents[2] / "client" / "web"
 CANDIDATES = ("/usr/bin/chromium", "google-chrome", "chromium", "chromium-browser", "google-chrome-stable")
@@ -119,3 +123,45 @@ def site() -> Iterator[StaticSite]:
     started.server.shutdown()
     started.server.server_close()
     thread.join()
+
+
+@pytest.fixture(scope="session")
+def page_server(catalogue: Path, shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
+    """The page on a real Triton, one for the session."""
+    pytest.importorskip("pytriton", reason="the wheel nvidia-pytriton, which carries Triton, is not installed")
+    from tests.web.page_server import serve_page
+
+    with serve_page(catalogue, shop, tmp_path_factory.mktemp("page")) as server:
+        yield server
+
+
+@pytest.fixture
+def visit(browser: Browser, page_server: PageServer) -> Iterator[Callable[..., Page]]:
+    """Open the page in a context of its own; what breaks its policy or its scripts fails the test.
+
+    `visit(path, **context)`; `url=` names another server. The page's list `broken` may be emptied by a test that
+    provokes failures.
+    """
+    opened: list[Page] = []
+
+    def open_page(path: str = "/", url: str | None = None, **context: Any) -> Page:
+        page = browser.new_context(
+            **{"viewport": {"width": 1280, "height": 860}, "locale": "en-GB", **context}
+        ).new_page()
+        page.broken = []  # type: ignore[attr-defined]  # what the visit is judged by
+        page.on("pageerror", lambda error: page.broken.append(str(error)))  # type: ignore[attr-defined]
+        page.on("console", lambda message: _judge(page, message))
+        page.goto((url or page_server.url) + path)
+        opened.append(page)
+        return page
+
+    yield open_page
+    broken = [line for page in opened for line in page.broken]  # type: ignore[attr-defined]
+    for page in opened:
+        page.context.close()
+    assert broken == []
+
+
+def _judge(page: Page, message: ConsoleMessage) -> None:
+    if "Content Security Policy" in message.text or "Content-Security-Policy" in message.text:
+        page.broken.append(message.text)  # type: ignore[attr-defined]

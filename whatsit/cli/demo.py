@@ -40,6 +40,9 @@ def demo(
         int | None,
         typer.Option(min=1, max=10_000, help="Pictures to identify; 12 scenes, or 60 of your own, unless told."),
     ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="End after the figures, instead of leaving the page open until Ctrl-C.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="Where shop, index and results go; what is there is used again.")] = Path(
         "demo"
     ),
@@ -62,9 +65,28 @@ def demo(
                 data = prepare_photos(out, photos, scenes or 60, advanced)
         _index(console, data)
         _show(console, data, _identify(console, data))
+        if console.is_terminal and not once:
+            _open_page(console, data)
     except KeyboardInterrupt:
         console.print("Stopped. What is done is kept: the same command goes on from here.")
         raise typer.Exit(130) from None
+
+
+def _open_page(console: Console, data: DemoData) -> None:
+    """Serve the catalogue with its page until Ctrl-C."""
+    from whatsit_client.errors import Unavailable
+
+    from whatsit.cli.serve import serve
+    from whatsit.server.ports import bind_port
+
+    console.print("\nNow in a browser: try one of the pictures in", f"{data.folder / 'scenes'}", style="bold")
+    ports = {"port": 8080, "grpc_port": 8001}
+    for name, port in ports.items():
+        try:
+            bind_port("127.0.0.1", port, name).close()
+        except Unavailable:
+            ports[name] = 0
+    serve(catalogue=[str(data.catalogue)], metrics_port=0, **ports)
 
 
 def _index(console: Console, data: DemoData) -> None:

@@ -38,7 +38,8 @@ _SECURITY = {
 }
 _POLICY = (
     "default-src 'self'; img-src 'self' blob: data: https:; media-src 'self' blob:; style-src 'self'; "
-    "script-src 'self'; worker-src 'self' blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "script-src 'self'; "
+    "worker-src 'self' blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
 # The page that FastAPI makes has a script and a style in it.

@@ -45,13 +45,14 @@ function chip(symbol, name, value, title) {
  *
  * @param {Object} match - of a reply
  * @param {Object} page - `api`, `open(item)`, and `choose(item)` where feedback is recorded
+ * @param {string} [heading] - tag of the title
  */
-export function matchCard(match, page) {
+export function matchCard(match, page, heading = "h3") {
   const { item } = match;
   const share = typeof match.confidence === "number" ? match.confidence : cosine(match.score);
   return h("article.card", { "data-id": item.id },
     h("button.face", { type: "button", "aria-label": titleOf(item), onclick: () => page.open(item) }, itemPicture(page.api, item, 320)),
-    h("div.text", {}, h("h3", { text: titleOf(item), dir: "auto" }), facts(item),
+    h("div.text", {}, h(heading, { text: titleOf(item), dir: "auto" }), facts(item),
       h("div.bar-score", { "--share": share, role: "img", "aria-label": t("lookWhy", { percent: percent(cosine(match.score)) }) }, h("i")),
       why(match)),
     page.choose && button("choose", "check", t("thisIsIt"), () => page.choose(item)));

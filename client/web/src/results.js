@@ -32,7 +32,7 @@ export class Results extends HTMLElement {
     if (state === "unsure") {
       const near = matches.slice(0, SIDE_BY_SIDE);
       return h("section.answer.unsure", {}, heading("unsure", t("unsureTitle"), t("unsureText")),
-        h("div.side-by-side", {}, ...near.map((match) => matchCard(match, page))));
+        h("div.side-by-side", {}, ...near.map((match) => matchCard(match, page, "h2"))));
     }
     if (state === "gated") {
       return h("section.answer.gated", {}, heading("gated", t("gatedTitle"), t("gatedText")),

@@ -1,0 +1,1 @@
+"""The page, measured and photographed in a real browser."""
