@@ -85,7 +85,7 @@ def feedback(image: ImageLike, id: str, box: Sequence[float] | None, catalogue: 
 def feedback_entry(
     image: ImageLike, kind: str, id: str | None, box: Sequence[float] | None, catalogue: str | None = None
 ) -> Call[dict[str, Any]]:
-    """Return the call that records feedback of any kind; its result has `clicks` and `feedback`."""
+    """Return the call that records feedback; its result is the server's record."""
     given: dict[str, Any] = {"kind": kind}
     if id is not None:
         given["id"] = id

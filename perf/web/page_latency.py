@@ -63,9 +63,8 @@ def main(
     print(f"{len(files)} photos, median and 90th percentile in ms")
     for name, values in (("bare identify", bare), ("shutter to matches", whole), ("the page's share", own)):
         print(f"{name:20} {statistics.median(values):7.0f} {statistics.quantiles(values, n=10)[8]:7.0f}")
-    print(
-        f"dragged region: {len(gaps) / sum(gaps) * 1000:.0f} frames a second, {sum(gap > 20 for gap in gaps)} of {len(gaps)} over 20 ms"
-    )
+    late = sum(gap > 20 for gap in gaps)
+    print(f"dragged region: {len(gaps) / sum(gaps) * 1000:.0f} frames a second, {late} of {len(gaps)} over 20 ms")
 
 
 def _shown(page: Page, file: Path) -> dict[str, float]:

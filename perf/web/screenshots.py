@@ -52,7 +52,7 @@ def main(
             page = _page(browser, url, name, context)
             act(page)
             page.wait_for_timeout(500)
-            _save(page, out / f"page-{name}.png")
+            _save(page, out / f"page-{name}.jpg")
             page.context.close()
             print(name, flush=True)
 
@@ -129,7 +129,7 @@ def _states(photos: list[Path]) -> dict[str, tuple[dict[str, Any], Callable[[Pag
 def _save(page: Page, path: Path) -> None:
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture.quantize(200, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture.save(path, quality=84, optimize=True, progressive=True)
 
 
 if __name__ == "__main__":

@@ -74,19 +74,16 @@ def demo(
 
 def _open_page(console: Console, data: DemoData) -> None:
     """Serve the catalogue with its page until Ctrl-C."""
-    from whatsit_client.errors import Unavailable
-
     from whatsit.cli.serve import serve
-    from whatsit.server.ports import bind_port
+    from whatsit.server.ports import free_port
 
     console.print("\nNow in a browser: try one of the pictures in", f"{data.folder / 'scenes'}", style="bold")
-    ports = {"port": 8080, "grpc_port": 8001}
-    for name, port in ports.items():
-        try:
-            bind_port("127.0.0.1", port, name).close()
-        except Unavailable:
-            ports[name] = 0
-    serve(catalogue=[str(data.catalogue)], metrics_port=0, **ports)
+    serve(
+        catalogue=[str(data.catalogue)],
+        port=free_port("127.0.0.1", 8080),
+        grpc_port=free_port("127.0.0.1", 8001),
+        metrics_port=0,
+    )
 
 
 def _index(console: Console, data: DemoData) -> None:

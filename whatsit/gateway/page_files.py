@@ -1,4 +1,4 @@
-"""Files of the page: `client/web`, read once and sent with ETags, compressed where callers take it."""
+"""Files of the page: `client/web`, read once, compressed, sent with ETags."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class PageFile:
 
 
 def page_folder() -> Path | None:
-    """Return the folder of the page: in a built wheel or a checkout; None where neither has it."""
+    """Return the page's folder in a wheel or a checkout; None for none."""
     package = Path(str(files("whatsit")))
     places = (package / "assets" / "web", package.resolve().parent / "client" / "web")
     return next((place for place in places if (place / "index.html").is_file()), None)

@@ -30,6 +30,15 @@ def reserve_ports(host: str, ports: Ports) -> Ports:
         return Ports(*(probe.getsockname()[1] for probe in probes))
 
 
+def free_port(host: str, port: int) -> int:
+    """Return the port, or 0 (any free one) where it is taken."""
+    try:
+        bind_port(host, port, "this").close()
+    except Unavailable:
+        return 0
+    return port
+
+
 def bind_port(host: str, port: int, name: str) -> socket.socket:
     """Return a socket bound to a port, not listening yet.
 

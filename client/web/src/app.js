@@ -291,7 +291,8 @@ function goHome() {
 
 function notify(text, action, run) {
   const toast = $("#toast");
-  toast.replaceChildren(h("span", { text }), action && h("button", { type: "button", text: action, onclick: () => { toast.replaceChildren(); run(); } }));
+  const undo = action && h("button", { type: "button", text: action, onclick: () => { toast.replaceChildren(); run(); } });
+  toast.replaceChildren(...[h("span", { text }), undo].filter(Boolean));
   clearTimeout(notify.timer);
   notify.timer = setTimeout(() => toast.replaceChildren(), action ? 8000 : 4000);
 }

@@ -36,7 +36,7 @@ class Click:
 
     @property
     def token(self) -> str:
-        """Return the name by which the entry can be withdrawn: 32 random hexadecimal digits."""
+        """Return the entry's name for `withdraw`: 32 random hexadecimal digits."""
         return self.path.stem
 
 
@@ -69,7 +69,7 @@ class Clicks:
             )
 
     def withdraw(self, token: str) -> Path | None:
-        """Delete the entry with this token; return its photo, None where there is no such entry."""
+        """Delete the entry with this token; return its photo, None for no entry."""
         with self._database.transaction() as connection:
             # A token is compared as text: LIKE would let a caller send wildcards.
             found = connection.execute(

@@ -140,7 +140,7 @@ class ServedCatalogue:
         return {"item": shown, **extra}
 
     def feedback(self, text: str, image: bytes | None) -> Result:
-        """Keep what a person said of a photo: choices of items are for `whatsit train ranker`.
+        """Keep what a person said of a photo; choices train the ranker.
 
         Args:
             text: JSON, `{"id": "X1"}` with the chosen item, perhaps with `"box": [x1, y1, x2, y2]` in pixels. With
@@ -178,7 +178,7 @@ class ServedCatalogue:
         return {"clicks": clicks.count("match"), "feedback": click.token}
 
     def withdraw(self, text: str) -> Result:
-        """Delete feedback with its photo: `{"feedback": TOKEN}`; `withdrawn` is whether it was there."""
+        """Delete the feedback `{"feedback": TOKEN}` with its photo, if it is there."""
         token = parse_object(text).get("feedback")
         if not isinstance(token, str) or not _TOKEN.fullmatch(token):
             raise InvalidInput("Withdraw feedback by its token, 32 hexadecimal digits, which the reply to it held.")
