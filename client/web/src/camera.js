@@ -1,7 +1,5 @@
 import { h, showDialog } from "./dom.js";
-import { t } from "./i18n.js";
-
-const REASONS = { denied: "cameraDenied", none: "cameraNone", insecure: "cameraInsecure" };
+import { cameraTexts, t } from "./i18n.js";
 
 /**
  * Open the camera in a dialog.
@@ -12,14 +10,15 @@ const REASONS = { denied: "cameraDenied", none: "cameraNone", insecure: "cameraI
 export async function openCamera(mode, page) {
   await import("../camera/camera-view.js");
   const view = document.createElement("whatsit-camera");
-  const finds = h("div.finds", { "aria-live": "polite" });
-  const modes = h("div.modes", { role: "group" }, ...["photo", "scan"].map((name) => h("button.chip", {
+  const finds = h("div.finds", { "aria-live": "polite", hidden: mode !== "scan" });
+  const modes = h("div.modes", { role: "group", "aria-label": t("cameraTitle") }, ...["photo", "scan"].map((name) => h("button.chip", {
     type: "button", "aria-pressed": String(name === mode), text: t(name === "photo" ? "takePhoto" : "scan"),
-    onclick: () => { dialog.close(); openCamera(name, page); },
+    onclick: (event) => { finds.hidden = name !== "scan"; view.mode = mode = name; for (const one of modes.children) one.setAttribute("aria-pressed", String(one === event.target)); },
   })));
-  const dialog = showDialog(t("cameraTitle"), t("close"), view, modes, mode === "scan" && finds);
-  dialog.classList.add("camera");
+  const choose = h("button.act.strong", { type: "button", slot: "error", text: t("choosePhoto"), onclick: () => { dialog.close(); page.choosePhoto(); } });
+  view.text = cameraTexts();
   view.mode = mode;
+  view.append(choose);
   view.addEventListener("whatsit-frame", async ({ detail }) => {
     if (mode === "photo") {
       dialog.close();
@@ -32,12 +31,9 @@ export async function openCamera(mode, page) {
     if (!found) waiting.remove();
     else waiting.replaceWith(h("button.find", { type: "button", onclick: () => { dialog.close(); found.open(); } }, found.picture, h("span", { text: found.title, dir: "auto" })));
   });
-  view.addEventListener("whatsit-camera-error", ({ detail }) => {
-    view.remove();
-    dialog.prepend(h("section.failure", { role: "alert" }, h("p", { text: t(REASONS[detail.reason] || "cameraNone") }),
-      h("div.acts", {}, h("button.act.strong", { type: "button", text: t("choosePhoto"), onclick: () => { dialog.close(); page.choosePhoto(); } }))));
-    dialog.append(dialog.querySelector("header"));
-    dialog.prepend(dialog.querySelector("header"));
-  });
-  dialog.addEventListener("close", () => view.stop?.());
+  view.addEventListener("whatsit-camera-error", () => { modes.hidden = true; });
+  const dialog = showDialog(t("cameraTitle"), t("close"), view, modes, finds);
+  dialog.classList.add("camera");
+  dialog.addEventListener("close", () => view.stop());
+  view.start();
 }
