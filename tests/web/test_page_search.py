@@ -235,3 +235,15 @@ def test_what_is_no_picture_is_refused_by_a_sentence(visit: Visit) -> None:
     page.set_input_files("#file", {"name": "x.jpg", "mimeType": "image/jpeg", "buffer": b"no picture"})
     expect(page.locator(".failure p")).not_to_be_empty(timeout=15_000)
     expect(page.get_by_role("button", name="Choose a photo")).to_be_visible()
+
+
+def test_a_photo_that_only_the_server_reads_is_searched(visit: Visit, page_server: PageServer, tmp_path: Path) -> None:
+    heif = pytest.importorskip(
+        "pillow_heif", reason="pillow-heif, which writes the HEIC of this test, is not installed"
+    )
+    with Image.open(page_server.scenes[0]) as scene:
+        heif.from_pillow(scene.convert("RGB")).save(tmp_path / "photo.heic", quality=90)
+    page = visit()
+    search(page, tmp_path / "photo.heic")
+    expect(page.locator("whatsit-stage .blank")).to_be_visible()
+    assert page.locator(".dot").count() > 0

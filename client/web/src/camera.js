@@ -1,5 +1,5 @@
 import { h, showDialog } from "./dom.js";
-import { cameraTexts, t } from "./i18n.js";
+import { t } from "./i18n.js";
 
 /**
  * Open the camera in a dialog.
@@ -16,7 +16,6 @@ export async function openCamera(mode, page) {
     onclick: (event) => { finds.hidden = name !== "scan"; view.mode = mode = name; for (const one of modes.children) one.setAttribute("aria-pressed", String(one === event.target)); },
   })));
   const choose = h("button.act.strong", { type: "button", slot: "error", text: t("choosePhoto"), onclick: () => { dialog.close(); page.choosePhoto(); } });
-  view.text = cameraTexts();
   view.mode = mode;
   view.append(choose);
   view.addEventListener("whatsit-frame", async ({ detail }) => {
@@ -35,5 +34,4 @@ export async function openCamera(mode, page) {
   const dialog = showDialog(t("cameraTitle"), t("close"), view, modes, finds);
   dialog.classList.add("camera");
   dialog.addEventListener("close", () => view.stop());
-  view.start();
 }

@@ -23,12 +23,6 @@ export function t(name, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, key) => (typeof values[key] === "number" ? number(values[key]) : String(values[key] ?? "")));
 }
 
-/** Return the texts of the camera, by their names there. */
-export function cameraTexts() {
-  const names = Object.keys(en).filter((name) => name.startsWith("camera."));
-  return Object.fromEntries(names.map((name) => [name.slice("camera.".length), t(name)]));
-}
-
 const plain = new Intl.NumberFormat(language, { maximumFractionDigits: 2 });
 const money = new Intl.NumberFormat(language, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const share = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 });

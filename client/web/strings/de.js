@@ -31,9 +31,4 @@ export default {
   errorTitle: "Das ging nicht", notPicture: "Das ist kein lesbares Bild.", tooLarge: "Das Foto hat mehr als {count} MB.",
  
   cameraTitle: "Kamera", resultsFor: "Ergebnisse für „{words}“", allItems: "Alle Artikel", edited: "Ihr Bereich",
-  "camera.view": "Bild der Kamera", "camera.starting": "Erlauben Sie die Kamera, wenn der Browser fragt", "camera.moving": "Auf ein Ding richten", "camera.settling": "Ruhig halten",
-  "camera.stable": "Wird scharf", "camera.sent": "Aufgenommen", "camera.blurred": "Noch nicht scharf: etwas Abstand nehmen", "camera.dark": "Zu dunkel: mehr Licht hilft",
-  "camera.bright": "Zu hell: vom Licht wegdrehen", "camera.paused": "Scannen ist angehalten", "camera.shutter": "Foto aufnehmen", "camera.pause": "Scannen anhalten",
-  "camera.resume": "Weiter scannen", "camera.torchOn": "Licht einschalten", "camera.torchOff": "Licht ausschalten", "camera.switchCamera": "Andere Kamera nehmen",
-  "camera.denied": "Diese Seite darf die Kamera nicht benutzen. Erlauben Sie sie in den Einstellungen des Browsers, oder wählen Sie ein Foto.", "camera.none": "Keine Kamera gefunden, oder ein anderes Programm benutzt sie. Wählen Sie stattdessen ein Foto.", "camera.insecure": "Browser geben die Kamera nur an https-Adressen. Wählen Sie stattdessen ein Foto.",
 };

@@ -31,9 +31,4 @@ export default {
   errorTitle: "This did not work", notPicture: "This is no picture that can be read.", tooLarge: "The photo has more than {count} MB.",
  
   cameraTitle: "Camera", resultsFor: "Results for “{words}”", allItems: "All items", edited: "Your region",
-  "camera.view": "相机画面", "camera.starting": "请在浏览器询问时允许使用相机", "camera.moving": "对准物品", "camera.settling": "请保持不动",
-  "camera.stable": "正在对焦", "camera.sent": "已拍摄", "camera.blurred": "还不清晰：请稍微拿远一点", "camera.dark": "太暗：请增加光线",
-  "camera.bright": "太亮：请避开光源", "camera.paused": "扫描已暂停", "camera.shutter": "拍照", "camera.pause": "暂停扫描",
-  "camera.resume": "继续扫描", "camera.torchOn": "打开灯光", "camera.torchOff": "关闭灯光", "camera.switchCamera": "切换相机",
-  "camera.denied": "此页面无权使用相机。请在浏览器设置中允许，或选择一张照片。", "camera.none": "没有找到相机，或其他程序正在使用它。请选择一张照片。", "camera.insecure": "浏览器只允许 https 地址使用相机。请选择一张照片。",
 };

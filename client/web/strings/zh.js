@@ -31,9 +31,4 @@ export default {
   errorTitle: "没有成功", notPicture: "无法读取这张图片。", tooLarge: "照片超过 {count} MB。",
  
   cameraTitle: "相机", resultsFor: "“{words}”的结果", allItems: "全部商品", edited: "您的区域",
-  "camera.view": "摄像头画面", "camera.starting": "请在浏览器询问时允许使用摄像头", "camera.moving": "对准一个物体", "camera.settling": "保持不动",
-  "camera.stable": "正在对焦", "camera.sent": "已拍摄", "camera.blurred": "还不清晰：请稍微离远一点", "camera.dark": "太暗：请增加光线",
-  "camera.bright": "太亮：请避开光源", "camera.paused": "扫描已暂停", "camera.shutter": "拍照", "camera.pause": "暂停扫描",
-  "camera.resume": "继续扫描", "camera.torchOn": "打开补光灯", "camera.torchOff": "关闭补光灯", "camera.switchCamera": "切换摄像头",
-  "camera.denied": "此页面无法使用摄像头。请在浏览器设置中允许，或选择一张照片。", "camera.none": "未找到摄像头，或正被其他程序使用。请选择一张照片。", "camera.insecure": "浏览器只允许 https 地址使用摄像头，请选择一张照片。",
 };
