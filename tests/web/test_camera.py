@@ -211,6 +211,10 @@ def test_scanning_pauses_and_goes_on(pattern: Any, open_page: Callable[..., Any]
     page.get_by_role("status").get_by_text("Scanning is paused").wait_for()
     page.get_by_role("button", name="Continue scanning").click()
     assert page.evaluate("camera.state") != "paused"
+    page.get_by_role("button", name="Pause scanning").click()
+    page.evaluate("camera.mode = 'photo'")
+    assert page.evaluate("camera.state") == "moving"
+    page.get_by_role("button", name="Take the photo").wait_for()
 
 
 def test_the_camera_opens_when_the_element_is_inserted(pattern: Any, open_page: Callable[..., Any]) -> None:

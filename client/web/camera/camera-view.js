@@ -66,9 +66,7 @@ export class WhatsitCamera extends HTMLElement {
   }
 
   attributeChangedCallback() {
-    this.#armed = true;
-    this.#selector.reset();
-    this.#label();
+    this.resume();
   }
 
   get mode() {
