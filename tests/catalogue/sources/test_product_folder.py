@@ -9,7 +9,8 @@ import pytest
 from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.sources import Row, Skipped, SourceOptions, open_source
-from whatsit.catalogue.sources.picture_location import ZipImage
+from whatsit.catalogue.sources.picture_location import ZipImage, path_of
+from whatsit.catalogue.store.picture_files import read_picture
 
 PRODUCTS = SourceOptions(folders="products")
 NAMES = ["tea/green_tea/10.jpg", "tea/green_tea/9.jpg", "cup/a.png", "loose.jpg", "cup/notes.txt", ".hidden/x.jpg"]
@@ -55,6 +56,9 @@ def test_a_zip_file_is_read_like_its_folder(folder: Path, tmp_path: Path) -> Non
     assert isinstance(image, ZipImage)
     assert image.read(1000) == b"tea/green_tea/10.jpg"
     assert image.read(3) == b"tea"
+    assert read_picture(path_of(image), tmp_path) == b"tea/green_tea/10.jpg"  # as the store reads it again
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        read_picture(f"{path}#nothing.jpg", tmp_path)
     products = [row for row in open_source(path, PRODUCTS) if isinstance(row, Row)]
     assert [(row.fields.id, len(row.images)) for row in products] == [("cup", 1), ("tea/green_tea", 2)]
     with pytest.raises(ValueError, match="no member"):

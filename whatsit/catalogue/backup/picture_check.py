@@ -95,7 +95,7 @@ def _wrong(store: Store, row: PictureRow, folder: Path) -> str | None:
         if row.path.startswith(_WEB):
             return ""
     path = row.own or row.path
-    if ".tar#" not in path:
+    if not any(mark in path.lower() for mark in (".tar#", ".zip#")):
         place = Path(whole_path(path, folder))
         if not place.is_file():
             return "is missing" if not place.exists() else "is not a file"

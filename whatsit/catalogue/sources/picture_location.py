@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 import zipfile
 import zlib
@@ -112,6 +113,7 @@ class ZipImage:
             raise ValueError(f"{self.name} in {self.archive} is damaged or encrypted ({error})") from error
 
 
+_ARCHIVED = re.compile(r"(.*?(\.tar|\.zip))#(.*)", re.IGNORECASE | re.DOTALL)
 Image = Path | WebImage | TarImage | ZipImage
 
 
@@ -122,6 +124,20 @@ def path_of(image: Image) -> str:
     if isinstance(image, (TarImage, ZipImage)):
         return f"{image.archive.resolve()}#{image.name}"
     return str(image.resolve())
+
+
+def archived_picture(path: str) -> TarImage | ZipImage | None:
+    """Return the picture of a path such as `shop.zip#cup.jpg`, None for any other.
+
+    Raises:
+        OSError: the archive cannot be read.
+        ValueError: it is a tar file without such a member.
+    """
+    found = _ARCHIVED.fullmatch(path)
+    if found is None:
+        return None
+    archive, name = Path(found[1]), found[3]
+    return TarImage.find(archive, name) if found[2].lower() == ".tar" else ZipImage(archive, name)
 
 
 @lru_cache(maxsize=4)

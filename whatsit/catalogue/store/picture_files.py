@@ -13,7 +13,7 @@ from pathlib import Path
 from whatsit_client.errors import InvalidInput, Unavailable
 
 from whatsit.catalogue.item import Picture
-from whatsit.catalogue.sources.picture_location import TarImage, ZipImage
+from whatsit.catalogue.sources.picture_location import archived_picture
 from whatsit.index.current_generation import sync_folder
 from whatsit.vision.decode import MAX_BYTES
 
@@ -87,7 +87,7 @@ def whole_path(path: str, folder: Path) -> str:
 
 
 def read_picture(path: str, folder: Path) -> bytes:
-    """Return the bytes of a stored picture: a file, or `shard.tar#name`.
+    """Return the bytes of a stored picture: a file, or `shard.tar#name` or `shop.zip#name`.
 
     Args:
         path: as stored, or as the store gives it.
@@ -96,13 +96,9 @@ def read_picture(path: str, folder: Path) -> bytes:
     Raises:
         InvalidInput: it is not there, cannot be read, or lies on the web.
     """
-    archive, mark, name = path.rpartition(".tar#")
-    zipped, in_zip, member = path.rpartition(".zip#")
     try:
-        if mark:
-            return TarImage.find(Path(f"{archive}.tar"), name).read(MAX_BYTES + 1)
-        if in_zip:
-            return ZipImage(Path(f"{zipped}.zip"), member).read(MAX_BYTES + 1)
+        if archived := archived_picture(path):
+            return archived.read(MAX_BYTES + 1)
         with Path(whole_path(path, folder)).open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
