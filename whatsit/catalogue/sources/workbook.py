@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import re
+import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,9 @@ from whatsit.catalogue.sources.table import unique_names
 
 ENDINGS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _HEADER_WITHIN = 20
+_MOST_CELLS = 50_000_000
+_MOST_BYTES = 1 << 30
+_PLACE = re.compile(rb'<c[^>]*? r="([A-Z]{1,3})(\d{1,7})"')
 
 
 class Workbook:
@@ -73,12 +79,48 @@ def _sheets(path: Path) -> dict[str, list[list[Any]]]:
         from python_calamine import CalamineError, CalamineWorkbook
     except ModuleNotFoundError as error:
         raise Unavailable("Workbooks need python-calamine: pip install 'whatsit[pipeline]'.") from error
+    _check_extent(path)
     try:
         book = CalamineWorkbook.from_path(str(path))
         return {name: book.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in book.sheet_names}
     except (CalamineError, OSError, ValueError) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise InvalidInput(f"{path} cannot be read as a workbook ({reason}).") from error
+
+
+def _check_extent(path: Path) -> None:
+    """Refuse a workbook whose last cell is too far out for the memory.
+
+    The reader lays out every cell up to the last one that has a value.
+
+    Raises:
+        InvalidInput: it is so.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        if sum(one.file_size for one in archive.infolist()) > _MOST_BYTES:
+            raise InvalidInput(f"{path} unpacks to more than {_MOST_BYTES >> 20} MB; save it as CSV.")
+        for name in archive.namelist():
+            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+                try:
+                    places = set(_PLACE.findall(archive.read(name)))
+                except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError) as error:
+                    raise InvalidInput(f"{path} cannot be read as a workbook ({error}).") from error
+                rows = max((int(row) for _, row in places), default=0)
+                columns = max((_number(letters) for letters, _ in places), default=0)
+                if rows * columns > _MOST_CELLS:
+                    raise InvalidInput(
+                        f"{path} has a cell in row {rows} and one in column {columns}, far from a table; delete them."
+                    )
+
+
+def _number(letters: bytes) -> int:
+    """Return the number of a column, 1 for A."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
 
 
 def _header(rows: Sequence[Sequence[Any]], mapped: set[str]) -> tuple[int, int]:

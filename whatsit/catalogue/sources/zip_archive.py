@@ -16,7 +16,7 @@ from whatsit.catalogue.sources.picture_location import Image, ZipImage
 from whatsit.catalogue.sources.product_folder import by_folder, product_row
 from whatsit.catalogue.sources.source_row import Row, Skipped, Source
 
-_MOST_TABLE = 1 << 30
+_MOST_TABLE = 1 << 28
 
 
 class ZipArchive:

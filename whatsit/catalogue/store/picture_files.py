@@ -87,7 +87,7 @@ def whole_path(path: str, folder: Path) -> str:
 
 
 def read_picture(path: str, folder: Path) -> bytes:
-    """Return the bytes of a stored picture: a file, or `shard.tar#name` or `shop.zip#name`.
+    """Return the bytes of a stored picture: a file, or `archive#name`.
 
     Args:
         path: as stored, or as the store gives it.
