@@ -9,6 +9,8 @@ import pytest
 from tests.gateway.conftest import Call
 from whatsit.gateway.page_files import page_folder
 
+pytestmark = pytest.mark.triton
+
 
 @pytest.mark.parametrize(
     ("path", "kind"),

@@ -9,6 +9,8 @@ import pytest
 
 from tests.gateway.conftest import Call, Running
 
+pytestmark = pytest.mark.triton
+
 
 @pytest.fixture
 def known(call: Call) -> str:
