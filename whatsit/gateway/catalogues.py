@@ -16,6 +16,7 @@ from whatsit_client.errors import InvalidInput
 from whatsit.catalogue.backends import open_index_view, open_store
 from whatsit.catalogue.filter.where_filter import Filter
 from whatsit.catalogue.protocols import CatalogueStore, IndexView
+from whatsit.catalogue.sources.picture_location import archive_of, archived_picture
 from whatsit.catalogue.store.facets import Facet
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import network_file
@@ -152,8 +153,9 @@ class CatalogueReader:
         if path.startswith(("http://", "https://")):
             return str(path)
         try:
-            status = Path(path).stat()
-            if not (stat.S_ISREG(status.st_mode) and 0 < status.st_size <= _MOST_BYTES):
+            archive = archive_of(path)
+            status = Path(archive or path).stat()
+            if not stat.S_ISREG(status.st_mode) or not (archive or 0 < status.st_size <= _MOST_BYTES):
                 raise ValueError(path)  # a row may name a device or a file of /proc, which has no end or keeps waiting
             return _whole(path, digest) if side is None else _thumbnail(path, digest, side, status.st_mtime_ns)
         except (OSError, ValueError, InvalidInput) as error:
@@ -204,8 +206,11 @@ def _thumbnail(path: str, digest: str, side: int, modified: int) -> ImageFile:
 
 def _checked(path: str, digest: str) -> bytes:
     """Read a file whose bytes have this digest: callers may send any path."""
-    with Path(path).open("rb") as file:
-        data = file.read(_MOST_BYTES)
+    if archived := archived_picture(path):
+        data = archived.read(_MOST_BYTES)
+    else:
+        with Path(path).open("rb") as file:
+            data = file.read(_MOST_BYTES)
     if hashlib.sha256(data).hexdigest() != digest:
         raise ValueError(path)
     return data

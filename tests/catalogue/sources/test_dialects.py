@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,24 @@ def test_every_row_of_every_dialect_is_right(tmp_path: Path, made: MadeTable) ->
     assert list(rows) == [one.id for one in truth]
     for one in truth:
         assert_right(rows[one.id], one, tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_line_that_is_broken_anywhere_costs_no_other(tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    made = rng.choice([one for one in TABLES.values() if one.name.startswith(("delimiter", "quirk", "ru", "zh"))])
+    path, truth = made.write(tmp_path)
+    lines = path.read_bytes().decode(made.encoding).split("\n")
+    number = rng.randrange(len(lines) - 12, len(lines) - 1)
+    line = lines[number]
+    at = rng.randrange(len(line))
+    inserted = rng.choice(["", '"', made.delimiter, "\n", "\r", line])
+    lines[number] = line[:at] + inserted + line[at + (inserted == "") :]
+    path.write_bytes("\n".join(lines).encode(made.encoding))
+    rows = {one.fields.id: one for one in open_source(path) if isinstance(one, Row)}
+    for one in truth:
+        if one.id not in line[:12]:
+            assert_right(rows[one.id], one, tmp_path)
 
 
 @pytest.mark.parametrize("name", [n for n in TABLES if n.startswith(("delimiter", "price", "quirk-bom", "de-cp1252"))])

@@ -126,6 +126,12 @@ def path_of(image: Image) -> str:
     return str(image.resolve())
 
 
+def archive_of(path: str) -> Path | None:
+    """Return the archive of a path such as `shop.zip#cup.jpg`, None for any other."""
+    found = _ARCHIVED.fullmatch(path)
+    return Path(found[1]) if found else None
+
+
 def archived_picture(path: str) -> TarImage | ZipImage | None:
     """Return the picture of a path such as `shop.zip#cup.jpg`, None for any other.
 

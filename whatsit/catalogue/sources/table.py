@@ -88,7 +88,8 @@ class TableSource:
         said = [*self.table.notes]
         if self.export:
             said.append(f"the columns are those of {self.export.name}")
-        said += [*self.columns.notes, *self._prices.notes]
+        said += ["; ".join(self.columns.notes)] if self.columns.notes else []
+        said += self._prices.notes
         return said if self.columns.has("image") else [*said, NO_IMAGE]
 
     def __iter__(self) -> Iterator[Row | Skipped]:
