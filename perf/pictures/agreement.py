@@ -8,25 +8,27 @@ A sample must be opened or refused in one sentence, within a second and 500 MB o
 
 from __future__ import annotations
 
-import csv
 import io
 import resource
 import sys
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass
 
 import numpy as np
 import numpy.typing as npt
+import PIL
 from PIL import Image, ImageCms, ImageOps
 from whatsit_client.errors import InvalidInput
 
 from perf.common.command import Table, run_command
-from perf.common.setting import RESULTS
+from perf.common.setting import RESULTS, Setting
 from perf.pictures.samples import register_heif, samples
 from whatsit.vision.decode import decode_image
 
+OUTCOMES = ("opened", "refused", "failed")
+COLUMNS = ("type", "pictures", *OUTCOMES, "slowest_s", "largest_difference", "larger_for_a_reason")
 MOST_SECONDS, MOST_MB, MOST_LEVELS = 1.0, 500, 4.0
 
 # Why a sample's pixels are not Pillow's: (word of its description, reason).
@@ -135,17 +137,25 @@ def _reason(name: str, difference: float) -> str:
     return next((reason for word, reason in REASONS if word in name), "")
 
 
+def _summary(rows: list[Sample]) -> tuple[object, ...]:
+    """Return the figures of one type, in the order of `COLUMNS`."""
+    counts = [sum(row.outcome == name for row in rows) for name in OUTCOMES]
+    alike = max((row.difference for row in rows if not row.note), default=-1)
+    explained = sorted({row.note for row in rows if row.outcome == "opened" and row.note})
+    return len(rows), *counts, f"{max(row.seconds for row in rows):.3f}", f"{alike:.2f}", "; ".join(explained)
+
+
 def main(out: Table = RESULTS / "pictures.csv") -> None:
-    """Decode every sample and write one line for each."""
+    """Decode every sample and write one line for each type."""
     register_heif()
     rows = list(measure())
-    with out.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(field.name for field in fields(Sample))
-        writer.writerows((r.name, r.outcome, f"{r.seconds:.4f}", f"{r.difference:.2f}", r.note) for r in rows)
+    kinds = dict.fromkeys(row.name.split()[0] for row in rows)
+    of_kind = {kind: [row for row in rows if row.name.split()[0] == kind] for kind in kinds}
+    setting = Setting.of_this_machine(f"pillow {PIL.__version__}")
+    setting.write(out, COLUMNS, [(kind, *_summary(found)) for kind, found in of_kind.items()])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     explained = [row for row in rows if row.difference > MOST_LEVELS and row.note]
-    counts = {name: sum(row.outcome == name for row in rows) for name in ("opened", "refused", "failed")}
+    counts = {name: sum(row.outcome == name for row in rows) for name in OUTCOMES}
     print(f"{len(rows)} pictures: {counts}; slowest {max(row.seconds for row in rows):.2f} s; peak {peak:.0f} MB")
     print(f"{len(explained)} differ by more than {MOST_LEVELS:g} levels for a known reason")
     wrong = [row for row in rows if row.wrong]

@@ -8,7 +8,6 @@ A file must be decoded or refused with `InvalidInput`. The process that decodes 
 
 from __future__ import annotations
 
-import csv
 import multiprocessing
 import random
 import sys
@@ -20,17 +19,18 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Annotated
 
+import PIL
 import psutil
 import typer
 from whatsit_client.errors import InvalidInput
 
 from perf.common.command import run_command
-from perf.common.setting import RESULTS
+from perf.common.setting import RESULTS, Setting
 from perf.pictures.samples import SMALL, register_heif, samples
 from whatsit.vision.decode import decode_image
 
 SECONDS = 10.0  # with one file
-EVERY = 500  # files a line of the log
+EVERY = 1000  # files a line of the log
 COLUMNS = ("files", "opened", "refused", "failed", "slowest_s", "memory_mb")
 _EXTREMES = (b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x80\0\0\0", b"\0\0\xff\xff", b"\1\0\0\0")
 _HEADER = 512
@@ -177,19 +177,17 @@ def main(
 ) -> None:
     """Decode mutated files and log what became of them."""
     faults = failed = 0
-    with out.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        for found in watch(seed, first, count):
-            if isinstance(found, str):
-                faults += 1
-                print(found, flush=True)
-                continue
-            failed += found.failed
-            writer.writerow(
-                (found.files, found.opened, found.refused, found.failed, f"{found.slowest:.3f}", found.memory >> 20)
-            )
-            file.flush()
+    rows: list[tuple[object, ...]] = []
+    setting = Setting.of_this_machine(f"pillow {PIL.__version__}")
+    for found in watch(seed, first, count):
+        if isinstance(found, str):
+            faults += 1
+            print(found, flush=True)
+            continue
+        failed += found.failed
+        counts = found.files, found.opened, found.refused, found.failed
+        rows.append((*counts, f"{found.slowest:.3f}", found.memory >> 20))
+        setting.write(out, COLUMNS, rows)
     print(f"{count} files of seed {seed}: {faults} crashes and hangs, {failed} failures")
     sys.exit(bool(faults or failed))
 

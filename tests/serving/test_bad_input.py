@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 from whatsit_client import Client
@@ -54,6 +55,12 @@ def test_damaged_in_the_middle(ask: Ask, photo: Image.Image) -> None:
 @pytest.mark.parametrize("kind", ["ICO", "PPM", "TGA", "PDF"])
 def test_wrong_type(ask: Ask, photo: Image.Image, kind: str) -> None:
     refused(ask(saved(photo, kind)), "JPEG, PNG, WebP")
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF", "TIFF", "GIF", "BMP", "JPEG2000", "MPO"])
+def test_every_kind_of_picture_is_identified(ask: Ask, photo: Image.Image, kind: str) -> None:
+    pillow_heif.register_heif_opener()
+    assert best(ask(saved(photo.copy(), kind)))
 
 
 @pytest.mark.parametrize(
