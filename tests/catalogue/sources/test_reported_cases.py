@@ -100,3 +100,13 @@ def test_rows_without_a_column_say_nothing_about_its_field(tmp_path: Path) -> No
     (row,), _, notes = read(tmp_path / "p.csv", b"id,price\nA,0.5\n")
     assert (row.given, row.images) == (frozenset({"price"}), ())
     assert any("no column of pictures" in note for note in notes)
+
+
+@pytest.mark.parametrize(("sound", "kept"), [(1, ["B0", "B1", "B2"]), (5, ["A0", "A1", "A2", "A3", "A4"])])
+def test_lines_of_two_encodings_are_never_mixed_up(tmp_path: Path, sound: int, kept: list[str]) -> None:
+    good = b"".join(f"A{n},Käse,a.jpg\n".encode() for n in range(sound))
+    other = b"".join(f"B{n},Käse,a.jpg\n".encode("cp1252") for n in range(3))
+    rows, skipped, _ = read(tmp_path / "mixed.csv", b"id,title,image\n" + good + other)
+    assert [row.fields.id for row in rows] == kept
+    assert {row.fields.title for row in rows} == {"Käse"}
+    assert len(skipped) == sound + 3 - len(kept)

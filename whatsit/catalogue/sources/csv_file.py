@@ -14,7 +14,7 @@ from whatsit.catalogue.sources.csv_dialect import find_dialect, records_of
 from whatsit.catalogue.sources.record import Record
 from whatsit.catalogue.sources.source_row import Skipped
 from whatsit.catalogue.sources.table import unique_names
-from whatsit.catalogue.sources.text_encoding import find_encoding
+from whatsit.catalogue.sources.text_encoding import find_encoding, is_utf8_read_as
 
 _DAMAGED = re.compile("[\udc80-\udcff\ufffd]")  # what stands for bytes that are no letters
 
@@ -71,6 +71,8 @@ class CommaSeparated:
         if any(map(_DAMAGED.search, values)):
             name = "UTF-8" if self._encoding.name.startswith("utf-8") else self._encoding.name
             return Skipped(place, f"it is not {name}")
+        if self._encoding.note and is_utf8_read_as(" ".join(values), self._encoding.name):
+            return Skipped(place, f"it is UTF-8, and the other lines are {self._encoding.name}")
         short = self._dialect.is_full and len(values) < len(self.columns)
         note = f"it has only {len(values)} values for {len(self.columns)} columns" if short else None
         return Record(dict(zip(self.columns, values, strict=False)), place, note)

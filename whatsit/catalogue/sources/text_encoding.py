@@ -112,6 +112,16 @@ def find_encoding(path: Path, given: str | None = None) -> TextEncoding:
     return TextEncoding(name, f"the text is not UTF-8 and is read as {name}, a guess (--encoding changes it)")
 
 
+def is_utf8_read_as(text: str, name: str) -> bool:
+    """Return whether a text was UTF-8 and was decoded by a single-byte encoding."""
+    if text.isascii() or name not in dict(_SINGLE):
+        return False
+    try:
+        return not text.encode(name).decode().isascii()
+    except UnicodeError:
+        return False
+
+
 def guess_encoding(sample: bytes) -> str:
     """Return the encoding in which the most letters of a text are usual ones."""
     scores = [(_letters(sample, name, usual) - n * _RANK, name) for n, (name, usual) in enumerate(_SINGLE)]
