@@ -57,7 +57,9 @@ def test_the_photo_is_shown_before_the_answer_on_a_slow_network(visit: Visit, pa
     expect(page.locator("whatsit-results .card:not(.waiting)").first).to_be_visible(timeout=20_000)
 
 
-def test_a_tap_on_a_dot_shows_its_matches_without_a_call(visit: Visit, page_server: PageServer) -> None:
+def test_a_tap_on_a_dot_shows_its_matches_at_once_and_asks_for_its_answer(
+    visit: Visit, page_server: PageServer
+) -> None:
     page = visit(has_touch=True, viewport={"width": 390, "height": 844})
     search(page, page_server.scenes[0])
     calls = calls_of(page)
@@ -65,14 +67,58 @@ def test_a_tap_on_a_dot_shows_its_matches_without_a_call(visit: Visit, page_serv
     index = other.get_attribute("data-index")
     other.tap()
     expect(page.locator(f'.dot[data-index="{index}"]')).to_have_attribute("aria-pressed", "true")
-    assert calls == []
+    assert page.locator("whatsit-results .card").count() > 1
+    expect(page.locator("whatsit-results .pending")).to_have_count(0)
+    assert [boxes_of(call) != "" for call in calls] == [True]
+
+
+def test_each_object_of_a_scene_is_found_by_its_dot(visit: Visit, page_server: PageServer) -> None:
+    page = visit()
+    search(page, page_server.scenes[0])
+    states = []
+    for turn in range(page.locator(".dot").count()):
+        page.locator(".dot").nth(turn).click()
+        expect(page.locator("whatsit-results .pending")).to_have_count(0)
+        states.append(page.locator("whatsit-results > .answer").get_attribute("class"))
+    assert sum("found" in str(state) or "unsure" in str(state) for state in states) >= 2
+
+
+def test_a_failed_region_is_forgotten_with_the_next(visit: Visit, page_server: PageServer) -> None:
+    page = visit()
+    search(page, page_server.scenes[0])
+    page.route("**/v1/identify?*boxes*", lambda route: route.fulfill(status=500, json={"detail": "It broke."}))
+    page.locator(".crop").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".failure")).to_contain_text("It broke.")
+    page.unroute("**/v1/identify?*boxes*")
+    page.locator(".dot").first.click()
+    expect(page.locator(".failure")).to_have_count(0)
+    expect(page.locator("whatsit-results .card").first).to_be_visible()
+
+
+def test_a_link_keeps_words_filters_and_region(visit: Visit, page_server: PageServer) -> None:
+    page = visit()
+    search(page, page_server.scenes[0])
+    page.locator(".crop").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector(".controls .on")
+    page.fill("#words", "honey")
+    page.locator("#words").press("Enter")
+    page.wait_for_selector(".controls .on")
+    page.wait_for_timeout(800)
+    address = page.url
+    assert all(part in address for part in ("box=", "q=honey", "photo="))
+    page.reload()
+    page.wait_for_selector(".controls .on")
+    assert page.url == address
 
 
 def test_a_dragged_region_is_searched_once_it_rests(visit: Visit, page_server: PageServer) -> None:
     page = visit()
     search(page, page_server.scenes[0])
-    calls = calls_of(page)
     page.get_by_role("button", name="Whole photo").click()
+    expect(page.locator("whatsit-results .pending")).to_have_count(0)
+    calls = calls_of(page)
     frame = page.locator(".view").bounding_box()
     assert frame is not None
     at = lambda x, y: (frame["x"] + x * frame["width"], frame["y"] + y * frame["height"])  # noqa: E731  # a point
@@ -114,6 +160,7 @@ def test_a_late_reply_does_not_replace_a_newer_one(visit: Visit, page_server: Pa
     page.wait_for_timeout(900)
     page.unroute("**/v1/identify?*boxes*")
     page.get_by_role("button", name="Whole photo").click()
+    expect(page.locator("whatsit-results .pending")).to_have_count(0)
     title = page.locator("whatsit-results h1").first.inner_text()
     assert len(held) == 1
     with contextlib.suppress(Error):  # the page has given it up
@@ -176,6 +223,7 @@ def test_an_item_shows_what_is_like_it_and_has_a_link(visit: Visit, page_server:
     alike.first.click()
     expect(page.locator("dialog h3").first).to_have_text(name)
     page.keyboard.press("Escape")
+    page.wait_for_timeout(300)
     assert "item=" not in page.url
 
 

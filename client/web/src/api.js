@@ -25,11 +25,13 @@ export class Api {
   session(signal) { return this.#json("/session", {}, { signal }); }
 
   /** Identify what is in a picture; see POST /v1/identify. */
-  identify(picture, options, signal) {
+  async identify(picture, options, signal) {
     const { boxes, where, ...rest } = options;
     const query = { ...rest, boxes: boxes && JSON.stringify(boxes), where: where && JSON.stringify(where) };
     const headers = { "content-type": "application/octet-stream" };
-    return this.#json("/identify", query, { method: "POST", body: picture, headers, signal });
+    const reply = await this.#json("/identify", query, { method: "POST", body: picture, headers, signal });
+    if (!Array.isArray(reply?.regions)) throw new ApiError(0, "");
+    return reply;
   }
 
   items(query, signal) { return this.#json("/items", this.#filtered(query), { signal }); }

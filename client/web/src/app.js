@@ -2,7 +2,7 @@ import { answerState, regionOrder } from "./answer.js";
 import { Api } from "./api.js";
 import { itemPicture, titleOf } from "./cards.js";
 import { askConsent, askKey, showAdd, showHistory, showItem, showSettings } from "./dialogs.js";
-import { button, h, icon } from "./dom.js";
+import { button, h, icon, keepFocus } from "./dom.js";
 import { filterPanel } from "./filters.js";
 import { findPhoto, keepPhoto } from "./history.js";
 import { failureView, homeView, wordsView } from "./home.js";
@@ -20,10 +20,12 @@ const $ = (selector) => document.querySelector(selector);
 const link = readLink();
 const api = new Api(recall("key", ""), link.catalogue);
 const store = createStore({
-  session: null, phase: "home", photo: null, found: null, selected: 0, custom: null, facets: [], sample: null,
+  session: null, view: "home", phase: "home", busy: false, verdicts: {}, photo: null, found: null, selected: 0, custom: null, facets: [], sample: null,
   where: link.where, words: link.words, limit: link.limit, group: "", problem: "", filtersOpen: false,
 });
 let running = new AbortController(); // of the search whose reply is awaited; older replies are dropped
+let regional = new AbortController(); // of the region's
+let failures = 0; // of a server that is away, one after another
 let retryTimer = 0;
 
 // ---- searches ---------------------------------------------------------------------------------------------------
@@ -33,39 +35,51 @@ function fresh() {
   running.abort();
   clearTimeout(retryTimer);
   running = new AbortController();
+  freshRegion();
   return running.signal;
+}
+
+/** Cancel the search of a region and return the signal of the next one. */
+function freshRegion() {
+  regional.abort();
+  regional = new AbortController();
+  return regional.signal;
 }
 
 const options = () => ({ top_k: store.get().limit, where: Object.keys(store.get().where).length ? store.get().where : undefined, text: store.get().words || undefined });
 
 /** Show a photo at once and search it. */
-async function searchPhoto(file, shutterTime = performance.now()) {
+async function searchPhoto(file, shutterTime = performance.now(), step = true) {
   performance.mark("whatsit-shutter", { startTime: shutterTime });
   const signal = fresh();
   const limit = store.get().session?.body_bytes;
   const photo = file.id && file.blob ? { ...(await readPhoto(file.blob)), id: file.id } : await readPhoto(file);
   if (signal.aborted) return;
   if (limit && photo.blob.size > limit) return fail({ status: 413, message: t("tooLarge", { count: Math.floor(limit / 1e6) }) });
-  store.set({ photo, found: null, custom: null, selected: 0, phase: "results" });
-  writeLink({ ...store.get(), box: null }, !file.id);
+  store.set({ photo, found: null, custom: null, verdicts: {}, selected: 0, view: "photo", phase: "results" });
+  writeLink({ ...store.get(), box: link.box }, step);
   await identify();
 }
 
 /** Search the photo that is shown, with the filters and words of now. */
 async function identify(gate) {
-  const { photo } = store.get();
+  const { photo, custom, found: before, selected: kept } = store.get();
   const signal = fresh();
+  store.set({ busy: true, phase: "results", problem: "" });
   try {
     const found = await api.identify(photo.blob, { ...options(), gate }, signal);
     if (signal.aborted) return;
     performance.mark("whatsit-reply");
+    failures = 0;
     const order = regionOrder(found);
-    const selected = found.answer.region ?? order[0];
-    store.set({ found: { ...found, order }, selected, custom: null, phase: "results", problem: "" });
+    const selected = before && found.regions[kept] ? kept : found.answer.region ?? order[0];
+    store.set({ found: { ...found, order }, selected, custom: null, verdicts: {}, busy: false });
     requestAnimationFrame(() => setTimeout(() => { performance.mark("whatsit-shown"); }));
     keep(photo, found);
-    if (link.box) searchBox(link.box);
+    const box = link.box || custom?.box;
     link.box = null;
+    if (box) searchBox(box);
+    else judge(selected);
   } catch (error) {
     failed(error);
   }
@@ -77,8 +91,8 @@ async function searchBox(box) {
   if (!photo?.width || !found) return;
   const whole = box[0] <= 0 && box[1] <= 0 && box[2] >= photo.width && box[3] >= photo.height;
   if (whole) return selectRegion(0);
-  const signal = fresh();
-  store.set({ custom: { box, result: null } });
+  const signal = freshRegion();
+  store.set({ custom: { box, result: null }, phase: "results", problem: "" });
   $("whatsit-stage")?.select(box);
   try {
     const reply = await api.identify(photo.blob, { ...options(), boxes: [box], gate: false }, signal);
@@ -92,17 +106,33 @@ async function searchBox(box) {
   }
 }
 
+/** Show the matches of an object, which the photo's reply has, and ask whether the first is the answer. */
 function selectRegion(index) {
-  fresh();
-  store.set({ selected: index, custom: null });
-  const { found } = store.get();
-  if (found) $("whatsit-stage")?.select(found.regions[index].box);
+  freshRegion();
+  const { found, phase } = store.get();
+  store.set({ selected: index, custom: null, ...(phase === "error" ? { phase: "results", problem: "" } : {}) });
+  if (!found) return;
+  $("whatsit-stage")?.select(found.regions[index].box);
   writeLink({ ...store.get(), box: null }, false);
+  judge(index);
+}
+
+/** Ask for the answer of one region: a photo's reply has the answer of its best one alone. */
+async function judge(index) {
+  const { photo, found, verdicts } = store.get();
+  if (index === found.answer.region || verdicts[index] || !found.regions[index].matches.length) return;
+  try {
+    const reply = await api.identify(photo.blob, { ...options(), boxes: [found.regions[index].box], gate: false }, freshRegion());
+    if (store.get().found !== found) return;
+    store.set({ verdicts: { ...store.get().verdicts, [index]: resultOf(reply, reply.regions.length - 1) } });
+  } catch (error) {
+    if (error.name !== "AbortError") store.set({ verdicts: { ...store.get().verdicts, [index]: resultOf(found, index) } });
+  }
 }
 
 async function searchWords() {
   const signal = fresh();
-  store.set({ phase: "words", photo: null, found: null, custom: null });
+  store.set({ view: "words", phase: "words", photo: null, found: null, custom: null, busy: false });
   writeLink(store.get(), true);
   const { words, where } = store.get();
   try {
@@ -124,29 +154,29 @@ async function moreItems() {
   }
 }
 
-const again = () => (store.get().photo ? identify() : store.get().phase === "words" ? searchWords() : start());
+const again = () => (store.get().photo ? identify() : store.get().view === "words" ? searchWords() : start());
 
 function failed(error) {
   if (error.name === "AbortError") return;
   if (error.status === 401) askForKey(Boolean(api.key));
-  else if (error.status === 0 || error.status === 503 || error.status === 502) waitForServer();
+  else if (error.status === 0 || error.status === 503 || error.status === 502) waitForServer(error.message);
   else fail(error);
 }
 
 function fail(error) {
-  store.set({ phase: "error", problem: [400, 415, 422].includes(error.status) && !error.message ? t("notPicture") : error.message });
+  store.set({ phase: "error", busy: false, problem: [400, 415, 422].includes(error.status) && !error.message ? t("notPicture") : error.message });
 }
 
 /** Look for the server until it answers, then do what was asked. */
-function waitForServer() {
-  store.set({ phase: "offline" });
+function waitForServer(problem = "") {
+  store.set({ phase: "offline", busy: false, problem });
   clearTimeout(retryTimer);
   retryTimer = setTimeout(async () => {
     const up = await fetch("/healthz").then((reply) => reply.ok, () => false);
     if (!up) return waitForServer();
-    notify(t("backOnline"));
+    failures += 1;
     again();
-  }, RETRY);
+  }, Math.min(30_000, RETRY * 2 ** failures));
 }
 
 // ---- feedback and changes ---------------------------------------------------------------------------------------
@@ -161,7 +191,7 @@ async function sendCrop(photo, box) {
 async function choose(item) {
   const { photo, custom, found, selected } = store.get();
   if (recall("consent") === null) await askConsent(collect());
-  if (recall("consent") !== true) return;
+  if (recall("consent") !== true) return store.set({}); // the buttons go
   const box = custom?.box || (selected ? found.regions[selected].box : null);
   try {
     const { feedback } = await api.feedback(photo.blob, item ? { id: item.id, box } : { kind: "none", box });
@@ -204,13 +234,17 @@ async function keep(photo, found) {
 
 const page = {
   api,
-  open: (item) => { writeLink({ ...store.get(), item: item.id }, false); showItem(item, page).addEventListener("close", () => writeLink(store.get(), false)); },
+  open(item) {
+    writeLink({ ...store.get(), item: item.id }, false);
+    const closed = () => { if (!$("dialog[open]")) writeLink(store.get(), false); }; // or another item is open now
+    showItem(item, page).addEventListener("close", closed);
+  },
   openCamera: () => openCamera("photo"),
   choosePhoto: () => $("#file").click(),
   retry: () => again(),
   moreItems,
-  setWhere(where) { store.set({ where }); refreshFacets(); again(); },
-  setLimit(limit) { store.set({ limit }); again(); },
+  setWhere(where) { store.set({ where }); writeLink(store.get(), false); refreshFacets(); again(); },
+  setLimit(limit) { store.set({ limit }); writeLink(store.get(), false); again(); },
   setGroup(group) { store.set({ group }); },
   reopen: (entry) => searchPhoto(entry),
   setTheme(theme) { remember("theme", theme === "auto" ? null : theme); applyTheme(); },
@@ -240,7 +274,7 @@ function render(state, before) {
   }
   let stage = $("whatsit-stage");
   if (!stage || state.photo !== before.photo) stage = openStage(state.photo);
-  if (state.found && (state.found !== before.found || state.selected !== before.selected || state.custom !== before.custom)) {
+  if (state.found && (state.found !== before.found || state.verdicts !== before.verdicts || state.selected !== before.selected || state.custom !== before.custom)) {
     stage.mark(state.found.regions, state.found.order, state.custom ? null : state.selected);
     if (state.found !== before.found) stage.select(state.found.regions[state.selected].box);
   }
@@ -273,17 +307,24 @@ function drawControls({ found, custom, selected }) {
 function drawResults(state) {
   const results = $("whatsit-results");
   const box = $(".filter-box");
-  const summary = h("summary", {}, icon("filter"), h("span", { text: t("filters") }), Object.keys(state.where).length > 0 && h("b", { text: Object.keys(state.where).length }));
-  box.replaceChildren(summary, filterPanel(state, page));
+  const summary = h("summary", { "data-key": "summary" }, icon("filter"), h("span", { text: t("filters") }), Object.keys(state.where).length > 0 && h("b", { text: Object.keys(state.where).length }));
+  keepFocus(box, () => box.replaceChildren(summary, filterPanel(state, page)));
   box.ontoggle = () => { if (box.open !== store.get().filtersOpen) store.set({ filtersOpen: box.open }); };
   if (state.phase !== "results") return results.replaceChildren(failureView(state, page));
-  if (!state.found || (state.custom && !state.custom.result)) return results.wait();
-  results.show(state.custom ? state.custom.result : resultOf(state.found, state.selected), resultsPage());
+  if (state.busy || !state.found || (state.custom && !state.custom.result)) return results.wait();
+  keepFocus(results, () => results.show(shownResult(state), resultsPage()));
+}
+
+/** Return the result of the selected region; `pending` until its answer is there. */
+function shownResult({ found, selected, custom, verdicts }) {
+  if (custom) return custom.result;
+  if (selected === found.answer.region || !found.regions[selected].matches.length) return resultOf(found, selected);
+  return verdicts[selected] || { ...resultOf(found, selected), state: "pending" };
 }
 
 function goHome() {
   fresh();
-  store.set({ phase: "home", photo: null, found: null, custom: null, words: "", where: {} });
+  store.set({ view: "home", phase: "home", busy: false, photo: null, found: null, custom: null, words: "", where: {} });
   $("#words").value = "";
   writeLink(store.get(), true);
   if (!store.get().sample) loadSample();
@@ -293,8 +334,10 @@ function notify(text, action, run) {
   const toast = $("#toast");
   const undo = action && h("button", { type: "button", text: action, onclick: () => { toast.replaceChildren(); run(); } });
   toast.replaceChildren(...[h("span", { text }), undo].filter(Boolean));
+  toast.togglePopover?.(false);
+  toast.togglePopover?.(true); // above dialogs
   clearTimeout(notify.timer);
-  notify.timer = setTimeout(() => toast.replaceChildren(), action ? 8000 : 4000);
+  notify.timer = setTimeout(() => { toast.replaceChildren(); toast.togglePopover?.(false); }, action ? 8000 : 4000);
 }
 
 async function copy(url) {
@@ -311,7 +354,8 @@ function applyTheme() {
 }
 
 async function openCamera(mode) {
-  const camera = await import("./camera.js");
+  const camera = await import("./camera.js").catch(() => null);
+  if (!camera) return notify(t("offlineTitle"));
   const scanned = async (blob) => {
     const found = await api.identify(blob, options()).catch(() => null);
     if (!found?.answer.found) return null;
@@ -339,7 +383,7 @@ async function refreshFacets() {
 
 async function loadSample() {
   const reply = await api.items({ limit: 24 }).catch(() => null);
-  if (reply) store.set({ sample: reply.items });
+  store.set({ sample: reply?.items || [] });
 }
 
 /** Learn what the caller may do; then show what the link names. */
@@ -354,36 +398,40 @@ async function start() {
   if (link.photo) {
     const entry = await findPhoto(link.photo);
     link.photo = "";
-    if (entry) return searchPhoto(entry);
-  }
-  if (store.get().photo) return identify();
-  if (store.get().words) return searchWords();
-  loadSample();
-  if (link.item) api.item(link.item).then(page.open, () => {});
+    if (entry) searchPhoto(entry, performance.now(), false);
+    else notify(t("photoElsewhere"));
+    if (!entry) link.box = null;
+  } else if (store.get().photo) identify();
+  else if (store.get().words || Object.keys(store.get().where).length) searchWords();
+  if (!store.get().photo) loadSample();
+  if (link.item) api.item(link.item).then(page.open, (error) => notify(error.message || t("offlineTitle")));
+  link.item = "";
 }
+
+const take = (file) => (file ? searchPhoto(file) : notify(t("notPicture")));
 
 function listen() {
   $(".query").addEventListener("submit", (event) => {
     event.preventDefault();
     store.set({ words: $("#words").value.trim() });
-    if (store.get().photo) identify();
-    else searchWords();
+    if (!store.get().photo) return searchWords();
+    writeLink(store.get(), false);
+    identify();
   });
   $("#query-camera").addEventListener("click", page.openCamera);
   $("#open-history").addEventListener("click", () => showHistory(page));
   $("#open-settings").addEventListener("click", () => showSettings(store.get(), page));
   $(".brand").addEventListener("click", (event) => { event.preventDefault(); goHome(); });
   $("#file").addEventListener("change", (event) => { if (event.target.files[0]) searchPhoto(event.target.files[0]); event.target.value = ""; });
-  addEventListener("paste", (event) => { const file = pictureOf(event.clipboardData); if (file) searchPhoto(file); });
+  addEventListener("paste", (event) => { if (event.clipboardData.files.length) take(pictureOf(event.clipboardData)); });
   addEventListener("dragover", (event) => { event.preventDefault(); document.body.classList.add("dragging"); });
   addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("dragging"); });
   addEventListener("drop", (event) => {
     event.preventDefault();
     document.body.classList.remove("dragging");
-    const file = pictureOf(event.dataTransfer);
-    if (file) searchPhoto(file);
+    if (event.dataTransfer.files.length) take(pictureOf(event.dataTransfer));
   });
-  addEventListener("popstate", () => location.reload());
+  addEventListener("popstate", () => { if (!location.hash) location.reload(); });
   addEventListener("offline", () => notify(t("offlineNotice")));
   addEventListener("online", () => { if (store.get().phase === "offline") again(); });
 }

@@ -64,12 +64,24 @@ export function button(style, symbol, label, onclick, more = {}) {
     symbol && icon(symbol), !bare && h("span", { text: label }));
 }
 
+/** Render into an element, and focus again what had the focus there: the element with the same `data-key`. */
+export function keepFocus(root, render) {
+  const active = root.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
+  render();
+  if (active) root.querySelector(`[data-key="${CSS.escape(active)}"]`)?.focus();
+}
+
 /** Show a modal dialog and remove it when it closes. */
 export function showDialog(title, closeLabel, ...content) {
   const close = button("plain", "close", closeLabel, () => dialog.close());
+  for (const open of document.querySelectorAll("dialog.sheet")) if (open.ariaLabel === title) open.close(); // a double click
   const dialog = h("dialog.sheet", { "aria-label": title }, h("header", {}, h("h2", { text: title }), close), ...content);
   dialog.addEventListener("close", () => dialog.remove());
-  dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  dialog.addEventListener("pointerdown", (event) => {
+    const { left, right, top, bottom } = dialog.getBoundingClientRect();
+    const beside = event.clientX < left || event.clientX > right || event.clientY < top || event.clientY > bottom;
+    if (event.target === dialog && beside) dialog.close();
+  });
   document.body.append(dialog);
   dialog.showModal();
   return dialog;

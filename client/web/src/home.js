@@ -33,6 +33,6 @@ export function wordsView({ words, found, where }, page) {
 export function failureView(state, page) {
   const offline = state.phase === "offline";
   return h("section.failure", { role: "alert" }, h("h1", { text: t(offline ? "offlineTitle" : "errorTitle") }),
-    h("p", { text: offline ? t("offlineText") : state.problem }),
+    h("p", { text: offline ? state.problem || t("offlineText") : state.problem }),
     h("div.acts", {}, button("act.strong", "search", t("retry"), page.retry), button("act", "photo", t("choosePhoto"), page.choosePhoto)));
 }

@@ -7,7 +7,7 @@ const TABLES = { en, de, zh };
 export const LANGUAGES = { en: "English", de: "Deutsch", zh: "中文" };
 
 const asked = new URLSearchParams(location.search).get("lang") || recall("language");
-export const language = TABLES[asked] ? asked : navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) => TABLES[tag]) || "en";
+export const language = Object.hasOwn(TABLES, asked) ? asked : navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) => TABLES[tag]) || "en";
 document.documentElement.lang = language;
 
 /**
@@ -37,6 +37,6 @@ export function chooseLanguage(tag) {
   remember("language", tag);
   const url = new URL(location.href);
   url.searchParams.delete("lang");
-  location.replace(url);
+  history.replaceState(null, "", url);
   location.reload();
 }

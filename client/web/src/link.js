@@ -6,7 +6,7 @@ export function readLink() {
   const box = (given.get("box") || "").split(",").map(Number);
   return {
     words: given.get("q") || "", where: parsed(given.get("where")), photo: given.get("photo") || "", item: given.get("item") || "",
-    catalogue: given.get("c") || "", limit: Math.min(50, Math.max(3, Number(given.get("n")) || LIMIT)),
+    catalogue: given.get("c") || "", limit: Math.min(50, Math.max(3, Math.round(Number(given.get("n"))) || LIMIT)),
     box: box.length === 4 && box.every(Number.isFinite) ? box : null,
   };
 }

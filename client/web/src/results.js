@@ -28,6 +28,7 @@ export class Results extends HTMLElement {
 
   #answer(result, page) {
     const { state, matches } = result;
+    if (state === "pending") return h("section.answer.pending", { role: "status" }, heading("pending", t("searching"), ""));
     if (state === "found") return foundAnswer(result, page);
     if (state === "unsure") {
       const near = matches.slice(0, SIDE_BY_SIDE);
@@ -47,7 +48,7 @@ export class Results extends HTMLElement {
     if (!rest.length) return page.none && matches.length ? [noneButton(page)] : [];
     const groups = page.group ? grouped(rest, page.group) : [["", rest]];
     const fields = ["category", "brand", ...Object.keys(rest[0].item.attributes || {}).filter((name) => name !== "currency")].slice(0, 8);
-    const choice = h("select", { "aria-label": t("groupBy"), onchange: (event) => page.setGroup(event.target.value) },
+    const choice = h("select", { "aria-label": t("groupBy"), "data-key": "group", onchange: (event) => page.setGroup(event.target.value) },
       h("option", { value: "", text: t("noGroup") }), ...fields.map((name) => h("option", { value: name, text: fieldName(name), ".selected": name === page.group })));
     return [
       h("div.row", {}, h("h2", { text: t("matches") }), h("label.choice", {}, choice)),
@@ -61,7 +62,7 @@ export class Results extends HTMLElement {
 export const fieldName = (name) => (["category", "brand", "price"].includes(name) ? t(name) : name.replace(/_/g, " "));
 
 function heading(state, title, text) {
-  const symbol = { found: "check", unsure: "eye", missing: "none", gated: "warning" }[state];
+  const symbol = { pending: "search", found: "check", unsure: "eye", missing: "none", gated: "warning" }[state];
   return h("header.state-line", {}, h("span.badge", {}, icon(symbol)), h("div", {}, h("h1", { text: title }), text && h("p", { text })));
 }
 

@@ -91,6 +91,7 @@ export class Stage extends HTMLElement {
 
   /** Move the region to a box in pixels of the photo, without a search. */
   select(box) {
+    clearTimeout(this.#timer);
     this.#setBox(box);
   }
 
@@ -159,7 +160,8 @@ export class Stage extends HTMLElement {
     }
     const edge = event.target.dataset?.edge;
     const inside = event.target.closest(".crop") && !this.crop.classList.contains("whole");
-    const kind = edge ? "resize" : inside ? "move" : this.#zoom > 1 ? "pan" : "draw";
+    const touch = event.pointerType === "touch"; // one finger scrolls the page; corners and dots make regions
+    const kind = edge ? "resize" : inside ? "move" : this.#zoom > 1 ? "pan" : touch ? "none" : "draw";
     this.#gesture = { kind, edge, start: this.#shares(event), box: [...this.#box], pan: [...this.#pan], x: event.clientX, y: event.clientY, moved: false };
   }
 
@@ -174,6 +176,7 @@ export class Stage extends HTMLElement {
       return;
     }
     if (!gesture.moved && Math.hypot(event.clientX - gesture.x, event.clientY - gesture.y) < 5) return;
+    if (gesture.kind === "none") return;
     gesture.moved = true;
     if (gesture.kind === "pan") {
       this.#pan = this.#bounded(gesture.pan[0] + event.clientX - gesture.x, gesture.pan[1] + event.clientY - gesture.y);
@@ -187,8 +190,8 @@ export class Stage extends HTMLElement {
   #up(event) {
     const gesture = this.#gesture;
     this.#pointers.delete(event.pointerId);
+    this.#gesture = null; // of two fingers the one that stays does nothing
     if (this.#pointers.size) return;
-    this.#gesture = null;
     if (gesture?.moved && gesture.kind !== "pan") this.#changed();
   }
 
@@ -243,7 +246,8 @@ export class Stage extends HTMLElement {
 export function changed({ kind, edge = "", box, start }, dx, dy, at) {
   if (kind === "draw") {
     const sides = [Math.min(start[0], at[0]), Math.min(start[1], at[1]), Math.max(start[0], at[0]), Math.max(start[1], at[1])].map(clamp);
-    return [sides[0], sides[1], Math.max(sides[2], sides[0] + LEAST), Math.max(sides[3], sides[1] + LEAST)].map(clamp);
+    const [x, y] = [Math.min(sides[0], 1 - LEAST), Math.min(sides[1], 1 - LEAST)];
+    return [x, y, Math.max(sides[2], x + LEAST), Math.max(sides[3], y + LEAST)];
   }
   let [x1, y1, x2, y2] = box;
   if (kind === "move") {

@@ -27,7 +27,7 @@ export default {
   language: "Sprache", theme: "Darstellung", themeAuto: "Wie das Gerät", themeLight: "Hell", themeDark: "Dunkel", catalogue: "Katalog", keyLabel: "Schlüssel",
   keyTitle: "Dieser Server braucht einen Schlüssel", keyText: "Fragen Sie den Betreiber. Der Schlüssel bleibt in diesem Browser.", useKey: "Schlüssel verwenden", keyRefused: "Der Server lehnt diesen Schlüssel ab.", forgetKey: "Schlüssel vergessen", apiDocs: "Für Entwickler: die Schnittstelle",
   share: "Link kopieren", linkCopied: "Link kopiert.", close: "Schließen",
-  offlineTitle: "Keine Verbindung", offlineText: "Der Server ist nicht erreichbar. Das Foto wird gesucht, sobald er antwortet.", retry: "Noch einmal", offlineNotice: "Sie sind offline.", backOnline: "Der Server antwortet wieder.",
+  photoElsewhere: "Dieses Foto ist nur auf dem Gerät, das es gesucht hat.", offlineTitle: "Keine Verbindung", offlineText: "Der Server ist nicht erreichbar. Das Foto wird gesucht, sobald er antwortet.", retry: "Noch einmal", offlineNotice: "Sie sind offline.",
   errorTitle: "Das ging nicht", notPicture: "Das ist kein lesbares Bild.", tooLarge: "Das Foto hat mehr als {count} MB.",
  
   cameraTitle: "Kamera", resultsFor: "Ergebnisse für „{words}“", allItems: "Alle Artikel", edited: "Ihr Bereich",

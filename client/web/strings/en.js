@@ -27,7 +27,7 @@ export default {
   language: "Language", theme: "Appearance", themeAuto: "As the device", themeLight: "Light", themeDark: "Dark", catalogue: "Catalogue", keyLabel: "Key",
   keyTitle: "This server needs a key", keyText: "Ask whoever runs it. The key stays in this browser.", useKey: "Use this key", keyRefused: "The server refuses this key.", forgetKey: "Forget the key", apiDocs: "For developers: the API",
   share: "Copy link", linkCopied: "Link copied.", close: "Close",
-  offlineTitle: "No connection", offlineText: "The server cannot be reached. The photo is kept and searched as soon as it answers.", retry: "Try again", offlineNotice: "You are offline.", backOnline: "The server answers again.",
+  photoElsewhere: "This photo is only on the device that searched it.", offlineTitle: "No connection", offlineText: "The server cannot be reached. The photo is kept and searched as soon as it answers.", retry: "Try again", offlineNotice: "You are offline.",
   errorTitle: "This did not work", notPicture: "This is no picture that can be read.", tooLarge: "The photo has more than {count} MB.",
  
   cameraTitle: "Camera", resultsFor: "Results for “{words}”", allItems: "All items", edited: "Your region",

@@ -27,7 +27,7 @@ export default {
   language: "语言", theme: "外观", themeAuto: "跟随设备", themeLight: "浅色", themeDark: "深色", catalogue: "目录", keyLabel: "密钥",
   keyTitle: "此服务器需要密钥", keyText: "请向管理者索取。密钥只保存在此浏览器中。", useKey: "使用此密钥", keyRefused: "服务器拒绝了此密钥。", forgetKey: "忘记密钥", apiDocs: "开发者：API 文档",
   share: "复制链接", linkCopied: "链接已复制。", close: "关闭",
-  offlineTitle: "没有连接", offlineText: "无法连接服务器。照片已保留，服务器恢复后会自动搜索。", retry: "重试", offlineNotice: "您处于离线状态。", backOnline: "服务器已恢复。",
+  photoElsewhere: "这张照片只保存在搜索它的设备上。", offlineTitle: "没有连接", offlineText: "无法连接服务器。照片已保留，服务器恢复后会自动搜索。", retry: "重试", offlineNotice: "您处于离线状态。",
   errorTitle: "没有成功", notPicture: "无法读取这张图片。", tooLarge: "照片超过 {count} MB。",
  
   cameraTitle: "相机", resultsFor: "“{words}”的结果", allItems: "全部商品", edited: "您的区域",
