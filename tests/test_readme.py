@@ -191,7 +191,7 @@ def _start(block: Block, ground: Ground) -> None:
 
 def test_every_block_is_run_or_says_why_not(record_property: Callable[[str, object], None]) -> None:
     blocks = all_blocks()
-    assert {block.tag for block in blocks} <= {"bash", "python", "text"}
+    assert {block.tag for block in blocks} <= {"bash", "html", "python", "text"}
     code = [block for block in blocks if block.tag != "text"]
     assert all(block.argument for block in code if block.directive == "skip")
     executed = sum(block.directive != "skip" for block in code)

@@ -101,7 +101,9 @@ def test_the_wheel_holds_every_file_that_is_served_and_every_recipe() -> None:
     wheel = build["targets"]["wheel"]
     included = set(wheel["only-include"])
     assert included >= {"whatsit", *REPOSITORIES}
-    assert wheel["sources"] == {name: f"whatsit/assets/{name}" for name in (*REPOSITORIES, "build")}
+    packed = {name: f"whatsit/assets/{name}" for name in (*REPOSITORIES, "build")}
+    assert wheel["sources"] == packed | {"client/web": "whatsit/assets/web"}
+    assert included >= {"client/web"}
     recipes = [path for kind in ("*.yaml", "*.card.md", "*.txt") for path in (ROOT / "build").glob(kind)]
     wanted = {f"build/{path.name}" for path in recipes} - {"build/compose.yaml"}
     assert {name for name in included if name.startswith("build/")} == wanted
