@@ -161,6 +161,14 @@ def test_changes_and_new_indexes_under_load_fail_no_request_and_return_nothing_d
         client.delete(*(f"n{step}" for step in range(60) if step % 3))
 
 
+def test_a_choice_is_kept_over_the_network(client: Client, shop: Path) -> None:
+    picture = sorted((shop / "images").glob("*.jpg"))[0]
+    before = client.feedback(picture, picture.stem)
+    assert client.feedback(picture, picture.stem, box=(0, 0, 100, 100)) == before + 1
+    with pytest.raises(InvalidInput, match="no item"):
+        client.feedback(picture, "no such item")
+
+
 def test_a_read_only_server_shows_items_and_refuses_changes(catalogue: Path) -> None:
     pytest.importorskip("pytriton", reason="the wheel nvidia-pytriton, which carries Triton, is not installed")
     with Server(catalogue, ports=Ports(0, 0, 0), read_only=True) as running, Client(running.grpc_url) as client:
@@ -197,12 +205,3 @@ def test_a_killed_server_loses_no_change_that_it_acknowledged(own_server: Server
         there = {record["id"] for record in store.page(limit=100_000)}
     assert len(acknowledged) >= 20
     assert set(acknowledged) <= there
-
-
-def test_a_choice_is_kept_over_the_network(server: Server, shop: Path) -> None:
-    picture = sorted((shop / "images").glob("*.jpg"))[0]
-    with Client(server.grpc_url) as client:
-        before = client.feedback(picture, picture.stem)
-        assert client.feedback(picture, picture.stem, box=(0, 0, 100, 100)) == before + 1
-        with pytest.raises(InvalidInput, match="no item"):
-            client.feedback(picture, "no such item")
