@@ -11,7 +11,7 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.ranking.geometry import FEWEST, PROOF, Geometry
 from whatsit.ranking.matches import Matches
-from whatsit.ranking.verification import inliers, ratio_matches
+from whatsit.ranking.verification import inliers, ratio_matches, verify
 from whatsit.vision.local_features import LocalFeatures, extract
 
 
@@ -44,6 +44,17 @@ def test_a_photo_agrees_with_its_own_label_alone() -> None:
         others = [inliers(seen, other) for i, other in enumerate(PAGES) if i != seed]
         assert inliers(seen, page) >= 2 * PROOF
         assert max(others) < inliers(seen, page) / 2
+
+
+def test_spread_is_the_hulls_share_of_the_region() -> None:
+    page = label(3)
+    alone = extract(page)
+    framed = np.full((640, 480, 3), 128, dtype=np.uint8)
+    framed[160:480, 120:360] = page  # a quarter of the area
+    whole, quarter = verify(alone, PAGES[3]).spread, verify(extract(framed), PAGES[3]).spread
+    assert 0.5 < whole <= 1.0
+    assert 0.0 < quarter < 0.25
+    assert verify(LocalFeatures.none(), PAGES[3]).spread == 0.0
 
 
 def test_nothing_agrees_with_a_mirror_image_or_with_nothing() -> None:
@@ -99,6 +110,9 @@ def test_inliers_raise_the_score_and_are_kept_as_evidence() -> None:
     counts = {number: inliers(seen, PAGES[number]) for number in range(3)}
     counts = {number: count if count >= FEWEST else 0 for number, count in counts.items()}
     assert dict(zip(found.numbers.tolist(), found.inliers.tolist(), strict=True)) == counts
+    assert found.spread is not None
+    assert [spread > 0 for spread in found.spread] == [count > 0 for count in found.inliers]
+    assert found.first(1).spread == found.spread[:1]
     for number, score, reranked in zip(found.numbers, found.scores, found.rerank_scores, strict=True):
         assert reranked == pytest.approx(score + 0.005 * min(counts[number], 100), abs=1e-5)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from whatsit_client.errors import InvalidInput
 
 from whatsit.ranking.matches import Matches, join
-from whatsit.ranking.verification import inliers
+from whatsit.ranking.verification import Agreement, verify
 
 # Per shortlist. Further pictures of an item seldom add inliers and always add time.
 CANDIDATES = 10
@@ -69,16 +70,23 @@ class Geometry:
         ].tolist()
         second = by_words.numbers.tolist()
         turns = [number for pair in _in_turn(best, second) for number in pair]
-        counts = dict.fromkeys(joined.numbers.tolist(), 0)
+        verified = dict.fromkeys(joined.numbers.tolist(), Agreement())
         for number in dict.fromkeys(turns):
             if time.thread_time() > deadline:
                 break
             pictures = context.pictures(number, PICTURES)
-            counts[number] = max((inliers(context.features, picture) for picture in pictures), default=0)
-        found = np.array([counts[number] for number in joined.numbers.tolist()], dtype=np.int64)
-        found[found < FEWEST] = 0
-        kept = np.flatnonzero((np.arange(len(joined)) < len(matches)) | (found >= PROOF))
-        verified = joined.with_inliers(found).take(kept)
+            agreements = (verify(context.features, picture) for picture in pictures)
+            verified[number] = max(agreements, key=lambda one: one.inliers, default=Agreement())
+        return self._rescored(joined, len(matches), list(verified.values()))
+
+    def _rescored(self, joined: Matches, near: int, agreements: Sequence[Agreement]) -> Matches:
+        """Return the matches that are near by vector or proved, with evidence."""
+        found = np.array([one.inliers for one in agreements], dtype=np.int64)
+        spread = np.array([one.spread for one in agreements], dtype=np.float32)
+        chance = found < FEWEST
+        found[chance], spread[chance] = 0, 0.0
+        kept = np.flatnonzero((np.arange(len(joined)) < near) | (found >= PROOF))
+        verified = joined.with_inliers(found, spread).take(kept)
         bonus = self.weight * np.minimum(found[kept], MOST)
         return verified.rescore(verified.rerank_scores.astype(np.float64) + bonus)
 

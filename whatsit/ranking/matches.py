@@ -70,6 +70,8 @@ class Matches:
         rescored: f32 [K], what a stage orders by instead of the scores; None while no stage has.
         context: vectors and index for stages that need more than scores; None where there are none.
         inliers: int64 [K], verified local features per item; None where `geometry` did not run.
+        spread: f32 [K], 0..1, share of the region's area that the convex hull of an item's inliers covers, 0 where it
+            has none; None where `geometry` did not run.
         confidences: f32 [K], 0..1, probability per item; None where `learned` did not run.
 
     Raises:
@@ -83,6 +85,7 @@ class Matches:
     context: SearchContext | None = None
     inliers: Numbers | None = None
     confidences: Floats | None = None
+    spread: Floats | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.categories),)
@@ -126,6 +129,7 @@ class Matches:
             self.context,
             None if self.inliers is None else self.inliers[chosen],
             None if self.confidences is None else self.confidences[chosen],
+            None if self.spread is None else self.spread[chosen],
         )
 
     def first(self, k: int) -> Matches:
@@ -137,9 +141,9 @@ class Matches:
         rescored: Floats = scores.astype(np.float32)
         return replace(self, rescored=rescored).take(np.argsort(-rescored, kind="stable"))
 
-    def with_inliers(self, inliers: Numbers) -> Matches:
-        """Return the matches with these inliers, int64 [K]."""
-        return replace(self, inliers=inliers)
+    def with_inliers(self, inliers: Numbers, spread: Floats) -> Matches:
+        """Return the matches with these inliers, int64 [K], and their spread, f32 [K]."""
+        return replace(self, inliers=inliers, spread=spread)
 
     def with_confidences(self, confidences: Floats) -> Matches:
         """Return the matches with these probabilities, f32 [K], ordered by them."""
@@ -151,9 +155,11 @@ def join(matches: Matches, more: Matches) -> Matches:
     new = more.take(np.flatnonzero(~np.isin(more.numbers, matches.numbers)))
     if not len(new):
         return matches
-    inliers = None
+    inliers = spread = None
     if matches.inliers is not None:
         inliers = np.concatenate([matches.inliers, np.zeros(len(new), dtype=np.int64)])
+    if matches.spread is not None:
+        spread = np.concatenate([matches.spread, np.zeros(len(new), dtype=np.float32)])
     return Matches(
         np.concatenate([matches.numbers, new.numbers]),
         np.concatenate([matches.scores, new.scores]),
@@ -161,6 +167,7 @@ def join(matches: Matches, more: Matches) -> Matches:
         np.concatenate([matches.rerank_scores, new.rerank_scores]),
         matches.context,
         inliers,
+        spread=spread,
     )
 
 

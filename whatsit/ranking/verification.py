@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +19,26 @@ ROUNDS = 300
 SMALLEST, LARGEST, SLANT = 0.1, 10.0, 4.0
 
 
+@dataclass(frozen=True)
+class Agreement:
+    """The local features of two pictures that fit one movement.
+
+    Args:
+        inliers: how many.
+        spread: share of the query's area that their convex hull covers, 0..1.
+    """
+
+    inliers: int = 0
+    spread: float = 0.0
+
+
 def inliers(query: LocalFeatures, picture: LocalFeatures) -> int:
-    """Return the number of descriptor matches that fit one affine transform.
+    """Return the number of descriptor matches that fit one affine transform."""
+    return verify(query, picture).inliers
+
+
+def verify(query: LocalFeatures, picture: LocalFeatures) -> Agreement:
+    """Fit one affine transform to the descriptor matches of two pictures.
 
     Descriptors match by Lowe's ratio test (2004), each of the picture's at most once; the transform is found by RANSAC
     (Fischler and Bolles 1981); an implausible one (see `SLANT`) counts as none. An affine transform needs three
@@ -26,10 +46,10 @@ def inliers(query: LocalFeatures, picture: LocalFeatures) -> int:
     tolerance.
     """
     if len(query) < 4 or len(picture) < 4:
-        return 0
+        return Agreement()
     pairs = ratio_matches(query.descriptors, picture.descriptors)
     if len(pairs) < 4:
-        return 0
+        return Agreement()
     cv2.setRNGSeed(0)  # the same picture has the same answer
     movement, kept = cv2.estimateAffine2D(
         query.points[pairs[:, 0]],
@@ -39,7 +59,17 @@ def inliers(query: LocalFeatures, picture: LocalFeatures) -> int:
         maxIters=ROUNDS,
         confidence=0.99,
     )
-    return int(kept.sum()) if movement is not None and _plausible(movement[:, :2]) else 0
+    if movement is None or not _plausible(movement[:, :2]):
+        return Agreement()
+    places = query.points[pairs[kept[:, 0] > 0, 0]]
+    return Agreement(len(places), _hull_share(places, query.area))
+
+
+def _hull_share(points: npt.NDArray[np.float32], area: float) -> float:
+    """Return the area of the convex hull of points as a share of an area, 0..1."""
+    if len(points) < 3 or area <= 0:
+        return 0.0
+    return min(1.0, float(cv2.contourArea(cv2.convexHull(points))) / area)
 
 
 def ratio_matches(query: npt.NDArray[np.float32], picture: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:

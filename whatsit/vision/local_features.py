@@ -35,12 +35,14 @@ class LocalFeatures:
     Args:
         rows: uint8 [n,132]: x and y as little-endian uint16 in 1/65535 of the picture's longer side, then the
             descriptor of 128 numbers.
+        aspect: width by height of the picture; None where only the rows are known.
 
     Raises:
         InvalidInput: the rows have another length.
     """
 
     rows: Rows
+    aspect: float | None = None
 
     def __post_init__(self) -> None:
         if self.rows.ndim != 2 or self.rows.shape[1] != ROW or self.rows.dtype != np.uint8:
@@ -74,6 +76,16 @@ class LocalFeatures:
         """Return x and y, f32 [n,2], in 1/1000 of the picture's longer side."""
         places = np.ascontiguousarray(self.rows[:, :4]).view("<u2")
         return (places * (1000.0 / EXTENT)).astype(np.float32)
+
+    @property
+    def area(self) -> float:
+        """Return the picture's area in the unit of `points`, squared.
+
+        Without `aspect` the shorter side is as long as the features reach.
+        """
+        if self.aspect is not None:
+            return 1e6 * min(self.aspect, 1.0 / self.aspect)
+        return 1e3 * float(self.points.max(axis=0).min()) if len(self) else 1e6
 
     @cached_property
     def descriptors(self) -> Floats:
@@ -117,7 +129,7 @@ def extract(pixels: npt.NDArray[np.uint8], side: int = SIDE, limit: int = LIMIT)
     sums = np.maximum(found.sum(axis=1, keepdims=True), 1e-9)
     descriptors = np.clip(np.rint(_UNIT * np.sqrt(found / sums)), 0, 255).astype(np.uint8)[strongest]
     places = np.clip(np.rint(points / max(size) * EXTENT), 0, EXTENT).astype("<u2")
-    return LocalFeatures(np.concatenate([places.view(np.uint8).reshape(-1, 4), descriptors], axis=1))
+    return LocalFeatures(np.concatenate([places.view(np.uint8).reshape(-1, 4), descriptors], axis=1), width / height)
 
 
 def extract_regions(
