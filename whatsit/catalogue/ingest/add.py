@@ -63,6 +63,7 @@ def add_to_catalogue(
     keep_pictures: bool = False,
     refetch: bool = False,
     allow_private: bool = False,
+    contact: str | None = None,
     workers: int = 0,
     engine: str = "local",
     ray_address: str | None = None,
@@ -86,6 +87,7 @@ def add_to_catalogue(
         keep_pictures: keep the bytes of pictures from the web in the folder.
         refetch: fetch pictures from the web again that the catalogue has.
         allow_private: fetch from private addresses too.
+        contact: who runs the import; see `Downloads`.
         workers: pictures analysed at once; 0 for one per core.
         engine: `local` for threads of this process, or `ray`.
         ray_address: of a Ray cluster; None to start Ray on this machine.
@@ -98,6 +100,7 @@ def add_to_catalogue(
         InvalidInput: a source cannot be read, there is no such engine or step, or the store cannot do what is asked.
         Unavailable: a network is missing, or the catalogue cannot be written.
     """
+    downloads = Downloads(allow_private=allow_private, contact=contact)
     if engine not in ENGINES:
         raise InvalidInput(f"There is no engine '{engine}'; the engines are {' and '.join(ENGINES)}.")
     settings = None if steps is None else Settings(checked_steps(steps))
@@ -127,7 +130,7 @@ def add_to_catalogue(
             on,
             fingerprint,
             settings=settings,
-            fetch=Fetch(Downloads(allow_private=allow_private)),
+            fetch=Fetch(downloads),
             progress=None if progress is None else lambda done, so_far: progress(done, total, so_far),
         )
     report.note(*guesses)

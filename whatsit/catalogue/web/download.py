@@ -4,51 +4,89 @@ from __future__ import annotations
 
 import http.client
 import random
-import socket
 import ssl
 import threading
 import time
-from collections import Counter
-from contextlib import suppress
-from dataclasses import dataclass, field
-from urllib.parse import urljoin
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from whatsit_client.errors import InvalidInput
+from whatsit_client.version import __version__
 
-from whatsit.catalogue.web.public_address import Target, resolve
+from whatsit.catalogue.web.connection import Connection
+from whatsit.catalogue.web.cookies import Cookies
+from whatsit.catalogue.web.host_pacing import MOST_WAIT, HostPacing, retry_after
+from whatsit.catalogue.web.proxy import find_proxy
+from whatsit.catalogue.web.public_address import resolve
+from whatsit.catalogue.web.response_body import check_is_file, read_blocks
+from whatsit.catalogue.web.web_address import WebAddress
 from whatsit.vision.decode import MAX_BYTES
 
 MOST_REDIRECTS = 5
+MOST_FILE_BYTES = 16 << 30  # of a source
+FILE_SECONDS = 6 * 3600.0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_CONNECT_SECONDS = 10.0
-_BLOCK = 1 << 16
-_HEADERS = {"User-Agent": "whatsit", "Accept": "image/*", "Accept-Encoding": "identity", "Connection": "close"}
-
-
-# Tries on one host in a row that took their whole time; then it is not asked again.
-_MOST_TIMEOUTS = 3
+_HEADERS = {"Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity", "Connection": "close"}
 
 
 class _TransientError(Exception):
     """A failure that may be gone at the next try."""
 
+    reason = "not reachable"
+    is_final = False  # for this file
+
 
 class _TooSlowError(_TransientError):
-    """A try that took its whole time."""
+    """A try that took its whole time; once more would hold all others."""
+
+    reason = "too slow"
+    is_final = True
+
+
+class _BusyError(_TransientError):
+    """An answer that asks to come again."""
+
+    reason = "too busy"
+
+
+class _MuchTooBusyError(_BusyError):
+    """An answer that asks to come again after more time than is waited."""
+
+    is_final = True
+
+
+class _BrokenError(_TransientError):
+    """An answer that blames the server; of this file, not of the host."""
+
+
+Take = Callable[[bytes], object]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """The head of an answer: where to go in place of the file, or the file's type."""
+
+    location: str | None = None
+    kind: str = ""
 
 
 @dataclass(frozen=True)
 class Downloads:
-    """Fetches files; may be used from many threads. No proxy is used.
+    """Fetches files; may be used from many threads.
+
+    Proxies are those of the environment. Cookies live for one chain of redirects.
 
     Args:
         allow_private: whether machines of private networks may be asked, this one among them.
         most_bytes: of a file.
         seconds: for one try, from the name to the last byte.
-        tries: where a server is busy (429, 5xx), cannot be reached or is too slow.
-        pause: seconds before the second try; doubled before each further one.
+        tries: where a server is busy (429, 5xx) or cannot be reached.
+        pause: seconds before the second try where the server names no time; doubled before each further one.
+        contact: e-mail address or page of whoever runs the import, which servers are told; some refuse others.
 
-    A host that takes longer than `seconds` three times in a row is not asked again, so that it does not hold an import.
+    A host that could not give a file several times in a row, because it is too slow, busy or not there, is not asked
+    again, so that it does not hold an import.
     """
 
     allow_private: bool = False
@@ -56,130 +94,145 @@ class Downloads:
     seconds: float = 30.0
     tries: int = 3
     pause: float = 0.5
-    _slow: Counter[str] = field(default_factory=Counter, repr=False, compare=False)
+    contact: str | None = None
+    _hosts: HostPacing = field(default_factory=HostPacing, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.contact is not None and not (self.contact.isascii() and self.contact.isprintable()):
+            raise InvalidInput(f"A contact is an e-mail address or an http(s) address, not '{self.contact[:60]}'.")
+
+    @property
+    def user_agent(self) -> str:
+        """Return the header `User-Agent`."""
+        more = ""
+        if self.contact:
+            more = f"; +{'mailto:' if '@' in self.contact and ':' not in self.contact else ''}{self.contact}"
+        return f"Mozilla/5.0 (compatible; Whatsit/{__version__}{more})"
 
     def get(self, url: str) -> bytes:
         """Return the file behind an address.
 
         Raises:
-            InvalidInput: it cannot be had; the sentence says why.
+            InvalidInput: it cannot be had, or is a web page or the like; the sentence says why.
         """
-        host = _host(url)
-        for number in range(self.tries):
-            if self._slow[host] >= _MOST_TIMEOUTS:
-                raise InvalidInput(f"the host {host} was too slow {_MOST_TIMEOUTS} times, and is not asked again")
+        data = bytearray()
+
+        def begin() -> Take:
+            data.clear()
+            return data.extend
+
+        kind = self._tried(url, begin)
+        check_is_file(bytes(data), kind)
+        return bytes(data)
+
+    def save(self, url: str, path: Path) -> str:
+        """Write a large file behind an address to a path; return its `Content-Type`.
+
+        Raises:
+            InvalidInput: it cannot be had.
+            OSError: it cannot be written.
+        """
+        patient = replace(self, most_bytes=MOST_FILE_BYTES, seconds=FILE_SECONDS)
+        with path.open("wb") as file:
+
+            def begin() -> Take:
+                file.seek(0)
+                file.truncate()
+                return file.write
+
+            return patient._tried(url, begin)
+
+    def _tried(self, url: str, begin: Callable[[], Take]) -> str:
+        """Fetch with several tries; each one begins anew."""
+        host = WebAddress.parse(url).host_header
+        for number in range(1, self.tries + 1):
+            self._hosts.await_turn(host)
             try:
-                data = self._follow(url)
-                self._slow.pop(host, None)
-                return data
+                kind = self._follow(url, begin())
             except _TransientError as failure:
-                self._slow[host] += isinstance(failure, _TooSlowError)
-                if number + 1 == self.tries:
-                    tried = f" (tried {self.tries} times)" if self.tries > 1 else ""
+                if number == self.tries or failure.is_final:
+                    if not isinstance(failure, _BrokenError):
+                        self._hosts.failed(host, failure.reason)
+                    tried = f" (tried {number} times)" if number > 1 else ""
                     raise InvalidInput(f"{failure}{tried}") from failure
+            except InvalidInput:
+                self._hosts.succeeded(host)
+                raise
+            else:
+                self._hosts.succeeded(host)
+                return kind
             # Not all at once, where a server that comes back is awaited by many.
-            time.sleep(self.pause * 2**number * random.uniform(0.75, 1.25))
+            time.sleep(self.pause * 2 ** (number - 1) * random.uniform(0.75, 1.25))
         raise AssertionError("the last try returns or raises")
 
-    def _follow(self, url: str) -> bytes:
+    def _follow(self, url: str, take: Take) -> str:
         deadline = time.monotonic() + self.seconds
+        cookies = Cookies()
         for _ in range(MOST_REDIRECTS + 1):
-            try:
-                target = resolve(url, self.allow_private)
-            except TimeoutError as error:
-                raise _TransientError(str(error)) from error
-            answer = self._ask(target, deadline)
-            if isinstance(answer, bytes):
-                return answer
-            url = urljoin(url, answer)
+            address = WebAddress.parse(url)
+            answer = self._ask(address, deadline, cookies, take)
+            if answer.location is None:
+                return answer.kind
+            url = address.joined(answer.location)
         raise InvalidInput(f"the address redirects more than {MOST_REDIRECTS} times")
 
-    def _ask(self, target: Target, deadline: float) -> bytes | str:
-        """Return the file, or the address that the server names in its place."""
-        connection = _Pinned(target, deadline)
+    def _ask(self, address: WebAddress, deadline: float, cookies: Cookies, take: Take) -> _Answer:
+        """Hand on the file, or return the address that the server names in its place."""
+        proxy = find_proxy(address)
+        try:
+            target = resolve(str(address), self.allow_private, proxy is not None)
+        except TimeoutError as error:
+            raise _TransientError(str(error)) from error
+        connection = Connection(target, deadline, proxy)
         # Timeouts of a socket count from byte to byte: against a server that drips, the whole is cut off at its time.
         watch = threading.Timer(max(deadline - time.monotonic(), 0), connection.cut)
         watch.daemon = True
         watch.start()
+        headers = {"User-Agent": self.user_agent, **_HEADERS, **cookies.header(address)}
         try:
-            connection.request("GET", target.path, headers={"Host": target.host_header, **_HEADERS})
-            response = connection.getresponse()
+            response = connection.ask(headers)
+            cookies.keep(address, response)
             if response.status in _REDIRECTS:
-                return _location(response)
-            if response.status != 200:
-                sentence = f"the server answered {response.status} {response.reason}".strip()
-                raise (_TransientError if response.status == 429 or response.status >= 500 else InvalidInput)(sentence)
-            data = self._body(response)
+                return _Answer(_location(response))
+            self._check_status(response, address)
+            for block in read_blocks(response, self.most_bytes):
+                take(block)
+            answer = _Answer(kind=response.getheader("Content-Type", ""))
+        except InvalidInput:
+            raise
         except (OSError, http.client.HTTPException, ValueError) as error:
-            if isinstance(error, InvalidInput):
-                raise
-            if isinstance(error, TimeoutError) or time.monotonic() >= deadline:
-                raise _TooSlowError(f"the server took longer than {self.seconds:g} s") from error
-            if isinstance(error, ssl.SSLCertVerificationError):
-                raise InvalidInput(f"the server's certificate is refused ({error.verify_message})") from error
-            raise _TransientError(f"the connection failed ({_words(error)})") from error
+            raise self._failure(error, deadline) from error
         finally:
             watch.cancel()
             connection.close()
         if time.monotonic() >= deadline:  # what was cut off without a length looks whole
             raise _TooSlowError(f"the server took longer than {self.seconds:g} s")
-        return data
+        return answer
 
-    def _body(self, response: http.client.HTTPResponse) -> bytes:
-        refusal = InvalidInput(f"the file is larger than the {self.most_bytes:,} bytes allowed")
-        if response.length is not None and response.length > self.most_bytes:
-            raise refusal
-        data = bytearray()
-        while block := response.read(min(_BLOCK, self.most_bytes + 1 - len(data))):
-            data += block
-            if len(data) > self.most_bytes:
-                raise refusal
-        if response.length:  # http.client takes a short body for the whole
-            raise ConnectionError(f"it ended {response.length:,} bytes early")
-        return bytes(data)
-
-
-def _host(url: str) -> str:
-    """Return the host of an address as written, "" where it has none."""
-    return url.partition("//")[2].partition("/")[0].rpartition("@")[2].casefold()
-
-
-class _Pinned(http.client.HTTPConnection):
-    """A connection to the checked addresses, under the requested name."""
-
-    def __init__(self, target: Target, deadline: float) -> None:
-        super().__init__(target.host, target.port)
-        self._target, self._deadline = target, deadline
-        # `sock` is handed on to the response.
-        self._opened: socket.socket | None = None
-
-    def connect(self) -> None:
-        failure: OSError | None = None
-        for address in self._target.addresses:
-            left = self._deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            try:
-                plain = socket.create_connection((address, self._target.port), min(_CONNECT_SECONDS, left))
-            except OSError as error:
-                failure = error
-                continue
-            self.sock = self._opened = plain
-            if self._target.secure:
-                wrapped = ssl.create_default_context().wrap_socket(
-                    plain, server_hostname=self._target.host, do_handshake_on_connect=False
-                )
-                self.sock = self._opened = wrapped
-                wrapped.do_handshake()
+    def _check_status(self, response: http.client.HTTPResponse, address: WebAddress) -> None:
+        if response.status == 200:
             return
-        raise failure or OSError("there is no address")
+        sentence = f"the server answered {response.status} {response.reason[:100]}".strip()
+        wanted = retry_after(response.getheader("Retry-After")) if response.status in (429, 503) else None
+        if wanted is not None and wanted > MOST_WAIT:
+            raise _MuchTooBusyError(f"{sentence} and asks to come again in {wanted:,.0f} s: run the same command then")
+        if response.status in (429, 503):
+            self._hosts.pause(address.host_header, wanted or 0.0)
+            raise _BusyError(sentence)
+        if response.status >= 500:
+            raise _BrokenError(sentence)
+        if response.status == 403 and self.contact is None:
+            sentence += "; some servers ask for a contact: try --contact with your e-mail address"
+        raise InvalidInput(sentence)
 
-    def cut(self) -> None:
-        """End it, whatever it waits for."""
-        if self._opened is not None:
-            with suppress(OSError):  # it ended just now by itself
-                # Not the shutdown of TLS, which another thread may be reading from.
-                socket.socket.shutdown(self._opened, socket.SHUT_RDWR)
+    def _failure(self, error: Exception, deadline: float) -> Exception:
+        if isinstance(error, TimeoutError) and time.monotonic() < deadline:
+            return _TooSlowError("the server did not answer in time")
+        if isinstance(error, TimeoutError) or time.monotonic() >= deadline:
+            return _TooSlowError(f"the server took longer than {self.seconds:g} s")
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return InvalidInput(f"the server's certificate is refused ({error.verify_message})")
+        return _TransientError(f"the connection failed ({_words(error)})")
 
 
 def _location(response: http.client.HTTPResponse) -> str:

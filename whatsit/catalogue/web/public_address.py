@@ -7,15 +7,23 @@ checks it could read the cloud's metadata service or a colleague's printer (serv
 from __future__ import annotations
 
 import ipaddress
+import queue
 import socket
+import threading
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
+from typing import Any
 
 from whatsit_client.errors import InvalidInput
 
-_PORTS = {"http": 80, "https": 443}
-# IPv4 addresses written as IPv6 for translators (RFC 6052).
+from whatsit.catalogue.web.web_address import WebAddress
+
+LOOKUP_SECONDS = 10.0
+_MOST_ADDRESSES = 8
+# IPv4 addresses written as IPv6: compatible, for translators (RFC 6052 and 8215).
+_COMPATIBLE = ipaddress.IPv6Network("::/96")
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+_NOT_PUBLIC = tuple(map(ipaddress.ip_network, ("64:ff9b:1::/48", "fec0::/10", "192.88.99.0/24", "198.18.0.0/15")))
+_INSIDE = (".local", ".localhost", ".internal", ".intranet", ".lan", ".home.arpa", ".corp", ".home")
 
 
 @dataclass(frozen=True)
@@ -23,58 +31,36 @@ class Target:
     """Where one request goes.
 
     Args:
-        secure: whether it is https.
-        host: name or number of the machine, as the address says it.
-        port: TCP port.
-        path: path and query, as it is sent.
+        address: what is asked for.
         addresses: the numbers of the machine, checked; the connection is made to one of these, not to the name, so that
-            a second answer of the name service cannot lead elsewhere.
+            a second answer of the name service cannot lead elsewhere. Empty where a proxy looks the name up.
     """
 
-    secure: bool
-    host: str
-    port: int
-    path: str
+    address: WebAddress
     addresses: tuple[str, ...]
 
-    @property
-    def host_header(self) -> str:
-        """Return the header `Host`."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _PORTS["https" if self.secure else "http"] else f"{host}:{self.port}"
 
-
-def resolve(url: str, allow_private: bool = False) -> Target:
+def resolve(url: str, allow_private: bool = False, by_proxy: bool = False) -> Target:
     """Return the machine behind an http(s) address.
 
     Args:
         url: the address.
         allow_private: whether machines of private networks may be asked, this one among them.
+        by_proxy: whether a proxy will look the name up: one that is unknown here is then no error, unless it is a name
+            of inside a network.
 
     Raises:
         InvalidInput: it is no such address, its name is not known, or it leads into a private network.
         TimeoutError: the name service did not answer.
     """
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise InvalidInput(f"the address is malformed ({error})") from error
-    if parts.scheme not in _PORTS or not host:
-        raise InvalidInput("the address does not begin with http:// or https:// and a host")
-    if parts.username is not None or parts.password is not None:
-        raise InvalidInput("the address holds a name or password; give the picture without")
-    port = port or _PORTS[parts.scheme]
-    addresses = _addresses(host, port)
-    for address in addresses:
-        if not allow_private and not is_public(address):
+    address = WebAddress.parse(url)
+    addresses = _known_here(address, allow_private) if by_proxy else _looked_up(address.host, address.port)
+    for one in addresses:
+        if not allow_private and not is_public(one):
             raise InvalidInput(
-                f"the address leads to {address}, which is not on the public internet; --allow-private fetches it"
+                f"the address leads to {one}, which is not on the public internet; --allow-private fetches it"
             )
-    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._") + (
-        f"?{quote(parts.query, safe='/%:@!$&()*+,;=~-._?')}" if parts.query else ""
-    )
-    return Target(parts.scheme == "https", host, port, path, addresses)
+    return Target(address, () if by_proxy else addresses)
 
 
 def is_public(address: str) -> bool:
@@ -91,16 +77,52 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+        if ip in _COMPATIBLE:
+            return False
+    if any(ip in network for network in _NOT_PUBLIC):
+        return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
-def _addresses(host: str, port: int) -> tuple[str, ...]:
+def _known_here(address: WebAddress, allow_private: bool) -> tuple[str, ...]:
+    inside = "." not in address.host and ":" not in address.host
+    if not allow_private and (inside or address.host.endswith(_INSIDE)):
+        raise InvalidInput(f"'{address.host}' is a name of inside a network; --allow-private fetches it")
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return _looked_up(address.host, address.port)
+    except (InvalidInput, TimeoutError):
+        return ()
+
+
+def _looked_up(host: str, port: int) -> tuple[str, ...]:
+    try:
+        found = _within(LOOKUP_SECONDS, host, port)
     except socket.gaierror as error:
         if error.errno == socket.EAI_AGAIN:
             raise TimeoutError(f"the name service does not answer for '{host[:100]}'") from error
         raise InvalidInput(f"there is no host '{host[:100]}'") from error
+    except TimeoutError:
+        raise
     except (UnicodeError, OSError) as error:
         raise InvalidInput(f"'{host[:100]}' is no host") from error
-    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))[:_MOST_ADDRESSES]
+
+
+def _within(seconds: float, host: str, port: int) -> list[Any]:
+    """Look a name up in a thread of its own: the system's call has no limit of time."""
+    answer: queue.SimpleQueue[list[Any] | Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answer.put(list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+        except Exception as error:
+            answer.put(error)
+
+    threading.Thread(target=ask, name="look-up", daemon=True).start()
+    try:
+        found = answer.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError(f"the name service does not answer for '{host[:100]}'") from None
+    if isinstance(found, Exception):
+        raise found
+    return found

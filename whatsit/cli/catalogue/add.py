@@ -54,6 +54,14 @@ def add(
         bool,
         typer.Option("--allow-private", help="Fetch pictures from private addresses too, also this machine's."),
     ] = False,
+    contact: Annotated[
+        str | None,
+        typer.Option(
+            envvar="WHATSIT_CONTACT",
+            help="Your e-mail address or page, which servers of pictures are told; some refuse programs without one.",
+            show_default=False,
+        ),
+    ] = None,
     keep_pictures: Annotated[
         bool, typer.Option("--keep-pictures", help="Keep the bytes of pictures from the web in the catalogue's folder.")
     ] = False,
@@ -123,6 +131,7 @@ def add(
                 keep_pictures=keep_pictures,
                 refetch=refetch,
                 allow_private=allow_private,
+                contact=contact,
                 workers=workers,
                 engine=engine,
                 ray_address=address,

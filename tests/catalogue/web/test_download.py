@@ -2,70 +2,20 @@
 
 from __future__ import annotations
 
+import pickle
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 
 import pytest
 from whatsit_client.errors import InvalidInput
 
+from tests.catalogue.web.web_shop import Shop, body
 from whatsit.catalogue.web import Downloads, download
-from whatsit.catalogue.web.public_address import is_public, resolve
-
-Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-class Shop:
-    """A server on this machine with an answer for each path, and the paths that it was asked for."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, Answer] = {}
-        self.asked: list[str] = []
-        shop = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                shop.asked.append(self.path)
-                shop.answers[self.path](self)
-
-            def log_message(self, *_: object) -> None: ...
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def url(self, path: str, answer: Answer | None = None) -> str:
-        if answer:
-            self.answers[path] = answer
-        return f"http://127.0.0.1:{self.server.server_port}{path}"
-
-
-def body(data: bytes, status: int = 200, length: int | None = None, **headers: str) -> Answer:
-    def answer(asked: BaseHTTPRequestHandler) -> None:
-        asked.send_response(status)
-        for name, value in headers.items():
-            asked.send_header(name, value)
-        asked.send_header("Content-Length", str(len(data) if length is None else length))
-        asked.end_headers()
-        asked.wfile.write(data)
-
-    return answer
-
-
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    opened = Shop()
-    yield opened
-    opened.server.shutdown()
-    opened.server.server_close()
-
-
-@pytest.fixture
-def web() -> Downloads:
-    return Downloads(allow_private=True, most_bytes=1000, seconds=5.0, pause=0.001)
+from whatsit.catalogue.web.public_address import resolve
 
 
 def test_a_file_is_fetched_and_redirects_are_followed(shop: Shop, web: Downloads) -> None:
@@ -155,7 +105,7 @@ def test_private_addresses_are_refused_also_behind_a_redirect(shop: Shop, monkey
     real = resolve
     monkeypatch.setattr(
         "whatsit.catalogue.web.download.resolve",
-        lambda url, allowed: real(url, allow_private=allowed or "/public" in url),
+        lambda url, allowed, by_proxy: real(url, allow_private=allowed or "/public" in url),
     )
     shop.url("/public", body(b"", 302, Location=shop.url("/x.jpg")))
     with pytest.raises(InvalidInput, match="not on the public internet"):
@@ -188,45 +138,10 @@ def test_the_connection_goes_to_the_address_that_was_checked(shop: Shop, monkeyp
     assert hosts == [f"shop.test:{port}"]
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        *("127.0.0.1", "10.1.2.3", "192.168.0.9", "172.16.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0"),
-        *("224.0.0.1", "255.255.255.255", "::1", "fe80::1%eth0", "fc00::1", "::ffff:127.0.0.1"),
-        *("64:ff9b::a9fe:a9fe", "2002:7f00:1::"),
-    ],
-)
-def test_addresses_that_are_not_public(address: str) -> None:
-    assert not is_public(address)
-
-
-@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34"])
-def test_addresses_that_are_public(address: str) -> None:
-    assert is_public(address)
-
-
-@pytest.mark.parametrize(
-    ("url", "words"),
-    [
-        ("ftp://shop.test/a.jpg", "does not begin with http"),
-        ("file:///etc/passwd", "does not begin with http"),
-        ("http:///a.jpg", "and a host"),
-        ("http://user:secret@shop.test/a.jpg", "name or password"),
-        ("http://shop.test:99999/a.jpg", "malformed"),
-        ("http://[::1/a.jpg", "malformed"),
-        ("http://2130706433/a.jpg", "not on the public internet"),
-        ("http://[::ffff:7f00:1]/a.jpg", "not on the public internet"),
-    ],
-)
-def test_addresses_that_are_refused(url: str, words: str) -> None:
-    with pytest.raises(InvalidInput, match=words):
-        resolve(url)
-
-
 def test_a_host_that_is_too_slow_is_not_asked_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def follow(_: Downloads, url: str) -> bytes:
+    def follow(_: Downloads, url: str, take: object) -> str:
         asked.append(url)
         raise download._TooSlowError("the server took longer than 30 s")
 
@@ -238,4 +153,68 @@ def test_a_host_that_is_too_slow_is_not_asked_for_ever(monkeypatch: pytest.Monke
     assert len(asked) == 3
     with pytest.raises(InvalidInput, match="longer than"):
         downloads.get("http://other.test/a.jpg")
-    assert len(asked) == 5
+    assert len(asked) == 4  # a second try would take the whole time once more
+
+
+def test_a_server_that_asks_to_wait_is_awaited(shop: Shop, web: Downloads, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("whatsit.catalogue.web.host_pacing.time.sleep", waits.append)
+    answers = iter([body(b"", 429, Retry_After="7"), body(b"picture")])
+    assert web.get(shop.url("/busy", lambda asked: next(answers)(asked))) == b"picture"
+    assert 6 < max(waits) <= 7
+    with pytest.raises(InvalidInput, match=r"503 Service Unavailable and asks to come again in 7,200 s"):
+        web.get(shop.url("/closed", body(b"", 503, Retry_After="7200")))
+    assert shop.asked.count("/closed") == 1
+    for _ in range(4):
+        with pytest.raises(InvalidInput):
+            web.get(shop.url("/closed"))
+    with pytest.raises(InvalidInput, match="too busy 5 times in a row, and is not asked again"):
+        web.get(shop.url("/open", body(b"picture")))
+    assert pickle.loads(pickle.dumps(web)).get(shop.url("/open")) == b"picture"  # another process
+
+
+def test_a_cookie_wall_gets_its_cookie_back(shop: Shop, web: Downloads) -> None:
+    def wall(asked: BaseHTTPRequestHandler) -> None:
+        if asked.headers.get("Cookie") == "seen=1; lang=de":
+            return body(b"picture")(asked)
+        asked.send_response(302)
+        for text in ("seen=1; Path=/; HttpOnly", "lang=de", "bad name=1", "split=a\x01b"):
+            asked.send_header("Set-Cookie", text)
+        asked.send_header("Location", asked.path)
+        asked.send_header("Content-Length", "0")
+        return asked.end_headers()
+
+    assert web.get(shop.url("/a.jpg", wall)) == b"picture"
+    assert "Cookie" not in shop.heads[0]
+    web.get(shop.url("/other.jpg", body(b"picture")))
+    assert "Cookie" not in shop.heads[-1]  # not for the next file
+
+
+def test_servers_are_told_who_asks(shop: Shop, web: Downloads) -> None:
+    def wants_contact(asked: BaseHTTPRequestHandler) -> None:
+        body(*((b"picture", 200) if "+mailto:ops@shop.test" in asked.headers["User-Agent"] else (b"", 403)))(asked)
+
+    with pytest.raises(InvalidInput, match=r"answered 403 Forbidden; .* try --contact"):
+        web.get(shop.url("/a.jpg", wants_contact))
+    known = Downloads(allow_private=True, contact="ops@shop.test")
+    assert known.get(shop.url("/a.jpg")) == b"picture"
+    assert "Whatsit/" in shop.heads[-1]["User-Agent"]
+    with pytest.raises(InvalidInput, match="A contact is"):
+        Downloads(contact="a@b\r\nX: y")
+
+
+def test_redirects_may_be_written_in_any_letters(shop: Shop, web: Downloads) -> None:
+    shop.url("/%C3%B6.jpg", body(b"picture"))
+    shop.url("/%F6.jpg", body(b"latin"))
+    for path, location in (("/utf8", "/ö.jpg".encode().decode("latin-1")), ("/latin", "/ö.jpg")):
+        shop.url(path, body(b"", 302, Location=location))
+    assert (web.get(shop.url("/utf8")), web.get(shop.url("/latin"))) == (b"picture", b"latin")
+    for number, location in enumerate(("file:///etc/passwd", "gopher://127.0.0.1/x", "http://[::1/x", "javascript:x")):
+        with pytest.raises(InvalidInput, match="malformed|does not begin with http"):
+            web.get(shop.url(f"/{number}", body(b"", 302, Location=location)))
+
+
+def test_a_large_file_is_written_to_the_disk(shop: Shop, web: Downloads, tmp_path: Path) -> None:
+    answers = iter([body(b"x" * 2000, length=3000), body(b"id,image\n" * 500, Content_Type="text/csv")])
+    kind = web.save(shop.url("/items", lambda asked: next(answers)(asked)), tmp_path / "items")
+    assert (kind, (tmp_path / "items").read_bytes()) == ("text/csv", b"id,image\n" * 500)
