@@ -70,12 +70,16 @@ class Match:
         score: 2 - L2 distance of the two unit vectors, 0..2; higher is more alike.
         inliers: local features verified by the stage `geometry`; None where it did not run.
         confidence: probability that it is this item, 0..1; None where the stage `learned` did not run.
+        code: the item's own code (EAN, UPC, ISBN, SKU) that was read off the picture, None where none was.
+        words: words read off the picture that stand in the item's text; None where the stage `read` did not run.
     """
 
     item: Item
     score: float
     inliers: int | None = None
     confidence: float | None = None
+    code: str | None = None
+    words: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if not -_TOLERANCE <= self.score <= 2.0 + _TOLERANCE:
@@ -119,6 +123,8 @@ class Region:
                 float(match["score"] if "score" in match else match["rank"]),  # JSON of 0.1 has no score
                 match.get("inliers"),
                 match.get("confidence"),
+                match.get("code"),
+                None if match.get("words") is None else tuple(match["words"]),
             )
             for match in record["matches"]
         )
@@ -133,6 +139,8 @@ class Region:
                 "rank": match.score,  # deprecated
                 **({} if match.inliers is None else {"inliers": match.inliers}),
                 **({} if match.confidence is None else {"confidence": match.confidence}),
+                **({} if match.code is None else {"code": match.code}),
+                **({} if match.words is None else {"words": list(match.words)}),
             }
             for match in self.matches
         ]

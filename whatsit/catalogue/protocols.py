@@ -13,6 +13,7 @@ from whatsit.catalogue.item import ItemFields, Outcome, Picture
 from whatsit.catalogue.store.change_log import ChangeLog
 from whatsit.catalogue.store.click_log import Clicks
 from whatsit.catalogue.store.facets import Facet
+from whatsit.catalogue.store.item_codes import ItemCodes
 from whatsit.catalogue.store.picture_metadata import MetadataTable
 from whatsit.catalogue.store.text_index import ItemText
 from whatsit.index.index_kind import Numbers
@@ -40,6 +41,10 @@ class CatalogueStore(Protocol):
     @property
     def text(self) -> ItemText:
         """Return the search by words."""
+
+    @property
+    def codes(self) -> ItemCodes | None:
+        """Return the look-up by codes, None where the store has none."""
 
     @property
     def clicks(self) -> Clicks:

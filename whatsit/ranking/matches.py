@@ -73,6 +73,11 @@ class Matches:
         spread: f32 [K], 0..1, share of the region's area that the convex hull of an item's inliers covers, 0 where it
             has none; None where `geometry` did not run.
         confidences: f32 [K], 0..1, probability per item; None where `learned` did not run.
+        codes: K codes that were read off the picture and are the item's, "" for an item that has none of them; None
+            where no code of any item was read.
+        words: f32 [K], 0..1, share of the read words' characters that the item's text explains; None where `read` did
+            not run, or read nothing.
+        matched_words: K lists of the words that were read and are the item's; None where `words` is.
 
     Raises:
         InvalidInput: they do not have the same length.
@@ -86,6 +91,9 @@ class Matches:
     inliers: Numbers | None = None
     confidences: Floats | None = None
     spread: Floats | None = None
+    codes: tuple[str, ...] | None = None
+    words: Floats | None = None
+    matched_words: tuple[tuple[str, ...], ...] | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.categories),)
@@ -130,6 +138,9 @@ class Matches:
             None if self.inliers is None else self.inliers[chosen],
             None if self.confidences is None else self.confidences[chosen],
             None if self.spread is None else self.spread[chosen],
+            None if self.codes is None else tuple(self.codes[i] for i in chosen),
+            None if self.words is None else self.words[chosen],
+            None if self.matched_words is None else tuple(self.matched_words[i] for i in chosen),
         )
 
     def first(self, k: int) -> Matches:
@@ -144,6 +155,14 @@ class Matches:
     def with_inliers(self, inliers: Numbers, spread: Floats) -> Matches:
         """Return the matches with these inliers, int64 [K], and their spread, f32 [K]."""
         return replace(self, inliers=inliers, spread=spread)
+
+    def with_codes(self, codes: tuple[str, ...]) -> Matches:
+        """Return the matches with these codes, K texts."""
+        return replace(self, codes=codes)
+
+    def with_words(self, words: Floats, matched: tuple[tuple[str, ...], ...]) -> Matches:
+        """Return the matches with these shares, f32 [K], and the words behind them."""
+        return replace(self, words=words, matched_words=matched)
 
     def with_confidences(self, confidences: Floats) -> Matches:
         """Return the matches with these probabilities, f32 [K], ordered by them."""
@@ -160,6 +179,9 @@ def join(matches: Matches, more: Matches) -> Matches:
         inliers = np.concatenate([matches.inliers, np.zeros(len(new), dtype=np.int64)])
     if matches.spread is not None:
         spread = np.concatenate([matches.spread, np.zeros(len(new), dtype=np.float32)])
+    codes = None if matches.codes is None else (*matches.codes, *[""] * len(new))
+    words = None if matches.words is None else np.concatenate([matches.words, np.zeros(len(new), dtype=np.float32)])
+    matched = None if matches.matched_words is None else (*matches.matched_words, *[()] * len(new))
     return Matches(
         np.concatenate([matches.numbers, new.numbers]),
         np.concatenate([matches.scores, new.scores]),
@@ -168,6 +190,9 @@ def join(matches: Matches, more: Matches) -> Matches:
         matches.context,
         inliers,
         spread=spread,
+        codes=codes,
+        words=words,
+        matched_words=matched,
     )
 
 

@@ -203,4 +203,8 @@ def evidence(matches: Matches, position: int) -> dict[str, Any]:
         known["inliers"] = int(matches.inliers[position])
     if matches.confidences is not None:
         known["confidence"] = round(float(matches.confidences[position]), 4)
+    if matches.codes is not None and matches.codes[position]:
+        known["code"] = matches.codes[position]
+    if matches.matched_words is not None:
+        known["words"] = list(matches.matched_words[position])
     return {"match": known} if known else {}

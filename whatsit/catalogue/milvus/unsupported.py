@@ -17,6 +17,7 @@ class Unsupported:
     keeps_metadata = False
     keeps_local = False
     changes = None
+    codes = None
 
     @property
     def text(self) -> ItemText:

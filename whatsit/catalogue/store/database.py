@@ -12,6 +12,7 @@ from typing import Any
 from whatsit_client.errors import Damaged, Unavailable
 
 from whatsit.catalogue.filter.condition import register
+from whatsit.catalogue.store.code_keys import register_codes
 from whatsit.catalogue.store.schema import check_readable, migrate
 
 _BUSY_SECONDS = 30.0
@@ -163,6 +164,7 @@ class Database:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
             register(connection)
+            register_codes(connection)
             self._local.connection = connection
             self._local.identity = _identity(self.path)
         return connection

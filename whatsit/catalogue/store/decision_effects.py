@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from whatsit.catalogue.store.change_log import record_change
+from whatsit.catalogue.store.item_codes import record_codes
 from whatsit.catalogue.store.text_index import record_text
 
 _IMAGES = "SELECT image, sha256 FROM images WHERE item = ? ORDER BY position"
@@ -43,6 +44,7 @@ def apply_decisions(connection: sqlite3.Connection, number: int) -> None:
         [(None if image in hidden else main or number, image) for image, _ in images],
     )
     record_text(connection, number)
+    record_codes(connection, number)
     for changed in {number, before, main} - {None}:
         record_change(connection, changed)
 

@@ -135,6 +135,18 @@ MIGRATIONS: tuple[str, ...] = (
     """
     ALTER TABLE clicks ADD COLUMN kind TEXT NOT NULL DEFAULT 'match';
     """,
+    # The items' codes (EAN, ISBN, SKU …) in the form of `product_codes`; `codes_of_item` is a function of ours.
+    # In order, for a million rows in any other take minutes.
+    """
+    CREATE TABLE item_codes (
+        code TEXT NOT NULL,
+        item INTEGER NOT NULL REFERENCES items (number) ON DELETE CASCADE,
+        PRIMARY KEY (code, item)
+    ) WITHOUT ROWID;
+    INSERT OR IGNORE INTO item_codes (code, item)
+    SELECT value, number FROM items, json_each(codes_of_item(items.id, items.attributes)) ORDER BY value;
+    CREATE INDEX item_codes_item ON item_codes (item);
+    """,
 )
 
 

@@ -22,6 +22,7 @@ from whatsit.catalogue.store.database import Database
 from whatsit.catalogue.store.facets import Facet, facets
 from whatsit.catalogue.store.field_columns import Columns
 from whatsit.catalogue.store.file_names import FileNames
+from whatsit.catalogue.store.item_codes import ItemCodes
 from whatsit.catalogue.store.item_rows import ITEM_FIELDS, delete_item, filter_condition, item_record, put_item
 from whatsit.catalogue.store.local_feature_table import LocalStore
 from whatsit.catalogue.store.picture_files import whole_path
@@ -56,6 +57,7 @@ class Store:
         self.columns = Columns(self._database)
         self.local = LocalStore(self._database)
         self.text = ItemText(self._database)
+        self.codes = ItemCodes(self._database)
         self.clicks = Clicks(self._database)
         self.facts = MetadataTable(self._database)
         self.files = FileNames(self._database)

@@ -69,6 +69,8 @@ class MatchModel(BaseModel):
     rank: Score = Field(description="Deprecated name of score.")
     inliers: int | None = None
     confidence: Probability | None = None
+    code: str | None = Field(None, description="The item's own code that was read off the picture.")
+    words: list[str] | None = Field(None, description="Words read off the picture that stand in the item's text.")
 
 
 class RegionModel(BaseModel):
