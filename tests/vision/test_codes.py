@@ -46,7 +46,9 @@ def test_a_code_on_a_picture_twice_counts_once() -> None:
 
 @pytest.mark.parametrize("turned", [cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_COUNTERCLOCKWISE])
 def test_a_turned_code(turned: int) -> None:
-    assert [code.text for code in read_codes(cv2.rotate(page((drawn("96385074", "EAN8"), 90, 90)), turned))] == ["96385074"]
+    assert [code.text for code in read_codes(cv2.rotate(page((drawn("96385074", "EAN8"), 90, 90)), turned))] == [
+        "96385074"
+    ]
 
 
 def test_a_small_picture_is_enlarged() -> None:

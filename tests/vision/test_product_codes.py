@@ -39,14 +39,23 @@ def test_an_isbn_of_ten_signs_is_that_of_thirteen() -> None:
     assert isbn10("0306406153") is isbn10("000000000") is None
 
 
-@pytest.mark.parametrize("text", ["", "0", "0000000000000", "4006381333932", "400638133393", "40063813339310", "４００６３８１３３３９３１"])
+@pytest.mark.parametrize(
+    "text", ["", "0", "0000000000000", "4006381333932", "400638133393", "40063813339310", "４００６３８１３３３９３１"]
+)
 def test_what_is_no_gtin(text: str) -> None:
     assert gtin(text) is None
 
 
 @pytest.mark.parametrize(
     "attributes",
-    [{"ean": "4.00638E+12"}, {"ean": None}, {"ean": True}, {"ean": {"a": 1}}, {"colour": "4006381333931"}, {"sku": "12"}],
+    [
+        {"ean": "4.00638E+12"},
+        {"ean": None},
+        {"ean": True},
+        {"ean": {"a": 1}},
+        {"colour": "4006381333931"},
+        {"sku": "12"},
+    ],
 )
 def test_what_gives_no_key(attributes: dict[str, Any]) -> None:
     assert keys_of_item("x", attributes) == ()

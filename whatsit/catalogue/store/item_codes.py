@@ -57,4 +57,3 @@ def record_codes(connection: sqlite3.Connection, item: int) -> None:
         "json_each(codes_of_item(items.id, items.attributes)) WHERE number = ?",
         (item,),
     )
-
