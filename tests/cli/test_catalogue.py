@@ -170,7 +170,7 @@ def test_steps_web_pictures_and_shards(shop: Path) -> None:
         server.server_close()
     assert run_json("show", folder, "w")["image"] == address
     assert [one.read_bytes() for one in (folder / "pictures").iterdir()] == [b"b"]
-    run("delete", folder, "w")
+    run("delete", folder, "w", "--forever")
     assert not list((folder / "pictures").iterdir())
     assert isinstance(run("add", folder, shop / "web.csv", "--steps", "hash,dance").exception, InvalidInput)
     assert isinstance(run("add", folder, shop / "web.csv", "--engine", "cloud").exception, InvalidInput)

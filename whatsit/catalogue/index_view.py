@@ -86,10 +86,13 @@ class LiveIndex:
 
         Raises:
             Unavailable: the store cannot be read.
+            InvalidInput: nothing does, and the filter names a field that no item has.
         """
         live = self.now()
         selected = self._store.columns.select(where)
-        return live, self._store.select(where) if selected is None else selected
+        numbers = self._store.select(where) if selected is None else selected
+        self._store.check_where(where, len(numbers))
+        return live, numbers
 
     @property
     def sequence(self) -> int:

@@ -13,6 +13,7 @@ from whatsit.catalogue.item import ItemFields, Outcome, Picture
 from whatsit.catalogue.store.change_log import ChangeLog
 from whatsit.catalogue.store.click_log import Clicks
 from whatsit.catalogue.store.facets import Facet
+from whatsit.catalogue.store.field_summary import FieldSummary
 from whatsit.catalogue.store.item_codes import ItemCodes
 from whatsit.catalogue.store.picture_metadata import MetadataTable
 from whatsit.catalogue.store.text_index import ItemText
@@ -29,6 +30,10 @@ class CatalogueStore(Protocol):
     @property
     def keeps_metadata(self) -> bool:
         """Return whether results of ingestion steps and pictures from the web are kept."""
+
+    @property
+    def keeps_deleted(self) -> bool:
+        """Return whether a deletion can be undone."""
 
     @property
     def keeps_local(self) -> bool:
@@ -60,8 +65,8 @@ class CatalogueStore(Protocol):
     def put(self, changes: Iterable[tuple[ItemFields, Sequence[Picture], str]]) -> list[Outcome]:
         """Add items, or replace all that is known of those whose id is there."""
 
-    def delete(self, ids: Sequence[str]) -> list[str]:
-        """Delete items; returns those ids that were not there."""
+    def delete(self, ids: Sequence[str], forever: bool = False) -> list[str]:
+        """Delete items, perhaps so that it cannot be undone; return the unknown ids."""
 
     def count(self, where: Filter | None = None) -> int:
         """Return how many items there are, or how many fulfil the filter."""
@@ -71,6 +76,12 @@ class CatalogueStore(Protocol):
 
     def facets(self, numbers: Numbers | None = None, limit: int = 20) -> list[Facet]:
         """Return the facets of these items, or of all."""
+
+    def check_where(self, where: Filter | None, found: int) -> None:
+        """Refuse a filter that found nothing and names a field that no item has."""
+
+    def field_summaries(self) -> list[FieldSummary]:
+        """Return the fields that filters may name, with examples of their values."""
 
     def page(self, where: Filter | None = None, limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
         """Records in the order of the items' numbers."""

@@ -127,8 +127,11 @@ class CatalogueReader:
     def _page(self, text: str | None, where: str | None, limit: int, offset: int) -> tuple[list[Record], int]:
         condition = Filter.parse(where) if where else None
         if not text:
-            return self._store.page(condition, limit, offset), self._store.count(condition)
+            count = self._store.count(condition)
+            self._store.check_where(condition, count)
+            return self._store.page(condition, limit, offset), count
         allowed = None if condition is None else self._store.select(condition)
+        self._store.check_where(condition, 1 if allowed is None else len(allowed))
         numbers = self._store.text.search(text, _MOST_NAMED, allowed)
         found = self._store.records(numbers[offset : offset + limit].tolist())
         return list(found.values()), len(numbers)
@@ -136,6 +139,7 @@ class CatalogueReader:
     def _facets(self, text: str | None, where: str | None, limit: int) -> tuple[list[Facet], int]:
         condition = Filter.parse(where) if where else None
         numbers = None if condition is None else self._store.select(condition)
+        self._store.check_where(condition, 1 if numbers is None else len(numbers))
         if text:
             numbers = self._store.text.search(text, _MOST_NAMED, numbers)
         count = self._store.count() if numbers is None else len(numbers)

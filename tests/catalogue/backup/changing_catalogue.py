@@ -41,7 +41,7 @@ class ChangingCatalogue(threading.Thread):
                 id = f"live{dice.randrange(40)}"
                 before = store.pictures(id, "e")
                 if before and dice.random() < 0.4:
-                    store.delete([id])
+                    store.delete([id], forever=True)
                     del self.titles[id]
                 else:
                     put(store, id, kept_picture(self.folder, f"live {number}"), title=f"{number}")

@@ -39,7 +39,7 @@ def catalogue(tmp_path: Path) -> Path:
         sent = np.eye(8, dtype=np.float32)[:1]
         vectors = (Vector((0.0, 0.0, 0.0, 0.0), sent[0]),)
         put(store, "sent", Picture("", hashlib.sha256(sent.tobytes()).hexdigest(), vectors))
-        store.delete(["i3"])
+        store.delete(["i3"], forever=True)
         store.clicks.record(Click("i1", keep_picture(layout.clicks, b"\xff\xd8 a photo")))
     for path in layout.pictures.iterdir():
         if path.read_bytes().startswith(b"\xff\xd8i3 "):

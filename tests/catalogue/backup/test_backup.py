@@ -93,7 +93,7 @@ def test_pictures_deleted_before_they_are_copied_take_a_newer_state(
         if not taken:
             with Store(Layout(catalogue).store) as store:
                 before = store.pictures("i5", "e")
-                store.delete(["i5"])
+                store.delete(["i5"], forever=True)
             forget_pictures(Layout(catalogue).pictures, before)
         taken.append(dict(named))
         return take(self, named)

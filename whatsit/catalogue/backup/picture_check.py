@@ -55,7 +55,7 @@ def check_clicks(store: Store, layout: Layout, found: Findings) -> None:
     """Require every photo of the click log."""
     for name, sha256 in store.files.own().items():
         if sha256 is None and not (layout.folder / name).is_file():
-            found.add("picture", f"The photo {name} of the click log", "is missing")
+            found.add("picture", f"The photo {name} of the click log or of a deleted item", "is missing")
 
 
 def check_orphans(store: Store, layout: Layout, found: Findings, settle: float) -> None:
@@ -94,7 +94,7 @@ def _wrong(store: Store, row: PictureRow, folder: Path) -> str | None:
             return None if sent == row.sha256 else "is a sent vector, and its numbers do not match their SHA-256"
         if row.path.startswith(_WEB):
             return ""
-    path = row.own or row.path
+    path = row.own or store.places(row.path)
     if not any(mark in path.lower() for mark in (".tar#", ".zip#")):
         place = Path(whole_path(path, folder))
         if not place.is_file():

@@ -74,8 +74,8 @@ class MilvusStore(Unsupported):
             waiting[change[0].id] = change
         return outcomes + self._write(list(waiting.values()))
 
-    def delete(self, ids: Sequence[str]) -> list[str]:
-        """Delete items with their pictures and vectors; return the unknown ids."""
+    def delete(self, ids: Sequence[str], forever: bool = False) -> list[str]:
+        """Delete items with pictures and vectors for good; return the unknown ids."""
         self._check_writable()
         known = self._known([number_of(id) for id in ids], ["id"])
         there = {row["id"] for row in known.values()}

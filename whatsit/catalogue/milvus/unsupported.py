@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from whatsit_client.errors import InvalidInput
 
+from whatsit.catalogue.filter.where_filter import Filter
 from whatsit.catalogue.store.click_log import Clicks
 from whatsit.catalogue.store.facets import Facet
+from whatsit.catalogue.store.field_summary import FieldSummary
 from whatsit.catalogue.store.picture_metadata import MetadataTable
 from whatsit.catalogue.store.text_index import ItemText
 from whatsit.index.index_kind import Numbers
@@ -15,6 +17,7 @@ class Unsupported:
     """The members of `CatalogueStore` that only an embedded catalogue has."""
 
     keeps_metadata = False
+    keeps_deleted = False
     keeps_local = False
     changes = None
     codes = None
@@ -37,6 +40,13 @@ class Unsupported:
     def facets(self, numbers: Numbers | None = None, limit: int = 20) -> list[Facet]:
         """Refuse facets."""
         raise InvalidInput("This server's catalogue is in Milvus; facets are counted in embedded catalogues alone.")
+
+    def field_summaries(self) -> list[FieldSummary]:
+        """Refuse the list of fields."""
+        raise InvalidInput("This catalogue is in Milvus; the fields of embedded catalogues alone are listed.")
+
+    def check_where(self, where: Filter | None, found: int) -> None:
+        """Do nothing: which fields there are would need a scan of all items."""
 
     def merged_into(self, id: str) -> list[str]:
         """Return nothing: only cleaning merges items."""

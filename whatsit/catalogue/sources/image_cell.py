@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from whatsit_client.errors import InvalidInput
 
-from whatsit.catalogue.sources.picture_location import Image, WebImage
+from whatsit.catalogue.sources.picture_location import Image, WebImage, archive_of, archived_picture
 from whatsit.vision.picture_file import ENDINGS
 
 _ENDING = f"(?:{'|'.join(map(re.escape, ENDINGS))})"
@@ -21,7 +21,7 @@ _PICTURE = re.compile(rf".+{_ENDING}(?:\?.*)?", re.IGNORECASE)
 
 
 def images_of(value: Any, base: Path) -> tuple[list[Image], list[str]]:
-    """Return the pictures of a cell, and a sentence for each that is left out.
+    """Return the pictures of a cell, and what was left out or looked for elsewhere.
 
     Args:
         value: text, a list of texts, or None. Several in a text are separated by `;`, `|`, a comma, a space or a new
@@ -40,7 +40,10 @@ def images_of(value: Any, base: Path) -> tuple[list[Image], list[str]]:
     refused: list[str] = []
     for text in filter(None, (text.strip() for text in texts)):
         try:
-            images.append(_image(text, base))
+            image = _image(text, base)
+            images.append(image)
+            if isinstance(image, Path) and image.name and Path(text).is_absolute() and image != Path(text):
+                refused.append(f"its image '{text[:80]}' is not there; {image} was taken")
         except InvalidInput as error:  # noqa: PERF203 # one bad picture must not cost the others
             refused.append(str(error))
     return images, refused
@@ -102,7 +105,19 @@ def _image(text: str, base: Path) -> Image:
         return WebImage(url)
     if "://" in text or "\0" in text:
         raise InvalidInput(f"its image '{text[:80]}' is neither a path nor an http(s) address")
-    return _existing(base, text)
+    archived = _archived(base, text)
+    return _existing(base, text) if archived is None else archived
+
+
+def _archived(base: Path, text: str) -> Image | None:
+    """Return a picture such as `shop.zip#cup.jpg`, None where no archive is."""
+    archive = archive_of(text)
+    if archive is None or not _is_file(base / archive):
+        return None
+    try:
+        return archived_picture(str(base / text))
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"its image '{text[:80]}' cannot be read ({str(error)[:80]})") from error
 
 
 def _existing(base: Path, text: str) -> Path:
@@ -114,7 +129,23 @@ def _existing(base: Path, text: str) -> Path:
     for form in (plain, *(unicodedata.normalize(form, plain) for form in ("NFC", "NFD"))):
         if form != text and _is_file(base / form):
             return base / form
-    return path
+    return _moved(base, path) or path
+
+
+def _moved(base: Path, path: Path) -> Path | None:
+    """Return where a whole path may be after its folder and the table's were moved.
+
+    That is the longest end of it, two names or more, which lies beside the table or a folder above it.
+    """
+    if not path.is_absolute() or path.is_relative_to(base):
+        return None
+    parts = path.parts[1:]
+    tails = [Path(*parts[start:]) for start in range(1, len(parts) - 1)]
+    for tail in tails:
+        for folder in (base, *list(base.resolve().parents)[:2]):
+            if folder.name and _is_file(folder / tail):
+                return folder / tail
+    return None
 
 
 def _is_file(path: Path) -> bool:

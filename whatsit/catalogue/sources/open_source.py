@@ -9,6 +9,7 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.sources.column_map import SourceOptions
 from whatsit.catalogue.sources.csv_file import CommaSeparated
+from whatsit.catalogue.sources.json_file import JsonFile
 from whatsit.catalogue.sources.json_lines import JsonLines
 from whatsit.catalogue.sources.parquet import Parquet
 from whatsit.catalogue.sources.picture_folder import Folder
@@ -24,6 +25,7 @@ _KINDS: dict[str, Callable[[Path, SourceOptions], Table]] = {
     ".csv": CommaSeparated,
     ".tsv": CommaSeparated,
     ".txt": CommaSeparated,
+    ".json": JsonFile,
     ".jsonl": JsonLines,
     ".ndjson": JsonLines,
     ".parquet": Parquet,

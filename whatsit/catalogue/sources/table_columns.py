@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ _TEXTS = ("id", "title", "brand", "category", "url")
 _FORMULA = re.compile(r'="(.*)"', re.DOTALL)  # how spreadsheets are told to keep "007"
 _ROUNDED = re.compile(r"\d[.,]\d+E\+\d+")
 _LONGEST_SHOWN = 30
+EMBEDDINGS = "whatsit_embeddings"  # a column of exported vectors, which are made again of the pictures
 
 
 def row_of(
@@ -72,9 +74,9 @@ def _row(
             notes += refused
         elif name:
             known[name] = value
-        else:
+        elif column != EMBEDDINGS:
             attributes[_plain(str(column))] = value
-    nested = known.pop("attributes", None)
+    nested = _object(known.pop("attributes", None))
     attributes |= nested if isinstance(nested, Mapping) else {} if nested is None else {"attributes": nested}
     kept = named if images is None else list(images)
     if not kept and columns.has("image"):
@@ -86,6 +88,16 @@ def _row(
     if currency:
         attributes.setdefault("currency", currency)
     return _made(known, attributes, price, kept, notes, place)
+
+
+def _object(value: Any) -> Any:
+    """Return an object that a cell holds as JSON; any other value as it is."""
+    if not isinstance(value, str) or not value.startswith("{"):
+        return value or None
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
 
 
 def _made(

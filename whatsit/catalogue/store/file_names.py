@@ -56,14 +56,15 @@ class FileNames:
         """Return the files in the catalogue's own folder that rows name.
 
         Returns:
-            Name relative to the folder -> SHA-256; None for photos of the click log, which have none in their row.
+            Name relative to the folder -> SHA-256; None for photos of the click log and pictures of deleted items.
         """
         rows = self._database.rows(
             "SELECT path, sha256 FROM images UNION SELECT 'pictures/' || kept, sha256 "
             "FROM picture_facts JOIN images USING (image) WHERE kept IS NOT NULL"
         )
         found: dict[str, str | None] = {path: sha256 for path, sha256 in rows if is_own(path)}
-        for (path,) in self._database.rows("SELECT path FROM clicks"):
+        kept = self._database.rows("SELECT value FROM deleted_items, json_each(deleted_items.files)")
+        for (path,) in [*self._database.rows("SELECT path FROM clicks"), *kept]:
             if is_own(path):
                 found.setdefault(path, None)
         return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from whatsit.catalogue.filter.where_filter import Filter
 from whatsit.catalogue.item import ItemFields, Outcome, Picture
 from whatsit.catalogue.store.change_log import record_change
 from whatsit.catalogue.store.decision_effects import apply_decisions, apply_merge_decisions
-from whatsit.catalogue.store.picture_files import stored_path, whole_path
+from whatsit.catalogue.store.picture_files import stored_path
 from whatsit.catalogue.store.picture_metadata import PictureMetadata, record_metadata
 from whatsit.catalogue.store.text_index import record_text
 
@@ -25,15 +25,20 @@ def filter_condition(where: Filter | None) -> tuple[str, list[Any]]:
     return f"merged_into IS NULL AND ({condition})", parameters
 
 
-def item_record(row: Sequence[Any], folder: Path) -> dict[str, Any]:
-    """Return a row of `ITEM_FIELDS` and the main picture as a record."""
+def item_record(row: Sequence[Any], place: Callable[[str], str]) -> dict[str, Any]:
+    """Return a row of `ITEM_FIELDS` and the main picture as a record.
+
+    Args:
+        row: of the table.
+        place: finds the file of a stored path.
+    """
     _, id, title, brand, category, price, url, attributes, image = row
     return {
         "id": id,
         "title": title,
         "brand": brand,
         "category": category,
-        "image": None if image is None else whole_path(image, folder),
+        "image": None if image is None else place(image),
         "price": price,
         "url": url,
         "attributes": json.loads(attributes),

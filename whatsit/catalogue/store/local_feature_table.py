@@ -12,6 +12,7 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.store.database import Database
 from whatsit.catalogue.store.picture_files import read_picture
+from whatsit.catalogue.store.picture_places import PicturePlaces
 from whatsit.vision.decode import decode_image
 from whatsit.vision.local_features import LocalFeatures, extract
 
@@ -76,10 +77,11 @@ class LocalStore:
         )
         unread, taken = 0, []
         folder = self._database.path.parent.resolve()
+        place = PicturePlaces(self._database, folder)
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             for start in range(0, len(lacking), _BATCH):
                 batch = lacking[start : start + _BATCH]
-                found = pool.map(partial(_of_file, folder), [path for _, path in batch])
+                found = pool.map(partial(_of_file, folder), [place(path) for _, path in batch])
                 for done, ((image, _), rows) in enumerate(zip(batch, found, strict=True), start=start + 1):
                     unread += rows is None
                     taken.append((image, rows or b""))

@@ -147,6 +147,21 @@ MIGRATIONS: tuple[str, ...] = (
     SELECT value, number FROM items, json_each(codes_of_item(items.id, items.attributes)) ORDER BY value;
     CREATE INDEX item_codes_item ON item_codes (item);
     """,
+    # Deleted items with all of their rows, so that a deletion can be undone; `files` are their pictures in the
+    # catalogue's own folder.
+    """
+    CREATE TABLE deleted_items (
+        number INTEGER PRIMARY KEY,
+        deletion INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        title TEXT,
+        made TEXT NOT NULL,
+        files TEXT NOT NULL,
+        rows BLOB NOT NULL
+    );
+    CREATE INDEX deleted_items_deletion ON deleted_items (deletion, number);
+    CREATE INDEX deleted_items_id ON deleted_items (id);
+    """,
 )
 
 

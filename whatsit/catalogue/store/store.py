@@ -5,28 +5,31 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from whatsit_client.errors import Damaged, InvalidInput
+from whatsit_client.errors import Damaged
 
 from whatsit.catalogue.filter.where_filter import Filter
 from whatsit.catalogue.item import ItemFields, Outcome, Picture, Vector
 from whatsit.catalogue.store.change_log import ChangeLog
 from whatsit.catalogue.store.click_log import Clicks
 from whatsit.catalogue.store.database import Database
+from whatsit.catalogue.store.deleted_items import DeletedItems, forget_deleted, keep_deleted
 from whatsit.catalogue.store.facets import Facet, facets
 from whatsit.catalogue.store.field_columns import Columns
+from whatsit.catalogue.store.field_summary import FieldCheck, field_summaries
 from whatsit.catalogue.store.file_names import FileNames
 from whatsit.catalogue.store.item_codes import ItemCodes
+from whatsit.catalogue.store.item_details import item_details
 from whatsit.catalogue.store.item_rows import ITEM_FIELDS, delete_item, filter_condition, item_record, put_item
 from whatsit.catalogue.store.local_feature_table import LocalStore
-from whatsit.catalogue.store.picture_files import whole_path
 from whatsit.catalogue.store.picture_metadata import MetadataTable, PictureMetadata
+from whatsit.catalogue.store.picture_places import PicturePlaces
 from whatsit.catalogue.store.text_index import ItemText
 from whatsit.index.index_kind import Numbers
 
@@ -53,6 +56,9 @@ class Store:
         self._database = Database(path, read_only)
         self.path = path
         self.folder = path.parent.resolve()
+        self.places = PicturePlaces(self._database, self.folder)
+        if not read_only:
+            self.places.record()
         self.changes = ChangeLog(self._database)
         self.columns = Columns(self._database)
         self.local = LocalStore(self._database)
@@ -61,6 +67,14 @@ class Store:
         self.clicks = Clicks(self._database)
         self.facts = MetadataTable(self._database)
         self.files = FileNames(self._database)
+        self.deleted = DeletedItems(self._database)
+        self.check_where = FieldCheck(self._database, self.changes)
+        self.field_summaries = partial(field_summaries, self._database)
+
+    @property
+    def keeps_deleted(self) -> bool:
+        """Return whether a deletion can be undone."""
+        return True
 
     @property
     def keeps_metadata(self) -> bool:
@@ -114,10 +128,19 @@ class Store:
         with self._database.transaction() as connection:
             return [put_item(connection, self.folder, *change, now) for change in changes]
 
-    def delete(self, ids: Sequence[str]) -> list[str]:
-        """Delete items with their pictures and vectors; return the unknown ids."""
+    def delete(self, ids: Sequence[str], forever: bool = False) -> list[str]:
+        """Delete items with their pictures and vectors; return the unknown ids.
+
+        Unless `forever`, `deleted` keeps them for a while, with their files in the catalogue's folder.
+        """
         with self._database.transaction() as connection:
-            return [id for id in ids if not delete_item(connection, id)]
+            if not forever:
+                keep_deleted(connection, ids)
+            gone = forget_deleted(connection, ids if forever else ())
+            unknown = [id for id in ids if not delete_item(connection, id)]
+        for name in gone:
+            (self.folder / name).unlink(missing_ok=True)
+        return unknown
 
     def count(self, where: Filter | None = None) -> int:
         """Return the number of items, or of those that fulfil the filter.
@@ -166,7 +189,7 @@ class Store:
                 f"ORDER BY position LIMIT 1) FROM items WHERE number IN ({marks})",
                 batch,
             ):
-                found[row[0]] = item_record(row, self.folder)
+                found[row[0]] = item_record(row, self.places)
         return {number: found[number] for number in asked if number in found}
 
     def item_categories(self) -> tuple[Numbers, list[str | None]]:
@@ -185,32 +208,7 @@ class Store:
         Raises:
             InvalidInput: there is no such item.
         """
-        rows = self._database.rows(
-            "SELECT number, added, updated, (SELECT main.id FROM items AS main WHERE main.number = items.merged_into) "
-            "FROM items WHERE id = ?",
-            [id],
-        )
-        if not rows:
-            raise InvalidInput(f"The catalogue {self.path} has no item '{id}'; 'whatsit catalogue list' shows the ids.")
-        number, added, updated, main = rows[0]
-        prediction = self.facts.prediction(number)
-        images = self._database.rows(
-            "SELECT path, sha256, count(vector), found_as IS NULL FROM images LEFT JOIN vectors USING (image) "
-            "WHERE item = ? GROUP BY image ORDER BY position",
-            [number],
-        )
-        return {
-            **self.records([number])[number],
-            "number": number,
-            "added": added,
-            "updated": updated,
-            "merged_into": main,
-            "predicted": None if prediction is None else asdict(prediction),
-            "images": [
-                {"path": whole_path(path, self.folder), "sha256": sha256, "vectors": count, "hidden": bool(hidden)}
-                for path, sha256, count, hidden in images
-            ],
-        }
+        return item_details(self._database, self.facts, self.places, self.records, id)
 
     def merged_into(self, id: str) -> list[str]:
         """Return the ids of the items merged into this one, in the order of adding."""
@@ -235,7 +233,7 @@ class Store:
                 vectors.append(Vector((x1, y1, x2, y2), np.frombuffer(blob, dtype="<f4")))
         facts = self.facts.of(found)
         return tuple(
-            Picture(whole_path(path, self.folder), sha256, tuple(vectors), local, facts.get(image, PictureMetadata()))
+            Picture(self.places(path), sha256, tuple(vectors), local, facts.get(image, PictureMetadata()))
             for image, (path, sha256, local, vectors) in found.items()
         )
 
@@ -244,7 +242,7 @@ class Store:
         rows = self._database.rows(f"SELECT {ITEM_FIELDS}, NULL FROM items WHERE id = ?", [id])
         if not rows:
             return None
-        record = item_record(rows[0], self.folder)
+        record = item_record(rows[0], self.places)
         del record["image"]
         return ItemFields(**record)
 

@@ -124,7 +124,7 @@ class ServedCatalogue:
         """
         store = self._writable()
         ids = _ids(parse_object(text))
-        before = [picture for id in ids for picture in store.pictures(id, self._fingerprint)]
+        before = [] if store.keeps_deleted else [one for id in ids for one in store.pictures(id, self._fingerprint)]
         unknown = store.delete(ids)
         self._forget(before)
         return {"deleted": len(ids) - len(unknown), "unknown": unknown}

@@ -1,0 +1,1 @@
+"""Export of a catalogue's items into files that other tools and `add` read."""
