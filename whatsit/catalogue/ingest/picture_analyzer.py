@@ -10,15 +10,18 @@ from whatsit_client.taxonomy import TAGS, TOPICS
 from whatsit.catalogue.ingest.picture_analysis import HASH, PictureAnalysis, Step
 from whatsit.catalogue.item import Vector
 from whatsit.catalogue.store.picture_metadata import Prediction, PrimaryDetection
-from whatsit.pipeline.decoded_picture import DecodedPicture, decode_picture
+from whatsit.pipeline.decoded_picture import MAX_SIDE, DecodedPicture
 from whatsit.pipeline.networks import Networks
 from whatsit.pipeline.picture_description import embed_regions, run_classifier, run_detector
 from whatsit.pipeline.region_selection import RegionOptions, choose_regions, crop_regions
+from whatsit.vision.decode_process import decode_isolated
 from whatsit.vision.perceptual_hash import perceptual_hash
 
 
 class PictureAnalyzer:
     """Analyses catalogue pictures; may be called from many threads.
+
+    Pictures are decoded in processes of their own, so that a library's crash costs one picture, not the ingestion.
 
     One picture at a time: in batches the networks are no faster on a CPU, and a picture's vector would depend on its
     neighbours in the last bits, so that a resumed ingestion would not give the same catalogue.
@@ -41,6 +44,7 @@ class PictureAnalyzer:
 
     def __exit__(self, *_: object) -> None:
         self._networks.close()
+        decode_isolated.close()
 
     def __call__(self, data: bytes, steps: frozenset[Step]) -> PictureAnalysis:
         """Decode a picture and run the steps.
@@ -48,7 +52,8 @@ class PictureAnalyzer:
         Raises:
             InvalidInput: it is no picture that Whatsit takes.
         """
-        picture = decode_picture(data)
+        decoded = decode_isolated(data, MAX_SIDE)
+        picture = DecodedPicture(decoded.pixels, decoded.width, decoded.height)
         return PictureAnalysis(
             self.embed(picture) if "embed" in steps else None,
             {HASH: perceptual_hash(picture.pixels, HASH).tobytes()} if "hash" in steps else {},

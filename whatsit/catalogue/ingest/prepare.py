@@ -26,6 +26,7 @@ from whatsit.catalogue.sources.source_row import Skipped
 from whatsit.catalogue.store.local_feature_table import local_features
 from whatsit.catalogue.store.picture_files import keep_picture
 from whatsit.catalogue.store.picture_metadata import PictureMetadata
+from whatsit.vision.decode_process import decode_isolated
 from whatsit.vision.perceptual_hash import hamming
 
 # Bits of 64. A picture that was encoded again differs in fewer; the report names the certain ones alone.
@@ -154,7 +155,7 @@ class Prepare:
             vectors = known.vectors if known else _checked(seen.vectors)
             local = known.local if known else None
             if self.settings.local and local is None:
-                local = local_features(part.data)
+                local = local_features(part.data, decode_isolated)
         except InvalidInput as error:
             return Skipped(path_of(part.image), str(error).rstrip("."))
         facts = PictureMetadata(

@@ -13,7 +13,7 @@ from whatsit_client.errors import InvalidInput
 from whatsit.catalogue.store.database import Database
 from whatsit.catalogue.store.picture_files import read_picture
 from whatsit.catalogue.store.picture_places import PicturePlaces
-from whatsit.vision.decode import decode_image
+from whatsit.vision.decode import Decoded, decode_image
 from whatsit.vision.local_features import LocalFeatures, extract
 
 _SETTING = "geometry"
@@ -22,13 +22,17 @@ _MAX_SIDE = 1024
 _BATCH = 64
 
 
-def local_features(data: bytes) -> bytes:
+def local_features(data: bytes, decode: Callable[[bytes, int], Decoded] = decode_image) -> bytes:
     """Return the local features of an encoded picture, as they are stored.
+
+    Args:
+        data: the encoded file.
+        decode: to at most so many pixels; `decode_isolated` where a library's crash may not end this process.
 
     Raises:
         InvalidInput: it is no picture.
     """
-    return extract(decode_image(data, max_side=_MAX_SIDE).pixels).to_bytes()
+    return extract(decode(data, _MAX_SIDE).pixels).to_bytes()
 
 
 class LocalStore:

@@ -13,6 +13,7 @@ PORTS = {"http": 80, "https": 443}
 _STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 _PATH = "/%:@!$&'()*+,;=~-._"
 _QUERY = "/%:@!$&()*+,;=~-._?"
+_HOST = re.compile(r"[\w:%-][\w.:%-]*", re.ASCII)
 _CONTROLS = re.compile("[\0-\x1f\x7f]")
 
 
@@ -92,10 +93,11 @@ def _encoded(text: str, safe: str) -> str:
 
 
 def _ascii(host: str) -> str:
-    """Return a host in ASCII; what is no name in letters stays as it is."""
-    if host.isascii():
-        return host.rstrip(".") or host
+    """Return a host in ASCII; names that break the rules for letters, such as `my_shop`, stay."""
     try:
-        return idna.encode(host, uts46=True, transitional=False).decode().rstrip(".")
+        found = host if host.isascii() else idna.encode(host, uts46=True, transitional=False).decode()
     except idna.IDNAError as error:
         raise InvalidInput(f"'{host[:100]}' is no host") from error
+    if not _HOST.fullmatch(found):
+        raise InvalidInput(f"'{host[:100]}' is no host")
+    return found.rstrip(".").lower()
