@@ -93,7 +93,7 @@ def _encoded(text: str, safe: str) -> str:
 
 
 def _ascii(host: str) -> str:
-    """Return a host in ASCII; names that break the rules for letters, such as `my_shop`, stay."""
+    """Return a host in ASCII; `my_shop`, which breaks the rules for letters, stays."""
     try:
         found = host if host.isascii() else idna.encode(host, uts46=True, transitional=False).decode()
     except idna.IDNAError as error:
