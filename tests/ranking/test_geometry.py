@@ -11,7 +11,7 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.ranking.geometry import FEWEST, PROOF, Geometry
 from whatsit.ranking.matches import Matches
-from whatsit.ranking.verification import inliers, ratio_matches, verify
+from whatsit.ranking.verification import inliers, ratio_matches, verify, verify_all
 from whatsit.vision.local_features import LocalFeatures, extract
 
 
@@ -135,10 +135,23 @@ def test_it_is_off_without_texture_and_stops_in_time() -> None:
     assert found.numbers.tolist() == [0, 1]
 
 
+def test_nothing_is_compared_behind_a_match_beyond_doubt() -> None:
+    shelf = Shelf(PAGES[0], matches([0, 1, 2, 3, 4, 5], [0.1] * 6))
+    found = Geometry(seconds=60)(matches([1, 2, 3, 10, 11], [1.3, 1.2, 1.1, 1.0, 0.9], shelf))
+    assert shelf.asked == [0, 1, 2, 3, 4, 5]
+    assert found.numbers.tolist() == [1, 2, 3, 10, 11, 0]  # as proof, not as the nearest vector
+
+
+def test_pictures_compared_at_once_agree_as_one_by_one() -> None:
+    seen = extract(photo(label(2), 2))
+    others = [*PAGES, LocalFeatures.none()]
+    assert verify_all(seen, others) == [verify(seen, other) for other in others]
+
+
 def test_at_most_so_many_are_verified() -> None:
     shelf = Shelf(PAGES[0], matches([5, 4], [0.1, 0.1]))
     Geometry(candidates=1, seconds=60)(matches([0, 1, 2], [1.3, 1.2, 1.1], shelf))
-    assert shelf.asked == [0, 5]
+    assert shelf.asked == [5, 0]  # the one with most words first
 
 
 @pytest.mark.parametrize("wrong", [{"weight": -1.0}, {"candidates": 0}, {"seconds": 0.0}, {"weight": float("nan")}])

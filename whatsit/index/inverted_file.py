@@ -14,6 +14,8 @@ from whatsit.index.vocabulary_tree import Vocabulary
 from whatsit.vision.local_features import ROW, LocalFeatures
 
 ARRAYS = ("rows", "starts", "items", "lists", "postings", "weights")
+# What generations published before 0.4 lack.
+MEMBER_ARRAYS = ("members", "member_lists")
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +29,8 @@ class InvertedFile:
         lists: int64 [W+1], where each word's postings begin.
         postings: int32 [M], pictures that hold the word.
         weights: f32 [M], the word's share of the picture's tf-idf; those of a picture sum to 1.
+        members: int32 [F], rows ordered by their word; None where only pictures are listed.
+        member_lists: int64 [W+1], where each word's members begin.
     """
 
     rows: npt.NDArray[np.uint8]
@@ -35,6 +39,8 @@ class InvertedFile:
     lists: Numbers
     postings: npt.NDArray[np.int32]
     weights: Floats
+    members: npt.NDArray[np.int32] | None = None
+    member_lists: Numbers | None = None
 
     def __post_init__(self) -> None:
         fits = (
@@ -44,6 +50,8 @@ class InvertedFile:
             and self.postings.shape == self.weights.shape
             and int(self.starts[-1]) == len(self.rows)
             and int(self.lists[-1]) == len(self.postings)
+            and (self.members is None or len(self.members) == len(self.rows))
+            and (self.member_lists is None or self.member_lists.shape == self.lists.shape)
         )
         if not fits:
             raise InvalidInput("The arrays of local features do not fit together.")
@@ -74,6 +82,8 @@ class InvertedFile:
             lists.astype(np.int64),
             picture.astype(np.int32),
             (weights / np.maximum(sums[picture], 1e-12)).astype(np.float32),
+            np.argsort(words, kind="stable").astype(np.int32),
+            np.concatenate([[0], np.cumsum(np.bincount(words, minlength=vocabulary.size))]).astype(np.int64),
         )
 
     def __len__(self) -> int:

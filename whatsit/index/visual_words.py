@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import Damaged, InvalidInput
 
-from whatsit.index.inverted_file import ARRAYS, InvertedFile, inverse_frequency
+from whatsit.index.feature_votes import vote
+from whatsit.index.inverted_file import ARRAYS, MEMBER_ARRAYS, InvertedFile, inverse_frequency
 from whatsit.index.shard import Floats, Numbers
 from whatsit.index.vocabulary_tree import Vocabulary
 from whatsit.vision.local_features import LocalFeatures
 
 TREE, IDF = "words.tree.npy", "words.idf.npy"
-FILES = (TREE, IDF, *(f"words.{name}.npy" for name in ARRAYS))
+FILES = (TREE, IDF, *(f"words.{name}.npy" for name in (*ARRAYS, *MEMBER_ARRAYS)))
 # As for vectors: a small section is merged with the one before it unless that is so many times as large.
 _MERGE_BELOW = 8
 
@@ -73,7 +74,7 @@ class VisualWords:
         """Write the files `FILES`; changes applied after `build` cannot be written."""
         np.save(folder / TREE, self.vocabulary.centres, allow_pickle=False)
         np.save(folder / IDF, self.idf, allow_pickle=False)
-        for name in ARRAYS:
+        for name in (*ARRAYS, *MEMBER_ARRAYS):
             values = getattr(self.sections[0].pictures, name)
             np.save(folder / f"words.{name}.npy", values, allow_pickle=False)
 
@@ -87,7 +88,9 @@ class VisualWords:
         if not (folder / TREE).is_file():
             return None
         try:
-            arrays = [np.load(folder / f"words.{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS]
+            has_members = all((folder / f"words.{name}.npy").is_file() for name in MEMBER_ARRAYS)
+            names = (*ARRAYS, *MEMBER_ARRAYS) if has_members else ARRAYS
+            arrays = [np.load(folder / f"words.{name}.npy", mmap_mode="r", allow_pickle=False) for name in names]
             vocabulary = Vocabulary(np.load(folder / TREE, allow_pickle=False))
             idf = np.load(folder / IDF, allow_pickle=False)
             if idf.shape != (vocabulary.size,) or arrays[3].shape != (vocabulary.size + 1,):
@@ -119,13 +122,20 @@ class VisualWords:
 
     def look(self, query: LocalFeatures) -> VisualWordQuery:
         """Compare the words of a region with those of every picture."""
+        if len(query) and all(section.pictures.members is not None for section in self.sections):
+            votes = vote(query, self.vocabulary, [section.pictures for section in self.sections])
+            return self._answer(votes)
         words, counts = np.unique(self.vocabulary.words(query.rows[:, 4:]), return_counts=True)
         weights = counts * self.idf[words]
         shares = (weights / max(float(weights.sum()), 1e-12)).astype(np.float32)
-        found = []
-        for section in self.sections:
-            scores = section.pictures.scores(words, shares)
-            found.append(scores if section.alive is None else np.where(section.alive, scores, np.float32(-1.0)))
+        return self._answer([section.pictures.scores(words, shares) for section in self.sections])
+
+    def _answer(self, scores: Sequence[Floats]) -> VisualWordQuery:
+        """Return the scores of each section without the pictures that no longer count."""
+        found = [
+            one if section.alive is None else np.where(section.alive, one, np.float32(-1.0))
+            for section, one in zip(self.sections, scores, strict=True)
+        ]
         return VisualWordQuery(self.sections, tuple(found))
 
     def _section(self, features: Sequence[LocalFeatures], items: Numbers) -> _Section:

@@ -18,6 +18,9 @@ MOST_LEVELS = 5
 DESCRIPTORS_PER_WORD = 8
 # What one level of k-means looks at; more does not move the centres.
 SAMPLE_PER_BRANCH = 256
+# Nearest words are found level by level below so many nodes.
+_FLAT = 1000
+_BEAM = 4
 # So many descriptors are in memory as floats at once: 50 MB.
 _PIECE = 100_000
 
@@ -80,6 +83,36 @@ class Vocabulary:
         """The word of each descriptor, uint8 [n,128] as stored: int64 [n]."""
         pieces = [self._words(descriptors[start : start + _PIECE]) for start in range(0, len(descriptors), _PIECE)]
         return np.concatenate(pieces) if pieces else np.empty(0, dtype=np.int64)
+
+    def nearest(self, values: Floats, count: int) -> Words:
+        """Return so many words near each descriptor, nearest first, int64 [n,count].
+
+        Levels of up to `_FLAT` nodes are compared in full; below them only the children of the `_BEAM` nearest nodes.
+
+        Args:
+            values: f32 [n,128], unit length.
+            count: 1 or more; there are never more than 10 * `_BEAM` of them, nor than words.
+        """
+        level = min(self.levels, len(str(_FLAT)) - 1)
+        nodes = self._nearest_of(values, np.arange(BRANCHES**level)[None], level, count)
+        while level < self.levels:
+            children = (nodes[:, :_BEAM, None] * BRANCHES + np.arange(BRANCHES)).reshape(len(values), -1)
+            level += 1
+            nodes = self._nearest_of(values, children, level, count)
+        return nodes
+
+    def _nearest_of(self, values: Floats, nodes: Words, level: int, count: int) -> Words:
+        """Return the nearest of the nodes of a level, [n,k] or [1,k] for all rows."""
+        centres = self.centres[_nodes(level - 1) : _nodes(level)]
+        if len(nodes) == 1:
+            gaps = (centres**2).sum(axis=1) - 2.0 * values @ centres.T
+            nodes = np.broadcast_to(nodes, gaps.shape)
+        else:
+            seen = centres[nodes]
+            gaps = (seen**2).sum(axis=2) - 2.0 * np.einsum("nkd,nd->nk", seen, values)
+        kept = max(count, _BEAM) if level < self.levels else count
+        order = np.argsort(gaps, axis=1, kind="stable")[:, :kept]
+        return np.take_along_axis(nodes, order, axis=1)
 
     def _words(self, descriptors: Stored) -> Words:
         values = unit_descriptors(descriptors)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from whatsit_client.errors import InvalidInput
 
-from whatsit.ranking.matches import Matches, join
-from whatsit.ranking.verification import Agreement, verify
+from whatsit.ranking.matches import Matches, SearchContext, join
+from whatsit.ranking.verification import Agreement, verify_all
 
 # Per shortlist. Further pictures of an item seldom add inliers and always add time.
 CANDIDATES = 10
@@ -25,17 +25,24 @@ MOST = 100
 SECONDS = 0.1
 
 
+# Candidates that are compared at once, those with most votes first.
+AT_ONCE = 6
+# So many inliers leave no doubt; where the rest have half of them at most, nothing behind them is compared.
+SURE = 30
+
+
 @dataclass(frozen=True)
 class Geometry:
     """Verify the best matches by vector and by visual words.
 
-    Candidates are the first `CANDIDATES` matches and as many items by visual words, best first from both in turn.
-    Each candidate's pictures that share most words with the region are compared with it (see `inliers`). With i
+    Candidates are the first `CANDIDATES` matches and as many items by visual words, those that share most words first.
+    Each candidate's pictures that share most words with the region are compared with it (see `verify_all`). With i
     inliers, fewer than `FEWEST` count as none, score becomes score + weight * min(i, `MOST`). The
     score of the vector still counts, because variants of a line share most of their print. An item of the
     second shortlist that is no match by its vector becomes one where it has `PROOF` inliers, whatever its score.
 
-    Without local features on either side nothing happens. After `seconds` the remaining candidates stay unverified.
+    Without local features on either side nothing happens. After `seconds`, or when one candidate is beyond doubt (see
+    `SURE`), the remaining ones stay unverified.
 
     Args:
         weight: of an inlier, 0 or more.
@@ -63,21 +70,15 @@ class Geometry:
         if not len(context.features):
             return matches
         deadline = time.thread_time() + self.seconds
-        by_words = context.by_words(self.candidates)
-        joined = join(matches, by_words)
-        best = joined.numbers[
-            np.argsort(-joined.rerank_scores[: len(matches)], kind="stable")[: self.candidates]
-        ].tolist()
-        second = by_words.numbers.tolist()
-        turns = [number for pair in _in_turn(best, second) for number in pair]
-        verified = dict.fromkeys(joined.numbers.tolist(), Agreement())
-        for number in dict.fromkeys(turns):
-            if time.thread_time() > deadline:
-                break
-            pictures = context.pictures(number, PICTURES)
-            agreements = (verify(context.features, picture) for picture in pictures)
-            verified[number] = max(agreements, key=lambda one: one.inliers, default=Agreement())
-        return self._rescored(joined, len(matches), list(verified.values()))
+        # The second half only says in which order the candidates by vector are compared.
+        by_words = context.by_words(2 * self.candidates)
+        joined = join(matches, by_words.first(self.candidates))
+        order = {number: place for place, number in enumerate(by_words.numbers.tolist())}
+        best = np.argsort(-joined.rerank_scores[: len(matches)], kind="stable")[: self.candidates]
+        chosen = dict.fromkeys([*by_words.first(self.candidates).numbers.tolist(), *joined.numbers[best].tolist()])
+        turns = sorted(chosen, key=lambda number: order.get(number, len(order)))
+        verified = _verified(context, turns, deadline)
+        return self._rescored(joined, len(matches), [verified.get(n, Agreement()) for n in joined.numbers.tolist()])
 
     def _rescored(self, joined: Matches, near: int, agreements: Sequence[Agreement]) -> Matches:
         """Return the matches that are near by vector or proved, with evidence."""
@@ -91,7 +92,19 @@ class Geometry:
         return verified.rescore(verified.rerank_scores.astype(np.float64) + bonus)
 
 
-def _in_turn(first: list[int], second: list[int]) -> list[list[int]]:
-    """Return the elements of both lists in turn, in groups of one or two."""
-    longest = max(len(first), len(second))
-    return [[*first[i : i + 1], *second[i : i + 1]] for i in range(longest)]
+def _verified(context: SearchContext, turns: Sequence[int], deadline: float) -> dict[int, Agreement]:
+    """Return the best agreement of each candidate that was compared, in turn."""
+    found: dict[int, Agreement] = {}
+    for start in range(0, len(turns), AT_ONCE):
+        if time.thread_time() > deadline:
+            break
+        numbers = turns[start : start + AT_ONCE]
+        pictures = [context.pictures(number, PICTURES) for number in numbers]
+        agreements = iter(verify_all(context.features, [picture for some in pictures for picture in some]))
+        for number, some in zip(numbers, pictures, strict=True):
+            own = [next(agreements) for _ in some]
+            found[number] = max(own, key=lambda one: one.inliers, default=Agreement())
+        counts = sorted((one.inliers for one in found.values()), reverse=True)
+        if counts[0] >= SURE and all(2 * count <= counts[0] for count in counts[1:]):
+            break
+    return found

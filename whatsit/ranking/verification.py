@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from whatsit.vision.local_features import LocalFeatures
+from whatsit.vision.local_features import LocalFeatures, unit_descriptors
 
 # Lowe's: the nearest descriptor must be this much nearer than the second nearest.
 RATIO = 0.8
 # In 1/1000 of the longer side; a bent carton or a bottle is no plane.
 TOLERANCE = 25.0
 ROUNDS = 300
+# A transform fits any three.
+FEWEST_MATCHES = 4
 # What a photo of a thing in a hand can be to its catalogue picture; other movements fit chance matches.
 SMALLEST, LARGEST, SLANT = 0.1, 10.0, 4.0
 
@@ -38,18 +41,35 @@ def inliers(query: LocalFeatures, picture: LocalFeatures) -> int:
 
 
 def verify(query: LocalFeatures, picture: LocalFeatures) -> Agreement:
-    """Fit one affine transform to the descriptor matches of two pictures.
+    """Fit one affine transform to the descriptor matches of two pictures; see `verify_all`."""
+    return verify_all(query, [picture])[0]
+
+
+def verify_all(query: LocalFeatures, pictures: Sequence[LocalFeatures]) -> list[Agreement]:
+    """Fit one affine transform to the descriptor matches with each picture.
 
     Descriptors match by Lowe's ratio test (2004), each of the picture's at most once; the transform is found by RANSAC
     (Fischler and Bolles 1981); an implausible one (see `SLANT`) counts as none. An affine transform needs three
     matches where a homography needs four, and over the size of a product in a photo the two differ by less than the
     tolerance.
+
+    All pictures are compared in one product of matrices.
     """
-    if len(query) < 4 or len(picture) < 4:
-        return Agreement()
-    pairs = ratio_matches(query.descriptors, picture.descriptors)
-    if len(pairs) < 4:
-        return Agreement()
+    found = [Agreement()] * len(pictures)
+    kept = [i for i, picture in enumerate(pictures) if len(picture) >= FEWEST_MATCHES]
+    if len(query) < FEWEST_MATCHES or not kept:
+        return found
+    stored = np.concatenate([pictures[i].rows[:, 4:] for i in kept])
+    likeness = query.descriptors @ unit_descriptors(stored).T
+    ends = np.cumsum([len(pictures[i]) for i in kept]).tolist()
+    for i, start, end in zip(kept, [0, *ends], ends, strict=False):
+        pairs = _ratio_matches(likeness[:, start:end])
+        if len(pairs) >= FEWEST_MATCHES:
+            found[i] = _agreement(query, pictures[i], pairs)
+    return found
+
+
+def _agreement(query: LocalFeatures, picture: LocalFeatures, pairs: npt.NDArray[np.int64]) -> Agreement:
     cv2.setRNGSeed(0)  # the same picture has the same answer
     movement, kept = cv2.estimateAffine2D(
         query.points[pairs[:, 0]],
@@ -82,8 +102,12 @@ def ratio_matches(query: npt.NDArray[np.float32], picture: npt.NDArray[np.float3
     Returns:
         int64 [p,2], rows of both; each row of the picture at most once, with its nearest.
     """
-    likeness = query @ picture.T
-    rows = np.arange(len(query))
+    return _ratio_matches(query @ picture.T)
+
+
+def _ratio_matches(likeness: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    """Return the pairs of `ratio_matches` from dot products f32 [n,m], which are changed."""
+    rows = np.arange(len(likeness))
     nearest = likeness.argmax(axis=1)
     best = likeness[rows, nearest]
     likeness[rows, nearest] = -2.0

@@ -22,7 +22,7 @@ FEWEST = 8
 ROW = 132
 # The unit of coordinates: a picture's longer side. Distances between points are then free of its resolution.
 EXTENT = 65_535
-_UNIT = 512.0  # a RootSIFT value of 1; values above a half, which hardly occur, are cut
+UNIT = 512.0  # a RootSIFT value of 1; values above a half, which hardly occur, are cut
 
 Rows = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -127,7 +127,7 @@ def extract(pixels: npt.NDArray[np.uint8], side: int = SIDE, limit: int = LIMIT)
     strongest = np.argsort([-keypoint.response for keypoint in keypoints], kind="stable")[:limit]
     points = np.array([keypoint.pt for keypoint in keypoints], dtype=np.float64)[strongest]
     sums = np.maximum(found.sum(axis=1, keepdims=True), 1e-9)
-    descriptors = np.clip(np.rint(_UNIT * np.sqrt(found / sums)), 0, 255).astype(np.uint8)[strongest]
+    descriptors = np.clip(np.rint(UNIT * np.sqrt(found / sums)), 0, 255).astype(np.uint8)[strongest]
     places = np.clip(np.rint(points / max(size) * EXTENT), 0, EXTENT).astype("<u2")
     return LocalFeatures(np.concatenate([places.view(np.uint8).reshape(-1, 4), descriptors], axis=1), width / height)
 
