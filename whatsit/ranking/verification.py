@@ -41,7 +41,7 @@ def inliers(query: LocalFeatures, picture: LocalFeatures) -> int:
 
 
 def verify(query: LocalFeatures, picture: LocalFeatures) -> Agreement:
-    """Fit one affine transform to the descriptor matches of two pictures; see `verify_all`."""
+    """Fit one affine transform to the descriptor matches of two pictures."""
     return verify_all(query, [picture])[0]
 
 
@@ -106,7 +106,7 @@ def ratio_matches(query: npt.NDArray[np.float32], picture: npt.NDArray[np.float3
 
 
 def _ratio_matches(likeness: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-    """Return the pairs of `ratio_matches` from dot products f32 [n,m], which are changed."""
+    """Return `ratio_matches` from dot products f32 [n,m], which are changed."""
     rows = np.arange(len(likeness))
     nearest = likeness.argmax(axis=1)
     best = likeness[rows, nearest]

@@ -1,4 +1,4 @@
-"""Covers of films and books: a photograph with printed words, for measurements of `geometry`."""
+"""Covers of films: a photograph with printed words, to measure `geometry`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SMALL = ("a film by", "with", "the collection", "special edition", "based on th
 
 
 def photograph_of(number: int) -> int:
-    """Return the number of the photograph on a cover: an edition has that of the cover before."""
+    """Return the number of a cover's photograph: an edition has the one before."""
     return number - 1 if number % EDITION_EVERY == EDITION_EVERY - 1 else number
 
 
