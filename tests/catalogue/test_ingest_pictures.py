@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from whatsit.catalogue.ingest.thread_executor import InThreads
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.sources import Row
-from whatsit.catalogue.sources.picture_location import Image, WebImage
+from whatsit.catalogue.sources.picture_location import Image, WebImage, ZipImage
 from whatsit.catalogue.store.picture_metadata import PictureMetadata, Prediction, PrimaryDetection
 from whatsit.catalogue.web import Downloads
 
@@ -199,3 +200,21 @@ def test_a_catalogue_can_be_moved_with_the_pictures_that_it_keeps(tmp_path: Path
         moved = str(there / "pictures" / own.name)
         assert [one.path for one in store.pictures("x", E)] == [moved, *paths[1:]]
         assert store.records([1])[1]["image"] == store.show("x")["images"][0]["path"] == moved
+
+
+def test_pictures_of_a_copy_are_kept_as_long_as_the_item_has_them(store: Store, look: FakeLook, tmp_path: Path) -> None:
+    folder = Layout(store.path.parent).pictures
+
+    def add(data: bytes) -> Report:
+        copy = tmp_path / "copy.zip"
+        with zipfile.ZipFile(copy, "w") as archive:
+            archive.writestr("a.jpg", data)
+        rows = [row("x", ZipImage(copy, "a.jpg", "shop.xlsx"))]
+        return ingest(store, rows, InThreads(look), E, settings=Settings(own=folder))
+
+    assert add(b"\xff\xd8picture").added == 1
+    (kept,) = folder.iterdir()
+    assert store.pictures("x", E)[0].path == str(kept)
+    assert add(b"\xff\xd8picture").unchanged == 1
+    assert add(b"\xff\xd8another").updated == 1
+    assert [one.read_bytes() for one in folder.iterdir()] == [b"\xff\xd8another"]

@@ -144,7 +144,7 @@ def test_parquet_knows_lists_decimals_and_missing_prices(tmp_path: Path) -> None
         ("items.parquet", b"PAR1 and then nothing", "as Parquet"),
         ("items.xlsx", b"", "as a workbook"),
         ("items.doc", b"", "no known kind"),
-        ("items.tar.gz", b"", "unpack it first"),
+        ("items.7z", b"", "unpack it first"),
         ("items.zip", b"PK", "as a zip file"),
         ("items.xml", b"<rss>", "as XML"),
         ("empty/readme.txt", b"", "holds no picture"),

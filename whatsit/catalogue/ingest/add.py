@@ -111,7 +111,10 @@ def add_to_catalogue(
         check_embedded(folder, url, _KEPT_NOWHERE)
     if settings is None:
         settings = Settings() if url is None else Settings(frozenset())
-    settings = Settings(settings.steps, refetch=refetch, keep=Layout(folder).pictures if keep_pictures else None)
+    own = Layout(folder).pictures
+    settings = Settings(
+        settings.steps, refetch=refetch, keep=own if keep_pictures else None, own=own if url is None else None
+    )
     workers = workers or len(os.sched_getaffinity(0))
     opened = [open_source(source, options) for source in sources]
     guesses = [

@@ -67,7 +67,7 @@ def ingest(
         )
     settings = replace(settings, local=store.keeps_local)
     report = Report()
-    writer = Writer(store, fingerprint, report, settings.keep)
+    writer = Writer(store, fingerprint, report, settings.keep or settings.own)
     fetch = fetch or Fetch()
     batches = plan(store, rows, fingerprint, BATCH_ROWS)
     outcomes = engine(batches, fetch, settings)

@@ -21,7 +21,7 @@ from whatsit.catalogue.ingest.picture_analysis import (
 )
 from whatsit.catalogue.ingest.plan import Batch, Task
 from whatsit.catalogue.item import Picture, Vector
-from whatsit.catalogue.sources.picture_location import Image, WebImage, path_of
+from whatsit.catalogue.sources.picture_location import Image, WebImage, must_be_kept, path_of
 from whatsit.catalogue.sources.source_row import Skipped
 from whatsit.catalogue.store.local_feature_table import local_features
 from whatsit.catalogue.store.picture_files import keep_picture
@@ -63,12 +63,15 @@ class Settings:
         local: whether local features are taken.
         refetch: whether a picture on the web that the store knows by its address is fetched again.
         keep: folder in which the bytes of pictures from the web are kept, None to keep none.
+        own: folder for pictures that cannot be read later from where they lie, such as those in a compressed archive;
+            None to keep none.
     """
 
     steps: frozenset[Step] = DEFAULT_STEPS
     local: bool = False
     refetch: bool = False
     keep: Path | None = None
+    own: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,7 @@ class Prepare:
             seen.prediction or facts.prediction,
             self._kept(task, part) or facts.kept,
         )
-        return Picture(path_of(part.image), part.sha256, vectors, local, facts)
+        return Picture(self._path(task, part), part.sha256, vectors, local, facts)
 
     def _steps(self, task: Task) -> frozenset[Step]:
         return self.settings.steps - ({"categorise"} if task.row.fields.category else set())
@@ -178,6 +181,13 @@ class Prepare:
             or (self.settings.local and known.local is None)
             or (self.settings.keep is not None and known.facts.kept is None)
         )
+
+    def _path(self, task: Task, part: Fetched) -> str:
+        """Return the picture's place, after a copy where it would be gone later."""
+        path = path_of(part.image)
+        if self.settings.own is None or not must_be_kept(part.image):
+            return path
+        return str(keep_picture(self.settings.own, part.data, f"{task.row.fields.id}\n{path}\n{part.sha256}"))
 
     def _kept(self, task: Task, part: Fetched) -> str | None:
         if self.settings.keep is None or not isinstance(part.image, WebImage):

@@ -76,5 +76,11 @@ class Writer:
         """Delete kept bytes of pictures that the item no longer has."""
         if self._keep is None:
             return
-        now = {picture.facts.kept for picture in one.pictures or ()}
-        forget_pictures(self._keep, (picture for picture in one.task.before if picture.facts.kept not in now))
+        kept = {picture.facts.kept for picture in one.pictures or ()}
+        paths = {picture.path for picture in one.pictures or ()}
+        gone = (
+            picture
+            for picture in one.task.before
+            if (picture.path not in paths if picture.facts.kept is None else picture.facts.kept not in kept)
+        )
+        forget_pictures(self._keep, gone)

@@ -8,6 +8,7 @@ from pathlib import Path
 from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.sources.column_map import SourceOptions
+from whatsit.catalogue.sources.compressed_tar import CompressedShards, ending_of
 from whatsit.catalogue.sources.csv_file import CommaSeparated
 from whatsit.catalogue.sources.json_file import JsonFile
 from whatsit.catalogue.sources.json_lines import JsonLines
@@ -47,10 +48,10 @@ def open_source(path: Path, options: SourceOptions | None = None) -> Source:
     options = options or SourceOptions()
     if path.is_dir():
         return ProductFolders(path) if options.folders == "products" else Folder(path)
-    if path.suffix.lower() == ".tar":
+    if path.suffix.lower() == ".tar" or ending_of(path):
         shards = expand(str(path))
         try:
-            return Shards(shards)
+            return CompressedShards(shards) if ending_of(path) else Shards(shards)
         except OSError as error:
             raise InvalidInput(f"{shards[0]} cannot be read ({error.strerror or error}).") from error
     if not path.is_file():
@@ -62,8 +63,8 @@ def open_source(path: Path, options: SourceOptions | None = None) -> Source:
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read ({error.strerror or error}).") from error
     if found is None:
-        kinds = ", ".join([*_KINDS, ".zip", ".tar"])
-        more = "; unpack it first" if path.name.lower().endswith((".tar.gz", ".tgz", ".7z", ".rar", ".gz")) else ""
+        kinds = ", ".join([*_KINDS, ".zip", ".tar", ".tar.gz"])
+        more = "; unpack it first" if path.name.lower().endswith((".7z", ".rar", ".gz", ".bz2", ".xz", ".zst")) else ""
         raise InvalidInput(f"{path} is of no known kind{more}; give a folder of pictures or a file {kinds}.")
     return found
 

@@ -40,12 +40,15 @@ class TarImage:
         name: of the member.
         offset: of its bytes in the archive.
         size: of it in bytes.
+        shown: name of the archive whose copy this file is, so that the picture must be kept; None for the archive
+            itself.
     """
 
     archive: Path
     name: str
     offset: int
     size: int
+    shown: str | None = None
 
     @classmethod
     def find(cls, archive: Path, name: str) -> TarImage:
@@ -87,10 +90,13 @@ class ZipImage:
     Args:
         archive: the zip file.
         name: of the member.
+        shown: name of the archive where this file is a copy of it, or is edited by its user, so that the picture must
+            be kept; None for one that stays.
     """
 
     archive: Path
     name: str
+    shown: str | None = None
 
     @property
     def stem(self) -> str:
@@ -122,8 +128,13 @@ def path_of(image: Image) -> str:
     if isinstance(image, WebImage):
         return image.url
     if isinstance(image, (TarImage, ZipImage)):
-        return f"{image.archive.resolve()}#{image.name}"
+        return f"{image.shown or image.archive.resolve()}#{image.name}"
     return str(image.resolve())
+
+
+def must_be_kept(image: Image) -> bool:
+    """Return whether a picture cannot be read later from where it lies now."""
+    return isinstance(image, (TarImage, ZipImage)) and image.shown is not None
 
 
 def archive_of(path: str) -> Path | None:

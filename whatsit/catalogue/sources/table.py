@@ -90,7 +90,9 @@ class TableSource:
             said.append(f"the columns are those of {self.export.name}")
         said += ["; ".join(self.columns.notes)] if self.columns.notes else []
         said += self._prices.notes
-        return said if self.columns.has("image") else [*said, NO_IMAGE]
+        # Few kinds of table hold pictures themselves.
+        has_pictures = self.columns.has("image") or getattr(self.table, "has_pictures", False)
+        return said if has_pictures else [*said, NO_IMAGE]
 
     def __iter__(self) -> Iterator[Row | Skipped]:
         records = self.table.records()
@@ -99,7 +101,8 @@ class TableSource:
                 yield record
                 continue
             columns = self._of(tuple(record.values))
-            row = row_of(record.values, self.table.path.parent, record.place, None, columns, self._prices)
+            base = self.table.path.parent
+            row = row_of(record.values, base, record.place, None, columns, self._prices, record.images)
             if record.note:
                 row = _noted(row, record.note)
             yield row

@@ -34,6 +34,7 @@ def row_of(
     images: Sequence[Image] | None = None,
     columns: ColumnMap | None = None,
     prices: PriceColumn | None = None,
+    beside: Sequence[Image] = (),
 ) -> Row | Skipped:
     """One row of a table.
 
@@ -45,10 +46,11 @@ def row_of(
         images: the row's pictures where no column names them.
         columns: which column is which field; None to find it out.
         prices: how prices are read; None where the price stands alone.
+        beside: pictures that the table itself holds, beside those that its columns name.
     """
     try:
         columns = columns or ColumnMap.of([str(column) for column in values])
-        return _row(values, base, place, images, columns, prices)
+        return _row(values, base, place, images, columns, prices, beside)
     except InvalidInput as error:
         return Skipped(place, str(error).rstrip("."))
 
@@ -60,6 +62,7 @@ def _row(
     images: Sequence[Image] | None,
     columns: ColumnMap,
     prices: PriceColumn | None,
+    beside: Sequence[Image],
 ) -> Row | Skipped:
     known: dict[str, Any] = {}
     attributes: dict[str, Any] = {}
@@ -78,7 +81,7 @@ def _row(
             attributes[_plain(str(column))] = value
     nested = _object(known.pop("attributes", None))
     attributes |= nested if isinstance(nested, Mapping) else {} if nested is None else {"attributes": nested}
-    kept = named if images is None else list(images)
+    kept = [*named, *beside] if images is None else list(images)
     if not kept and columns.has("image"):
         return Skipped(place, notes[0] if notes else "it has no image")
     price, currency, problem = _price(known.get("price"), prices)

@@ -17,6 +17,7 @@ from whatsit.catalogue.sources.header_names import normalised, recognised
 from whatsit.catalogue.sources.record import Record
 from whatsit.catalogue.sources.source_row import Skipped
 from whatsit.catalogue.sources.table import unique_names
+from whatsit.catalogue.sources.workbook_pictures import pictures_by_row
 
 ENDINGS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _HEADER_WITHIN = 20
@@ -28,7 +29,7 @@ _PLACE = re.compile(rb'<c[^>]*? r="([A-Z]{1,3})(\d{1,7})"')
 class Workbook:
     """The sheet of a workbook whose header is best known.
 
-    Pictures placed in cells are not read.
+    Pictures drawn over cells or placed in them (xlsx) are those of their rows.
 
     Args:
         path: the file.
@@ -52,8 +53,12 @@ class Workbook:
         while names and not names[-1]:
             names.pop()
         self.columns = unique_names(names)
+        self._pictures = pictures_by_row(path, name)
+        self.has_pictures = any(row >= self._first for row in self._pictures)
         others = [other for other, rows in sheets.items() if other != name and rows]
         self.notes = [f"the sheet '{name}' is read, and not {', '.join(others)[:200]}"] if others else []
+        if self.has_pictures:
+            self.notes.append("the pictures in its rows are read, and kept in the catalogue's folder")
         if any(any(map(_name, cells)) for cells in sheets[name][:row]):
             self.notes.append(f"the rows above the header in row {row + 1} are passed over")
 
@@ -64,14 +69,22 @@ class Workbook:
     def records(self) -> Iterator[Record | Skipped]:
         """Return every row that is not empty."""
         for number, cells in enumerate(self._rows, start=self._first):
-            values = [_value(cell) for cell in cells]
-            if all(value is None for value in values):
+            images = tuple(self._pictures.get(number, ()))
+            values = [None if _is_picture(cell) and images else _value(cell) for cell in cells]
+            if not images and all(value is None for value in values):
                 continue
             place = f"{self.path} row {number}"
             if any(value is not None for value in values[len(self.columns) :]):
                 yield Skipped(place, f"it has values beyond its {len(self.columns)} columns")
             else:
-                yield Record(dict(zip(self.columns, values, strict=False)), place)
+                yield Record(dict(zip(self.columns, values, strict=False)), place, images=images)
+        for number in sorted(row for row in self._pictures if row >= self._first + len(self._rows)):
+            yield Skipped(f"{self.path} row {number}", "it has a picture and no values")
+
+
+def _is_picture(cell: Any) -> bool:
+    """Return whether a cell's value stands for the picture in it."""
+    return isinstance(cell, str) and ("DISPIMG(" in cell or cell == "#VALUE!")
 
 
 def _sheets(path: Path) -> dict[str, list[list[Any]]]:
