@@ -1,4 +1,4 @@
-"""Compressed tar files, unpacked into temporary ones in which pictures are found by their place."""
+"""Compressed tar files, unpacked into temporary ones, so that members can be found."""
 
 from __future__ import annotations
 
