@@ -1,4 +1,4 @@
-"""Compressed tar files, unpacked into temporary ones, so that members can be found."""
+"""Compressed tar files, unpacked into temporary ones to find their members."""
 
 from __future__ import annotations
 
