@@ -16,7 +16,8 @@ from whatsit_client.errors import Unavailable
 from whatsit_client.retry_policy import Deadline, RetryPolicy
 from whatsit_client.tensors import Tensors
 from whatsit_client.transport.address import Address
-from whatsit_client.transport.transport_errors import parse_reply
+from whatsit_client.transport.port_hint import with_hint
+from whatsit_client.transport.transport_errors import ConnectionLost, parse_reply
 
 if TYPE_CHECKING:
     from whatsit_client.transport.over_grpc import AsyncGrpcTransport
@@ -97,7 +98,10 @@ class AsyncClient:
         async def attempt() -> Tensors:
             return await self._transport().infer(call.model, call.inputs, call.parameters, deadline.remaining())
 
-        reply: Tensors = await AsyncRetrying(**self._policy.options(seconds))(attempt)
+        try:
+            reply: Tensors = await AsyncRetrying(**self._policy.options(seconds))(attempt)
+        except ConnectionLost as error:
+            raise await asyncio.to_thread(with_hint, self.address, error) from error
         return parse_reply(call.read, reply, self.address)
 
     def _transport(self) -> AsyncGrpcTransport | AsyncHttpTransport:

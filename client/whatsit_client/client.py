@@ -18,7 +18,8 @@ from whatsit_client.identification import Embedding, Identification
 from whatsit_client.retry_policy import Deadline, RetryPolicy
 from whatsit_client.tensors import Tensors
 from whatsit_client.transport.address import Address
-from whatsit_client.transport.transport_errors import parse_reply
+from whatsit_client.transport.port_hint import with_hint
+from whatsit_client.transport.transport_errors import ConnectionLost, parse_reply
 from whatsit_client.types import Item, Region
 
 if TYPE_CHECKING:
@@ -207,7 +208,11 @@ class Client:
         def attempt() -> Tensors:
             return self._transport.infer(call.model, call.inputs, call.parameters, deadline.remaining())
 
-        return parse_reply(call.read, Retrying(**self._policy.options(seconds))(attempt), self.address)
+        try:
+            reply = Retrying(**self._policy.options(seconds))(attempt)
+        except ConnectionLost as error:
+            raise with_hint(self.address, error) from error
+        return parse_reply(call.read, reply, self.address)
 
 
 def _transport(address: Address) -> GrpcTransport | HttpTransport:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from whatsit_client.errors import InvalidInput, WhatsitError
 
+from perf import missing_package
 from perf.common.setting import ROOT
 
 Data = Annotated[Path, typer.Option(help="Folder that holds the data sets.")]
@@ -37,6 +38,11 @@ def run_command(command: Callable[..., Any]) -> None:
             typer.run(command)
     except WhatsitError as error:
         sys.exit(f"{name}: {error}")
+    except ModuleNotFoundError as error:
+        sentence = missing_package(error)
+        if sentence is None:
+            raise
+        sys.exit(sentence)
     except KeyboardInterrupt:
         sys.exit(130)
 

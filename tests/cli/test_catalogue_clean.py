@@ -84,3 +84,20 @@ def test_refusals_are_sentences(folder: Path, tmp_path: Path) -> None:
     ):
         with pytest.raises(error, match=re.escape(sentence)):
             CliRunner().invoke(app, ["catalogue", *map(str, arguments)], catch_exceptions=False)
+
+
+def test_decisions_cut_no_id_at_80_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from whatsit.catalogue.cleaning.decision import Decision
+    from whatsit.catalogue.cleaning.decision_log import DecisionLog
+
+    monkeypatch.setenv("COLUMNS", "80")
+    ids = [f"ACME-WINTER-COLLECTION-2025-RAIN-JACKET-WITH-HOOD-{size}" for size in ("S", "M")]
+    with Store(Layout(tmp_path).store) as store:
+        for n, id in enumerate(ids):
+            vector = Vector((0.0, 0.0, 1.0, 1.0), np.eye(4, dtype=np.float32)[n])
+            store.put([(ItemFields(id), [Picture(f"/{n}", f"sha {n}", (vector,))], "e")])
+        decision = Decision("merge", "reported", ids[0], None, ids[1], None, "they are alike")
+        DecisionLog(store).record("clean", {}, [decision])
+    said = call("decisions", tmp_path)
+    assert all(id in said for id in ids)
+    assert "they are alike" in said

@@ -114,6 +114,7 @@ def test_nothing_is_cut_off(width: int) -> None:
     for word in (
         "answered",
         "turned away",
+        "all answered",
         "not in catalogue",
         "25 %",
         "1,200",

@@ -36,7 +36,8 @@ def progress_bars(quiet: bool = False, console: Console | None = None) -> Iterat
         TimeRemainingColumn(),
     )
     tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=console or Terminal(stderr=True), disable=quiet, transient=True) as bar:
+    shown = console or Terminal(stderr=True)
+    with Progress(*columns, console=shown, disable=quiet or not shown.is_terminal, transient=True) as bar:
 
         def step(stage: str, done: int, total: int | None, note: str = "") -> None:
             if stage not in tasks:

@@ -79,8 +79,23 @@ def _one(address: str, every: float) -> Overview:
     time.sleep(every)
     after = _read_page(address)
     if before is None or after is None:
-        raise Unavailable(f"No server answers at {address}: start one with 'whatsit serve', or give its --url.")
+        raise Unavailable(_no_metrics(address))
     return Overview.between(before, after)
+
+
+def _no_metrics(address: str) -> str:
+    """Return what is wrong where no metrics are read, often another port."""
+    from urllib.parse import urlsplit
+
+    from whatsit_client.transport.port_hint import speaker_at
+
+    place = urlsplit(address).netloc
+    found = {"grpc": "speaks gRPC", "http": "serves no metrics", "metrics": "serves no metrics"}.get(
+        speaker_at(place) or ""
+    )
+    if found:
+        return f"{place} {found}: 'whatsit serve' prints the address of its metrics, port 8002 by default."
+    return f"No server answers at {address}: start one with 'whatsit serve', or give its --url."
 
 
 def _read_page(address: str) -> MetricsPage | None:

@@ -78,6 +78,7 @@ def _requests(overview: Overview, rates: Sequence[float]) -> PictureMetadata:
         ("turned away", Text(f"{overview.turned_away:.1f}/s", style="yellow" if overview.turned_away else "")),
         ("failed", Text(f"{overview.failed:.1f}/s", style="bold red" if overview.failed else "")),
         ("p50, p99", f"{_ms(busiest.p50)}, {_ms(busiest.p99)} ms" if busiest else _NONE),
+        *_totals(overview, "answered", "refused", "failed"),
         ("", Text(sparkline(rates, 22), style="cyan")),
     ]
     return facts
@@ -91,6 +92,7 @@ def _pictures(overview: Overview) -> PictureMetadata:
         ("gated", _percent(overview.gate_rate)),
         ("regions, matches", f"{_number(overview.regions)}, {_number(overview.matches)}"),
         ("refused for", worst or _NONE),
+        *_totals(overview, "identified", "found"),
     ]
 
 
@@ -122,7 +124,7 @@ def _models(overview: Overview) -> Table:
     table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False, padding=(0, 1), caption="times in milliseconds")
     table.caption_justify = "right"
     table.add_column("Model", no_wrap=True)
-    for name in ("calls/s", "fail/s", "p50", "p99", "queue", "compute", "batch", "wait"):
+    for name in ("calls/s", "fail/s", "p50", "p99", "queue", "work", "batch", "wait"):
         table.add_column(name, justify="right", no_wrap=True)
     for one in overview.models:
         busy = one.rate > 0 or bool(one.failures)
@@ -168,6 +170,11 @@ def age(seconds: float) -> str:
         if seconds >= length:
             return f"{seconds / length:.0f} {unit} old"
     return f"{seconds:.0f} s old"
+
+
+def _totals(overview: Overview, *names: str) -> PictureMetadata:
+    """Return counts since the server's start, those that are known."""
+    return [(f"all {name}", f"{overview.totals[name]:,}") for name in names if name in overview.totals]
 
 
 def _percent(share: float | None) -> str:

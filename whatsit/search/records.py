@@ -22,6 +22,14 @@ class Record(dict[str, Any]):
         """Return the record as JSON, UTF-8."""
         return json.dumps(self, ensure_ascii=False).encode()
 
+    def encoded_with(self, image: str | None) -> bytes:
+        """Return the record as JSON with another picture, cached for the last one."""
+        known: tuple[str | None, bytes] | None = self.__dict__.get("_linked")
+        if known is None or known[0] != image:
+            known = (image, json.dumps({**self, "image": image}, ensure_ascii=False).encode())
+            self.__dict__["_linked"] = known
+        return known[1]
+
 
 class RecentRecords:
     """Cache of records until their items change, safe for many threads.

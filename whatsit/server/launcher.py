@@ -24,7 +24,7 @@ from whatsit.server.model_control import answers, load_again
 from whatsit.server.named_catalogues import NamedCatalogues
 from whatsit.server.ports import Ports, reserve_ports
 from whatsit.server.restriction import HEADER, hide_in_command_line, make_key, restriction_options
-from whatsit.serving.environment import READ_ONLY_VARIABLE
+from whatsit.serving.environment import LINKS_VARIABLE, READ_ONLY_VARIABLE
 
 _LOCK_FAILURE = "boost::interprocess"
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -186,8 +186,8 @@ class Server:
         self._folder = Path(tempfile.mkdtemp(prefix="whatsit-"))
         backends = lay_out_backends(installation, self._folder / "backends")
         lay_out_repositories(self._root, self._folder, os.symlink)
-        variables = {**self.catalogues.variables(self._folder), READ_ONLY_VARIABLE: "1" if self._read_only else ""}
-        environment = server_environment(installation, variables)
+        flags = {READ_ONLY_VARIABLE: "1" * self._read_only, LINKS_VARIABLE: "1" * self._closed}  # the gateway links
+        environment = server_environment(installation, {**self.catalogues.variables(self._folder), **flags})
         command = [str(installation.binary), *self._command_line(backends)]
         self._key_hidden = False
         with (self._folder / "tritonserver.log").open("wb") as log:

@@ -13,6 +13,7 @@ from whatsit.serving.catalogue_file import DEFAULT_CATALOGUE, FollowedCatalogues
 CATALOGUE_VARIABLE = "WHATSIT_CATALOGUE"
 CATALOGUES_VARIABLE = "WHATSIT_CATALOGUES"
 READ_ONLY_VARIABLE = "WHATSIT_READ_ONLY"
+LINKS_VARIABLE = "WHATSIT_PICTURE_LINKS"
 
 
 def served_catalogues() -> Callable[[], dict[str, Path]]:
@@ -36,3 +37,8 @@ def served_catalogues() -> Callable[[], dict[str, Path]]:
 def is_read_only() -> bool:
     """Return whether this server refuses changes: the variable is neither empty nor 0."""
     return os.environ.get(READ_ONLY_VARIABLE, "") not in ("", "0")
+
+
+def links_pictures() -> bool:
+    """Return whether replies name pictures by the gateway's addresses, not by paths."""
+    return os.environ.get(LINKS_VARIABLE, "") not in ("", "0")

@@ -14,6 +14,7 @@ from whatsit.pipeline.picture_description import PictureRegions
 from whatsit.pipeline.region_selection import area_shares
 from whatsit.search.records import Record
 from whatsit.search.retriever import Retrieved, evidence
+from whatsit.serving.picture_links import Link
 from whatsit.serving.triton_step import Outputs
 from whatsit.vision.local_features import ROW, LocalFeatures
 
@@ -46,8 +47,10 @@ def region_tensors(found: PictureRegions) -> Outputs:
     return outputs
 
 
-def item_tensors(retrieved: Retrieved, width: int) -> Outputs:
+def item_tensors(retrieved: Retrieved, width: int, link: Link | None = None) -> Outputs:
     """Return the outputs of `retrieval`.
+
+    Pictures are named by `link`, or by their paths without one.
 
     ITEM_RANKS is the deprecated name of ITEM_SCORES. Rows with fewer than `width` matches end in "" and score 0.
     """
@@ -60,8 +63,11 @@ def item_tensors(retrieved: Retrieved, width: int) -> Outputs:
             record, more = retrieved.records[int(number)], evidence(matches, column)
             ids[row, column] = str(record["id"]).encode()
             sent = record if not more and isinstance(record, Record) else Record({**record, **more})
-            texts[row, column] = sent.encoded
-    answer = text_tensor([json.dumps(retrieved.answer.to_record(), ensure_ascii=False)])
+            texts[row, column] = sent.encoded if link is None else sent.encoded_with(link(record))
+    said = retrieved.answer.to_record()
+    if link is not None and said["image"] and said["ids"]:
+        said["image"] = link({"id": said["ids"][0], "image": said["image"]})
+    answer = text_tensor([json.dumps(said, ensure_ascii=False)])
     return {"ITEM_IDS": ids, "ITEM_SCORES": scores, "ITEM_RANKS": scores, "ITEM_RECORDS": texts, "ANSWER": answer}
 
 

@@ -95,7 +95,7 @@ def show_decisions(
 ) -> None:
     """Show what cleaning decided, why, and what was taken back."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.text import Text
 
     from whatsit.catalogue.backends import open_embedded
     from whatsit.catalogue.cleaning.decision_log import DecisionLog
@@ -106,13 +106,15 @@ def show_decisions(
     if as_json:
         print_json({"standing": counts, "decisions": [one.to_record() for one in found]})
         return
-    table = Table("number", "cleaning", "step", "verdict", "item", "compared with", "reason", box=None)
+    console = Console()
     for one in found:
         decision = one.decision
         verdict = f"{decision.verdict} (undone)" if one.undone else decision.verdict
-        cells = (str(one.number), str(one.run), decision.step, verdict, decision.item, decision.other_item or "")
-        table.add_row(*cells, decision.reason)
-    Console().print(table)
+        other = f" <- {decision.other_item}" if decision.other_item else ""
+        # An id is never cut: twins differ in its end. Two lines a decision fit any terminal.
+        head = Text(f"{one.number:>4}  cleaning {one.run}  {decision.step}: {verdict}  ")
+        console.print(head, Text(f"{decision.item}{other}", style="bold"), sep="", soft_wrap=True)
+        console.print(Text(f"      {decision.reason}", style="dim"), soft_wrap=True)
     typer.echo("In force: " + (", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "nothing"))
 
 

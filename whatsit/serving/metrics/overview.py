@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from whatsit.serving.metrics import definitions as metrics
@@ -110,6 +110,7 @@ class Overview:
         items: in the catalogue, None where the server has no such gauge.
         index: None where the server has no gauges of an index.
         machine: CPU, memory and GPUs.
+        totals: since the server's start: answered, refused, failed, identified, found, changes.
     """
 
     seconds: float
@@ -127,6 +128,7 @@ class Overview:
     items: int | None
     index: IndexState | None
     machine: Machine
+    totals: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def between(cls, before: MetricsPage, after: MetricsPage) -> Overview:
@@ -162,6 +164,7 @@ class Overview:
             items=round(max(one.value for one in items)) if items else None,
             index=_index(after),
             machine=_machine(after),
+            totals=_totals(after),
         )
 
     def to_record(self) -> dict[str, Any]:
@@ -188,6 +191,19 @@ class _Growth:
 
     def mean(self, histogram: str, **labels: str) -> float | None:
         return _share(self.by(f"{histogram}_sum", **labels), self.by(f"{histogram}_count", **labels))
+
+
+def _totals(page: MetricsPage) -> dict[str, int]:
+    answered = sum(page.total("nv_inference_request_success", model=name) for name in ENSEMBLES)
+    found = {
+        "answered": answered,
+        "refused": page.total(metrics.REFUSED.name),
+        "failed": page.total(metrics.FAILED.name),
+        "identified": page.total(metrics.IDENTIFIED.name),
+        "found": page.total(metrics.IDENTIFIED.name, outcome="found"),
+        "changes": page.total(metrics.CHANGES.name),
+    }
+    return {name: round(value) for name, value in found.items()}
 
 
 def _models(page: MetricsPage) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import time
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -36,8 +37,11 @@ class MetricsPage:
         request = urllib.request.Request(url)
         for name, value in Address.parse().headers.items():
             request.add_unredirected_header(name, value)  # a redirection may lead to another server
-        with urllib.request.urlopen(request, timeout=timeout) as reply:
-            return cls.parse(reply.read().decode())
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as reply:
+                return cls.parse(reply.read().decode())
+        except http.client.HTTPException as error:  # a port that speaks something else
+            raise ValueError(f"{url} speaks no HTTP") from error
 
     @classmethod
     def parse(cls, text: str) -> MetricsPage:

@@ -27,9 +27,10 @@ from whatsit.catalogue.store.picture_metadata import PictureMetadata
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.pipeline.region_selection import check_boxes
 from whatsit.serving.analyzer_loader import AnalyzerLoader
-from whatsit.serving.environment import is_read_only, served_catalogues
+from whatsit.serving.environment import is_read_only, links_pictures, served_catalogues
 from whatsit.serving.metrics import definitions as metrics
 from whatsit.serving.open_catalogues import OpenCatalogues
+from whatsit.serving.picture_links import link_of, linked
 from whatsit.serving.request_options import Options
 from whatsit.serving.step_tensors import text_tensor
 from whatsit.serving.triton_step import Tensors
@@ -238,6 +239,7 @@ class ChangeCatalogue:
         self._catalogues = OpenCatalogues(
             served_catalogues(), lambda folder: ServedCatalogue(folder, networks, dimension, read_only, analyzer)
         )
+        self._links = links_pictures()
         if not read_only:
             analyzer.start()  # else the first picture would wait for it, and all changes behind it
 
@@ -249,6 +251,8 @@ class ChangeCatalogue:
         catalogue = self._catalogues(options.catalogue)
         image = np.asarray(inputs["IMAGE"]).tobytes() if "IMAGE" in inputs else None
         result = _OPERATIONS[name](catalogue, _text(inputs, "ITEM"), image)
+        if name == "get" and self._links:
+            result = linked(result, link_of(options.catalogue))
         metrics.changed(name, result)
         return {"RESULT": text_tensor([json.dumps(result, ensure_ascii=False)])}
 

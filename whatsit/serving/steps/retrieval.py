@@ -12,11 +12,12 @@ from whatsit.ranking.score import MIN_SCORE
 from whatsit.ranking.stages import DEFAULT_STAGES
 from whatsit.search.lookup import RegionFeatures
 from whatsit.search.retriever import Retrieved, Retriever
-from whatsit.serving.environment import served_catalogues
+from whatsit.serving.environment import links_pictures, served_catalogues
 from whatsit.serving.metrics import definitions as metrics
 from whatsit.serving.metrics.index_gauges import IndexGauges
 from whatsit.serving.metrics.instruments import Gauge
 from whatsit.serving.open_catalogues import OpenCatalogues
+from whatsit.serving.picture_links import link_of
 from whatsit.serving.request_options import Options
 from whatsit.serving.step_tensors import item_tensors, unpack_local_rows
 from whatsit.serving.triton_step import Outputs, Tensors
@@ -49,6 +50,7 @@ class Retrieve:
             )
 
         self._catalogues = OpenCatalogues(served_catalogues(), open_catalogue)
+        self._links = links_pictures()
         metrics.watch(_DefaultGauges(self._catalogues))
 
     def __call__(self, inputs: Tensors, options: Options, wanted: frozenset[str]) -> Outputs:
@@ -63,7 +65,7 @@ class Retrieve:
             features = [RegionFeatures(one, score=score) for one, score in zip(local, scores, strict=True)]
             retrieved = retriever(embeddings, inputs["AREAS"], options, features)
         metrics.retrieved(retrieved.regions, retrieved.answer, gated)
-        return item_tensors(retrieved, options.top_k)
+        return item_tensors(retrieved, options.top_k, link_of(options.catalogue) if self._links else None)
 
 
 class _DefaultGauges:
