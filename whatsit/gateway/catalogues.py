@@ -16,6 +16,7 @@ from whatsit_client.errors import InvalidInput
 from whatsit.catalogue.backends import open_index_view, open_store
 from whatsit.catalogue.filter.where_filter import Filter
 from whatsit.catalogue.protocols import CatalogueStore, IndexView
+from whatsit.catalogue.sources.cloud_image import CloudImage, is_cloud
 from whatsit.catalogue.sources.picture_location import archive_of, archived_picture
 from whatsit.catalogue.store.facets import Facet
 from whatsit.engines.fingerprint import embedder_fingerprint
@@ -157,6 +158,8 @@ class CatalogueReader:
         if path.startswith(("http://", "https://")):
             return str(path)
         try:
+            if is_cloud(path):
+                return _whole(path, digest) if side is None else _thumbnail(path, digest, side, 0)
             archive = archive_of(path)
             status = Path(archive or path).stat()
             if not stat.S_ISREG(status.st_mode) or not (archive or 0 < status.st_size <= _MOST_BYTES):
@@ -210,7 +213,9 @@ def _thumbnail(path: str, digest: str, side: int, modified: int) -> ImageFile:
 
 def _checked(path: str, digest: str) -> bytes:
     """Read a file whose bytes have this digest: callers may send any path."""
-    if archived := archived_picture(path):
+    if is_cloud(path):
+        data = CloudImage(path).read(_MOST_BYTES)
+    elif archived := archived_picture(path):
         data = archived.read(_MOST_BYTES)
     else:
         with Path(path).open("rb") as file:

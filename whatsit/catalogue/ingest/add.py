@@ -54,7 +54,7 @@ class Added:
 
 def add_to_catalogue(
     folder: Path,
-    *sources: Path,
+    *sources: Path | str,
     options: SourceOptions | None = None,
     store: str | None = None,
     publish: bool = False,
@@ -116,7 +116,7 @@ def add_to_catalogue(
         settings.steps, refetch=refetch, keep=own if keep_pictures else None, own=own if url is None else None
     )
     workers = workers or len(os.sched_getaffinity(0))
-    opened = [open_source(source, options) for source in sources]
+    opened = [open_source(source, options, downloads) for source in sources]
     guesses = [
         Skipped(str(path), note) for path, source in zip(sources, opened, strict=True) for note in source.notes()
     ]

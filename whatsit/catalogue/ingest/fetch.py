@@ -8,7 +8,8 @@ from pathlib import Path
 
 from whatsit_client.errors import InvalidInput
 
-from whatsit.catalogue.sources.picture_location import Image, TarImage, WebImage, ZipImage
+from whatsit.catalogue.sources.cloud_image import CloudImage
+from whatsit.catalogue.sources.picture_location import Image, InlineImage, TarImage, WebImage, ZipImage
 from whatsit.catalogue.web import Downloads
 from whatsit.vision.decode import MAX_BYTES
 
@@ -55,7 +56,9 @@ class Fetch:
         try:
             if isinstance(image, WebImage):
                 return self.downloads.get(image.url)
-            if isinstance(image, (TarImage, ZipImage)):
+            if isinstance(image, InlineImage):
+                return image.data[: MAX_BYTES + 1]
+            if isinstance(image, (TarImage, ZipImage, CloudImage)):
                 return image.read(MAX_BYTES + 1)
             return _read(image)
         except InvalidInput:

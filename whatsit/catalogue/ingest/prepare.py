@@ -21,6 +21,7 @@ from whatsit.catalogue.ingest.picture_analysis import (
 )
 from whatsit.catalogue.ingest.plan import Batch, Task
 from whatsit.catalogue.item import Picture, Vector
+from whatsit.catalogue.sources.cloud_image import CloudImage
 from whatsit.catalogue.sources.picture_location import Image, WebImage, must_be_kept, path_of
 from whatsit.catalogue.sources.source_row import Skipped
 from whatsit.catalogue.store.local_feature_table import local_features
@@ -110,7 +111,7 @@ class Prepare:
         ]
 
     def _get(self, task: Task, image: Image) -> Fetched | Picture | Skipped:
-        if isinstance(image, WebImage) and not self.settings.refetch:
+        if isinstance(image, (WebImage, CloudImage)) and not self.settings.refetch:
             for known in task.before:
                 if known.path == image.url and known.vectors and not self._lacking(task, known):
                     return known
@@ -190,7 +191,7 @@ class Prepare:
         return str(keep_picture(self.settings.own, part.data, f"{task.row.fields.id}\n{path}\n{part.sha256}"))
 
     def _kept(self, task: Task, part: Fetched) -> str | None:
-        if self.settings.keep is None or not isinstance(part.image, WebImage):
+        if self.settings.keep is None or not isinstance(part.image, (WebImage, CloudImage)):
             return None
         key = f"{task.row.fields.id}\n{part.image.url}\n{part.sha256}"
         return keep_picture(self.settings.keep, part.data, key).name

@@ -11,6 +11,7 @@ from whatsit.catalogue.ingest.fetch import Fetch
 from whatsit.catalogue.ingest.picture_analysis import PictureAnalysisSteps
 from whatsit.catalogue.ingest.plan import Batch
 from whatsit.catalogue.ingest.prepare import Done, Got, Prepare, Settings
+from whatsit.catalogue.sources.cloud_image import CloudImage
 from whatsit.catalogue.sources.picture_location import WebImage
 from whatsit.catalogue.sources.source_row import Skipped
 
@@ -58,4 +59,9 @@ class InThreads:
 
 
 def _is_remote(batch: Batch) -> bool:
-    return any(isinstance(image, WebImage) for one in batch if not isinstance(one, Skipped) for image in one.row.images)
+    return any(
+        isinstance(image, (WebImage, CloudImage))
+        for one in batch
+        if not isinstance(one, Skipped)
+        for image in one.row.images
+    )

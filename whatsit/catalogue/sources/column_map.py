@@ -22,12 +22,18 @@ class SourceOptions:
         encoding: of text files.
         decimal: decimal mark of prices that are ambiguous by themselves.
         folders: whether the folders in a folder of pictures are categories or products.
+        query: of a database: a SELECT, or the name of a table or view.
+        bucket: of an object store in which pictures may lie that a table names, such as `s3://shop`.
+        allow_private: whether a table may name pictures in any bucket that is open to whoever reads it.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     encoding: str | None = None
     decimal: DecimalMark | None = None
     folders: Literal["categories", "products"] = "categories"
+    query: str | None = None
+    bucket: str | None = None
+    allow_private: bool = False
 
     def __post_init__(self) -> None:
         for name in self.columns:
@@ -98,7 +104,7 @@ def _mapped(columns: Sequence[str], wanted: Mapping[str, str]) -> tuple[dict[str
     return fields, set(fields.values())
 
 
-def check_map(path: Path, columns: Sequence[str], found: ColumnMap) -> None:
+def check_map(path: Path | str, columns: Sequence[str], found: ColumnMap) -> None:
     """Refuse a table that cannot hold items.
 
     Raises:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from whatsit_client.errors import InvalidInput
 
-from whatsit.catalogue.sources.picture_location import Image, WebImage, archive_of, archived_picture
+from whatsit.catalogue.sources.cloud_image import SCHEMES, CloudImage, is_cloud
+from whatsit.catalogue.sources.picture_location import Image, InlineImage, WebImage, archive_of, archived_picture
 from whatsit.vision.picture_file import ENDINGS
 
 _ENDING = f"(?:{'|'.join(map(re.escape, ENDINGS))})"
-_BEFORE_ADDRESS = re.compile(r"[\s,;|]+(?=(?:https?:)?//[^\s/])", re.IGNORECASE)
+_START = rf"(?:(?:https?|{'|'.join(SCHEMES)}):)?//"
+_BEFORE_ADDRESS = re.compile(rf"[\s,;|]+(?={_START}[^\s/])", re.IGNORECASE)
 _PATHS = re.compile(rf"\s*[;|,]\s*(?=[^;|,]+{_ENDING}\s*(?:[;|,]|$))", re.IGNORECASE)
 _PICTURE = re.compile(rf".+{_ENDING}(?:\?.*)?", re.IGNORECASE)
 
@@ -24,8 +27,8 @@ def images_of(value: Any, base: Path) -> tuple[list[Image], list[str]]:
     """Return the pictures of a cell, and what was left out or looked for elsewhere.
 
     Args:
-        value: text, a list of texts, or None. Several in a text are separated by `;`, `|`, a comma, a space or a new
-            line; in an address these may be part of it.
+        value: text, a list of texts, the bytes of a picture, or None. Several in a text are separated by `;`, `|`, a
+            comma, a space or a new line; in an address these may be part of it.
         base: folder that relative paths start from.
 
     Raises:
@@ -33,6 +36,10 @@ def images_of(value: Any, base: Path) -> tuple[list[Image], list[str]]:
     """
     if value is None:
         return [], []
+    if isinstance(value, Mapping) and ("bytes" in value or "path" in value):  # how data sets keep pictures in Parquet
+        value = value.get("bytes") or value.get("path")
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return ([InlineImage(bytes(value))], []) if len(value) else ([], [])
     texts = _split(value, base) if isinstance(value, str) else value
     if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
         raise InvalidInput("its image is neither a path nor a list of paths")
@@ -89,10 +96,12 @@ def _split_paths(text: str) -> list[str]:
 
 
 def _is_address(text: str) -> bool:
-    return re.match(r"(?:https?:)?//", text, re.IGNORECASE) is not None
+    return re.match(_START, text, re.IGNORECASE) is not None
 
 
 def _image(text: str, base: Path) -> Image:
+    if is_cloud(text):
+        return CloudImage(text)
     if _is_address(text):
         url = f"https:{text}" if text.startswith("//") else text
         try:

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from whatsit_client.errors import InvalidInput
 
+from whatsit.catalogue.sources.cloud_image import SCHEMES, bucket_of, is_cloud
 from whatsit.catalogue.sources.column_map import SourceOptions
 from whatsit.catalogue.sources.compressed_tar import CompressedShards, ending_of
 from whatsit.catalogue.sources.csv_file import CommaSeparated
+from whatsit.catalogue.sources.database_table import DatabaseTable, is_database
 from whatsit.catalogue.sources.json_file import JsonFile
 from whatsit.catalogue.sources.json_lines import JsonLines
 from whatsit.catalogue.sources.parquet import Parquet
 from whatsit.catalogue.sources.picture_folder import Folder
 from whatsit.catalogue.sources.product_feed import ProductFeed
 from whatsit.catalogue.sources.product_folder import ProductFolders
+from whatsit.catalogue.sources.remote_source import CloudFolder, CopiedSource, is_cloud_folder
 from whatsit.catalogue.sources.source_row import Source
 from whatsit.catalogue.sources.table import Table, TableSource
 from whatsit.catalogue.sources.tar_shards import Shards, expand
 from whatsit.catalogue.sources.workbook import ENDINGS, Workbook
 from whatsit.catalogue.sources.zip_archive import ZipArchive
+from whatsit.catalogue.web import Downloads
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 _KINDS: dict[str, Callable[[Path, SourceOptions], Table]] = {
     ".csv": CommaSeparated,
@@ -35,17 +43,24 @@ _KINDS: dict[str, Callable[[Path, SourceOptions], Table]] = {
 }
 
 
-def open_source(path: Path, options: SourceOptions | None = None) -> Source:
-    """Open a path as a source: a folder, a table, a zip file or tar shards.
+def open_source(path: Path | str, options: SourceOptions | None = None, downloads: Downloads | None = None) -> Source:
+    """Open a path or address as a source: a folder, a table, an archive, a database.
 
     Args:
-        path: of it; of shards also a pattern, `shard-{000..099}.tar` or `shard-*.tar`.
+        path: of it; of shards also a pattern, `shard-{000..099}.tar` or `shard-*.tar`. As text also the address of a
+            file on the web (http, https), of a file or folder in an object store (s3, gs, az), or of a database as
+            SQLAlchemy writes it (`sqlite:///shop.db`).
         options: what the caller knows of it; None to find all out.
+        downloads: the limits of the web.
 
     Raises:
         InvalidInput: it is not there, of no known kind, unreadable, or a table without the column `id`.
+        Unavailable: a package for it is not installed.
     """
     options = options or SourceOptions()
+    if isinstance(path, str) and _SCHEME.match(path):
+        return _open_address(path, options, downloads or Downloads(allow_private=options.allow_private))
+    path = Path(path)
     if path.is_dir():
         return ProductFolders(path) if options.folders == "products" else Folder(path)
     if path.suffix.lower() == ".tar" or ending_of(path):
@@ -67,6 +82,26 @@ def open_source(path: Path, options: SourceOptions | None = None) -> Source:
         more = "; unpack it first" if path.name.lower().endswith((".7z", ".rar", ".gz", ".bz2", ".xz", ".zst")) else ""
         raise InvalidInput(f"{path} is of no known kind{more}; give a folder of pictures or a file {kinds}.")
     return found
+
+
+def _open_address(url: str, options: SourceOptions, downloads: Downloads) -> Source:
+    if url.lower().startswith(("http://", "https://")):
+        return CopiedSource(url, options, downloads, open_source, _is_known)
+    if is_cloud(url):
+        if is_cloud_folder(url):
+            return CloudFolder(url, options)
+        return CopiedSource(url, replace(options, bucket=bucket_of(url)), None, open_source, _is_known)
+    if is_database(url):
+        return TableSource(DatabaseTable(url, options), options)
+    scheme = url.partition(":")[0]
+    raise InvalidInput(
+        f"There is no source {scheme}://; addresses of sources are http(s), {', '.join(SCHEMES[:5])}, and "
+        "SQLAlchemy's of databases (sqlite:///shop.db), and a file of this machine is named by its path."
+    )
+
+
+def _is_known(name: str) -> bool:
+    return Path(name).suffix.lower() in (*_KINDS, ".zip", ".tar") or ending_of(Path(name)) is not None
 
 
 def _open_table(path: Path, options: SourceOptions) -> TableSource | None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tarfile
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from whatsit.catalogue.sources.cloud_image import CloudImage
 
 
 @dataclass(frozen=True)
@@ -119,14 +122,32 @@ class ZipImage:
             raise ValueError(f"{self.name} in {self.archive} is damaged or encrypted ({error})") from error
 
 
+@dataclass(frozen=True)
+class InlineImage:
+    """A picture whose bytes a table holds itself.
+
+    Args:
+        data: the encoded file.
+    """
+
+    data: bytes = field(repr=False)
+
+    @property
+    def stem(self) -> str:
+        """Return a name: the start of the file's digest."""
+        return f"picture {hashlib.sha256(self.data).hexdigest()[:16]}"
+
+
 _ARCHIVED = re.compile(r"(.*?(\.tar|\.zip))#(.*)", re.IGNORECASE | re.DOTALL)
-Image = Path | WebImage | TarImage | ZipImage
+Image = Path | WebImage | TarImage | ZipImage | CloudImage | InlineImage
 
 
 def path_of(image: Image) -> str:
     """Return the picture's path as the store holds and shows it."""
-    if isinstance(image, WebImage):
+    if isinstance(image, (WebImage, CloudImage)):
         return image.url
+    if isinstance(image, InlineImage):
+        return image.stem
     if isinstance(image, (TarImage, ZipImage)):
         return f"{image.shown or image.archive.resolve()}#{image.name}"
     return str(image.resolve())
@@ -134,7 +155,7 @@ def path_of(image: Image) -> str:
 
 def must_be_kept(image: Image) -> bool:
     """Return whether a picture cannot be read later from where it lies now."""
-    return isinstance(image, (TarImage, ZipImage)) and image.shown is not None
+    return isinstance(image, InlineImage) or (isinstance(image, (TarImage, ZipImage)) and image.shown is not None)
 
 
 def archive_of(path: str) -> Path | None:

@@ -9,8 +9,10 @@ from typing import Any
 from whatsit.catalogue.sources.column_map import SourceOptions
 from whatsit.catalogue.sources.open_source import open_source
 from whatsit.catalogue.sources.picture_location import path_of
+from whatsit.catalogue.sources.remote_source import CopiedSource
 from whatsit.catalogue.sources.source_row import Row, Skipped
 from whatsit.catalogue.sources.table import TableSource
+from whatsit.catalogue.web import Downloads
 
 MOST_SKIPPED = 1000
 
@@ -31,7 +33,7 @@ class Preview:
         note_count: how many parts.
     """
 
-    path: Path
+    path: Path | str
     columns: dict[str, str] = field(default_factory=dict)
     guesses: list[str] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -50,21 +52,25 @@ class Preview:
         return {"source": str(self.path), **plain, **counts, **listed}
 
 
-def preview(path: Path, options: SourceOptions | None = None, rows: int = 10) -> Preview:
+def preview(
+    path: Path | str, options: SourceOptions | None = None, rows: int = 10, downloads: Downloads | None = None
+) -> Preview:
     """Read a whole source, but none of its pictures.
 
     Args:
         path: see `open_source`.
         options: what the caller knows.
         rows: how many are kept as records.
+        downloads: the limits of the web.
 
     Raises:
         InvalidInput: see `open_source`.
     """
-    source = open_source(path, options)
+    source = open_source(path, options, downloads)
     found = Preview(path, guesses=source.notes())
-    if isinstance(source, TableSource):
-        found.columns = {name: source.columns.fields.get(name, "attribute") for name in source.table.columns}
+    table = source.copied if isinstance(source, CopiedSource) else source
+    if isinstance(table, TableSource):
+        found.columns = {name: table.columns.fields.get(name, "attribute") for name in table.table.columns}
     seen: dict[str, str] = {}
     for row in source:
         refused = row if isinstance(row, Skipped) else _refusal(row, seen)

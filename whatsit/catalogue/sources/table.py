@@ -10,6 +10,7 @@ from typing import Protocol
 
 from whatsit_client.errors import InvalidInput
 
+from whatsit.catalogue.sources.cloud_image import CloudImage
 from whatsit.catalogue.sources.column_map import ColumnMap, SourceOptions, check_map
 from whatsit.catalogue.sources.price import PriceColumn
 from whatsit.catalogue.sources.record import Record
@@ -75,8 +76,9 @@ class TableSource:
     def __init__(self, table: Table, options: SourceOptions) -> None:
         self.table, self._options = table, options
         self.export = None if options.columns else find_export(table.columns)
+        self._name = getattr(table, "name", str(table.path))
         self.columns = self._map(table.columns)
-        check_map(table.path, table.columns, self.columns)
+        check_map(self._name, table.columns, self.columns)
         self._maps: dict[tuple[str, ...], ColumnMap] = {tuple(table.columns): self.columns}
 
     def count(self) -> int:
@@ -105,7 +107,21 @@ class TableSource:
             row = row_of(record.values, base, record.place, None, columns, self._prices, record.images)
             if record.note:
                 row = _noted(row, record.note)
-            yield row
+            yield self._allowed(row)
+
+    def _allowed(self, row: Row | Skipped) -> Row | Skipped:
+        """Leave out pictures in buckets of others.
+
+        They would be read with the rights of whoever adds the table, which is a stranger's text (CWE-441).
+        """
+        if isinstance(row, Skipped) or self._options.allow_private:
+            return row
+        for image in row.images:
+            if isinstance(image, CloudImage) and image.bucket != self._options.bucket:
+                rest = tuple(one for one in row.images if one != image)
+                reason = f"its image '{image.url[:80]}' is in another bucket than the table; --allow-private reads it"
+                return self._allowed(_noted(replace(row, images=rest), reason)) if rest else Skipped(row.place, reason)
+        return row
 
     @cached_property
     def _prices(self) -> PriceColumn:
@@ -143,4 +159,4 @@ class TableSource:
         try:
             return ColumnMap.of(columns, SourceOptions(self._wanted()))
         except InvalidInput as error:
-            raise InvalidInput(f"{self.table.path} {str(error).rstrip('.')}.") from error
+            raise InvalidInput(f"{self._name} {str(error).rstrip('.')}.") from error

@@ -77,6 +77,8 @@ def _row(
             notes += refused
         elif name:
             known[name] = value
+        elif isinstance(value, (bytes, bytearray, memoryview)):
+            notes.append(f"its column '{str(column)[:60]}' holds bytes, which are left out")
         elif column != EMBEDDINGS:
             attributes[_plain(str(column))] = value
     nested = _object(known.pop("attributes", None))

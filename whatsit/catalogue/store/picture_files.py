@@ -13,6 +13,7 @@ from pathlib import Path
 from whatsit_client.errors import InvalidInput, Unavailable
 
 from whatsit.catalogue.item import Picture
+from whatsit.catalogue.sources.cloud_image import CloudImage, is_cloud
 from whatsit.catalogue.sources.picture_location import archived_picture
 from whatsit.index.current_generation import sync_folder
 from whatsit.vision.decode import MAX_BYTES
@@ -97,6 +98,8 @@ def read_picture(path: str, folder: Path) -> bytes:
         InvalidInput: it is not there, cannot be read, or lies on the web.
     """
     try:
+        if is_cloud(path):
+            return CloudImage(path).read(MAX_BYTES + 1)
         if archived := archived_picture(path):
             return archived.read(MAX_BYTES + 1)
         with Path(whole_path(path, folder)).open("rb") as file:

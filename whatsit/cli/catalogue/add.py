@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,13 +19,14 @@ _SHOWN = 20
 def add(
     folder: CatalogueFolder,
     sources: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
             metavar="SOURCE",
             help="A folder or zip file of pictures; a table (CSV, xlsx, ods, JSON Lines, Parquet, exports of Shopify, "
             "WooCommerce and Google Merchant) with the columns id and image (paths or http(s) addresses), title, "
             "brand, category, price, url; every other column becomes an attribute; or tar shards in the form of "
-            "WebDataset ('shard-{000..099}.tar', 'shard-*.tar').",
+            "WebDataset ('shard-{000..099}.tar', 'shard-*.tar.gz'). Or an address: a file on the web, a file or folder "
+            "of an object store (s3://, gs://, az://), or a database (sqlite:///shop.db, postgresql://user@host/name).",
             show_default=False,
         ),
     ],
@@ -52,7 +52,10 @@ def add(
     ] = None,
     allow_private: Annotated[
         bool,
-        typer.Option("--allow-private", help="Fetch pictures from private addresses too, also this machine's."),
+        typer.Option(
+            "--allow-private",
+            help="Fetch from private addresses too, also this machine's, and from buckets that a table names.",
+        ),
     ] = False,
     contact: Annotated[
         str | None,
@@ -87,6 +90,10 @@ def add(
     folders: Annotated[
         str, typer.Option(help="What folders of pictures are: categories (an item a picture) or products.")
     ] = "categories",
+    query: Annotated[
+        str | None,
+        typer.Option(help="Of a database: a SELECT, or the name of a table or view.", show_default="the best table"),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Add nothing; show columns, guesses, ten rows and what would be skipped.")
     ] = False,
@@ -109,9 +116,9 @@ def add(
     from whatsit.cli.catalogue.output import generation_record, print_json, print_published
     from whatsit.cli.progress_bar import progress_bars
 
-    options = source_options(maps, encoding, decimal, folders)
+    options = source_options(maps, encoding, decimal, folders, query, allow_private)
     if dry_run:
-        show_previews(sources, options, as_json)
+        show_previews(sources, options, as_json, contact)
         return
     named = None if steps is None else [] if steps == "none" else [name.strip() for name in steps.split(",")]
     with progress_bars(as_json) as bar:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -20,7 +19,12 @@ _MARKS = {"point": ".", "comma": ",", ".": ".", ",": ","}
 
 
 def source_options(
-    maps: Sequence[str] | None, encoding: str | None, decimal: str | None, folders: str
+    maps: Sequence[str] | None,
+    encoding: str | None,
+    decimal: str | None,
+    folders: str,
+    query: str | None = None,
+    allow_private: bool = False,
 ) -> SourceOptions:
     """Return the options of the command line as those of sources.
 
@@ -41,14 +45,16 @@ def source_options(
         raise InvalidInput(f"--folders is categories or products, not '{folders[:20]}'.")
     mark_of: Any = None if decimal is None else _MARKS[decimal]
     kind: Any = folders
-    return SourceOptions(columns, encoding, mark_of, kind)
+    return SourceOptions(columns, encoding, mark_of, kind, query, allow_private=allow_private)
 
 
-def show_previews(sources: Sequence[Path], options: SourceOptions, as_json: bool) -> None:
+def show_previews(sources: Sequence[str], options: SourceOptions, as_json: bool, contact: str | None = None) -> None:
     """Print what is understood of sources; exit with 1 where a row would be skipped."""
     from whatsit.catalogue.sources.preview import preview
+    from whatsit.catalogue.web import Downloads
 
-    found = [preview(source, options) for source in sources]
+    downloads = Downloads(allow_private=options.allow_private, contact=contact)
+    found = [preview(source, options, downloads=downloads) for source in sources]
     if as_json:
         print_json({"sources": [one.to_record() for one in found]})
     else:
