@@ -96,8 +96,8 @@ def test_addresses_that_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="cannot be read .*not a database"):
         open_source(f"sqlite:///{tmp_path}/text.db")
     for url, words in (
-        ("postgresql://me:secret@host.test/shop", "needs the package psycopg"),
-        ("postgres://me:secret@host.test/shop", "needs the package psycopg"),
+        ("postgresql://me:secret@host.test/shop", r"'postgresql' needs a driver: pip install 'psycopg"),
+        ("postgres://me:secret@host.test/shop", r"'postgresql' needs a driver: pip install 'psycopg"),
         ("mysql+odd://me:secret@host.test/shop", "SQLAlchemy knows no database 'mysql.odd'"),
     ):
         with pytest.raises(Unavailable, match=words) as caught:

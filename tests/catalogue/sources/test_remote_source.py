@@ -117,10 +117,7 @@ def test_a_table_of_strangers_reads_no_bucket(tmp_path: Path) -> None:
     table.write_text("id,image\n1,s3://payroll/scan.jpg\n2,s3://payroll/a.jpg https://shop.test/b.jpg\n")
     refused, kept = open_source(table)
     assert isinstance(refused, Skipped)
-    assert (
-        refused.reason
-        == "its image 's3://payroll/scan.jpg' is in another bucket than the table; --allow-private reads it"
-    )
+    assert refused.reason.startswith("its image 's3://payroll/scan.jpg' is in another bucket than the table")
     assert isinstance(kept, Row)
     assert kept.images == (WebImage("https://shop.test/b.jpg"),)
     assert "another bucket" in kept.notes[0]
@@ -130,7 +127,6 @@ def test_a_table_of_strangers_reads_no_bucket(tmp_path: Path) -> None:
 
 
 def test_addresses_of_object_stores() -> None:
-    assert [
-        is_cloud(url) for url in ("s3://b/a", "gs://b", "file:///etc/passwd", "s3://b/a::file:///x", "http://a")
-    ] == [*(True, True, False, False, False)]
+    urls = ("s3://b/a", "gs://b", "file:///etc/passwd", "s3://b/a::file:///x", "http://a")
+    assert list(map(is_cloud, urls)) == [True, True, False, False, False]
     assert bucket_of("s3://b/a/c.jpg") == "s3://b"

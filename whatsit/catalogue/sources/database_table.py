@@ -23,12 +23,7 @@ if TYPE_CHECKING:
 
 _ROWS_AT_ONCE = 500
 _MOST_WORDS = 200
-_DRIVERS = {
-    "psycopg": "'psycopg[binary]'",
-    "psycopg2": "psycopg2-binary",
-    "MySQLdb": "mysqlclient",
-    "_mysql_connector": "mysql-connector-python",
-}
+_DRIVERS = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
 
 
 class DatabaseTable:
@@ -190,7 +185,7 @@ def _engine(url: URL) -> Engine:
         raise Unavailable(f"SQLAlchemy knows no database '{url.drivername}': install its package for it.") from error
     except ModuleNotFoundError as error:
         package = _DRIVERS.get(error.name or "", error.name)
-        raise Unavailable(f"The database '{kind}' needs the package {package}: pip install {package}.") from error
+        raise Unavailable(f"The database '{kind}' needs a driver: pip install '{package}'.") from error
     except (ArgumentError, TypeError, ValueError) as error:
         raise InvalidInput(f"The address of the database '{kind}' is refused ({_words(error)}).") from error
 
