@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from whatsit_client.errors import InvalidInput
 
 ImageLike = str | Path | bytes | Image.Image | npt.NDArray[np.uint8]
 
+_AVIF = (b"avif", b"avis")
 _JPEG_MODES = frozenset({"1", "L", "RGB", "CMYK", "YCbCr"})
 
 
@@ -46,6 +48,8 @@ def encode(image: ImageLike) -> bytes:
 def open_upright(image: ImageLike) -> Image.Image:
     """Return the picture as RGB, upright by its EXIF tag, transparency on white.
 
+    HEIC is read where pillow-heif is installed (`pip install 'whatsit-client[heic]'`), AVIF by Pillow from 11.3 on.
+
     Raises:
         InvalidInput: it cannot be read.
     """
@@ -55,7 +59,9 @@ def open_upright(image: ImageLike) -> Image.Image:
         elif isinstance(image, Image.Image):
             picture = image
         else:
-            picture = Image.open(io.BytesIO(encode(image)))
+            data = encode(image)
+            _register_heif(data)
+            picture = Image.open(io.BytesIO(data))
         upright = ImageOps.exif_transpose(picture)
         if "A" in upright.getbands() or "transparency" in upright.info:
             white = Image.new("RGBA", upright.size, "white")
@@ -63,6 +69,23 @@ def open_upright(image: ImageLike) -> Image.Image:
         return upright.convert("RGB")
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise InvalidInput(f"The image cannot be read ({error}): give a JPEG, PNG or WebP file.") from error
+
+
+def _register_heif(data: bytes) -> None:
+    """Make Pillow read HEIC.
+
+    Raises:
+        InvalidInput: the picture is HEIC, and pillow-heif is missing.
+    """
+    if data[4:8] != b"ftyp" or data[8:12] in _AVIF:
+        return
+    try:
+        module = importlib.import_module("pillow_heif")
+    except ImportError as error:
+        raise InvalidInput(
+            "The image is HEIC, which needs pillow-heif here: run `pip install pillow-heif`, or give a JPEG."
+        ) from error
+    module.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
 
 def _read(path: Path) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -79,3 +80,21 @@ def test_what_is_no_image_is_refused_in_one_sentence(image: Any) -> None:
 def test_damaged_bytes_cannot_be_drawn_upon(data: bytes) -> None:
     with pytest.raises(InvalidInput, match="cannot be read"):
         open_upright(data)
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF"])
+def test_photos_of_phones_can_be_drawn_upon(kind: str) -> None:
+    buffer = io.BytesIO()
+    module = pytest.importorskip("pillow_heif")
+    module.register_heif_opener()
+    Image.new("RGB", (64, 32), "red").save(buffer, kind)
+    opened = open_upright(buffer.getvalue())
+    assert opened.size == (64, 32)
+    red, green, blue = opened.getpixel((9, 9))  # type: ignore[misc] # RGB
+    assert (red > 200, green < 60, blue < 60) == (True, True, True)
+
+
+def test_without_its_package_heic_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(InvalidInput, match="is HEIC, which needs pillow-heif"):
+        open_upright(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")

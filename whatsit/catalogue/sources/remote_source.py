@@ -1,4 +1,4 @@
-"""Sources behind an address: files of web servers, files and folders of object stores."""
+"""Sources behind an address: files on the web, and object stores."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class CopiedSource:
 
 
 class CloudFolder:
-    """Every picture below a folder of an object store; see `Folder` and `ProductFolders`.
+    """Every picture below a folder of an object store; see `Folder`.
 
     Args:
         url: of the folder.
