@@ -147,19 +147,63 @@ class Region:
         return {"box": list(self.box), "score": self.score, "label": self.label, "matches": matches}
 
 
+STATES = ("found", "unsure", "not_found", "not_searched")
+REASONS = {
+    "look": "it looks like the item's picture",
+    "print": "its print is that of the item's picture",
+    "words": "the words on it are the item's",
+    "code": "its code is the item's",
+    "equally_likely": "two items are equally likely",
+    "print_differs": "the print differs from that of the nearest item",
+    "not_sure": "the nearest item is not near enough",
+    "nothing_near": "nothing in the catalogue is near",
+    "gate": "the picture shows nothing that a catalogue holds, so nothing was searched",
+}
+
+
 @dataclass(frozen=True)
-class Answer:
-    """The answer voted from the matches.
+class RegionAnswer:
+    """What one region shows.
 
     Args:
-        found: False means "not in the catalogue".
-        title: of the best item, "" where nothing was found.
-        brand: voted.
-        category: voted.
-        image: main picture of the best item.
-        confidence: 0..1.
-        ids: items that agree with the answer, best first.
-        region: index of the answered region, None where nothing was found.
+        state: one of `STATES`.
+        probability: that the region's first match is the item that it shows, 0..1.
+        reason: a key of `REASONS`.
+    """
+
+    state: str
+    probability: float = 0.0
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if self.state not in STATES:
+            raise InvalidInput(f"The state of an answer is {', '.join(STATES)}, not '{self.state}'.")
+        check_probability("probability", self.probability)
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the answer of the region as a JSON object."""
+        return {"state": self.state, "probability": self.probability, "reason": self.reason}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the picture shows.
+
+    Args:
+        found: whether `state` is "found"; False means that no item is named.
+        title: of the item, "" where none was found.
+        brand: of the item.
+        category: of the item.
+        image: main picture of the item.
+        confidence: `probability` where an item was found, else 0.
+        ids: the item, then the other matches of its category and brand, best first.
+        region: index of the region that decided; None where no region has a match.
+        state: one of `STATES`; "" from servers up to 0.2.
+        probability: that the first match of that region is right, 0..1.
+        reason: a key of `REASONS`.
+        closest: ids of the nearest one to three items, whatever the state.
+        calibrated: whether the server's catalogue was calibrated for its networks.
+        regions: the same for each region; empty from servers up to 0.2.
     """
 
     found: bool
@@ -170,19 +214,36 @@ class Answer:
     confidence: float = 0.0
     ids: tuple[str, ...] = ()
     region: int | None = None
+    state: str = ""
+    probability: float = 0.0
+    reason: str = ""
+    closest: tuple[str, ...] = ()
+    calibrated: bool = False
+    regions: tuple[RegionAnswer, ...] = ()
 
     def __post_init__(self) -> None:
         check_probability("confidence", self.confidence)
+        check_probability("probability", self.probability)
+
+    @property
+    def why(self) -> str:
+        """Return the reason as words, "" where the server gave none."""
+        return REASONS.get(self.reason, "")
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Answer:
         """Build an answer from a JSON object; unknown keys are ignored."""
         known = {key: record[key] for key in cls.__dataclass_fields__ if record.get(key) is not None}
-        return cls(**{**known, "ids": tuple(record.get("ids") or ())})
+        names = RegionAnswer.__dataclass_fields__
+        regions = [RegionAnswer(**{key: one[key] for key in names if key in one}) for one in record.get("regions") or ()]
+        lists = {name: tuple(record.get(name) or ()) for name in ("ids", "closest")}
+        return cls(**{**known, **lists, "regions": tuple(regions)})
 
     def to_record(self) -> dict[str, Any]:
         """Return the answer as a JSON object."""
-        return {**{name: getattr(self, name) for name in self.__dataclass_fields__}, "ids": list(self.ids)}
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        regions = [region.to_record() for region in self.regions]
+        return {**plain, "ids": list(self.ids), "closest": list(self.closest), "regions": regions}
 
 
 def check_probability(what: str, value: float) -> None:

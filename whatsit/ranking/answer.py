@@ -1,107 +1,157 @@
-"""The answer voted from the matches, or "not in the catalogue"."""
+"""The answer: the item that a picture shows, with the probability that it is right."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from whatsit_client.types import Answer
+from whatsit_client.types import Answer, RegionAnswer
 
-from whatsit.ranking.main_region import main_region_score
-from whatsit.ranking.matches import Matches
-from whatsit.ranking.score import MIN_SCORE
+from whatsit.ranking.answer_features import FLOOR, answer_features
+from whatsit.ranking.answer_model import FOUND, SHOWN, UNSURE, AnswerModel
+from whatsit.ranking.matches import Floats, Matches
 
-# A match this much below the best score has 1/e of its vote.
-VOTE_SCALE = 0.1
-# Of a calibrated probability: more likely right than wrong.
-MIN_CONFIDENCE = 0.5
+# A code that an item has and the picture shows; a shop may still have it wrong.
+CODE_PROBABILITY = 0.99
+# Scores that are this close are equal: the closest two items of a catalogue differ by more from photo to photo.
+EQUAL = 0.02
+# Inliers with which a print has been looked for and found in another picture of the same look.
+PRINTED = 8
+# Below this score two pictures of anything are as alike.
+NEAR = 1.05
+
+
+@dataclass(frozen=True)
+class AnswerRule:
+    """How an answer is decided.
+
+    Args:
+        model: of the probability.
+        found: probability that an answer needs, 0..1.
+        unsure: probability that the right item is among the first three, below which nothing is shown as likely, 0..1.
+        calibrated: whether the model was adapted to this catalogue.
+        floor: matches below it are not in the lists, 0..2.
+    """
+
+    model: AnswerModel
+    found: float = FOUND
+    unsure: float = UNSURE
+    calibrated: bool = False
+    floor: float = FLOOR
 
 
 def answer(
-    regions: Sequence[Matches],
-    records: Mapping[int, Mapping[str, Any]],
-    min_score: float = MIN_SCORE,
-    areas: Sequence[float] | npt.NDArray[np.float32] | None = None,
-    min_confidence: float = MIN_CONFIDENCE,
+    regions: Sequence[Matches], records: Mapping[int, Mapping[str, Any]], rule: AnswerRule, items: int
 ) -> Answer:
-    """Return the voted title, brand and category of the main region.
+    """Return what a picture shows.
 
-    The region is the one whose best score r counts most as `main_region_score` weighs it (the first of equals), of
-    those with r of at least `min_score`. Each of its matches has the vote exp((score - best) / `VOTE_SCALE`); a stage
-    may have replaced the scores here. The category with most votes wins, then, among its items, the brand with most
-    votes; those items are behind the answer, and the first of them, in the order that the stages left, gives title and
-    image. So the fields never contradict each other. Having no category, or no brand, is voted for like a name.
-
-    Where the stage `learned` ran, its probability c of the first match replaces r: a region needs c of
-    `min_confidence`, the one whose c counts most is answered for, its matches are voted for with c, and the confidence
-    is c of the best item behind the answer.
-
-    Otherwise confidence = strength * agreement, where strength = (r - min_score) / (2 - min_score) says how alike the
-    best match is, and agreement is the share of all votes that the items behind the answer hold. That is no calibrated
-    probability.
+    Every region has a verdict of its own: the probability p that its first match is right, of all evidence that ran
+    (see `answer_features`), and the probability that the right item is among its first three. Where the stage
+    `learned` ran, its probabilities replace the model's; a code that was read and is the item's gives
+    `CODE_PROBABILITY`. The region with the highest p is the answered one. With p of `rule.found` its first match is
+    the answer; else, where the right item is probably among the first three, the state is "unsure" and these are
+    `closest`; else it is "not_found".
 
     Args:
         regions: one `Matches` per region after all stages, region 0 first.
         records: item number -> record with `id`, `title`, `brand`, `image`; must hold every matched item.
-        min_score: a best match below it is no answer, 0..2.
-        areas: share of the picture's area of each region, 0..1; None where all count the same.
-        min_confidence: a best probability below it is no answer, 0..1.
-
-    Returns:
-        `Answer`; `found` is False where no region has a match of `min_score`.
+        rule: model and thresholds.
+        items: number of items in the catalogue.
     """
-    learned = any(matches.confidences is not None for matches in regions)
-    best_scores = [_best(matches.confidences if learned else matches.scores) for matches in regions]
-    # The float32 nearest to the threshold, as in `score`.
-    needed = np.float32(min_confidence if learned else min_score)
-    candidates = [index for index, score in enumerate(best_scores) if score >= needed]
-    if not candidates:
-        return Answer(found=False)
-    shares = [1.0] * len(regions) if areas is None else areas
-    region = max(candidates, key=lambda index: float(main_region_score(best_scores[index], shares[index])))
-    matches, best_score = regions[region], best_scores[region]
-
-    votes = np.exp((matches.rerank_scores.astype(np.float64) - float(matches.rerank_scores.max())) / VOTE_SCALE)
-    if matches.confidences is not None:
-        votes = matches.confidences.astype(np.float64)
-    items = [records[int(number)] for number in matches.numbers]
-    behind = list(range(len(matches)))
-    brands = [_text(item, "brand") for item in items]
-    category = _most_voted(matches.categories, votes, behind)
-    behind = [i for i in behind if matches.categories[i] == category]
-    brand = _most_voted(brands, votes, behind)
-    behind = [i for i in behind if brands[i] == brand]
-
-    strength = (best_score - min_score) / (2.0 - min_score) if min_score < 2.0 else 1.0
-    agreement = float(votes[behind].sum() / votes.sum())
-    confidence = min(max(strength, 0.0), 1.0) * agreement
-    if matches.confidences is not None:
-        confidence = float(matches.confidences[behind].max())
+    verdicts = [_verdict(matches, *both, rule) for matches, both in zip(regions, _judge(regions, rule, items), strict=True)]
+    if not any(len(matches) for matches in regions):
+        return Answer(
+            found=False, state="not_found", reason="nothing_near", calibrated=rule.calibrated, regions=tuple(verdicts)
+        )
+    region = max(range(len(regions)), key=lambda index: (len(regions[index]) > 0, verdicts[index].probability))
+    matches, verdict = regions[region], verdicts[region]
+    shown = [records[int(number)] for number in matches.numbers[:SHOWN]]
+    known: dict[str, Any] = {
+        "state": verdict.state,
+        "reason": verdict.reason,
+        "probability": verdict.probability,
+        "closest": tuple(str(record["id"]) for record in shown),
+        "region": region,
+        "calibrated": rule.calibrated,
+        "regions": tuple(verdicts),
+    }
+    if verdict.state != "found":
+        return Answer(found=False, **known)
     return Answer(
         found=True,
-        title=_text(items[behind[0]], "title"),
-        brand=brand,
-        category=category,
-        image=_text(items[behind[0]], "image"),
-        confidence=round(confidence, 4),
-        ids=tuple(str(items[i]["id"]) for i in behind),
-        region=region,
+        title=_text(shown[0], "title"),
+        brand=_text(shown[0], "brand"),
+        category=matches.categories[0],
+        image=_text(shown[0], "image"),
+        confidence=verdict.probability,
+        ids=_same_kind(matches, records),
+        **known,
     )
 
 
-def _best(values: npt.NDArray[np.float32] | None) -> float:
-    return float(values.max()) if values is not None and len(values) else -1.0
+def not_searched(regions: int) -> Answer:
+    """Return the answer of a picture that the gate closed out."""
+    verdict = RegionAnswer("not_searched", 0.0, "gate")
+    return Answer(found=False, state="not_searched", reason="gate", regions=(verdict,) * regions)
 
 
-def _most_voted(names: Sequence[str], votes: npt.NDArray[np.float64], among: Sequence[int]) -> str:
-    """Return the name with the largest sum of votes; the first of equals."""
-    totals: dict[str, float] = defaultdict(float)
-    for i in among:
-        totals[names[i]] += float(votes[i])
-    return max(totals, key=lambda name: totals[name])
+def _judge(regions: Sequence[Matches], rule: AnswerRule, items: int) -> list[tuple[float, float]]:
+    """Return of each region the probabilities of its first match and of its first three."""
+    first, shown = rule.model(answer_features(regions, items, rule.floor))
+    judged = []
+    for index, matches in enumerate(regions):
+        p, q = (float(first[index]), float(shown[index])) if len(matches) else (0.0, 0.0)
+        if matches.confidences is not None and len(matches):
+            p = float(matches.confidences[0])
+            q = max(p, min(float(matches.confidences[:SHOWN].sum()), 1.0))
+        if matches.codes is not None and len(matches) and matches.codes[0]:
+            p = q = max(p, CODE_PROBABILITY)
+        judged.append((p, q))
+    return judged
+
+
+def _verdict(matches: Matches, first: float, shown: float, rule: AnswerRule) -> RegionAnswer:
+    if not len(matches):
+        return RegionAnswer("not_found", 0.0, "nothing_near")
+    # The float32 nearest to the threshold, as in `score`.
+    state = "found" if np.float32(first) >= np.float32(rule.found) else "unsure" if shown >= rule.unsure else "not_found"
+    return RegionAnswer(state, round(first, 4), _reason(matches, state))
+
+
+def _reason(matches: Matches, state: str) -> str:
+    """Return which evidence decided, one of `whatsit_client.types.REASONS`."""
+    inliers = 0 if matches.inliers is None else int(matches.inliers[0])
+    others = 0 if matches.inliers is None else int(matches.inliers[1:].max(initial=0))
+    if matches.codes is not None and matches.codes[0]:
+        return "code"
+    if state == "found":
+        words = 0.0 if matches.words is None else float(matches.words[0])
+        return "print" if inliers >= PRINTED and inliers > others else "words" if words >= 0.5 else "look"
+    if len(matches) > 1 and _close(matches.rerank_scores) and others * 2 >= inliers:
+        return "equally_likely"
+    if float(matches.scores[0]) < NEAR:
+        return "nothing_near"
+    textured = matches.context is not None and len(matches.context.features) > 0
+    if matches.inliers is not None and textured and inliers < PRINTED:
+        return "print_differs"
+    return "not_sure"
+
+
+def _close(scores: Floats) -> bool:
+    return float(scores[0] - scores[1]) < EQUAL
+
+
+def _same_kind(matches: Matches, records: Mapping[int, Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the ids of the first match and of those that share its category and brand, best first."""
+    items = [records[int(number)] for number in matches.numbers]
+    brand, category = _text(items[0], "brand"), matches.categories[0]
+    return tuple(
+        str(item["id"])
+        for item, of in zip(items, matches.categories, strict=True)
+        if of == category and _text(item, "brand") == brand
+    )
 
 
 def _text(record: Mapping[str, Any], field: str) -> str:
