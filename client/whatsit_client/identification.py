@@ -34,7 +34,7 @@ class Identification:
         source_scores: one probability per name of `SOURCES`.
         topic_scores: one probability per name of `TOPICS`.
         tag_scores: one probability per name of `TAGS`.
-        answer: voted from the matches.
+        answer: which item it is, how probably, and why.
     """
 
     regions: tuple[Region, ...]
@@ -160,8 +160,20 @@ def headline(result: Identification) -> str:
     """Return the answer in one line."""
     answer = result.answer
     if answer.found:
-        return f"{described(answer.title, answer.brand, answer.category)} (confidence {answer.confidence:.0%})"
-    return "Nothing that the catalogue is about" if result.gated else "Not in the catalogue"
+        return f"{described(answer.title, answer.brand, answer.category)} ({answer.confidence:.0%} sure)"
+    if answer.state == "not_searched":
+        return "Not searched: the picture seems to show nothing that a catalogue holds"
+    if answer.state == "unsure":
+        return f"Not sure: {' or '.join(closest_titles(result))}"
+    return f"Not in the catalogue: {answer.why}" if answer.why else "Not in the catalogue"
+
+
+def closest_titles(result: Identification) -> list[str]:
+    """Return the titles of the items that an unsure answer is between, best first."""
+    answer = result.answer
+    matches = result.regions[answer.region].matches if answer.region is not None else ()
+    titles = [match.item.title or match.item.id for match in matches if match.item.id in answer.closest]
+    return list(dict.fromkeys(titles))
 
 
 def summary(result: Identification) -> str:

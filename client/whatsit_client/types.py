@@ -180,6 +180,11 @@ class RegionAnswer:
             raise InvalidInput(f"The state of an answer is {', '.join(STATES)}, not '{self.state}'.")
         check_probability("probability", self.probability)
 
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> RegionAnswer:
+        """Build the answer of a region from a JSON object; unknown keys are ignored."""
+        return cls(**{key: record[key] for key in cls.__dataclass_fields__ if key in record})
+
     def to_record(self) -> dict[str, Any]:
         """Return the answer of the region as a JSON object."""
         return {"state": self.state, "probability": self.probability, "reason": self.reason}
@@ -225,6 +230,10 @@ class Answer:
         check_probability("confidence", self.confidence)
         check_probability("probability", self.probability)
 
+    def names(self, region: int) -> bool:
+        """Return whether a region may be tagged with its matches: it is found or unsure, or the server does not say."""
+        return region >= len(self.regions) or self.regions[region].state in ("found", "unsure")
+
     @property
     def why(self) -> str:
         """Return the reason as words, "" where the server gave none."""
@@ -234,8 +243,7 @@ class Answer:
     def from_record(cls, record: Mapping[str, Any]) -> Answer:
         """Build an answer from a JSON object; unknown keys are ignored."""
         known = {key: record[key] for key in cls.__dataclass_fields__ if record.get(key) is not None}
-        names = RegionAnswer.__dataclass_fields__
-        regions = [RegionAnswer(**{key: one[key] for key in names if key in one}) for one in record.get("regions") or ()]
+        regions = [RegionAnswer.from_record(one) for one in record.get("regions") or ()]
         lists = {name: tuple(record.get(name) or ()) for name in ("ids", "closest")}
         return cls(**{**known, **lists, "regions": tuple(regions)})
 

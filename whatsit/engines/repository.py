@@ -54,6 +54,11 @@ def network_file(model_repository: Path, network: str) -> Path:
     return path
 
 
+def answer_file(model_repository: Path | None = None) -> Path:
+    """Return the file of the answer model that comes with the networks of a model repository."""
+    return (model_repository or default_root() / "model_repository") / "retrieval" / "answer.json"
+
+
 def plan_file(model_repository: Path, network: str, new: bool = False) -> Path:
     """Return the path of a network's TensorRT plan, which need not exist.
 

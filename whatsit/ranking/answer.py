@@ -30,6 +30,7 @@ class AnswerRule:
     Args:
         model: of the probability.
         found: probability that an answer needs, 0..1.
+        found_by_ranker: the same where the stage `learned` ran, 0..1.
         unsure: probability that the right item is among the first three, below which nothing is shown as likely, 0..1.
         calibrated: whether the model was adapted to this catalogue.
         floor: matches below it are not in the lists, 0..2.
@@ -37,13 +38,14 @@ class AnswerRule:
 
     model: AnswerModel
     found: float = FOUND
+    found_by_ranker: float = FOUND
     unsure: float = UNSURE
     calibrated: bool = False
     floor: float = FLOOR
 
 
 def answer(
-    regions: Sequence[Matches], records: Mapping[int, Mapping[str, Any]], rule: AnswerRule, items: int
+    regions: Sequence[Matches], records: Mapping[int, Mapping[str, Any]], rule: AnswerRule
 ) -> Answer:
     """Return what a picture shows.
 
@@ -58,9 +60,8 @@ def answer(
         regions: one `Matches` per region after all stages, region 0 first.
         records: item number -> record with `id`, `title`, `brand`, `image`; must hold every matched item.
         rule: model and thresholds.
-        items: number of items in the catalogue.
     """
-    verdicts = [_verdict(matches, *both, rule) for matches, both in zip(regions, _judge(regions, rule, items), strict=True)]
+    verdicts = [_verdict(matches, *both, rule) for matches, both in zip(regions, _judge(regions, rule), strict=True)]
     if not any(len(matches) for matches in regions):
         return Answer(
             found=False, state="not_found", reason="nothing_near", calibrated=rule.calibrated, regions=tuple(verdicts)
@@ -97,9 +98,9 @@ def not_searched(regions: int) -> Answer:
     return Answer(found=False, state="not_searched", reason="gate", regions=(verdict,) * regions)
 
 
-def _judge(regions: Sequence[Matches], rule: AnswerRule, items: int) -> list[tuple[float, float]]:
+def _judge(regions: Sequence[Matches], rule: AnswerRule) -> list[tuple[float, float]]:
     """Return of each region the probabilities of its first match and of its first three."""
-    first, shown = rule.model(answer_features(regions, items, rule.floor))
+    first, shown = rule.model(answer_features(regions, rule.floor))
     judged = []
     for index, matches in enumerate(regions):
         p, q = (float(first[index]), float(shown[index])) if len(matches) else (0.0, 0.0)
@@ -116,7 +117,8 @@ def _verdict(matches: Matches, first: float, shown: float, rule: AnswerRule) -> 
     if not len(matches):
         return RegionAnswer("not_found", 0.0, "nothing_near")
     # The float32 nearest to the threshold, as in `score`.
-    state = "found" if np.float32(first) >= np.float32(rule.found) else "unsure" if shown >= rule.unsure else "not_found"
+    needed = rule.found if matches.confidences is None else rule.found_by_ranker
+    state = "found" if np.float32(first) >= np.float32(needed) else "unsure" if shown >= rule.unsure else "not_found"
     return RegionAnswer(state, round(first, 4), _reason(matches, state))
 
 

@@ -32,7 +32,6 @@ ANSWER_FEATURES = (
     "support",
     "rival",
     "category_share",
-    "log_items",
 )
 # Matches below this are never looked at: the server's limit of a match.
 FLOOR = 0.9
@@ -42,8 +41,8 @@ _SPREAD_OF_SCORES = 0.02
 _VOTE_SCALE = 0.1
 
 
-def answer_features(regions: Sequence[Matches], items: int, floor: float = FLOOR) -> Floats:
-    """Return the features of each region's first match, f32 [N, 22], in the order of `ANSWER_FEATURES`.
+def answer_features(regions: Sequence[Matches], floor: float = FLOOR) -> Floats:
+    """Return the features of each region's first match, f32 [N, 21], in the order of `ANSWER_FEATURES`.
 
     A region without matches has a row of zeros. `score` is that of the first match s. `margin` is s less the best
     score of any other item in the region, `above_mean` s less the mean of the first ten, `z_score` s in standard
@@ -57,7 +56,6 @@ def answer_features(regions: Sequence[Matches], items: int, floor: float = FLOOR
 
     Args:
         regions: one `Matches` per region after all stages, region 0 first.
-        items: number of items in the catalogue.
         floor: matches below it are not in the lists, 0..2.
     """
     found = np.zeros((len(regions), len(ANSWER_FEATURES)), dtype=np.float32)
@@ -89,7 +87,6 @@ def answer_features(regions: Sequence[Matches], items: int, floor: float = FLOOR
             float(sides[same].sum() / max(sides[others].sum(), 1e-6)),
             float(max(mains[against].max(initial=0.0) - mains[row], -0.5)),
             _category_share(matches),
-            np.log10(max(items, 1)),
         )
     return found
 
@@ -128,7 +125,7 @@ def _print_features(matches: Matches) -> tuple[float, float, float, float, float
         inliers, margin, verified = logs[0], logs[0] - logs[1:].max(initial=0.0), 1.0
     if matches.spread is not None:
         spread = float(matches.spread[0])
-    if getattr(matches, "words", None) is not None:
+    if matches.words is not None:
         words = float(matches.words[0])
         word_margin = words - float(matches.words[1:].max(initial=0.0))
     return inliers, margin, spread, verified, float(np.log1p(points)) / 10, words, word_margin
@@ -145,6 +142,7 @@ def _category_share(matches: Matches) -> float:
     category = matches.categories[0]
     if not category:
         return 0.0
-    votes: npt.NDArray[np.float64] = np.exp((matches.scores.astype(np.float64) - float(matches.scores[0])) / _VOTE_SCALE)
+    gaps: npt.NDArray[np.float64] = matches.scores.astype(np.float64) - float(matches.scores[0])
+    votes = np.exp(gaps / _VOTE_SCALE)
     same = np.array([other == category for other in matches.categories])
     return float(votes[same].sum() / votes.sum())

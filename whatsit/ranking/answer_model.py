@@ -17,7 +17,7 @@ from whatsit.ranking.matches import Floats
 
 FORMAT = 1
 # A region whose first match is right with this probability has it as its answer.
-FOUND = 0.75
+FOUND = 0.5
 # Below it a region whose right item is among its first `SHOWN` with this probability shows them side by side.
 UNSURE = 0.5
 SHOWN = 3
@@ -92,8 +92,8 @@ class AnswerModel:
             known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             if known["format"] != FORMAT or tuple(known["features"]) != ANSWER_FEATURES:
                 raise Damaged(f"{path} is no answer model of this version: install the package again.")
-            arrays = {name: np.asarray(known[name], dtype=np.float64) for name in _ARRAYS}
-            return cls(**arrays, **{name: float(known[name]) for name in ("slope", "offset", "limit")})
+            arrays = [np.asarray(known[name], dtype=np.float64) for name in _ARRAYS]
+            return cls(*arrays, float(known["slope"]), float(known["offset"]), float(known["limit"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Damaged(f"The answer model {path} cannot be read ({error}): install the package again.") from error
 

@@ -12,7 +12,7 @@ from whatsit.catalogue.milvus.milvus_url import Address
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import network_file
 from whatsit.index.generation import open_generation
-from whatsit.search.calibrated_threshold import Calibration
+from whatsit.search.answer_calibration import Calibration
 from whatsit.search.trained_ranker import TrainedRanker
 
 

@@ -15,16 +15,18 @@ from whatsit_client.types import Answer
 
 from whatsit.catalogue.backends import open_index_view, open_store
 from whatsit.catalogue.layout import Layout
+from whatsit.engines.repository import answer_file
 from whatsit.index.generation import Generation
 from whatsit.index.gpu_shard import on_gpu
 from whatsit.index.searcher import Searcher
 from whatsit.index.shard import Numbers
-from whatsit.ranking.answer import answer
+from whatsit.ranking.answer import AnswerRule, answer, not_searched
+from whatsit.ranking.answer_model import FOUND, AnswerModel
 from whatsit.ranking.learned import Scorer
 from whatsit.ranking.matches import Matches
-from whatsit.ranking.score import MIN_SCORE
+from whatsit.ranking.score import MATCH_SCORE
 from whatsit.ranking.stages import DEFAULT_STAGES, compose, stage_names
-from whatsit.search.calibrated_threshold import CalibratedThreshold
+from whatsit.search.answer_calibration import CalibratedAnswer
 from whatsit.search.lookup import Lookup, RegionFeatures
 from whatsit.search.records import RecentRecords
 from whatsit.search.search_options import SearchOptions
@@ -43,7 +45,7 @@ class Retrieved:
     Args:
         regions: the matches of each region after all stages, at most `top_k` each.
         records: item number -> record, for every item in `regions`.
-        answer: voted from the matches.
+        answer: decided from the matches.
     """
 
     regions: tuple[Matches, ...]
@@ -54,7 +56,7 @@ class Retrieved:
     def nothing(cls, regions: int) -> Retrieved:
         """Return no match for each of so many regions, as for a gated picture."""
         none = Matches(np.empty(0, np.int64), np.empty(0, np.float32), ())
-        return cls((none,) * regions, {}, Answer(found=False))
+        return cls((none,) * regions, {}, not_searched(regions))
 
 
 class Retriever:
@@ -66,8 +68,9 @@ class Retriever:
         folder: the catalogue's folder.
         fingerprint: of the embedder whose vectors will be looked up.
         min_score: default of the option.
-        answer_score: an answer needs a match of this score, unless the caller sets `min_score` or the catalogue has a
-            calibration for this embedder (see `whatsit calibrate`).
+        answer_model: of the probability of an answer; None for that of the package. A calibration of the catalogue for
+            this embedder adapts it (see `whatsit calibrate`).
+        found: probability that an answer needs, unless the catalogue has a calibration, 0..1.
         stages: default of the option `rerank`.
         gpu: search large shards on a GPU where the installed FAISS has one.
         nprobe: shards that a query goes to, those nearest to it; 0 for all, None for what the index says.
@@ -81,8 +84,9 @@ class Retriever:
         self,
         folder: Path,
         fingerprint: str,
-        min_score: float = MIN_SCORE,
-        answer_score: float = MIN_SCORE,
+        min_score: float = MATCH_SCORE,
+        answer_model: AnswerModel | None = None,
+        found: float = FOUND,
         stages: str = DEFAULT_STAGES,
         gpu: bool = False,
         nprobe: int | None = None,
@@ -91,8 +95,9 @@ class Retriever:
         layout = Layout(folder)
         self._timed = timed
         self._fingerprint = fingerprint
-        self._min_score, self._answer_score, self._stages = min_score, answer_score, stages
-        self._calibrated = CalibratedThreshold(layout.calibration, fingerprint)
+        self._min_score, self._stages = min_score, stages
+        model = AnswerModel.read(answer_file()) if answer_model is None else answer_model
+        self._rule = CalibratedAnswer(layout.calibration, fingerprint, AnswerRule(model, found))
         self._ranker = TrainedRanker(layout.ranker, fingerprint)
         self.store = open_store(folder, read_only=True)
 
@@ -140,7 +145,7 @@ class Retriever:
             named = self.store.text.search(options.text, NAMED, allowed)
             contexts = (matches.search_context for matches in near)
             regions = [lookup.fuse_text(*both, named) for both in zip(contexts, regions, strict=True)]
-        verdict = answer(regions, lookup.records, self._needed_score(options), areas, self._calibrated.confidence())
+        verdict = answer(regions, lookup.records, self._rule(min_score))
         return Retrieved(tuple(matches.first(options.top_k) for matches in regions), lookup.records, verdict)
 
     def catalogue_vectors(self) -> tuple[npt.NDArray[np.float32], Numbers]:
@@ -184,13 +189,6 @@ class Retriever:
         if not trained and options.rerank is None:
             names = tuple(name for name in names if name != "learned")
         return ",".join(names) or "none"
-
-    def _needed_score(self, options: SearchOptions) -> float:
-        """Return the score that an answer needs: the caller's, catalogue's or server's."""
-        if options.min_score is not None:
-            return options.min_score
-        calibrated = self._calibrated()
-        return self._answer_score if calibrated is None else calibrated
 
 
 def evidence(matches: Matches, position: int) -> dict[str, Any]:

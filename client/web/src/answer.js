@@ -1,3 +1,4 @@
+const STATES = { found: "found", unsure: "unsure", not_found: "missing", not_searched: "gated" };
 const NEAR = 0.03; // scores of two items that are this close decide nothing
 
 /** Cosine of two unit vectors by their score, 2 - L2 distance. */
@@ -7,7 +8,7 @@ export function cosine(score) {
 }
 
 /**
- * Return the state of an answer, by the server's own where it gives one.
+ * Return the state of a region's answer: the server's, or that of the scores where a server up to 0.2 gives none.
  *
  * @param {Object} found - reply of /v1/identify
  * @param {number} region - index of the searched region
@@ -15,7 +16,9 @@ export function cosine(score) {
  */
 export function answerState(found, region) {
   const { answer, intent, regions } = found;
-  if (answer.state) return { found: "found", unsure: "unsure", not_searched: "gated" }[answer.state] || "missing";
+  const own = answer.regions?.[region]?.state || (region === answer.region ? answer.state : "");
+  if (own) return STATES[own] || "missing";
+  if (answer.state === "not_searched") return "gated";
   if (!regions.some((one) => one.matches.length)) return intent === "other" ? "gated" : "missing";
   if (!answer.found) return "missing";
   const matches = regions[region]?.matches || [];

@@ -106,7 +106,7 @@ async function searchBox(box) {
   }
 }
 
-/** Show the matches of an object, which the photo's reply has, and ask whether the first is the answer. */
+/** Show the matches of an object, which the photo's reply has, with its answer. */
 function selectRegion(index) {
   freshRegion();
   const { found, phase } = store.get();
@@ -117,9 +117,10 @@ function selectRegion(index) {
   judge(index);
 }
 
-/** Ask for the answer of one region: a photo's reply has the answer of its best one alone. */
+/** Ask for the answer of one region of a server up to 0.2, whose reply has the answer of its best one alone. */
 async function judge(index) {
   const { photo, found, verdicts } = store.get();
+  if (found.answer.regions?.length) return;
   if (index === found.answer.region || verdicts[index] || !found.regions[index].matches.length) return;
   try {
     const reply = await api.identify(photo.blob, { ...options(), boxes: [found.regions[index].box], gate: false }, freshRegion());
@@ -254,7 +255,8 @@ const page = {
 };
 
 function resultOf(reply, region) {
-  return { state: answerState(reply, region), matches: reply.regions[region].matches, answer: reply.answer, intent: reply.intent };
+  const answer = { ...reply.answer, ...reply.answer.regions?.[region] };
+  return { state: answerState(reply, region), matches: reply.regions[region].matches, answer, intent: reply.intent };
 }
 
 function resultsPage() {
@@ -318,7 +320,7 @@ function drawResults(state) {
 /** Return the result of the selected region; `pending` until its answer is there. */
 function shownResult({ found, selected, custom, verdicts }) {
   if (custom) return custom.result;
-  if (selected === found.answer.region || !found.regions[selected].matches.length) return resultOf(found, selected);
+  if (found.answer.regions?.length || selected === found.answer.region || !found.regions[selected].matches.length) return resultOf(found, selected);
   return verdicts[selected] || { ...resultOf(found, selected), state: "pending" };
 }
 

@@ -27,19 +27,20 @@ export class Results extends HTMLElement {
   }
 
   #answer(result, page) {
-    const { state, matches } = result;
+    const { state, matches, answer } = result;
+    const why = { equally_likely: "equallyLikely", print_differs: "printDiffers", nothing_near: "nothingNear" }[answer.reason];
     if (state === "pending") return h("section.answer.pending", { role: "status" }, heading("pending", t("searching"), ""));
     if (state === "found") return foundAnswer(result, page);
     if (state === "unsure") {
       const near = matches.slice(0, SIDE_BY_SIDE);
-      return h("section.answer.unsure", {}, heading("unsure", t("unsureTitle"), t("unsureText")),
+      return h("section.answer.unsure", {}, heading("unsure", t("unsureTitle"), t(why || "unsureText")),
         h("div.side-by-side", {}, ...near.map((match) => matchCard(match, page, "h2"))));
     }
     if (state === "gated") {
       return h("section.answer.gated", {}, heading("gated", t("gatedTitle"), t("gatedText")),
         h("div.acts", {}, button("act", "search", t("searchAnyway"), page.anyway)));
     }
-    return h("section.answer.missing", {}, heading("missing", t("notFoundTitle"), t(matches.length ? "notFoundText" : "nothingNear")),
+    return h("section.answer.missing", {}, heading("missing", t("notFoundTitle"), t(matches.length ? why || "notFoundText" : "nothingNear")),
       page.add && h("div.acts", {}, button("act.strong", "plus", t("addIt"), page.add)));
   }
 

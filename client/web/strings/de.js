@@ -9,6 +9,7 @@ export default {
   region: "Ding {index}: {label}", cropBox: "Gesuchter Bereich. Pfeiltasten verschieben ihn, mit Umschalt ändern sie die Größe.",
   foundIn: "Im Katalog", unsureTitle: "Wahrscheinlich eines davon", unsureText: "Die nächsten unterscheiden sich zu wenig, um zu entscheiden.",
   notFoundTitle: "Nicht in diesem Katalog", notFoundText: "Diese kommen am nächsten, aber keines scheint es zu sein.",
+  equallyLikely: "Zwei sind gleich wahrscheinlich.", printDiffers: "Der Aufdruck ist ein anderer als beim nächsten.",
   nothingNear: "Nichts im Katalog kommt ihm nahe.", gatedTitle: "Nicht gesucht",
   gatedText: "Das Foto scheint nicht zu zeigen, worum es in diesem Katalog geht.", searchAnyway: "Trotzdem suchen",
   emptyCatalogue: "Dieser Katalog hat noch keine Artikel.", noWords: "Kein Artikel enthält diese Worte.", noItems: "Kein Artikel erfüllt diese Filter.",

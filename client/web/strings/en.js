@@ -9,6 +9,7 @@ export default {
   region: "Object {index}: {label}", cropBox: "Searched region. Arrow keys move it, Shift and arrow keys resize it.",
   foundIn: "In the catalogue", unsureTitle: "One of these, probably", unsureText: "The closest ones differ too little to decide.",
   notFoundTitle: "Not in this catalogue", notFoundText: "These come nearest, but none of them seems to be it.",
+  equallyLikely: "Two items are equally likely.", printDiffers: "The print differs from that of the nearest one.",
   nothingNear: "Nothing in the catalogue comes near.", gatedTitle: "Not searched",
   gatedText: "The photo does not seem to show what this catalogue is about.", searchAnyway: "Search anyway",
   emptyCatalogue: "This catalogue has no items yet.", noWords: "No item has these words.", noItems: "No item fulfils these filters.",

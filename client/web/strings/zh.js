@@ -9,6 +9,7 @@ export default {
   region: "物体 {index}：{label}", cropBox: "搜索区域。方向键移动，Shift 加方向键调整大小。",
   foundIn: "在目录中找到", unsureTitle: "可能是其中之一", unsureText: "最接近的几件差别太小，无法确定。",
   notFoundTitle: "目录中没有", notFoundText: "以下最接近，但似乎都不是它。",
+  equallyLikely: "两件商品可能性相同。", printDiffers: "印刷内容与最接近的商品不同。",
   nothingNear: "目录中没有接近的商品。", gatedTitle: "未搜索",
   gatedText: "照片里似乎不是本目录的内容。", searchAnyway: "仍然搜索",
   emptyCatalogue: "目录中还没有商品。", noWords: "没有商品含有这些文字。", noItems: "没有商品符合这些筛选条件。",

@@ -48,11 +48,11 @@ def _scale(size: tuple[int, int]) -> float:
 
 
 def _cards(result: Identification, matches: int) -> list[Card]:
-    """Return a card per region; the whole picture's only for its answer or alone."""
+    """Return a card per region that may be what it is tagged with; the whole picture's only for its answer or alone."""
     parts = [
         Card(index, region, colour(index), matches)
         for index, region in enumerate(result.regions)
-        if region.matches and (index > 0 or result.answer.region == 0)
+        if region.matches and (index > 0 or result.answer.region == 0) and result.answer.names(index)
     ]
     whole = result.regions[0]
     return parts or ([Card(0, whole, colour(0), matches)] if whole.matches else [])

@@ -32,7 +32,7 @@ class InProcess:
 
     def __init__(self, catalogue: Path) -> None:
         self._networks = Networks()
-        self._retriever = Retriever(catalogue, self._networks.fingerprint, MATCH_SCORE, MIN_SCORE)
+        self._retriever = Retriever(catalogue, self._networks.fingerprint, MATCH_SCORE)
 
     def __call__(self, picture: bytes) -> object:
         """Return the tensors that the ensemble would answer with."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from whatsit_client.types import REASONS
 
 Box = Annotated[list[float], Field(min_length=4, max_length=4, description="x1, y1, x2, y2 in pixels, upright.")]
 Probability = Annotated[float, Field(ge=-0.001, le=1.001)]
@@ -82,10 +83,27 @@ class RegionModel(BaseModel):
     matches: list[MatchModel]
 
 
-class AnswerModel(BaseModel):
-    """The answer: the item, or not in the catalogue."""
+State = Literal["found", "unsure", "not_found", "not_searched"]
 
-    found: bool
+
+class RegionAnswerModel(BaseModel):
+    """What one region shows."""
+
+    state: State
+    probability: Probability = Field(0.0, description="That the region's first match is the item that it shows.")
+    reason: str = Field("", description=f"A key: {'; '.join(f'{key}: {words}' for key, words in REASONS.items())}.")
+
+
+class AnswerModel(BaseModel):
+    """The answer: the item, the items that it may be, or not in the catalogue."""
+
+    found: bool = Field(description="Whether state is found.")
+    state: State
+    probability: Probability = Field(0.0, description="That the first match of the answered region is right.")
+    reason: str = Field("", description="A key, as for regions.")
+    closest: list[str] = Field([], description="Ids of the nearest one to three items, whatever the state.")
+    calibrated: bool = Field(False, description="Whether the catalogue was calibrated for these networks.")
+    regions: list[RegionAnswerModel] = Field([], description="The same for each region.")
     title: str = ""
     brand: str = ""
     category: str = ""

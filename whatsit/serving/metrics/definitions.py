@@ -44,10 +44,10 @@ REGIONS = Histogram(
     "Regions of a picture, the whole picture counted.",
     (1, 2, 3, 4, 5, 6, 7, 8, 16, 32),
 )
-OUTCOMES = ("found", "absent", "gated")
+OUTCOMES = ("found", "unsure", "absent", "gated")
 IDENTIFIED = Counter(
     "whatsit_identified_total",
-    "Pictures that were looked up: found, absent (not in the catalogue), or gated (shows nothing that it could hold).",
+    "Pictures that were looked up: found, unsure, absent (not in the catalogue), or gated (it can hold no such thing).",
     (("outcome", OUTCOMES),),
 )
 MATCHES = Histogram(
@@ -127,18 +127,19 @@ def retrieved(matches: Sequence[Sequence[Any] | Any], answer: Answer, gated: boo
 
     Args:
         matches: of each region.
-        answer: voted from them.
+        answer: decided from them.
         gated: no search was made.
     """
     if _publisher is None:
         return
-    IDENTIFIED.add("gated" if gated else "found" if answer.found else "absent")
+    outcome = answer.state if answer.state in ("found", "unsure") else "absent"
+    IDENTIFIED.add("gated" if gated else outcome)
     if gated:
         return
     for one in matches:
         MATCHES.observe(len(one))
-    if answer.found:
-        CONFIDENCE.observe(answer.confidence)
+    if any(len(one) for one in matches):
+        CONFIDENCE.observe(answer.probability)
 
 
 def changed(operation: str, result: Mapping[str, Any]) -> None:

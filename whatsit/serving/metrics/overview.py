@@ -135,7 +135,7 @@ class Overview:
         """Compare two readings; a server restarted in between counts from its start."""
         grown = _Growth(before, after)
         outcome = {name: grown.by(metrics.IDENTIFIED.name, outcome=name) for name in metrics.OUTCOMES}
-        searched = outcome["found"] + outcome["absent"]
+        searched = outcome["found"] + outcome["unsure"] + outcome["absent"]
         refused = {
             reason: grown.rate(metrics.REFUSED.name, reason=reason)
             for reason in metrics.REASONS

@@ -8,7 +8,8 @@ from pathlib import Path
 from whatsit_client.errors import InvalidInput, Unavailable
 
 from whatsit.engines.fingerprint import embedder_fingerprint
-from whatsit.ranking.score import MIN_SCORE
+from whatsit.ranking.answer_model import FOUND, AnswerModel
+from whatsit.ranking.score import MATCH_SCORE
 from whatsit.ranking.stages import DEFAULT_STAGES
 from whatsit.search.lookup import RegionFeatures
 from whatsit.search.retriever import Retrieved, Retriever
@@ -26,23 +27,25 @@ from whatsit.serving.triton_step import Outputs, Tensors
 class Retrieve:
     """EMBEDDINGS, AREAS, SCORES, LOCAL, GATED -> ITEM_* tensors and ANSWER.
 
-    Model parameters: `embedder` (its file, relative to the model folder), `min_score`, `answer_score`, `stages`, and
-    `gpu` ("auto": FAISS on a GPU where there is one), and `shards` (how many of the index's shards a query goes to: a
-    number, "all", or "auto" for what the index says).
+    Model parameters: `embedder` and `answer` (their files, relative to the model folder), `min_score`, `found`
+    (probability that an answer needs), `stages`, `gpu` ("auto": FAISS on a GPU where there is one), and `shards` (how
+    many of the index's shards a query goes to: a number, "all", or "auto" for what the index says).
     The option `catalogue` picks one of several catalogues (see `served_catalogues`).
     """
 
     def __init__(self, parameters: Mapping[str, str]) -> None:
         fingerprint = embedder_fingerprint(Path(parameters["model_directory"], parameters["embedder"]))
+        model = AnswerModel.read(Path(parameters["model_directory"], parameters.get("answer", "answer.json")))
         nprobe = parse_nprobe(parameters.get("shards", "auto"))
 
         def open_catalogue(folder: Path) -> Retriever:
             return Retriever(
                 folder,
                 fingerprint,
-                # min_rank and answer_rank are the deprecated names.
-                float(parameters.get("min_score", parameters.get("min_rank", MIN_SCORE))),
-                float(parameters.get("answer_score", parameters.get("answer_rank", MIN_SCORE))),
+                # min_rank is the deprecated name.
+                float(parameters.get("min_score", parameters.get("min_rank", MATCH_SCORE))),
+                model,
+                float(parameters.get("found", FOUND)),
                 parameters.get("stages", DEFAULT_STAGES),
                 parameters.get("gpu") == "auto",
                 nprobe,
