@@ -15,6 +15,8 @@ from whatsit.ranking.matches import Floats, Matches
 
 # A code that an item has and the picture shows; a shop may still have it wrong.
 CODE_PROBABILITY = 0.99
+# Logits for a first match whose text explains all words that were read while no other's explains one.
+WORDS = 4.0
 # Scores that are this close are equal: the closest two items of a catalogue differ by more from photo to photo.
 EQUAL = 0.02
 # Inliers with which a print has been looked for and found in another picture of the same look.
@@ -100,7 +102,7 @@ def not_searched(regions: int) -> Answer:
 
 def _judge(regions: Sequence[Matches], rule: AnswerRule) -> list[tuple[float, float]]:
     """Return of each region the probabilities of its first match and of its first three."""
-    first, shown = rule.model(answer_features(regions, rule.floor))
+    first, shown = rule.model(answer_features(regions, rule.floor), WORDS * np.array([_ahead(one) for one in regions]))
     judged = []
     for index, matches in enumerate(regions):
         p, q = (float(first[index]), float(shown[index])) if len(matches) else (0.0, 0.0)
@@ -111,6 +113,13 @@ def _judge(regions: Sequence[Matches], rule: AnswerRule) -> list[tuple[float, fl
             p = q = max(p, CODE_PROBABILITY)
         judged.append((p, q))
     return judged
+
+
+def _ahead(matches: Matches) -> float:
+    """Return how much more of the read words the first match explains than any other."""
+    if matches.words is None or not len(matches):
+        return 0.0
+    return float(matches.words[0] - matches.words[1:].max(initial=0.0))
 
 
 def _verdict(matches: Matches, first: float, shown: float, rule: AnswerRule) -> RegionAnswer:

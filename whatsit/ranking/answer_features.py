@@ -14,16 +14,9 @@ ANSWER_FEATURES = (
     "score",
     "margin",
     "above_mean",
-    "z_score",
-    "reciprocal_margin",
-    "density",
     "log_inliers",
     "log_inliers_margin",
     "spread",
-    "verified",
-    "log_points",
-    "word_share",
-    "word_margin",
     "region_side",
     "region_score",
     "whole_picture",
@@ -36,30 +29,30 @@ ANSWER_FEATURES = (
 # Matches below this are never looked at: the server's limit of a match.
 FLOOR = 0.9
 _CLOSEST = 10
-_LISTED = 30
-_SPREAD_OF_SCORES = 0.02
 _VOTE_SCALE = 0.1
 
 
 def answer_features(regions: Sequence[Matches], floor: float = FLOOR) -> Floats:
-    """Return the features of each region's first match, f32 [N, 21], in the order of `ANSWER_FEATURES`.
+    """Return the features of each region's first match, f32 [N, 14], in the order of `ANSWER_FEATURES`.
 
-    A region without matches has a row of zeros. `score` is that of the first match s. `margin` is s less the best
-    score of any other item in the region, `above_mean` s less the mean of the first ten, `z_score` s in standard
-    deviations of the first thirty others; where there are fewer, `floor` stands for the rest, since they lie below it.
-    `reciprocal_margin` is how much nearer the item's vector is to the query than to the nearest of the first ten
-    others, `density` how alike that other item is to it. Inliers and `spread` are 0 where `geometry` did not run,
-    `verified` says whether it did and the region has local features. `word_share` is what `read` explains.
+    A region without matches has a row of zeros. `score` is that of the first match s, `margin` is s less the best
+    score of any other item in the region, `above_mean` s less the mean of the first ten; where there are fewer, `floor`
+    stands for the rest, since they lie below it. Inliers and their `spread` are 0 where `geometry` did not run: print
+    that agrees is evidence, print that was not found is none, since fruit and garments have none that lasts.
     `score_in_whole` is the item's score in region 0 and `margin_in_whole` how far it is ahead there. `support` is the
     share of the other regions, weighed by their sides, whose first match is the same item; `rival` is how much better
-    the best other region with another item counts as the main one.
+    the best other region with another item counts as the main one. `category_share` is the share of the votes that the
+    item's category has among the matches.
+
+    The reciprocal margin, the density of the catalogue around the item and the score in standard deviations of the
+    list were tried as well: they read vectors, and made strangers no rarer (`perf/results/answers.md`).
 
     Args:
         regions: one `Matches` per region after all stages, region 0 first.
         floor: matches below it are not in the lists, 0..2.
     """
     found = np.zeros((len(regions), len(ANSWER_FEATURES)), dtype=np.float32)
-    firsts = [int(matches.numbers[0]) if len(matches) else -1 for matches in regions]
+    firsts = np.array([int(matches.numbers[0]) if len(matches) else -1 for matches in regions])
     sides = np.array([_side(matches) for matches in regions])
     mains = np.array(
         [
@@ -70,20 +63,15 @@ def answer_features(regions: Sequence[Matches], floor: float = FLOOR) -> Floats:
     for row, matches in enumerate(regions):
         if not len(matches):
             continue
-        first = firsts[row]
-        in_whole, ahead_in_whole = _in_list(regions[0], first, floor)
         others = np.arange(len(regions)) != row
-        same = others & (np.array(firsts) == first)
-        against = others & (np.array(firsts) != first) & (mains > 0)
+        same, against = others & (firsts == firsts[row]), others & (firsts != firsts[row]) & (mains > 0)
         found[row] = (
             *_score_features(matches, floor),
-            *_reciprocal(matches),
             *_print_features(matches),
             sides[row],
             matches.context.score if matches.context else 1.0,
             float(row == 0),
-            in_whole,
-            ahead_in_whole,
+            *_in_list(regions[0], int(firsts[row]), floor),
             float(sides[same].sum() / max(sides[others].sum(), 1e-6)),
             float(max(mains[against].max(initial=0.0) - mains[row], -0.5)),
             _category_share(matches),
@@ -95,40 +83,20 @@ def _side(matches: Matches) -> float:
     return float(np.sqrt(max(matches.context.area, 0.0))) if matches.context else 1.0
 
 
-def _score_features(matches: Matches, floor: float) -> tuple[float, float, float, float]:
+def _score_features(matches: Matches, floor: float) -> tuple[float, float, float]:
     score, others = float(matches.scores[0]), np.sort(matches.scores[1:].astype(np.float64))[::-1]
-    padded = np.full(_LISTED, floor)
-    padded[: min(len(others), _LISTED)] = others[:_LISTED]
-    spread = float(padded.std()) + _SPREAD_OF_SCORES
-    return (
-        score,
-        score - float(padded[0]),
-        score - float(padded[: _CLOSEST - 1].mean()),
-        (score - float(padded.mean())) / spread / 10,
-    )
+    padded = np.full(max(_CLOSEST - 1, len(others)), floor)
+    padded[: len(others)] = others
+    return score, score - float(padded[0]), score - float(padded[: _CLOSEST - 1].mean())
 
 
-def _reciprocal(matches: Matches) -> tuple[float, float]:
-    """Return the reciprocal margin and the density of the first match."""
-    if len(matches) < 2 or matches.context is None:
-        return 1.1, 0.0
-    vectors = matches.context.vectors(matches.numbers[:_CLOSEST]).astype(np.float64)
-    gap = float(np.sqrt(np.maximum(2.0 - 2.0 * vectors[1:] @ vectors[0], 0.0)).min())
-    return gap - (2.0 - float(matches.scores[0])), 2.0 - gap
-
-
-def _print_features(matches: Matches) -> tuple[float, float, float, float, float, float, float]:
-    points = len(matches.context.features) if matches.context else 0
-    inliers = margin = spread = verified = words = word_margin = 0.0
-    if matches.inliers is not None and points:
-        logs = np.log1p(matches.inliers.astype(np.float64))
-        inliers, margin, verified = logs[0], logs[0] - logs[1:].max(initial=0.0), 1.0
-    if matches.spread is not None:
-        spread = float(matches.spread[0])
-    if matches.words is not None:
-        words = float(matches.words[0])
-        word_margin = words - float(matches.words[1:].max(initial=0.0))
-    return inliers, margin, spread, verified, float(np.log1p(points)) / 10, words, word_margin
+def _print_features(matches: Matches) -> tuple[float, float, float]:
+    """Return the logarithm of the inliers, how far it is ahead of any other item's, and the spread."""
+    if matches.inliers is None:
+        return 0.0, 0.0, 0.0
+    logs = np.log1p(matches.inliers.astype(np.float64))
+    spread = 0.0 if matches.spread is None else float(matches.spread[0])
+    return float(logs[0]), float(logs[0] - logs[1:].max(initial=0.0)), spread
 
 
 def _in_list(matches: Matches, number: int, floor: float) -> tuple[float, float]:

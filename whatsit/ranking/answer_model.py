@@ -17,7 +17,7 @@ from whatsit.ranking.matches import Floats
 
 FORMAT = 1
 # A region whose first match is right with this probability has it as its answer.
-FOUND = 0.5
+FOUND = 0.6
 # Below it a region whose right item is among its first `SHOWN` with this probability shows them side by side.
 UNSURE = 0.5
 SHOWN = 3
@@ -27,58 +27,47 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class AnswerModel:
-    """A network of one hidden layer with two outputs.
+    """Two logistic regressions on the same features.
 
-    With x the features less `mean`, divided by `scale` and clipped to `limit` standard deviations, and h the rectified
-    hidden layer, the outputs are the logits of "the first match is right" and "the right item is among the first
-    three". Calibration (Platt 1999) maps a logit l to slope * l + offset.
+    With x the features less `mean`, divided by `scale` and clipped to `LIMIT` standard deviations, the logits are
+    x @ weights + bias: of "the first match is right" and of "the right item is among the first three". Calibration
+    (Platt 1999) maps a logit l to slope * l + offset.
 
     Args:
         mean: f64 [F].
         scale: f64 [F].
-        hidden: f64 [F, H].
-        hidden_bias: f64 [H].
-        out: f64 [H, 2].
-        out_bias: f64 [2].
-        slope: above 0, of the first output.
-        offset: of the first output.
-        limit: standard deviations; evidence beyond what was trained on counts as the most extreme known.
+        weights: f64 [F, 2].
+        bias: f64 [2].
+        slope: above 0.
+        offset: added to both logits.
     """
 
     mean: Doubles
     scale: Doubles
-    hidden: Doubles
-    hidden_bias: Doubles
-    out: Doubles
-    out_bias: Doubles
+    weights: Doubles
+    bias: Doubles
     slope: float = 1.0
     offset: float = 0.0
-    limit: float = 4.0
 
-    def __call__(self, features: Floats) -> tuple[Floats, Floats]:
-        """Return both probabilities of each row, f32 [N].
+    def __call__(self, features: Floats, more: Doubles | float = 0.0) -> tuple[Floats, Floats]:
+        """Return both probabilities of each row, f32 [N]; the second is never below the first.
 
         Args:
             features: f32 [N, F], see `answer_features`.
+            more: logits of further evidence of each row, f64 [N].
         """
-        logits = self.logits(features)
-        first = _logistic(self.slope * logits[:, 0] + self.offset)
-        shown = _logistic(logits[:, 1])
+        x = np.clip((features.astype(np.float64) - self.mean) / self.scale, -LIMIT, LIMIT)
+        logits = self.slope * (x @ self.weights + self.bias) + self.offset
+        first, shown = logistic(logits[:, 0] + more), logistic(logits[:, 1] + more)
         return first.astype(np.float32), np.maximum(first, shown).astype(np.float32)
-
-    def logits(self, features: Floats) -> Doubles:
-        """Return the logits of both outputs before calibration, f64 [N, 2]."""
-        x = np.clip((features.astype(np.float64) - self.mean) / self.scale, -self.limit, self.limit)
-        hidden = np.maximum(x @ self.hidden + self.hidden_bias, 0.0)
-        return np.asarray(hidden @ self.out + self.out_bias, dtype=np.float64)
 
     def write(self, path: Path) -> None:
         """Replace the file; a reader sees the old or the new one."""
-        arrays = {name: np.round(getattr(self, name), 6).tolist() for name in _ARRAYS}
-        numbers = {name: round(float(getattr(self, name)), 6) for name in ("slope", "offset", "limit")}
-        record = {"format": FORMAT, "features": ANSWER_FEATURES, **numbers, **arrays}
+        record: dict[str, Any] = {"format": FORMAT, "features": ANSWER_FEATURES}
+        record |= {name: np.round(getattr(self, name), 6).tolist() for name in _ARRAYS}
+        record |= {"slope": self.slope, "offset": self.offset}
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(record) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         os.replace(temporary, path)
 
     @classmethod
@@ -92,14 +81,23 @@ class AnswerModel:
             known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             if known["format"] != FORMAT or tuple(known["features"]) != ANSWER_FEATURES:
                 raise Damaged(f"{path} is no answer model of this version: install the package again.")
-            arrays = [np.asarray(known[name], dtype=np.float64) for name in _ARRAYS]
-            return cls(*arrays, float(known["slope"]), float(known["offset"]), float(known["limit"]))
+            mean, scale, weights, bias = (np.asarray(known[name], np.float64) for name in _ARRAYS)
+            return cls(mean, scale, weights, bias, float(known["slope"]), float(known["offset"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Damaged(f"The answer model {path} cannot be read ({error}): install the package again.") from error
 
 
-_ARRAYS = ("mean", "scale", "hidden", "hidden_bias", "out", "out_bias")
+# Evidence beyond what was trained on counts as the most extreme known.
+LIMIT = 4.0
+_ARRAYS = ("mean", "scale", "weights", "bias")
 
 
-def _logistic(values: Doubles) -> Doubles:
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(values, -30.0, 30.0))), dtype=np.float64)
+def logistic(logits: Doubles) -> Doubles:
+    """Return probabilities of logits, f64."""
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -30.0, 30.0))), dtype=np.float64)
+
+
+def logit(probabilities: npt.NDArray[np.floating[Any]]) -> Doubles:
+    """Return logits of probabilities, f64; 0 and 1 count as 0.0001 and 0.9999."""
+    clipped = np.clip(np.asarray(probabilities, np.float64), 1e-4, 1.0 - 1e-4)
+    return np.log(clipped / (1.0 - clipped))

@@ -17,7 +17,7 @@ from perf.identify.load_generator import measure
 from whatsit.pipeline.networks import Networks
 from whatsit.pipeline.picture_description import describe
 from whatsit.pipeline.region_selection import area_shares
-from whatsit.ranking.score import MATCH_SCORE, MIN_SCORE
+from whatsit.ranking.score import MATCH_SCORE
 from whatsit.search.lookup import RegionFeatures
 from whatsit.search.retriever import Retriever
 from whatsit.serving.request_options import Options
