@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +13,12 @@ from whatsit_client.types import Box
 from whatsit.catalogue.backends import open_embedded
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store.picture_files import read_picture
-from whatsit.evaluation.metrics.open_set import OpenSet, PhotoScores
+from whatsit.evaluation.metrics.open_set import PhotoScores
 from whatsit.index.generation import open_generation
 from whatsit.index.shard import Numbers
 from whatsit.pipeline.networks import Networks
-from whatsit.pipeline.picture_description import describe
-from whatsit.pipeline.region_selection import RegionOptions
 from whatsit.rendering.photo import photograph
 from whatsit.rendering.shop import encode_jpeg
-from whatsit.search.calibrated_threshold import Calibration
-from whatsit.search.offline_identifier import OfflineIdentifier
 from whatsit.vision.decode import decode_image
 from whatsit.vision.picture_file import ENDINGS
 
@@ -60,12 +54,11 @@ class Photo:
 
 
 class Calibrator:
-    """Search for photos in a published catalogue as the server would.
+    """Photos for a published catalogue, and which of its items each may not find.
 
     A photo counts twice: with its own item and that item's near-identical duplicates taken out it is a photo of
-    something absent, and as it is one of something present. The score of a photo is the best of all its regions; the
-    gate stays open, so what it would have closed out counts as well. Synthetic photos give about the threshold of real
-    ones, but not their coverage: a real photo shows another specimen, from another side, and resembles its item less.
+    something absent, and as it is one of something present. Synthetic photos find wrong items about as often as real
+    ones, and their own item more often: a real photo shows another specimen, from another side.
 
     Args:
         folder: the catalogue's.
@@ -124,11 +117,6 @@ class Calibrator:
             raise InvalidInput(f"There is no picture in {folder}: give photos.")
         return photos
 
-    def see(self, photos: Sequence[Photo], workers: int = 1) -> Iterator[PhotoScores | None]:
-        """One scores for each photo, in order; None where the file cannot be read."""
-        with ThreadPoolExecutor(workers) as pool:
-            yield from pool.map(self._see, photos)
-
     def picture(self, photo: Photo) -> bytes:
         """The encoded photo, a synthetic one taken now.
 
@@ -151,42 +139,6 @@ class Calibrator:
         """Return all items but `absent`, int64 ascending."""
         return np.setdiff1d(self._indexed, self.absent(photo))
 
-    def see_probabilities(
-        self, photos: Sequence[Photo], identifier: OfflineIdentifier, workers: int = 1
-    ) -> Iterator[PhotoScores | None]:
-        """As `see`, with the probability of the trained ranker in the place of the rank."""
-        with ThreadPoolExecutor(workers) as pool:
-            yield from pool.map(lambda photo: self._judge(photo, identifier), photos)
-
-    def _judge(self, photo: Photo, identifier: OfflineIdentifier) -> PhotoScores | None:
-        stages = RANKER_STAGES if self.generation.words is not None else "learned"
-        try:
-            found = identifier.extract(self.picture(photo), photo.box)
-        except (InvalidInput, OSError):
-            return None
-        return photo_scores(
-            identifier.best(found, stages),
-            identifier.best(found, stages, self.without(photo)),
-            photo.item,
-            self.absent(photo),
-        )
-
-    def _see(self, photo: Photo) -> PhotoScores | None:
-        try:
-            embeddings = describe(self.picture(photo), RegionOptions(gate=False), self._networks).embeddings
-        except (InvalidInput, OSError):
-            return None
-        own = [] if photo.item is None else [photo.item]
-        absent = self.absent(photo)
-        distances, numbers = self.generation.search(embeddings, len(absent) + 1)
-        others = distances[(numbers >= 0) & ~np.isin(numbers, absent)]
-        other = 2.0 - float(others.min()) if others.size else 0.0
-        if not own:
-            return PhotoScores(other)
-        gaps, _ = self.generation.search(embeddings, 1, np.array(own, dtype=np.int64))
-        nearest = float(gaps.min())
-        return PhotoScores(other, 2.0 - nearest) if np.isfinite(nearest) else PhotoScores(other)
-
     def _duplicates(self, photo: Photo) -> Numbers:
         """Numbers of the items whose pictures are nearly the same as one of this item's."""
         pictures = self._store.pictures(photo.id, self._networks.fingerprint) if photo.id else ()
@@ -196,31 +148,6 @@ class Calibrator:
         distances, numbers = self.generation.search(np.stack(vectors), DUPLICATES_LOOKED_AT)
         alike: Numbers = numbers[(numbers >= 0) & (distances <= 2.0 - DUPLICATE_RANK)]
         return alike
-
-    def calibration(
-        self, open_set: OpenSet, false_positives: float, photos: str, probabilities: OpenSet | None = None
-    ) -> Calibration:
-        """Return the calibration record of these scores and of the trained ranker's.
-
-        Raises:
-            InvalidInput: no threshold reaches the target.
-        """
-        point = open_set.at(open_set.threshold(false_positives))
-        return Calibration(
-            fingerprint=self._networks.fingerprint,
-            generation=self.generation.name,
-            items=self.generation.manifest.items,
-            answer_score=point.min_score,
-            false_positives=false_positives,
-            false_accepts=point.false_accepts,
-            coverage=point.coverage,
-            right=point.right,
-            absent=len(open_set.impostors),
-            present=len(open_set.genuine),
-            photos=photos,
-            answer_confidence=None if probabilities is None else min(probabilities.threshold(false_positives), 1.0),
-            created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        )
 
 
 def photo_scores(

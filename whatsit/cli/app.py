@@ -13,6 +13,7 @@ from whatsit.cli.evaluate.app import app as evaluate
 from whatsit.cli.keys import app as keys
 from whatsit.cli.label import review as label_review
 from whatsit.cli.label.app import app as label
+from whatsit.cli.train import answer as train_answer
 from whatsit.cli.train import ranker as train_ranker
 from whatsit.cli.train.app import app as train
 
@@ -29,6 +30,7 @@ app.add_typer(catalogue, name="catalogue")
 app.add_typer(keys, name="keys")
 label_review.register(label)
 app.add_typer(label, name="label")
+train_answer.register(train)
 train_ranker.register(train)
 app.add_typer(train, name="train")
 for _measure in (evaluate_classifier, evaluate_identify, evaluate_ranking):

@@ -31,10 +31,11 @@ def calibrate(
     model_repository: ModelRepository = None,
     as_json: AsJson = False,
 ) -> None:
-    """Set the score that an answer needs, from a target rate of false positives.
+    """Adapt the probability of answers to a catalogue, and set the one that an answer needs.
 
-    Photographs items of the catalogue as a phone might, looks each photo up with its own item taken out, and picks the
-    lowest threshold that accepts no more of these than asked for. Servers on this catalogue use it from the next call.
+    Photographs items of the catalogue as a phone might, or takes your photos, looks each up with its own item and with
+    it taken out, and picks the lowest threshold that accepts no more of the latter than asked for. Servers on this
+    catalogue use it from the next call.
     """
     import json
     import os
@@ -52,19 +53,21 @@ def calibrate(
         step = partial(bar, "Looking up photos")
         found, seen, unread = measure(folder, false_positives, photos, limit, workers, model_repository, step)
     if curve is not None:
-        write_curve(seen.curve(), seen.at(found.answer_score), curve)
+        write_curve(seen.curve(), seen.at(found.found), curve)
     if as_json:
-        typer.echo(json.dumps({**asdict(found), "answer_rank": found.answer_score, "unread": unread}, indent=1))
+        typer.echo(json.dumps({**asdict(found), "unread": unread}, indent=1))
         return
-    typer.echo(f"An answer from {folder} now needs a score of {found.answer_score:.4f}, unless min_score is given.")
+    typer.echo(f"An answer from {folder} now needs a probability of {found.found:.2f}.")
+    if (found.slope, found.offset) != (1.0, 0.0):
+        typer.echo(f"The shipped probability's logit is scaled by {found.slope:.2f} and moved by {found.offset:+.2f}.")
     typer.echo(
         f"{found.absent} {'synthetic ' if photos is None else ''}photos of things that it does not hold: "
         f"{found.false_accepts:.1%} are still taken for an item (target {false_positives:.1%})."
     )
-    if found.coverage is not None and found.right is not None:
+    if found.coverage is not None and found.wrong is not None:
         typer.echo(
-            f"{found.present} of things that it holds: {found.coverage:.1%} still find their item, "
-            f"on {found.right:.1%} it is the best match."
+            f"{found.present} of things that it holds: {found.coverage:.1%} are answered rightly, "
+            f"{found.wrong:.1%} wrongly."
         )
         if photos is None:
             typer.echo("Real photos find their item less often: measure that with --photos.", err=True)

@@ -46,9 +46,7 @@ class AnswerRule:
     floor: float = FLOOR
 
 
-def answer(
-    regions: Sequence[Matches], records: Mapping[int, Mapping[str, Any]], rule: AnswerRule
-) -> Answer:
+def answer(regions: Sequence[Matches], records: Mapping[int, Mapping[str, Any]], rule: AnswerRule) -> Answer:
     """Return what a picture shows.
 
     Every region has a verdict of its own: the probability p that its first match is right, of all evidence that ran

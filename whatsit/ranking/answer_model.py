@@ -17,9 +17,9 @@ from whatsit.ranking.matches import Floats
 
 FORMAT = 1
 # A region whose first match is right with this probability has it as its answer.
-FOUND = 0.6
+FOUND = 0.5
 # Below it a region whose right item is among its first `SHOWN` with this probability shows them side by side.
-UNSURE = 0.5
+UNSURE = 0.25
 SHOWN = 3
 
 Doubles = npt.NDArray[np.float64]

@@ -17,11 +17,12 @@ from whatsit.index.shard import Numbers
 from whatsit.pipeline.networks import Networks
 from whatsit.pipeline.picture_description import describe
 from whatsit.pipeline.region_selection import RegionOptions, area_shares, local_features
+from whatsit.ranking.answer_model import AnswerModel
 from whatsit.ranking.learned import Learned
 from whatsit.ranking.matches import Floats, Matches
 from whatsit.ranking.score import MATCH_SCORE
 from whatsit.search.lookup import RegionFeatures
-from whatsit.search.retriever import NEIGHBOURS, Retriever
+from whatsit.search.retriever import NEIGHBOURS, Retrieved, Retriever
 from whatsit.search.search_options import SearchOptions
 from whatsit.vision.local_features import LocalFeatures
 
@@ -50,14 +51,23 @@ class OfflineIdentifier:
         folder: the catalogue's.
         networks: the networks.
         min_score: matches below are dropped; the server's default unless given.
+        answer_model: of the probability of an answer; None for that of the package.
+        calibrated: whether the catalogue's own calibration counts.
 
     Raises:
         WhatsitError: nothing is published, or it is damaged or made by another embedder.
     """
 
-    def __init__(self, folder: Path, networks: Networks, min_score: float = MATCH_SCORE) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        networks: Networks,
+        min_score: float = MATCH_SCORE,
+        answer_model: AnswerModel | None = None,
+        calibrated: bool = True,
+    ) -> None:
         self._networks = networks
-        self.retriever = Retriever(folder, networks.fingerprint, min_score=min_score)
+        self.retriever = Retriever(folder, networks.fingerprint, min_score, answer_model, calibrated=calibrated)
 
     def extract(self, data: bytes, box: Box | None = None, local: bool = True) -> PhotoFeatures:
         """Run the networks; the gate stays open.
@@ -86,8 +96,12 @@ class OfflineIdentifier:
 
         Only items in `allowed` count, where it is given.
         """
+        return self.retrieve(photo, stages, allowed).regions
+
+    def retrieve(self, photo: PhotoFeatures, stages: str | None, allowed: Numbers | None = None) -> Retrieved:
+        """Return what a call of `identify` would find; stages None are the server's default."""
         options = SearchOptions(top_k=NEIGHBOURS, rerank=stages)
-        return self.retriever(photo.embeddings, photo.areas, options, photo.regions, allowed).regions
+        return self.retriever(photo.embeddings, photo.areas, options, photo.regions, allowed)
 
     def best(self, photo: PhotoFeatures, stages: str, allowed: Numbers | None = None) -> Mapping[int, float]:
         """Return each item's highest probability, or else score, in any region."""

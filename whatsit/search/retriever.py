@@ -71,6 +71,7 @@ class Retriever:
         answer_model: of the probability of an answer; None for that of the package. A calibration of the catalogue for
             this embedder adapts it (see `whatsit calibrate`).
         found: probability that an answer needs, unless the catalogue has a calibration, 0..1.
+        calibrated: whether the catalogue's own calibration counts.
         stages: default of the option `rerank`.
         gpu: search large shards on a GPU where the installed FAISS has one.
         nprobe: shards that a query goes to, those nearest to it; 0 for all, None for what the index says.
@@ -87,6 +88,7 @@ class Retriever:
         min_score: float = MATCH_SCORE,
         answer_model: AnswerModel | None = None,
         found: float = FOUND,
+        calibrated: bool = True,
         stages: str = DEFAULT_STAGES,
         gpu: bool = False,
         nprobe: int | None = None,
@@ -97,7 +99,7 @@ class Retriever:
         self._fingerprint = fingerprint
         self._min_score, self._stages = min_score, stages
         model = AnswerModel.read(answer_file()) if answer_model is None else answer_model
-        self._rule = CalibratedAnswer(layout.calibration, fingerprint, AnswerRule(model, found))
+        self._rule = CalibratedAnswer(layout.calibration, fingerprint if calibrated else "", AnswerRule(model, found))
         self._ranker = TrainedRanker(layout.ranker, fingerprint)
         self.store = open_store(folder, read_only=True)
 

@@ -46,10 +46,10 @@ class Retrieve:
                 float(parameters.get("min_score", parameters.get("min_rank", MATCH_SCORE))),
                 model,
                 float(parameters.get("found", FOUND)),
-                parameters.get("stages", DEFAULT_STAGES),
-                parameters.get("gpu") == "auto",
-                nprobe,
-                metrics.STAGE_SECONDS.timed,
+                stages=parameters.get("stages", DEFAULT_STAGES),
+                gpu=parameters.get("gpu") == "auto",
+                nprobe=nprobe,
+                timed=metrics.STAGE_SECONDS.timed,
             )
 
         self._catalogues = OpenCatalogues(served_catalogues(), open_catalogue)

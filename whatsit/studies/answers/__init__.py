@@ -1,0 +1,1 @@
+"""Study of answers: the domains that the probability is fitted to and measured on."""
