@@ -231,7 +231,10 @@ class Answer:
         check_probability("probability", self.probability)
 
     def names(self, region: int) -> bool:
-        """Return whether a region may be tagged with its matches: it is found or unsure, or the server does not say."""
+        """Return whether a region may be tagged with its matches.
+
+        It is found or unsure, or the server does not say.
+        """
         return region >= len(self.regions) or self.regions[region].state in ("found", "unsure")
 
     @property

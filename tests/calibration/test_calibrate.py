@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +10,21 @@ import numpy.typing as npt
 import pytest
 from typer.testing import CliRunner
 from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
+from whatsit_client.types import Answer, Box
 
 from whatsit.calibration import calibrate as calibrate_module
-from whatsit.calibration import calibrator as calibrator_module
-from whatsit.calibration.calibrate import calibrate
+from whatsit.calibration.answer_episodes import Episode, episodes
+from whatsit.calibration.calibrate import calibrate, fit_platt
 from whatsit.calibration.calibrator import Calibrator, Photo
 from whatsit.catalogue import Layout, Store
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.publish import publish
 from whatsit.cli.app import app
-from whatsit.pipeline.region_selection import RegionOptions
+from whatsit.ranking.answer_model import FOUND
 from whatsit.rendering.shop import save_jpeg
-from whatsit.search.calibrated_threshold import Calibration
+from whatsit.search.answer_calibration import Calibration
+from whatsit.search.lookup import RegionFeatures
+from whatsit.search.offline_identifier import OfflineIdentifier, PhotoFeatures
 from whatsit.vision.decode import decode_image
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220), "grey": (120, 120, 120)}
@@ -34,11 +36,6 @@ def colour_of(data: bytes) -> npt.NDArray[np.float32]:
     h, w = pixels.shape[:2]
     middle = np.median(pixels[h // 3 : -h // 3, w // 3 : -w // 3].reshape(-1, 3), axis=0)
     return (middle / max(np.linalg.norm(middle), 1e-6)).astype(np.float32)
-
-
-@dataclass(frozen=True)
-class Described:
-    embeddings: npt.NDArray[np.float32]
 
 
 class Colours:
@@ -54,16 +51,19 @@ class Colours:
     def __exit__(self, *_: object) -> None: ...
 
 
-def describe(data: bytes, options: RegionOptions, networks: Colours) -> Described:
-    assert options.gate is False
-    away = np.array([-0.577, -0.577, -0.577], dtype=np.float32)
-    return Described(np.stack([colour_of(data), away]))
+class Identifier(OfflineIdentifier):
+    """Describes a photo by the colour of its middle."""
+
+    def extract(self, data: bytes, box: Box | None = None, local: bool = True) -> PhotoFeatures:
+        away = np.array([-0.577, -0.577, -0.577], dtype=np.float32)
+        areas = np.array([1.0, 0.04], dtype=np.float32)
+        return PhotoFeatures(np.stack([colour_of(data), away]), areas, [RegionFeatures()] * 2)
 
 
 @pytest.fixture(autouse=True)
 def colours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibrate_module, "Networks", Colours)
-    monkeypatch.setattr(calibrator_module, "describe", describe)
+    monkeypatch.setattr(calibrate_module, "OfflineIdentifier", Identifier)
 
 
 def solid(colour: tuple[int, int, int]) -> npt.NDArray[np.uint8]:
@@ -89,36 +89,50 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def rank(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float:
-    return 2.0 - float(np.linalg.norm(a - b))
-
-
-def test_the_best_of_the_others_and_the_rank_of_the_own_item(folder: Path) -> None:
-    calibrator = Calibrator(folder, Colours())  # type: ignore[arg-type] # stands in for the networks
+def looked_up(folder: Path, name: str) -> list[Episode]:
+    networks: Any = Colours()
     with Store(Layout(folder).store) as store:
-        number = store.show("red")["number"]
-    (seen,) = calibrator.see([Photo(folder / "red.jpg", number, "red")])
-    known = {name: colour_of((folder / f"{name}.jpg").read_bytes()) for name in COLOURS}
-    away = np.full(3, -0.577, np.float32)
-    others = [rank(one, known[name]) for one in (known["red"], away) for name in COLOURS if name != "red"]
-    assert seen is not None
-    assert seen.genuine == pytest.approx(2.0, abs=1e-3)
-    assert seen.impostor == pytest.approx(max(others), abs=1e-3)
+        photo = Photo(folder / f"{name}.jpg", store.show(name)["number"], name)
+    (seen,) = episodes(Calibrator(folder, networks), Identifier(folder, networks, 0.0), [photo])
+    return seen
+
+
+def test_each_photo_is_looked_up_with_its_item_and_without(folder: Path) -> None:
+    present, gone = looked_up(folder, "red")
+    assert (present.present, present.stranger, present.answer_right, present.answer.closest[0]) == (
+        *(True, False, True),
+        "red",
+    )
+    assert (gone.present, gone.answer_right, "red" in gone.answer.closest) == (False, False, False)
+    assert present.answer.probability > gone.answer.probability
+    assert present.right.tolist() == [True, False]
 
 
 def test_a_near_identical_duplicate_is_no_false_accept(folder: Path) -> None:
-    before = next(calibrate_one(folder, "red"))
+    before = looked_up(folder, "red")[1].answer.probability
     add(folder, {"red again": solid((222, 31, 30))})
-    assert next(calibrate_one(folder, "red")) == pytest.approx(before, abs=1e-3)
+    assert looked_up(folder, "red")[1].answer.probability == pytest.approx(before, abs=1e-2)
+    assert looked_up(folder, "red again")[0].answer_right
     add(folder, {"nearly red": solid((220, 110, 30))})
-    assert next(calibrate_one(folder, "red")) > before
+    assert looked_up(folder, "red")[1].answer.probability > before
 
 
-def calibrate_one(folder: Path, name: str) -> Any:
-    calibrator = Calibrator(folder, Colours())  # type: ignore[arg-type] # stands in for the networks
-    with Store(Layout(folder).store) as store:
-        photo = Photo(folder / f"{name}.jpg", store.show(name)["number"], name)
-    return (seen.impostor for seen in calibrator.see([photo]) if seen is not None)
+def test_platt_scaling_undoes_a_probability_that_is_too_sure() -> None:
+    rng = np.random.default_rng(0)
+    true = rng.uniform(-3, 3, 400)
+    right = rng.uniform(size=400) < 1 / (1 + np.exp(-true))
+    said = 1 / (1 + np.exp(-3 * true))  # three times too sure
+    seen = [episode(number, float(p), bool(r)) for number, (p, r) in enumerate(zip(said, right, strict=True))]
+    slope, offset = fit_platt(seen)
+    assert slope == pytest.approx(1 / 3, abs=0.08)
+    assert offset == pytest.approx(0.0, abs=0.3)
+    assert fit_platt(seen[:10]) == (1.0, 0.0)
+
+
+def episode(number: int, probability: float, right: bool) -> Episode:
+    none = np.empty(0, dtype=bool)
+    said = Answer(False, state="unsure", probability=probability)
+    return Episode(number, True, False, np.empty((0, 14), np.float32), none, none, none, said, right, right)
 
 
 def test_synthetic_photos_make_a_file_that_says_how(folder: Path) -> None:
@@ -130,10 +144,11 @@ def test_synthetic_photos_make_a_file_that_says_how(folder: Path) -> None:
         0,
     )
     assert found.false_accepts <= 0.25
-    assert found.answer_score == seen.threshold(0.25)
+    assert found.found == min(max(seen.threshold(0.25), FOUND), 1.0)
+    assert (found.slope, found.offset) == (1.0, 0.0)
     assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
     again, _, _ = calibrate(folder, 0.25)
-    assert again.answer_score == found.answer_score
+    assert again.found == found.found
 
 
 def test_real_photos_show_the_item_that_their_folder_names(folder: Path, tmp_path: Path) -> None:
@@ -146,8 +161,8 @@ def test_real_photos_show_the_item_that_their_folder_names(folder: Path, tmp_pat
     (photos / "4.jpg").write_bytes(b"no picture")
     found, seen, unread = calibrate(folder, 0.0, photos)
     assert (found.absent, found.present, unread) == (3, 1, 1)
-    assert seen.genuine.tolist() == pytest.approx([2.0], abs=0.2)
-    assert (found.coverage, found.right, found.false_accepts) == (1.0, 1.0, 0.0)
+    assert seen.genuine[0] > max(seen.impostors)
+    assert (found.coverage, found.wrong, found.false_accepts) == (1.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +199,7 @@ def test_the_command_says_what_it_found(folder: Path, tmp_path: Path) -> None:
     arguments = ["calibrate", str(folder), "--false-positives", "0.5", "--curve", str(tmp_path / "curve.csv")]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    assert "needs a score of" in result.stdout
+    assert "needs a probability of" in result.stdout
     assert "4 synthetic photos" in result.stdout
     assert "rough threshold" in result.stderr
     assert (tmp_path / "curve.csv").is_file()

@@ -38,7 +38,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
 def test_it_prints_regions_and_matches(monkeypatch: Any, capsys: Any, fake: Any, path: Path) -> None:
     assert run(monkeypatch, path, "--url", fake.url) == 0
     out = capsys.readouterr().out
-    for words in ("Tea 0 (confidence 80%)", "1 object 0.75", "10 20 60 70", "1.500", "sku1", "no match"):
+    for words in ("Tea 0 (80% sure)", "1 object 0.75", "10 20 60 70", "1.500", "sku1", "no match"):
         assert words in out
     assert fake.parameters == [{}]
 
@@ -92,7 +92,7 @@ def test_refusals_are_one_sentence(monkeypatch: Any, capsys: Any, path: Path, tm
 def test_one_bad_photo_does_not_stop_the_others(monkeypatch: Any, capsys: Any, fake: Any, path: Path) -> None:
     assert run(monkeypatch, path, "missing.jpg", path, "--url", fake.url) == 1
     printed = capsys.readouterr()
-    assert printed.out.count("Tea 0 (confidence 80%)") == 2
+    assert printed.out.count("Tea 0 (80% sure)") == 2
     assert "missing.jpg" in printed.err
     assert "1 of 3 photos" in printed.err
 

@@ -165,7 +165,7 @@ def test_embeddings_and_regions_belong_together(reply: dict[str, Any]) -> None:
 
 def test_the_table_names_boxes_scores_and_titles(reply: dict[str, Any]) -> None:
     text = format_table(read_identification(reply), matches=1)
-    assert "Tea 0 (confidence 80%)" in text
+    assert "Tea 0 (80% sure)" in text
     assert "1 object 0.75  10 20 60 70  1.500  sku0  Tea 0" in text
     assert "sku1" not in text
     assert "no match" in text

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from whatsit_client.errors import InvalidInput
 
-from whatsit.ranking import Matches, answer, compose
+from whatsit.ranking import Matches, compose
 from whatsit.ranking.learned import FEATURES, Learned, features
 
 
@@ -77,26 +77,3 @@ def test_probabilities_order_and_ranks_stay(gallery: Any) -> None:
 def test_without_a_trained_ranker_the_stage_is_refused() -> None:
     with pytest.raises(InvalidInput, match="train ranker"):
         compose("learned")
-
-
-def learned_matches(confidences: list[float]) -> Matches:
-    k = len(confidences)
-    scores = np.linspace(1.0, 0.95, k, dtype=np.float32)
-    return Matches(np.arange(k), scores, ("tea",) * k, confidences=np.array(confidences, dtype=np.float32))
-
-
-RECORDS = {i: {"id": f"{i}", "title": f"t{i}", "brand": f"b{i}", "image": ""} for i in range(3)}
-
-
-def test_the_answer_goes_by_the_probability_where_there_is_one() -> None:
-    # A score of 1.0 is below the threshold of 1.3; a probability of 0.9 answers all the same, and 0.4 does not.
-    said = answer([learned_matches([0.9, 0.2, 0.1])], RECORDS, min_score=1.3, min_confidence=0.5)
-    assert (said.found, said.ids, said.confidence) == (True, ("0",), pytest.approx(0.9))
-    assert not answer([learned_matches([0.4, 0.2, 0.1])], RECORDS, min_score=0.9, min_confidence=0.5).found
-    assert not answer([learned_matches([0.6])], RECORDS, min_score=0.9, min_confidence=0.7).found
-
-
-def test_the_most_probable_region_answers() -> None:
-    regions = [learned_matches([0.6, 0.1]), learned_matches([0.3, 0.95])]
-    said = answer(regions, RECORDS, min_score=1.08, areas=[1.0, 1.0])
-    assert (said.region, said.ids) == (1, ("1",))

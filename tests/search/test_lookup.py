@@ -15,16 +15,16 @@ from whatsit.catalogue import Filter, Layout, Store
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.publish import publish
 from whatsit.index import Generation, open_generation
-from whatsit.ranking import MIN_SCORE
+from whatsit.ranking.answer_model import FOUND
 from whatsit.ranking.stages import STAGES
-from whatsit.search.calibrated_threshold import Calibration
+from whatsit.search.answer_calibration import Calibration
 from whatsit.search.lookup import Lookup, RegionFeatures
 from whatsit.search.retriever import Retriever
 from whatsit.serving.request_options import Options
 
 Vectors = npt.NDArray[np.float32]
 AREAS = np.ones(20, dtype=np.float32)
-KNOWN = Calibration("e", "000001-00000000", 40, 1.3, 0.05, 0.05, 0.9, 0.8, 100, 100, "synthetic", "2026-01-01")
+KNOWN = Calibration("e", "000001", 40, 1.0, 0.0, 0.8, 0.05, 0.05, 0.9, 0.02, 100, 100, "synthetic", "2026-01-01")
 
 
 def unit(rng: np.random.Generator, rows: int) -> Vectors:
@@ -102,8 +102,8 @@ def test_without_such_a_stage_no_vector_is_read(
     assert len(Retriever(folder, "e")(unit(np.random.default_rng(2), 1), AREAS[:1], Options(rerank=rerank)).regions[0])
 
 
-def needed_score(folder: Path, retriever: Retriever, min_score: float | None = None) -> float:
-    """The score that an answer needs, found by asking with vectors at known distances from an item of its own."""
+def needed(folder: Path, retriever: Retriever) -> float:
+    """The probability that an answer needs, found by asking with vectors at known distances from a lone item."""
     generation = open_generation(Layout(folder).index)
     own = generation.nearest_vectors(unit(np.random.default_rng(4), 1)[0], np.array([7]))[0]
     with Store(Layout(folder).store) as store:
@@ -113,31 +113,29 @@ def needed_score(folder: Path, retriever: Retriever, min_score: float | None = N
     for step in np.linspace(0.0, 1.0, 400):
         query = (1 - step) * own - step * away
         query = (query / np.linalg.norm(query)).astype(np.float32)
-        said = retriever(query[None], AREAS[:1], Options(min_score=min_score))
+        said = retriever(query[None], AREAS[:1], Options())
         if said.answer.found:
-            found.append(float(said.regions[0].scores.max()))
+            found.append(said.answer.probability)
     return min(found)
 
 
 def test_a_calibration_of_this_embedder_counts_for_answers_from_the_next_call(folder: Path) -> None:
     retriever = Retriever(folder, "e", min_score=0.5)
-    assert needed_score(folder, retriever) == pytest.approx(MIN_SCORE, abs=0.02)
+    assert needed(folder, retriever) == pytest.approx(FOUND, abs=0.03)
+    assert not retriever(unit(np.random.default_rng(4), 1), AREAS[:1], Options()).answer.calibrated
     KNOWN.write(Layout(folder).calibration)
-    assert needed_score(folder, retriever) == pytest.approx(1.3, abs=0.02)
+    assert needed(folder, retriever) == pytest.approx(0.8, abs=0.03)
+    assert retriever(unit(np.random.default_rng(4), 1), AREAS[:1], Options()).answer.calibrated
     dataclasses.replace(KNOWN, fingerprint="another").write(Layout(folder).calibration)
-    assert needed_score(folder, retriever) == pytest.approx(MIN_SCORE, abs=0.02)
+    assert needed(folder, retriever) == pytest.approx(FOUND, abs=0.03)
 
 
-def test_a_calibration_file_with_the_former_name_of_the_threshold_is_read(tmp_path: Path) -> None:
-    fields = dataclasses.asdict(KNOWN)
-    fields["answer_rank"] = fields.pop("answer_score")
-    (tmp_path / "calibration.json").write_text(json.dumps(fields))
-    assert Calibration.read(tmp_path / "calibration.json") == KNOWN
-
-
-def test_a_caller_who_names_a_threshold_gets_it(folder: Path) -> None:
-    KNOWN.write(Layout(folder).calibration)
-    assert needed_score(folder, Retriever(folder, "e"), min_score=1.2) == pytest.approx(1.2, abs=0.02)
+def test_a_calibration_of_a_former_version_no_longer_counts_and_says_so(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Layout(folder).calibration.write_text(json.dumps({"format": 1, "answer_score": 1.3, "fingerprint": "e"}))
+    assert not Retriever(folder, "e")(unit(np.random.default_rng(4), 1), AREAS[:1], Options()).answer.calibrated
+    assert "run 'whatsit calibrate' again" in capsys.readouterr().out
 
 
 def test_matches_are_shown_down_to_the_servers_threshold_with_any_calibration(folder: Path) -> None:
@@ -151,12 +149,12 @@ def test_a_calibration_damaged_while_serving_leaves_the_old_one(folder: Path) ->
     KNOWN.write(Layout(folder).calibration)
     retriever = Retriever(folder, "e", min_score=0.5)
     Layout(folder).calibration.write_text("{")
-    assert needed_score(folder, retriever) == pytest.approx(1.3, abs=0.02)
+    assert needed(folder, retriever) == pytest.approx(0.8, abs=0.03)
     with pytest.raises(Damaged, match="whatsit calibrate"):
         Retriever(folder, "e")
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", json.dumps({**dataclasses.asdict(KNOWN), "answer_score": 3}), "\xff"])
+@pytest.mark.parametrize("text", ["[]", "{}", json.dumps({**dataclasses.asdict(KNOWN), "found": 3}), "\xff"])
 def test_no_damaged_calibration_is_used(tmp_path: Path, text: str) -> None:
     (tmp_path / "c.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(Damaged, match="whatsit calibrate"):

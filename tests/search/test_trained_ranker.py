@@ -22,7 +22,7 @@ from whatsit.engines.repository import default_root
 from whatsit.pipeline.networks import Networks
 from whatsit.pipeline.picture_description import describe
 from whatsit.ranking.learned import FEATURES
-from whatsit.search.calibrated_threshold import Calibration
+from whatsit.search.answer_calibration import Calibration
 from whatsit.search.offline_identifier import OfflineIdentifier, best_values
 from whatsit.search.retriever import Retriever
 from whatsit.search.trained_ranker import TrainedRanker
@@ -104,10 +104,10 @@ def test_probabilities_come_with_the_matches_and_calibration_says_which_are_answ
     assert found.regions[0].numbers[0] == 10
     assert found.answer.confidence == pytest.approx(float(confidences[0]), abs=1e-4)
     known, _, _ = calibrate(trained, 0.2, limit=8)
-    assert known.answer_confidence is not None
+    assert known.found_by_ranker is not None
     assert Calibration.read(Layout(trained).calibration) == known
     sure = retriever(vector, ONE, Options(rerank="learned")).answer.found
-    assert sure == (float(confidences[0]) >= known.answer_confidence)
+    assert sure == (float(confidences[0]) >= known.found_by_ranker)
 
 
 @pytest.mark.slow

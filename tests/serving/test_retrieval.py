@@ -79,12 +79,12 @@ def test_a_generation_of_another_embedder_leaves_the_old_one_in_service(layout: 
 
 
 def test_the_answer_needs_a_better_match_than_the_list(layout: Layout) -> None:
-    retriever = Retriever(layout.folder, EMBEDDER, min_score=0.5, answer_score=1.08)
+    retriever = Retriever(layout.folder, EMBEDDER, min_score=0.5)
     between = (unit(1) + unit(7) + unit(8) + unit(9)) / 2  # score 1.0
     retrieved = retriever(between[None], WHOLE, Options())
     assert len(retrieved.regions[0]) == 2
-    assert not retrieved.answer.found
-    assert retriever(between[None], WHOLE, Options(min_score=0.9)).answer.found
+    assert (retrieved.answer.found, retrieved.answer.closest[0]) == (False, "apple")
+    assert retriever(unit(1)[None], WHOLE, Options()).answer.found
 
 
 def test_the_parameter_shards_is_a_number_all_or_auto() -> None:

@@ -1,4 +1,4 @@
-"""Photos looked up with and without their item: what the answer's probability is fitted to."""
+"""Photos looked up with and without their item, to fit answers to."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def episodes(
     stages: Sequence[str | None] = (None,),
     workers: int = 1,
 ) -> Iterator[list[Episode]]:
-    """Yield the episodes of each photo in order: with its item and without it, for each choice of stages.
+    """Yield the episodes of each photo, with its item and without it, in order.
 
     The list of a photo that cannot be read is empty.
 

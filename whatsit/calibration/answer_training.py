@@ -19,7 +19,7 @@ WHOLE = 2.0
 
 
 def fit_answer_model(domains: Mapping[str, Sequence[Episode]]) -> AnswerModel:
-    """Fit two logistic regressions, of "the first is right" and of "one of the first three is".
+    """Fit both logistic regressions of the model.
 
     The rows of a photo share its weight, and a domain's weight grows with the root of its photos: a domain of many
     photos says more, and none of them speaks for all.

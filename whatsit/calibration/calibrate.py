@@ -111,7 +111,7 @@ def calibrate(
 
 
 def open_set(seen: Sequence[Episode], slope: float = 1.0, offset: float = 0.0) -> OpenSet:
-    """Return the probabilities of answers as scores of an open set: of absent items, and of present ones.
+    """Return the probabilities of answers as the scores of an open set.
 
     A present item that is not first counts with probability 0 and its rival's.
     """
@@ -130,7 +130,7 @@ def open_set(seen: Sequence[Episode], slope: float = 1.0, offset: float = 0.0) -
 
 
 def fit_platt(seen: Sequence[Episode]) -> tuple[float, float]:
-    """Return slope and offset of the logit by maximum likelihood with a prior at 1 and 0.
+    """Return slope and offset of the logit, likeliest with a prior at 1 and 0.
 
     With fewer than `FEWEST` photos of known items they are 1 and 0.
     """
@@ -140,16 +140,16 @@ def fit_platt(seen: Sequence[Episode]) -> tuple[float, float]:
     right = np.array([one.answer_right for one in seen], dtype=np.float64)
     design: npt.NDArray[np.float64] = np.stack([logits, np.ones_like(logits)], axis=1)
     prior, fitted = np.array([1.0, 0.0]), np.array([1.0, 0.0])
-    for _ in range(50):  # Newton's method; the penalty keeps it convex
-        p = logistic(design @ fitted)
-        gradient = design.T @ (p - right) + PRIOR * (fitted - prior)
-        curvature = (design * (p * (1 - p))[:, None]).T @ design + PRIOR * np.eye(2)
-        fitted = fitted - np.linalg.solve(curvature, gradient)
+    for _ in range(100):  # minorisation by the largest curvature, p (1 - p) = 1/4, cannot overshoot (Böhning 1992)
+        gradient = design.T @ (logistic(design @ fitted) - right) + PRIOR * (fitted - prior)
+        fitted = fitted - np.linalg.solve(design.T @ design / 4 + PRIOR * np.eye(2), gradient)
     return round(max(float(fitted[0]), 0.1), 4), round(float(fitted[1]), 4)
 
 
 def wrong_share(seen: Sequence[Episode], slope: float, offset: float, found: float) -> float | None:
-    """Return the share of photos of present items that are answered wrongly; None without such a photo."""
+    """Return the share of photos of present items that are answered wrongly.
+
+    None without such a photo."""
     known = [one for one in seen if one.present]
     if not known:
         return None

@@ -31,7 +31,7 @@ def calibrate(
     model_repository: ModelRepository = None,
     as_json: AsJson = False,
 ) -> None:
-    """Adapt the probability of answers to a catalogue, and set the one that an answer needs.
+    """Fit the probability of answers to a catalogue.
 
     Photographs items of the catalogue as a phone might, or takes your photos, looks each up with its own item and with
     it taken out, and picks the lowest threshold that accepts no more of the latter than asked for. Servers on this

@@ -55,7 +55,7 @@ def network_file(model_repository: Path, network: str) -> Path:
 
 
 def answer_file(model_repository: Path | None = None) -> Path:
-    """Return the file of the answer model that comes with the networks of a model repository."""
+    """Return the file of a model repository's answer model."""
     return (model_repository or default_root() / "model_repository") / "retrieval" / "answer.json"
 
 

@@ -1,4 +1,4 @@
-"""The answer: the item that a picture shows, with the probability that it is right."""
+"""The answer: the item that a picture shows, and how probably."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def not_searched(regions: int) -> Answer:
 
 
 def _judge(regions: Sequence[Matches], rule: AnswerRule) -> list[tuple[float, float]]:
-    """Return of each region the probabilities of its first match and of its first three."""
+    """Return each region's probabilities: of its first match, of its first three."""
     first, shown = rule.model(answer_features(regions, rule.floor), WORDS * np.array([_ahead(one) for one in regions]))
     judged = []
     for index, matches in enumerate(regions):
@@ -153,7 +153,7 @@ def _close(scores: Floats) -> bool:
 
 
 def _same_kind(matches: Matches, records: Mapping[int, Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return the ids of the first match and of those that share its category and brand, best first."""
+    """Return the ids of the matches of the first one's category and brand."""
     items = [records[int(number)] for number in matches.numbers]
     brand, category = _text(items[0], "brand"), matches.categories[0]
     return tuple(

@@ -33,16 +33,18 @@ _VOTE_SCALE = 0.1
 
 
 def answer_features(regions: Sequence[Matches], floor: float = FLOOR) -> Floats:
-    """Return the features of each region's first match, f32 [N, 14], in the order of `ANSWER_FEATURES`.
+    """Return the features of each region's first match, f32 [N, 14].
+
+    They are in the order of `ANSWER_FEATURES`.
 
     A region without matches has a row of zeros. `score` is that of the first match s, `margin` is s less the best
-    score of any other item in the region, `above_mean` s less the mean of the first ten; where there are fewer, `floor`
-    stands for the rest, since they lie below it. Inliers and their `spread` are 0 where `geometry` did not run: print
-    that agrees is evidence, print that was not found is none, since fruit and garments have none that lasts.
-    `score_in_whole` is the item's score in region 0 and `margin_in_whole` how far it is ahead there. `support` is the
-    share of the other regions, weighed by their sides, whose first match is the same item; `rival` is how much better
-    the best other region with another item counts as the main one. `category_share` is the share of the votes that the
-    item's category has among the matches.
+    score of any other item in the region, `above_mean` s less the mean of the first ten; where there are fewer,
+    `floor` stands for the rest, since they lie below it, and none counts as less than `FLOOR`. Inliers and their
+    `spread` are 0 where `geometry` did not run: print that agrees is evidence, print that was not found is none,
+    since fruit and garments have none that lasts. `score_in_whole` is the item's score in region 0, `margin_in_whole`
+    how far it is ahead there. `support` is the share of the other regions, weighed by their sides, whose first match
+    is the same item; `rival` is how much better the best other region with another item counts as the main one.
+    `category_share` is the share of the votes that the item's category has among the matches.
 
     The reciprocal margin, the density of the catalogue around the item and the score in standard deviations of the
     list were tried as well: they read vectors, and made strangers no rarer (`perf/results/answers.md`).
@@ -51,6 +53,7 @@ def answer_features(regions: Sequence[Matches], floor: float = FLOOR) -> Floats:
         regions: one `Matches` per region after all stages, region 0 first.
         floor: matches below it are not in the lists, 0..2.
     """
+    floor = max(floor, FLOOR)
     found = np.zeros((len(regions), len(ANSWER_FEATURES)), dtype=np.float32)
     firsts = np.array([int(matches.numbers[0]) if len(matches) else -1 for matches in regions])
     sides = np.array([_side(matches) for matches in regions])
@@ -86,12 +89,12 @@ def _side(matches: Matches) -> float:
 def _score_features(matches: Matches, floor: float) -> tuple[float, float, float]:
     score, others = float(matches.scores[0]), np.sort(matches.scores[1:].astype(np.float64))[::-1]
     padded = np.full(max(_CLOSEST - 1, len(others)), floor)
-    padded[: len(others)] = others
+    padded[: len(others)] = np.maximum(others, FLOOR)
     return score, score - float(padded[0]), score - float(padded[: _CLOSEST - 1].mean())
 
 
 def _print_features(matches: Matches) -> tuple[float, float, float]:
-    """Return the logarithm of the inliers, how far it is ahead of any other item's, and the spread."""
+    """Return the inliers' logarithm, its lead over other items, and the spread."""
     if matches.inliers is None:
         return 0.0, 0.0, 0.0
     logs = np.log1p(matches.inliers.astype(np.float64))

@@ -50,7 +50,9 @@ class AnswerModel:
     offset: float = 0.0
 
     def __call__(self, features: Floats, more: Doubles | float = 0.0) -> tuple[Floats, Floats]:
-        """Return both probabilities of each row, f32 [N]; the second is never below the first.
+        """Return both probabilities of each row, f32 [N].
+
+        The second is never below the first.
 
         Args:
             features: f32 [N, F], see `answer_features`.

@@ -66,7 +66,9 @@ class Calibration:
 
     @classmethod
     def read(cls, path: Path) -> Calibration | None:
-        """Read a calibration; None where there is no file, or one of a former version, which has no probability.
+        """Read a calibration.
+
+        None where there is no file, or one of a former version, which has no probability.
 
         Raises:
             Damaged: the file cannot be read, or is of a newer format.
@@ -91,7 +93,9 @@ class Calibration:
 
 
 class CalibratedAnswer:
-    """The rule of answers for a catalogue; a new calibration counts from the next call.
+    """The rule of answers for a catalogue.
+
+    A new calibration counts from the next call.
 
     Args:
         path: the file, which need not be there.

@@ -99,7 +99,7 @@ class OfflineIdentifier:
         return self.retrieve(photo, stages, allowed).regions
 
     def retrieve(self, photo: PhotoFeatures, stages: str | None, allowed: Numbers | None = None) -> Retrieved:
-        """Return what a call of `identify` would find; stages None are the server's default."""
+        """Return what `identify` would find; stages None are the server's default."""
         options = SearchOptions(top_k=NEIGHBOURS, rerank=stages)
         return self.retriever(photo.embeddings, photo.areas, options, photo.regions, allowed)
 

@@ -48,7 +48,10 @@ def _scale(size: tuple[int, int]) -> float:
 
 
 def _cards(result: Identification, matches: int) -> list[Card]:
-    """Return a card per region that may be what it is tagged with; the whole picture's only for its answer or alone."""
+    """Return a card per region that is found or unsure.
+
+    The whole picture's only for its answer, or alone.
+    """
     parts = [
         Card(index, region, colour(index), matches)
         for index, region in enumerate(result.regions)

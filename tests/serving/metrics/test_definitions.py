@@ -85,11 +85,12 @@ def test_processes_of_a_model_add_up_and_their_gauges_stand_apart(page: Page) ->
         metrics.watch(lambda delta=delta: {metrics.DELTA: delta})  # type: ignore[misc]  # mypy: lambda with a default
         metrics.retrieved([[1, 2]], Answer(found=True, title="x", confidence=0.7, ids=("1",), region=0), gated=False)
         metrics.retrieved([[], []], Answer(found=False), gated=False)
+        metrics.retrieved([[1]], Answer(found=False, state="unsure", probability=0.4), gated=False)
         metrics.retrieved([[]], Answer(found=False), gated=True)
         metrics.stop()
     for outcome in metrics.OUTCOMES:
         assert page.values[f'whatsit_identified_total{{outcome="{outcome}"}}'] == 2
-    assert page.values["whatsit_matches_per_region_count"] == 6, "a gated picture was not looked up"
+    assert page.values["whatsit_matches_per_region_count"] == 8, "a gated picture was not looked up"
     assert page.values['whatsit_matches_per_region_bucket{le="0"}'] == 4
     assert page.values['whatsit_index_delta_vectors{process="retrieval_0_0"}'] == 3
     assert page.values['whatsit_index_delta_vectors{process="retrieval_0_1"}'] == 5

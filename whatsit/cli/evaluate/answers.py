@@ -1,4 +1,4 @@
-"""`whatsit evaluate answers`: what answers are worth on data that took no part in fitting them."""
+"""`whatsit evaluate answers`: answers on data that they were not fitted to."""
 
 from __future__ import annotations
 

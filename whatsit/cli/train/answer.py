@@ -1,4 +1,4 @@
-"""`whatsit train answer`: fit the probability of answers that ships with the networks."""
+"""`whatsit train answer`: fit the probability of answers that ships."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def answer(
     ),
     out: Annotated[Path, typer.Option(help="The model.")] = Path("model_repository/retrieval/answer.json"),
 ) -> None:
-    """Fit the probability that the first match is right, from evidence on items that no network saw.
+    """Fit the probability of answers, on items that no network saw.
 
-    Groceries are looked up by networks that were trained without them (`whatsit evaluate unseen --split 0 … --split 4`),
-    everything else by the shipped ones. Each photo is looked up with its item in the catalogue and with it taken out.
+    Groceries are looked up by networks that were trained without them (`whatsit evaluate unseen` with the splits 0 to
+    4), all else by the shipped ones. Each photo is looked up with its item in the catalogue and with it taken out.
     """
     from dataclasses import replace
 

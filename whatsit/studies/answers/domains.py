@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from whatsit_client.types import Box
 
 from whatsit.evaluation.datasets.grocery import GroceryStore, evenly_spread
 from whatsit.rendering.photo import photograph
-from whatsit.rendering.product import make_products
+from whatsit.rendering.product import Product, make_products
 from whatsit.rendering.scene import make_scene
 from whatsit.rendering.shop import catalogue_picture, save_jpeg
 from whatsit.studies.unseen_products import splits
@@ -21,6 +22,7 @@ from whatsit.vision.decode import decode_image
 SPLIT_SEED = 2026
 HELD_OUT = 16
 FOLDS = 5
+STRANGERS = ("ikea", "magento1_madison", "bsds500", "clothing_small")
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class CatalogueRow:
 
 @dataclass(frozen=True)
 class KnownPhoto:
-    """A photo, the id of the item that it shows ("" for none of the catalogue's), and where it is in it."""
+    """A photo, the id of its item ("" for none of the catalogue's), and its box."""
 
     file: Path
     id: str
@@ -93,13 +95,13 @@ def grocery_fold(data: Path, fold: int, alone: bool, photos: int = 80) -> Domain
 
 
 def rendered_shop(work: Path, seed: int, products: int, photos: int) -> Domain:
-    """Return a drawn shop, every second photo a scene of several products with true boxes."""
+    """Return a drawn shop; every second photo is a scene with true boxes."""
     folder = work / f"shop{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     made = make_products(products, seed)
     rows, taken, number = [], list[KnownPhoto](), 0
     for product in made:
-        _keep(folder / f"{product.id}.jpg", lambda product=product: catalogue_picture(product))  # type: ignore[misc]
+        _keep(folder / f"{product.id}.jpg", product)
         rows.append(CatalogueRow(product.id, product.category, (folder / f"{product.id}.jpg",)))
     dice = np.random.default_rng([seed, 5])
     while len(taken) < photos:
@@ -121,7 +123,7 @@ def rendered_shop(work: Path, seed: int, products: int, photos: int) -> Domain:
 
 
 def rephotographed(data: Path, work: Path, name: str, items: int, seed: int) -> Domain:
-    """Return the pictures of a data set as items, and synthetic photographs of every third."""
+    """Return a data set's pictures as items, and every third photographed."""
     folder = work / f"rephotographed-{name}"
     folder.mkdir(parents=True, exist_ok=True)
     rows, taken = [], []
@@ -163,54 +165,51 @@ def views(data: Path, name: str, photos: int, split: str = "") -> Domain:
 
 
 def strangers(data: Path, name: str, photos: int, of: Domain) -> Domain:
-    """Return pictures of another data set as photos of nothing that a domain's catalogue holds."""
+    """Return another data set's pictures as photos of strangers to a domain."""
     shown = evenly_spread(sorted((data / name).rglob("*.jpg")), photos)
     photo_list = tuple(KnownPhoto(file, "") for file in shown)
     return Domain(f"{name}-in-{of.catalogue}", of.catalogue, of.rows, photo_list, of.fold)
 
 
 def training_domains(data: Path, work: Path) -> dict[str, Callable[[], Domain]]:
-    """Return the domains that the shipped model is fitted to, none of which its embedder saw.
+    """Return the domains that the shipped model is fitted to, unseen by embedders.
 
     All of them may train what ships (see docs/data.md).
     """
-    garments = lambda: rephotographed(data, work, "clothing_rest", 360, 1)  # noqa: E731
-    return {
-        "shop701": lambda: rendered_shop(work, 701, 300, 200),
-        "shop702": lambda: rendered_shop(work, 702, 90, 150),
+    garments = partial(rephotographed, data, work, "clothing_rest", 360, 1)
+    domains: dict[str, Callable[[], Domain]] = {
+        "shop701": partial(rendered_shop, work, 701, 300, 200),
+        "shop702": partial(rendered_shop, work, 702, 90, 150),
         "garments": garments,
         "other garments": lambda: strangers(data, "clothing_small", 160, garments()),
-        "screenshots": lambda: rephotographed(data, work, "screenshots_aws", 220, 2),
-        "pictures": lambda: rephotographed(data, work, "imagenet_sample", 360, 3),
-        "packaged goods": lambda: views(data, "arc2017_items", 100, split="cutout"),
-        **{
-            f"fold {fold}{' alone' if alone else ''}": lambda fold=fold, alone=alone: grocery_fold(data, fold, alone)  # type: ignore[misc]
-            for fold in range(FOLDS)
-            for alone in (False, True)
-        },
+        "screenshots": partial(rephotographed, data, work, "screenshots_aws", 220, 2),
+        "pictures": partial(rephotographed, data, work, "imagenet_sample", 360, 3),
+        "packaged goods": partial(views, data, "arc2017_items", 100, "cutout"),
     }
+    for fold in range(FOLDS):
+        domains[f"fold {fold}"] = partial(grocery_fold, data, fold, False)
+        domains[f"fold {fold} alone"] = partial(grocery_fold, data, fold, True)
+    return domains
 
 
 def measured_domains(data: Path, work: Path) -> dict[str, Callable[[], Domain]]:
-    """Return the domains that the shipped model is measured on; it was fitted to none of them."""
+    """Return the domains to measure on; the shipped model was fitted to none."""
     sixteen = tuple(label for label in range(81) if label % 5 == 2)
-    part = lambda: grocery(data, "val", sixteen)  # noqa: E731
-    others = ("ikea", "magento1_madison", "bsds500", "clothing_small")
+    part = partial(grocery, data, "val", sixteen)
+
+    def others(name: str) -> Domain:
+        return strangers(data, name, 50, part())
+
     return {
-        "grocery val": lambda: grocery(data, "val"),
+        "grocery val": partial(grocery, data, "val"),
         "grocery val, 16 of 81 classes taken out": part,
-        **{f"{name} as strangers": lambda name=name: strangers(data, name, 50, part()) for name in others},  # type: ignore[misc]
-        "magento2_luma": lambda: views(data, "magento2_luma", 130),
-        "magento1_madison": lambda: views(data, "magento1_madison", 80),
-        "rendered shop": lambda: rendered_shop(work, 5, 300, 130),
+        **{f"{name} as strangers": partial(others, name) for name in STRANGERS},
+        "magento2_luma": partial(views, data, "magento2_luma", 130),
+        "magento1_madison": partial(views, data, "magento1_madison", 80),
+        "rendered shop": partial(rendered_shop, work, 5, 300, 130),
     }
 
 
-def summary(domains: Mapping[str, Domain]) -> str:
-    """Return the number of items and photos of each domain, a line each."""
-    return "\n".join(f"{name}: {len(one.rows)} items, {len(one.photos)} photos" for name, one in domains.items())
-
-
-def _keep(file: Path, make: Callable[[], np.ndarray]) -> None:  # type: ignore[type-arg]
+def _keep(file: Path, product: Product) -> None:
     if not file.exists():
-        save_jpeg(file, make())
+        save_jpeg(file, catalogue_picture(product))

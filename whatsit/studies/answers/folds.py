@@ -17,7 +17,7 @@ PREFIX = "tail."
 
 
 def fold_repository(runs: Path, fold: int, weights: Path, out: Path, build: Callable[[Path, Path], object]) -> Path:
-    """Return a copy of the model repository with a fold's embedder; an existing one is kept.
+    """Return a model repository with a fold's embedder; an existing one is kept.
 
     Args:
         runs: folder of `whatsit evaluate unseen`, which trains a network for each fold.

@@ -24,7 +24,7 @@ def look_up(
     repository: Path | None = None,
     advanced: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Episode]:
-    """Publish a domain's catalogue with geometry and look up its photos, with their items and without.
+    """Publish a domain's catalogue and look up its photos.
 
     Args:
         domain: items and photos.
@@ -54,7 +54,7 @@ def look_up(
 
 
 def kept_episodes(work: Path, name: str, make: Callable[[], list[Episode]]) -> list[Episode]:
-    """Return the episodes of a file in `work`; make it where it is missing, so that a stopped run goes on."""
+    """Return the episodes of a file; make it where it is missing."""
     file = work / f"{name}.pickle"
     if file.exists():
         kept: list[Episode] = pickle.loads(file.read_bytes())

@@ -1,4 +1,4 @@
-"""Figures of answers: right, wrong, unsure, silent, and how true the probabilities are."""
+"""Figures of answers: right, wrong, unsure, and the error of probabilities."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def answer_figures(seen: Sequence[Episode]) -> AnswerFigures:
 
 
 def reliability(seen: Sequence[Episode], bins: int = 10) -> list[tuple[float, float, int]]:
-    """Return of each bin of equal width that is not empty: mean probability, share right, number of photos."""
+    """Return each bin's mean probability, share right and number of photos."""
     said = np.array([one.answer.probability for one in seen])
     right = np.array([one.answer_right for one in seen])
     places = np.minimum((said * bins).astype(np.int64), bins - 1)

@@ -15,7 +15,9 @@ COLUMNS = 3
 
 
 def draw_reliability(seen: Mapping[str, Sequence[Episode]], file: Path) -> None:
-    """Draw, for each domain, the share of right answers over the stated probability; a dot's area is its photos.
+    """Draw each domain's share of right answers over the stated probability.
+
+    A dot's area is its number of photos.
 
     Raises:
         Unavailable: matplotlib is missing, or the file cannot be written.
@@ -33,9 +35,9 @@ def draw_reliability(seen: Mapping[str, Sequence[Episode]], file: Path) -> None:
         said, right = [one[0] for one in bins], [one[1] for one in bins]
         axes.plot(said, right, color=LINE, linewidth=1.2)
         axes.scatter(said, right, s=[12 + 2.0 * one[2] for one in bins], color=LINE, alpha=0.75, linewidths=0, zorder=3)
-        error = answer_figures(of).calibration_error
+        off = answer_figures(of).calibration_error
         axes.set_title(name, fontsize=9, color=INK, loc="left")
-        axes.text(0.04, 0.93, f"ECE {error:.3f}", fontsize=8, color=INK, va="top")
+        axes.text(0.04, 0.93, f"ECE {off:.3f}", fontsize=8, color=INK, va="top")
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
         axes.tick_params(labelsize=7, colors=INK, length=0)
         axes.grid(color="#e4e7eb", linewidth=0.6)
