@@ -132,7 +132,7 @@ def retrieved(matches: Sequence[Sequence[Any] | Any], answer: Answer, gated: boo
     """
     if _publisher is None:
         return
-    outcome = answer.state if answer.state in ("found", "unsure") else "absent"
+    outcome = "found" if answer.found else "unsure" if answer.state == "unsure" else "absent"
     IDENTIFIED.add("gated" if gated else outcome)
     if gated:
         return
