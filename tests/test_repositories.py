@@ -85,8 +85,9 @@ def parameters(model: Path) -> dict[str, float]:
 
 @pytest.mark.parametrize(("repository", "step"), [("model_repository", "regions"), ("fused", "describe")])
 def test_the_librarys_defaults_are_those_of_the_configurations(repository: str, step: str) -> None:
-    from whatsit.ranking.score import MATCH_SCORE, MIN_SCORE
+    from whatsit.ranking.answer_model import FOUND
+from whatsit.ranking.score import MATCH_SCORE
     from whatsit.vision import regions
 
-    assert parameters(ROOT / repository / "retrieval") == {"min_score": MATCH_SCORE, "answer_score": MIN_SCORE}
+    assert parameters(ROOT / repository / "retrieval") == {"min_score": MATCH_SCORE, "found": FOUND}
     assert parameters(ROOT / repository / step) == {"cap": regions.MAX_REGIONS, "min_score": regions.MIN_SCORE}

@@ -17,7 +17,7 @@ from whatsit.catalogue.sources.picture_location import archive_of
 from whatsit.catalogue.store.store import Store
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import default_root, network_file
-from whatsit.search.calibrated_threshold import Calibration
+from whatsit.search.answer_calibration import Calibration
 from whatsit.search.check_catalogue import check_catalogue
 from whatsit.server.doctor.check_result import CheckResult, note, ok, wrong
 
@@ -129,7 +129,7 @@ def _threshold(folder: Path) -> CheckResult:
     if found is None:
         return note(
             _AREA,
-            "its threshold is the default one: photos of things that it does not hold may get an answer",
+            "its answers have the probability that ships, which was fitted to other catalogues",
             f"whatsit calibrate {folder}",
         )
-    return ok(_AREA, f"calibrated on {found.photos} photos: score {found.answer_score:.3f}")
+    return ok(_AREA, f"calibrated on {found.photos} photos: an answer needs a probability of {found.found:.2f}")
