@@ -86,7 +86,7 @@ def parameters(model: Path) -> dict[str, float]:
 @pytest.mark.parametrize(("repository", "step"), [("model_repository", "regions"), ("fused", "describe")])
 def test_the_librarys_defaults_are_those_of_the_configurations(repository: str, step: str) -> None:
     from whatsit.ranking.answer_model import FOUND
-from whatsit.ranking.score import MATCH_SCORE
+    from whatsit.ranking.score import MATCH_SCORE
     from whatsit.vision import regions
 
     assert parameters(ROOT / repository / "retrieval") == {"min_score": MATCH_SCORE, "found": FOUND}
