@@ -6,6 +6,7 @@ import io
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,3 +92,10 @@ def test_a_picture_that_takes_too_long_is_given_up(decode: DecodeProcesses, monk
 def test_a_process_that_does_not_start_is_named() -> None:
     with pytest.raises(Unavailable, match="ended at its start"):
         DecodeProcesses("raise SystemExit(3)")(_photo())
+
+
+def test_a_process_that_ended_at_its_start_is_started_again(tmp_path: Path) -> None:
+    once = f"import os, pathlib; p = pathlib.Path({str(tmp_path / 'once')!r})"
+    opened = DecodeProcesses(f"{once}; p.exists() or (p.touch(), os.kill(os.getpid(), 11)); exec({CRASHING!r})")
+    assert opened(_photo()).width == 150
+    opened.close()

@@ -19,6 +19,7 @@ from whatsit.vision.decode_worker import DECODED, READY, REFUSED, REPLY, REQUEST
 
 SECONDS = 60.0  # with one picture; none takes more than one on a machine that is not busy
 _START_SECONDS = 120.0
+_MOST_STARTS = 3
 _PIPE_BYTES = 1 << 20
 _SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ of Linux
 _MOST_WORDS = 200
@@ -74,6 +75,9 @@ class DecodeProcesses:
                 if process.is_alive:
                     return process
                 process.end()
+        for _ in range(_MOST_STARTS - 1):
+            with suppress(Unavailable):  # the system may have ended it, for lack of memory
+                return _Process(self._main)
         return _Process(self._main)
 
     def _give_back(self, process: _Process) -> None:
