@@ -243,4 +243,4 @@ def _location(response: http.client.HTTPResponse) -> str:
 
 
 def _words(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error or type(error).__name__)[:200]
+    return " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())[:200]
