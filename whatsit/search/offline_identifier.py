@@ -37,11 +37,13 @@ class PhotoFeatures:
         embeddings: f32 [N,D].
         areas: f32 [N].
         regions: what else is known of each region.
+        boxes: x1, y1, x2, y2 of each region in pixels of the upright picture.
     """
 
     embeddings: Floats
     areas: Floats
     regions: Sequence[RegionFeatures]
+    boxes: tuple[Box, ...] = ()
 
 
 class OfflineIdentifier:
@@ -89,7 +91,8 @@ class OfflineIdentifier:
             RegionFeatures(one, float(area), float(score))
             for one, area, score in zip(features, areas, regions.scores, strict=True)
         ]
-        return PhotoFeatures(described.embeddings, areas, known)
+        boxes = tuple((x1, y1, x2, y2) for x1, y1, x2, y2 in regions.boxes.tolist())
+        return PhotoFeatures(described.embeddings, areas, known, boxes)
 
     def matches(self, photo: PhotoFeatures, stages: str, allowed: Numbers | None = None) -> tuple[Matches, ...]:
         """Return the matches of each region after these stages.

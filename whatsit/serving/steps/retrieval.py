@@ -35,7 +35,9 @@ class Retrieve:
 
     def __init__(self, parameters: Mapping[str, str]) -> None:
         fingerprint = embedder_fingerprint(Path(parameters["model_directory"], parameters["embedder"]))
-        model = AnswerModel.read(Path(parameters["model_directory"], parameters.get("answer", "../retrieval/answer.json")))
+        model = AnswerModel.read(
+            Path(parameters["model_directory"], parameters.get("answer", "../retrieval/answer.json"))
+        )
         nprobe = parse_nprobe(parameters.get("shards", "auto"))
 
         def open_catalogue(folder: Path) -> Retriever:

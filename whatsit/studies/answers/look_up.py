@@ -13,7 +13,7 @@ from whatsit.catalogue.ingest.add import add_to_catalogue
 from whatsit.pipeline.networks import Networks
 from whatsit.ranking.answer_model import AnswerModel
 from whatsit.search.offline_identifier import OfflineIdentifier
-from whatsit.studies.answers.domains import Domain
+from whatsit.studies.answers.domains import CatalogueRow, Domain
 
 
 def look_up(
@@ -34,12 +34,7 @@ def look_up(
         repository: networks instead of Whatsit's own.
         advanced: called with photos done and in all.
     """
-    source, folder = work / f"{domain.catalogue}.jsonl", work / f"{domain.catalogue}.catalogue"
-    work.mkdir(parents=True, exist_ok=True)
-    with source.open("w", encoding="utf-8") as file:
-        for row in domain.rows:
-            images = [str(path.resolve()) for path in row.images]
-            file.write(json.dumps({"id": row.id, "title": row.id, "category": row.category, "images": images}) + "\n")
+    source, folder = write_rows(work, domain.catalogue, domain.rows)
     add_to_catalogue(folder, source, geometry=True, publish=True, model_repository=repository)
     seen = []
     with Networks(repository) as networks:
@@ -51,6 +46,17 @@ def look_up(
             seen += found
             advanced(len(seen), 0)
     return seen
+
+
+def write_rows(work: Path, name: str, rows: Sequence[CatalogueRow]) -> tuple[Path, Path]:
+    """Write a catalogue's rows as JSON lines; return that file and the catalogue's folder."""
+    source, folder = work / f"{name}.jsonl", work / f"{name}.catalogue"
+    work.mkdir(parents=True, exist_ok=True)
+    with source.open("w", encoding="utf-8") as file:
+        for row in rows:
+            images = [str(path.resolve()) for path in row.images]
+            file.write(json.dumps({"id": row.id, "title": row.id, "category": row.category, "images": images}) + "\n")
+    return source, folder
 
 
 def kept_episodes(work: Path, name: str, make: Callable[[], list[Episode]]) -> list[Episode]:
