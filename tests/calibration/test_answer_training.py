@@ -18,7 +18,8 @@ def episode(number: int, margin: float, right: bool) -> Episode:
     features = np.random.default_rng(number).normal(size=(2, F)).astype(np.float32)
     features[:, MARGIN] = margin
     flags = np.array([right, right])
-    return Episode(number, True, False, features, np.array([True, False]), flags, flags, Answer(False), right, right)
+    whole = np.array([True, False])
+    return Episode(number, True, False, features, features, whole, flags, flags, Answer(False), right, right)
 
 
 def made_up(count: int) -> list[Episode]:

@@ -132,7 +132,8 @@ def test_platt_scaling_undoes_a_probability_that_is_too_sure() -> None:
 def episode(number: int, probability: float, right: bool) -> Episode:
     none = np.empty(0, dtype=bool)
     said = Answer(False, state="unsure", probability=probability)
-    return Episode(number, True, False, np.empty((0, 14), np.float32), none, none, none, said, right, right)
+    empty = np.empty((0, 14), np.float32)
+    return Episode(number, True, False, empty, empty, none, none, none, said, right, right)
 
 
 def test_synthetic_photos_make_a_file_that_says_how(folder: Path) -> None:

@@ -23,7 +23,8 @@ def by_score(shown: float = 1.0) -> AnswerModel:
     weights[SCORE] = 10.0
     mean = np.zeros(ONE)
     mean[SCORE] = 1.3
-    return AnswerModel(mean, np.ones(ONE), weights, np.array([0.0, shown]))
+    bias = np.array([0.0, shown])
+    return AnswerModel(mean, np.ones(ONE), weights, bias, weights, bias)
 
 
 RULE = AnswerRule(by_score())

@@ -17,7 +17,8 @@ F = len(ANSWER_FEATURES)
 
 
 def model(first: float = 1.0, shown: float = 2.0) -> AnswerModel:
-    return AnswerModel(np.zeros(F), np.full(F, 2.0), np.full((F, 2), 0.1), np.array([first, shown]))
+    weights, bias = np.full((F, 2), 0.1), np.array([first, shown])
+    return AnswerModel(np.zeros(F), np.full(F, 2.0), weights, bias, -weights, -bias)
 
 
 def test_features_are_scaled_and_clipped_and_the_first_three_are_never_less_likely() -> None:
@@ -27,6 +28,11 @@ def test_features_are_scaled_and_clipped_and_the_first_three_are_never_less_like
     assert model(2.0, -2.0)(np.zeros((1, F), np.float32))[1][0] == pytest.approx(1 / (1 + np.exp(-2.0)), abs=1e-6)
     far = model()(np.full((1, F), 1000.0, np.float32))[0]
     assert far[0] == model()(np.full((1, F), 8.0, np.float32))[0][0]
+
+
+def test_a_region_by_itself_has_weights_of_its_own() -> None:
+    features = np.full((1, F), 1.0, np.float32)
+    assert model()(features, alone=True)[0][0] == pytest.approx(1 - model()(features)[0][0], abs=1e-6)
 
 
 def test_logit_undoes_logistic() -> None:

@@ -30,6 +30,7 @@ class Episode:
         present: whether its item could be found; False where it was taken out, or is none of the catalogue's.
         stranger: whether the catalogue never held it.
         features: f32 [R, F] of the regions with matches, see `answer_features`.
+        alone: f32 [R, F] of each of them as if it were all of the picture.
         whole: bool [R], whether the region is the whole picture.
         right: bool [R], whether the region's first match is the item, or a near duplicate of it.
         shown: bool [R], whether one of its first three is.
@@ -42,6 +43,7 @@ class Episode:
     present: bool
     stranger: bool
     features: Floats
+    alone: Floats
     whole: Booleans
     right: Booleans
     shown: Booleans
@@ -105,6 +107,7 @@ def _search(
         present,
         photo.item is None,
         answer_features(retrieved.regions)[rows],
+        np.concatenate([answer_features([retrieved.regions[index]]) for index in rows] or [answer_features([])]),
         np.array([index == 0 for index in rows], dtype=bool),
         np.array([_holds(retrieved.regions[index], truth, 1) for index in rows], dtype=bool),
         np.array([_holds(retrieved.regions[index], truth, SHOWN) for index in rows], dtype=bool),

@@ -49,25 +49,28 @@ class AnswerRule:
 def answer(regions: Sequence[Matches], records: Mapping[int, Mapping[str, Any]], rule: AnswerRule) -> Answer:
     """Return what a picture shows.
 
-    Every region has a verdict of its own: the probability p that its first match is right, of all evidence that ran
-    (see `answer_features`), and the probability that the right item is among its first three. Where the stage
-    `learned` ran, its probabilities replace the model's; a code that was read and is the item's gives
-    `CODE_PROBABILITY`. The region with the highest p is the answered one. With p of `rule.found` its first match is
-    the answer; else, where the right item is probably among the first three, the state is "unsure" and these are
-    `closest`; else it is "not_found".
+    Each region has the probability p that its first match is what the picture shows, of all evidence that ran (see
+    `answer_features`), and the probability that the right item is among its first three. Where the stage `learned`
+    ran, its probabilities replace the model's; a code that was read and is the item's gives `CODE_PROBABILITY`. The
+    region with the highest p is the answered one. With p of `rule.found` its first match is the answer; else, where
+    the right item is probably among the first three, the state is "unsure" and these are `closest`; else it is
+    "not_found". Every other region is judged as a picture by itself: a thing in a scene need not be what the picture
+    shows.
 
     Args:
         regions: one `Matches` per region after all stages, region 0 first.
         records: item number -> record with `id`, `title`, `brand`, `image`; must hold every matched item.
         rule: model and thresholds.
     """
-    verdicts = [_verdict(matches, *both, rule) for matches, both in zip(regions, _judge(regions, rule), strict=True)]
+    verdicts = [_verdict(matches, *_judge([matches], rule, alone=True)[0], rule) for matches in regions]
     if not any(len(matches) for matches in regions):
         return Answer(
             found=False, state="not_found", reason="nothing_near", calibrated=rule.calibrated, regions=tuple(verdicts)
         )
-    region = max(range(len(regions)), key=lambda index: (len(regions[index]) > 0, verdicts[index].probability))
-    matches, verdict = regions[region], verdicts[region]
+    judged = _judge(regions, rule)
+    region = max(range(len(regions)), key=lambda index: (len(regions[index]) > 0, judged[index][0]))
+    matches = regions[region]
+    verdict = verdicts[region] = _verdict(matches, *judged[region], rule)
     shown = [records[int(number)] for number in matches.numbers[:SHOWN]]
     known: dict[str, Any] = {
         "state": verdict.state,
@@ -98,9 +101,10 @@ def not_searched(regions: int) -> Answer:
     return Answer(found=False, state="not_searched", reason="gate", regions=(verdict,) * regions)
 
 
-def _judge(regions: Sequence[Matches], rule: AnswerRule) -> list[tuple[float, float]]:
+def _judge(regions: Sequence[Matches], rule: AnswerRule, alone: bool = False) -> list[tuple[float, float]]:
     """Return each region's probabilities: of its first match, of its first three."""
-    first, shown = rule.model(answer_features(regions, rule.floor), WORDS * np.array([_ahead(one) for one in regions]))
+    words = WORDS * np.array([_ahead(one) for one in regions])
+    first, shown = rule.model(answer_features(regions, rule.floor), words, alone)
     judged = []
     for index, matches in enumerate(regions):
         p, q = (float(first[index]), float(shown[index])) if len(matches) else (0.0, 0.0)

@@ -27,17 +27,20 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class AnswerModel:
-    """Two logistic regressions on the same features.
+    """Logistic regressions on the same features, for pictures and for regions by themselves.
 
-    With x the features less `mean`, divided by `scale` and clipped to `LIMIT` standard deviations, the logits are
-    x @ weights + bias: of "the first match is right" and of "the right item is among the first three". Calibration
-    (Platt 1999) maps a logit l to slope * l + offset.
+    With x the features less `mean`, divided by `scale` and clipped to `LIMIT` standard deviations, the logits of a
+    picture are x @ weights + bias: of "the first match is right" and of "the right item is among the first three".
+    Those of a region, judged as if it were all of the picture, have weights of their own. Calibration (Platt 1999)
+    maps a logit l to slope * l + offset.
 
     Args:
         mean: f64 [F].
         scale: f64 [F].
         weights: f64 [F, 2].
         bias: f64 [2].
+        region_weights: f64 [F, 2].
+        region_bias: f64 [2].
         slope: above 0.
         offset: added to both logits.
     """
@@ -46,10 +49,12 @@ class AnswerModel:
     scale: Doubles
     weights: Doubles
     bias: Doubles
+    region_weights: Doubles
+    region_bias: Doubles
     slope: float = 1.0
     offset: float = 0.0
 
-    def __call__(self, features: Floats, more: Doubles | float = 0.0) -> tuple[Floats, Floats]:
+    def __call__(self, features: Floats, more: Doubles | float = 0.0, alone: bool = False) -> tuple[Floats, Floats]:
         """Return both probabilities of each row, f32 [N].
 
         The second is never below the first.
@@ -57,9 +62,11 @@ class AnswerModel:
         Args:
             features: f32 [N, F], see `answer_features`.
             more: logits of further evidence of each row, f64 [N].
+            alone: whether each row is a region by itself.
         """
         x = np.clip((features.astype(np.float64) - self.mean) / self.scale, -LIMIT, LIMIT)
-        logits = self.slope * (x @ self.weights + self.bias) + self.offset
+        weights, bias = (self.region_weights, self.region_bias) if alone else (self.weights, self.bias)
+        logits = self.slope * (x @ weights + bias) + self.offset
         first, shown = logistic(logits[:, 0] + more), logistic(logits[:, 1] + more)
         return first.astype(np.float32), np.maximum(first, shown).astype(np.float32)
 
@@ -83,15 +90,15 @@ class AnswerModel:
             known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             if known["format"] != FORMAT or tuple(known["features"]) != ANSWER_FEATURES:
                 raise Damaged(f"{path} is no answer model of this version: install the package again.")
-            mean, scale, weights, bias = (np.asarray(known[name], np.float64) for name in _ARRAYS)
-            return cls(mean, scale, weights, bias, float(known["slope"]), float(known["offset"]))
+            arrays = {name: np.asarray(known[name], np.float64) for name in _ARRAYS}
+            return cls(**arrays, slope=float(known["slope"]), offset=float(known["offset"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Damaged(f"The answer model {path} cannot be read ({error}): install the package again.") from error
 
 
 # Evidence beyond what was trained on counts as the most extreme known.
 LIMIT = 4.0
-_ARRAYS = ("mean", "scale", "weights", "bias")
+_ARRAYS = ("mean", "scale", "weights", "bias", "region_weights", "region_bias")
 
 
 def logistic(logits: Doubles) -> Doubles:
