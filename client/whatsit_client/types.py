@@ -235,7 +235,11 @@ class Answer:
 
         It is found or unsure, or the server does not say.
         """
-        return region >= len(self.regions) or self.regions[region].state in ("found", "unsure")
+        return self.state_of(region) in ("", "found", "unsure")
+
+    def state_of(self, region: int) -> str:
+        """Return the state of a region, "" where the server does not say."""
+        return self.regions[region].state if region < len(self.regions) else ""
 
     @property
     def why(self) -> str:

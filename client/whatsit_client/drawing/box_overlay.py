@@ -41,7 +41,8 @@ def draw_boxes(
         _frame(pen, boxes[index], colour(index), line)
     taken: list[Corners] = []
     for index in sorted(coloured):
-        taken.append(_tag(pen, boxes[index], index, result.regions[index], taken, photo.size, style))
+        doubt = "?" if result.answer.state_of(index) == "unsure" else ""
+        taken.append(_tag(pen, boxes[index], f"{index}{doubt}", index, result.regions[index], taken, photo.size, style))
 
 
 def _corners(region: Region, scale: tuple[float, float], size: tuple[int, int]) -> Corners:
@@ -71,6 +72,7 @@ def _frame(pen: ImageDraw.ImageDraw, box: Corners, ink: str, line: int) -> None:
 def _tag(
     pen: ImageDraw.ImageDraw,
     box: Corners,
+    number: str,
     index: int,
     region: Region,
     taken: list[Corners],
@@ -79,8 +81,8 @@ def _tag(
 ) -> Corners:
     pad = max(2, round(style.unit / 3.5))
     space = max(box[2] - box[0] - 2 * pad, 0)
-    text, font = style.line(str(index), 0.95)
-    if region.matches and space > 7 * style.unit:
+    text, font = style.line(number, 0.95)
+    if region.matches and not number.endswith("?") and space > 7 * style.unit:
         item = region.matches[0].item
         text, font = style.line(f"{index} {item.title or item.id}", 0.95, space)
     width, height = round(font.getlength(text)) + 2 * pad, round(style.unit * 1.5)
