@@ -59,7 +59,7 @@ def test_a_folder_is_a_line_a_picture(monkeypatch: Any, capsys: Any, fake: Any, 
     printed = capsys.readouterr()
     lines = printed.out.splitlines()
     assert len(lines) == 5
-    assert lines[0] == f"{folder / 'a.jpg'}: Tea 0 (confidence 80%)  [sku0]"
+    assert lines[0] == f"{folder / 'a.jpg'}: Tea 0 (80% sure)  [sku0]"
     assert f"{folder / 'film.avi'} at 1.0 s: Tea 0" in printed.out
     assert "empty.jpg: The image is empty" in printed.err
     assert run(monkeypatch, folder.parent / "none", "--url", fake.url) == 1
