@@ -27,7 +27,7 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class AnswerModel:
-    """Logistic regressions on the same features, for pictures and for regions by themselves.
+    """Logistic regressions, for pictures and for regions by themselves.
 
     With x the features less `mean`, divided by `scale` and clipped to `LIMIT` standard deviations, the logits of a
     picture are x @ weights + bias: of "the first match is right" and of "the right item is among the first three".

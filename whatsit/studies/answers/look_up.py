@@ -49,7 +49,7 @@ def look_up(
 
 
 def write_rows(work: Path, name: str, rows: Sequence[CatalogueRow]) -> tuple[Path, Path]:
-    """Write a catalogue's rows as JSON lines; return that file and the catalogue's folder."""
+    """Write rows as JSON lines; return that file and the catalogue's folder."""
     source, folder = work / f"{name}.jsonl", work / f"{name}.catalogue"
     work.mkdir(parents=True, exist_ok=True)
     with source.open("w", encoding="utf-8") as file:
