@@ -59,6 +59,8 @@ class IdentifyOptions(RegionOptions, total=False):
     text: str | None
     catalogue: str | None
     min_rank: float | None
+    codes: str | None
+    read: str | None
 
 
 def identify(image: ImageLike, **options: Unpack[IdentifyOptions]) -> Call[Identification]:
@@ -91,6 +93,8 @@ def parameters(
     gate: bool | None = None,
     catalogue: str | None = None,
     min_rank: float | None = None,
+    codes: str | None = None,
+    read: str | None = None,
 ) -> Parameters:
     """Return the request parameters of a call.
 
@@ -121,6 +125,10 @@ def parameters(
             given["gate"] = "on" if gate else "off"
         if catalogue is not None:
             given["catalogue"] = str(catalogue)
+        if codes is not None:
+            given["codes"] = str(codes)
+        if read is not None:
+            given["read"] = str(read)
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"An option has a value of the wrong type ({error}): see the call's description.") from error
     return given

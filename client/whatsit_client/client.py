@@ -83,6 +83,8 @@ class Client:
             gate: False searches even where the picture shows none of the catalogue's kind.
             catalogue: name of one of the server's catalogues; the default one unless given.
             min_rank: deprecated name of `min_score`.
+            codes: "on" reads barcodes and QR codes, "off" does not, "auto" does where items have codes.
+            read: "on" reads the words in the picture, "off" does not, "auto" does where the first matches are close.
 
         Raises:
             InvalidInput: the picture or an option is wrong; the sentence is the server's.

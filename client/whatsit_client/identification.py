@@ -195,6 +195,12 @@ def described(title: str, *more: str) -> str:
     return " · ".join(parts)
 
 
+def clues(match: Match) -> list[str]:
+    """Return the code and the words that speak for a match, in a few words each."""
+    found = [f"code {match.code}"] if match.code else []
+    return [*found, f"reads {' '.join(match.words)}"] if match.words else found
+
+
 def _title(match: Match) -> str:
     title = described(match.item.title or match.item.id, match.item.brand)
     return title if len(title) <= _TITLE_WIDTH else title[: _TITLE_WIDTH - 1] + "…"

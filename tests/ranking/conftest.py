@@ -31,6 +31,10 @@ class Gallery:
         self.asked.append("search")
         return self.matches().rescore(2.0 - np.linalg.norm(self.rows.astype(np.float64) - vector, axis=1))
 
+    def read_words(self) -> tuple[str, ...]:
+        self.asked.append("words")
+        return ()
+
     def matches(self) -> Matches:
         """All items, in the order of the rows."""
         scores = (2.0 - np.linalg.norm(self.rows - self.query, axis=1)).astype(np.float32)

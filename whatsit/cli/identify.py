@@ -46,6 +46,12 @@ def identify(
     catalogue: Annotated[
         str | None, typer.Option(help="Name of one of the server's catalogues; the default one unless given.")
     ] = None,
+    codes: Annotated[
+        str | None, typer.Option(help="Read barcodes and QR codes: auto (where items have codes), on or off.")
+    ] = None,
+    read: Annotated[
+        str | None, typer.Option(help="Read words: off, auto (where the first matches are close) or on.")
+    ] = None,
     gate: Annotated[
         bool,
         typer.Option("--gate/--no-gate", help="Skip the search for pictures of the intent 'other'."),
@@ -90,6 +96,8 @@ def identify(
         "rerank": rerank,
         "text": text,
         "catalogue": catalogue,
+        "codes": codes,
+        "read": read,
         "gate": None if gate else False,
     }
     with Client(url, timeout=timeout) as client:

@@ -22,7 +22,7 @@ def table_of(result: Identification, photo: str) -> Table:
     from rich.table import Table
     from rich.text import Text
     from whatsit_client.drawing.style import colour
-    from whatsit_client.identification import described, headline, summary
+    from whatsit_client.identification import clues, described, headline, summary
 
     table = Table(
         title=Text(f"{photo}: {headline(result)}", style="bold"),
@@ -42,7 +42,7 @@ def table_of(result: Identification, photo: str) -> Table:
         box = Text(" ".join(f"{side:.0f}" for side in region.box))
         for match in region.matches:
             item = match.item
-            title = Text(described(item.title, item.brand))
+            title = Text(" · ".join([described(item.title, item.brand), *clues(match)]))
             price = ["" if item.price is None else f"{item.price:.2f}"] if priced else []
             table.add_row(place, box, f"{match.score:.3f}", Text(item.id), title, *price)
             place = box = Text()

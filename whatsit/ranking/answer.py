@@ -112,7 +112,8 @@ def _judge(regions: Sequence[Matches], rule: AnswerRule, alone: bool = False) ->
             p = float(matches.confidences[0])
             q = max(p, min(float(matches.confidences[:SHOWN].sum()), 1.0))
         if matches.codes is not None and len(matches) and matches.codes[0]:
-            p = q = max(p, CODE_PROBABILITY)
+            p = max(p, CODE_PROBABILITY / matches.codes.count(matches.codes[0]))  # items may share a code
+            q = CODE_PROBABILITY
         judged.append((p, q))
     return judged
 

@@ -55,6 +55,21 @@ class SearchContext(Protocol):
         Their scores may lie below the threshold. None where the catalogue has no visual words.
         """
 
+    def has_text(self) -> bool:
+        """Return whether the region looks like print that can be read."""
+
+    def read_words(self) -> tuple[str, ...]:
+        """Return the lines of text in the region, read when first asked for."""
+
+    def by_text(self, words: Sequence[str], k: int) -> Matches:
+        """Return at most k items whose text holds any of the words, best first.
+
+        Their scores may lie below the threshold. None where the catalogue has no text index.
+        """
+
+    def texts(self, numbers: Numbers) -> list[tuple[str, str]]:
+        """Return each item's title, and its brand and short attributes."""
+
     def pictures(self, number: int, most: int) -> list[LocalFeatures]:
         """Return an item's local features, of pictures that share most words first."""
 

@@ -15,6 +15,7 @@ from whatsit.ranking.query_expansion import QueryExpansion
 from whatsit.ranking.reciprocal import Reciprocal
 from whatsit.ranking.score import MIN_SCORE, Score
 from whatsit.ranking.surprise import Surprise
+from whatsit.ranking.words import Read
 
 # Score alone. On grocery train photos no stage beat it: 98 of 100 found with and without `learned`; of 300, `surprise`
 # and `category_order` found as many alone, fewer together. `geometry` decides between prints and more than doubles a
@@ -29,8 +30,10 @@ _STAGES: dict[str, Callable[[], Stage]] = {
     "reciprocal": Reciprocal,
     "query_expansion": QueryExpansion,
     "geometry": Geometry,
+    "read": Read,
 }
 STAGES = (*_STAGES, "learned")
+_READ_CLOSE = "read where close"  # no name that a caller may give
 _FIRST = ("score", "rank")  # one stage; "rank" is its name up to 0.1 and accepted until 0.4
 
 
@@ -52,20 +55,29 @@ def stage_names(rerank: str) -> tuple[str, ...]:
     return tuple(name for name in names if name not in _FIRST)
 
 
-def compose(rerank: str = "none", min_score: float = MIN_SCORE, learned: Scorer | None = None) -> Stage:
+def compose(
+    rerank: str = "none", min_score: float = MIN_SCORE, learned: Scorer | None = None, read_close: bool = False
+) -> Stage:
     """Return a stage that runs `score` and then the named stages in order.
 
     Args:
         rerank: comma list of stages, "none" for `score` alone. `score` may be named; it always comes first.
         min_score: for `score`, 0..2.
         learned: the trained ranker behind `learned`.
+        read_close: also run `read`, before `learned`, on regions whose first matches are close.
 
     Raises:
         InvalidInput: a name is unknown or given twice, `min_score` is outside 0..2, or there is no trained ranker.
     """
     stages: list[Stage] = [Score(min_score)]
-    for name in stage_names(rerank):
-        if name != "learned":
+    names = stage_names(rerank)
+    if read_close and "read" not in names:
+        place = names.index("learned") if "learned" in names else len(names)
+        names = (*names[:place], _READ_CLOSE, *names[place:])
+    for name in names:
+        if name == _READ_CLOSE:
+            stages.append(Read(only_close=True))
+        elif name != "learned":
             stages.append(_STAGES[name]())
         elif learned is None:
             raise InvalidInput(

@@ -10,14 +10,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from whatsit.catalogue.store.text_index import ItemText
 from whatsit.index.searcher import Searcher
 from whatsit.index.shard import Floats, Numbers
 from whatsit.index.visual_words import VisualWordQuery
 from whatsit.ranking.fusion import fuse
 from whatsit.ranking.matches import Matches, SearchContext
 from whatsit.ranking.score import match
+from whatsit.search.clues import Clues, no_clues
 from whatsit.search.records import RecentRecords
 from whatsit.vision.local_features import LocalFeatures
+
+# Longer attributes are descriptions, whose words say little of the print.
+_SHORT = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +49,19 @@ class Lookup:
         neighbours: items per search.
         allowed: numbers of the items that may be found; None for all.
         min_score: items below are not found.
+        text: finds items by words; None where the store cannot.
     """
 
     def __init__(
-        self, index: Searcher, store: RecentRecords, neighbours: int, allowed: Numbers | None, min_score: float
+        self,
+        index: Searcher,
+        store: RecentRecords,
+        neighbours: int,
+        allowed: Numbers | None,
+        min_score: float,
+        text: ItemText | None = None,
     ) -> None:
+        self.text = text
         self.index, self.min_score, self.allowed = index, min_score, allowed
         self._store, self._neighbours = store, neighbours
         self._records: dict[int, Mapping[str, Any]] = {}
@@ -58,16 +71,18 @@ class Lookup:
         """Return item number -> record of every item found so far."""
         return self._records
 
-    def search(self, queries: Floats, regions: Sequence[RegionFeatures]) -> list[Matches]:
+    def search(self, queries: Floats, regions: Sequence[RegionFeatures], clues: Clues | None = None) -> list[Matches]:
         """Return the items near each query, best first, each list with its context.
 
         Args:
             queries: f32 [N,D], unit length.
             regions: N, what else is known of them.
+            clues: what else the picture shows.
         """
+        clues = clues or no_clues(len(regions))
         contexts = [
-            RegionContext(**vars(region), query=query, lookup=self)
-            for query, region in zip(queries, regions, strict=True)
+            RegionContext(**vars(region), query=query, lookup=self, number=number, clues=clues)
+            for number, (query, region) in enumerate(zip(queries, regions, strict=True))
         ]
         return [
             match(distances, numbers, self._categories(numbers), self.min_score, context)
@@ -135,10 +150,14 @@ class RegionContext(RegionFeatures):
     Args:
         query: f32 [D], unit length.
         lookup: of the request.
+        number: of the region.
+        clues: what else the picture shows.
     """
 
     query: Floats
     lookup: Lookup
+    number: int = 0
+    clues: Clues
 
     def vectors(self, numbers: Numbers) -> Floats:
         """Return of each item the stored vector nearest to the query, f32 [K,D]."""
@@ -158,7 +177,31 @@ class RegionContext(RegionFeatures):
         """Return local features of an item's pictures, most shared visual words first."""
         return [] if self._word_query is None else self._word_query.pictures(number, most)
 
+    def has_text(self) -> bool:
+        """Return whether the region looks like print that can be read."""
+        return self.clues.has_text(self.number)
+
+    def read_words(self) -> tuple[str, ...]:
+        """Return the lines of text in the region, read when first asked for."""
+        return tuple(line.text for line in self.clues.lines(self.number))
+
+    def by_text(self, words: Sequence[str], k: int) -> Matches:
+        """Return the items whose text holds any of the words, best first."""
+        index = self.lookup.text
+        numbers = np.empty(0, dtype=np.int64) if index is None else index.with_any(words, k, self.lookup.allowed)
+        return self.lookup.matches_for(self, numbers)
+
+    def texts(self, numbers: Numbers) -> list[tuple[str, str]]:
+        """Return each item's title, and its brand and short attributes."""
+        return [_text_of(self.lookup.records[number]) for number in numbers.tolist()]
+
     @cached_property
     def _word_query(self) -> VisualWordQuery | None:
         words = self.lookup.index.words
         return None if words is None else words.look(self.features)
+
+
+def _text_of(record: Mapping[str, Any]) -> tuple[str, str]:
+    """Return an item's title, and its brand and short attributes."""
+    values = [record["brand"], *(record["attributes"] or {}).values()]
+    return record["title"] or "", " ".join(value for value in values if isinstance(value, str) and len(value) <= _SHORT)

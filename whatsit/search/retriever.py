@@ -27,10 +27,13 @@ from whatsit.ranking.matches import Matches
 from whatsit.ranking.score import MATCH_SCORE
 from whatsit.ranking.stages import DEFAULT_STAGES, compose, stage_names
 from whatsit.search.answer_calibration import CalibratedAnswer
+from whatsit.search.clues import Clues
+from whatsit.search.code_matches import add_coded
 from whatsit.search.lookup import Lookup, RegionFeatures
 from whatsit.search.records import RecentRecords
 from whatsit.search.search_options import SearchOptions
 from whatsit.search.trained_ranker import TrainedRanker
+from whatsit.vision.text_reader import can_read_text
 
 # Stages that count categories among the neighbours need more of them than a caller asks for.
 NEIGHBOURS = 30
@@ -116,6 +119,7 @@ class Retriever:
         options: SearchOptions,
         features: Sequence[RegionFeatures] = (),
         allowed: Numbers | None = None,
+        clues: Clues | None = None,
     ) -> Retrieved:
         """Look up every region.
 
@@ -125,9 +129,10 @@ class Retriever:
             options: the caller's.
             features: what else is known of the first regions; `areas` goes before the area in it.
             allowed: item numbers that may be found, besides what `where` asks; None for all.
+            clues: what else the picture shows: codes, and print where words may be read.
 
         Raises:
-            InvalidInput: the caller asks for a stage that this catalogue is not prepared for.
+            InvalidInput: the caller asks for a stage that this catalogue or this server is not prepared for.
         """
         with self._timed("filter"):
             index, selected = (self.index.now(), None) if options.where is None else self.index.where(options.where)
@@ -137,16 +142,23 @@ class Retriever:
         features = [replace(known, area=float(area)) for known, area in zip(features, areas, strict=True)]
         min_score = self._min_score if options.min_score is None else options.min_score
         ranker = self._ranker()
-        stages = compose(self._chosen(options, index, ranker is not None), min_score, ranker)
-        lookup = Lookup(index, self._records, max(options.top_k, NEIGHBOURS), allowed, min_score)
+        chosen = self._chosen(options, index, ranker is not None)
+        stages = compose(chosen, min_score, ranker, read_close=options.read == "auto")
+        text = self.store.text if self.store.changes is not None else None  # Milvus has neither
+        lookup = Lookup(index, self._records, max(options.top_k, NEIGHBOURS), allowed, min_score, text)
         with self._timed("search"):
-            near = lookup.search(embeddings, features)
+            near = lookup.search(embeddings, features, clues)
         with self._timed("rerank"):
             regions = [stages(matches) for matches in near]
         if options.text:
             named = self.store.text.search(options.text, NAMED, allowed)
-            contexts = (matches.search_context for matches in near)
+            contexts = [matches.search_context for matches in near]
             regions = [lookup.fuse_text(*both, named) for both in zip(contexts, regions, strict=True)]
+        if clues is not None and clues.only_codes:
+            regions = [matches.first(0) for matches in regions]
+        if clues is not None and clues.codes and self.store.codes is not None:
+            contexts = [matches.search_context for matches in near]
+            regions = add_coded(lookup, contexts, regions, clues, self.store.codes)
         verdict = answer(regions, lookup.records, self._rule(min_score))
         return Retrieved(tuple(matches.first(options.top_k) for matches in regions), lookup.records, verdict)
 
@@ -190,6 +202,15 @@ class Retriever:
             names = tuple(name for name in names if name != "geometry")
         if not trained and options.rerank is None:
             names = tuple(name for name in names if name != "learned")
+        if options.read == "on" and "read" not in names:
+            place = names.index("learned") if "learned" in names else len(names)
+            names = (*names[:place], "read", *names[place:])
+        if (options.read != "off" or "read" in names) and not can_read_text():
+            if options.read != "off" or options.rerank is not None:
+                raise InvalidInput(
+                    "This server reads no words, which 'read' asks for: install the extra, pip install 'whatsit[read]'."
+                )
+            names = tuple(name for name in names if name != "read")
         return ",".join(names) or "none"
 
 

@@ -17,6 +17,9 @@ class SearchOptions(RegionOptions):
         where: only items that it holds for are searched; None for all.
         min_score: matches below it are dropped, 0..2; None for the server's default.
         rerank: comma list of ranking stages or "none"; None for the server's default.
+        codes: "on" reads the codes in the picture, "off" does not, "auto" does where items have codes.
+        read: "on" reads the words in every region, "off" in none, "auto" where the first matches are close and the
+            region looks like print. The stage `read` in `rerank` is the same as "on".
         text: words of the title, brand or size that the caller knows; "" for none.
     """
 
@@ -25,3 +28,5 @@ class SearchOptions(RegionOptions):
     min_score: float | None = None
     rerank: str | None = None
     text: str = ""
+    codes: str = "auto"
+    read: str = "off"

@@ -23,7 +23,7 @@ from whatsit.search.search_options import SearchOptions
 MAX_TOP_K = 100
 MAX_BOXES = 31  # with the whole picture as region 0 they fill the embedder's largest batch
 
-NAMES = ("top_k", "boxes", "where", "min_score", "rerank", "text", "gate", "catalogue")
+NAMES = ("top_k", "boxes", "where", "min_score", "rerank", "text", "gate", "catalogue", "codes", "read")
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ class Options(SearchOptions):
             "text": _text,
             "gate": _gate,
             "catalogue": _catalogue,
+            "codes": lambda value: _choice("codes", value),
+            "read": lambda value: _choice("read", value),
         }
         return cls(**{name: readers[name](value) for name, value in given.items()})
 
@@ -131,6 +133,12 @@ def _gate(value: Any) -> bool:
     if word not in known:
         raise InvalidInput(f"gate must be 'on' or 'off', not {_short(value)}.")
     return known[word]
+
+
+def _choice(name: str, value: Any) -> str:
+    if value not in ("auto", "on", "off"):
+        raise InvalidInput(f"{name} must be 'auto', 'on' or 'off', not {_short(value)}.")
+    return str(value)
 
 
 def _catalogue(value: Any) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.taxonomy import INTENTS
 
+from whatsit.pipeline.decoded_picture import Pixels
 from whatsit.pipeline.picture_description import PictureRegions
 from whatsit.pipeline.region_selection import area_shares
 from whatsit.search.records import Record
@@ -22,6 +23,8 @@ LocalRows = npt.NDArray[np.uint8]
 
 # Triton passes no empty tensor between steps reliably: the first row is all zeros and is ignored.
 NO_LOCAL_ROWS: LocalRows = np.zeros((1, 1 + ROW), dtype=np.uint8)
+# A picture of one pixel is none.
+NO_PRINT: Pixels = np.zeros((1, 1, 3), dtype=np.uint8)
 
 
 def text_tensor(values: Sequence[Any]) -> npt.NDArray[np.object_]:
@@ -31,13 +34,14 @@ def text_tensor(values: Sequence[Any]) -> npt.NDArray[np.object_]:
 
 
 def region_tensors(found: PictureRegions) -> Outputs:
-    """Return the outputs of `regions` but CROPS and LOCAL."""
+    """Return the outputs of `regions` but CROPS, LOCAL and PRINT."""
     picture, regions, heads = found.picture, found.regions, found.heads
     outputs: Outputs = {
         **{f"{head.upper()}_SCORES": scores for head, scores in heads.items()},
         "GATED": np.array([found.gated]),
         "AREAS": area_shares(regions, picture.width, picture.height),
         "SCORES": regions.scores,
+        "REGION_BOXES": regions.boxes,
         "BOXES": regions.boxes,
         "BOX_SCORES": regions.scores,
         "BOX_LABELS": text_tensor(regions.labels),

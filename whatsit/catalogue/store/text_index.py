@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from whatsit.catalogue.store.database import Database
 
 MAX_LENGTH = 200
 MAX_WORDS = 32
+MAX_READ = 12
 # bm25 weights of title, brand, category, attributes: a word of the title says most.
 _WEIGHTS = "4.0, 3.0, 1.0, 1.0"
 _WORD = re.compile(r"[^\W_]+")
@@ -44,6 +46,21 @@ class ItemText:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def with_any(
+        self, words: Sequence[str], limit: int, allowed: npt.NDArray[np.int64] | None = None
+    ) -> npt.NDArray[np.int64]:
+        """Return the items that hold any of these words, int64, best first by BM25.
+
+        Of the words, which may have been misread, the `MAX_READ` longest of three letters or more are looked for.
+
+        Args:
+            words: letters and digits alone.
+            limit: items at most.
+            allowed: numbers of the items that may be found; None for all.
+        """
+        longest = sorted((word for word in words if len(word) > 2), key=len, reverse=True)[:MAX_READ]
+        return self._found(_quoted(longest), limit, allowed) if longest else np.empty(0, dtype=np.int64)
+
     def search(self, text: str, limit: int, allowed: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.int64]:
         """Return the items that hold any of the words, int64, best first by BM25.
 
@@ -55,9 +72,10 @@ class ItemText:
         Raises:
             InvalidInput: the text has no words, or too many.
         """
-        # Quoted, no word is an operator of the query language. The last one may be unfinished.
-        words = words_of(text)
-        query = " OR ".join([*(f'"{word}"' for word in words), f'"{words[-1]}" *'])
+        words = words_of(text)  # the last one may be unfinished
+        return self._found(f'{_quoted(words)} OR "{words[-1]}" *', limit, allowed)
+
+    def _found(self, query: str, limit: int, allowed: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64]:
         condition, parameters = "", [query]
         if allowed is not None:
             condition = "AND rowid IN (SELECT value FROM json_each(?)) "
@@ -68,6 +86,11 @@ class ItemText:
             [*parameters, limit],
         )
         return np.array([row[0] for row in rows], dtype=np.int64)
+
+
+def _quoted(words: Sequence[str]) -> str:
+    """Return a query for any of the words; quoted, no word is an operator."""
+    return " OR ".join(f'"{word}"' for word in words)
 
 
 def record_text(connection: sqlite3.Connection, item: int) -> None:

@@ -45,6 +45,12 @@ TopK = Annotated[int | None, Query(ge=1, le=100, description="Matches a region; 
 Where = Annotated[str | None, Query(description='Filter on item fields, such as {"brand": "Arla"}.')]
 MinScore = Annotated[float | None, Query(ge=0, le=2, description="Matches below are dropped.")]
 Rerank = Annotated[str | None, Query(description="Ranking stages, separated by commas.")]
+Codes = Annotated[
+    Literal["auto", "on", "off"] | None, Query(description="Read barcodes; auto does where items have codes.")
+]
+Read = Annotated[
+    Literal["auto", "on", "off"] | None, Query(description="Read words; auto does where the first matches are close.")
+]
 Text = Annotated[str | None, Query(description="Known words of its title, brand or size.")]
 
 
@@ -63,11 +69,14 @@ async def identify(
     rerank: Rerank = None,
     text: Text = None,
     gate: Gate = None,
+    codes: Codes = None,
+    read: Read = None,
 ) -> Response:
     """Identify what is in a picture and which items it shows."""
     context = Context.of(request)
     image = await read_picture(request, context)
     options: dict[str, Any] = {"top_k": top_k, "where": where, "min_score": min_score, "rerank": rerank, "text": text}
+    options |= {"codes": codes, "read": read}
     call = calls.identify(image, **options, boxes=_boxes(boxes), gate=gate)
     found = await context.call(call)
     record = json.loads(found.to_json())

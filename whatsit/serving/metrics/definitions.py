@@ -19,7 +19,7 @@ MODELS = ("decode", "regions", "describe", "retrieval", "catalogue")
 # The networks' stages are measured inside `describe`; elsewhere Triton measures them.
 STAGES = (
     *("decode", "detector", "classifier", "regions", "embedder", "describe"),
-    *("retrieval", "catalogue", "filter", "search", "rerank"),
+    *("retrieval", "catalogue", "filter", "search", "rerank", "codes"),
 )
 STAGE_SECONDS = Histogram(
     "whatsit_stage_seconds",

@@ -24,6 +24,7 @@ from whatsit.pipeline.networks import read_labels
 from whatsit.pipeline.picture_description import run_classifier, run_detector
 from whatsit.pipeline.region_selection import check_boxes, crop_regions
 from whatsit.serving.admission import SharedCounter
+from whatsit.serving.code_reading import CodeReading
 from whatsit.serving.metrics.definitions import STAGE_SECONDS
 from whatsit.serving.request_options import Options
 from whatsit.serving.steps.regions import RegionFinder
@@ -37,7 +38,7 @@ _OF_BOXES = frozenset({"BOXES", "BOX_SCORES", "BOX_LABELS"})
 
 
 class ExtractFeatures:
-    """IMAGE uint8 [n] -> outputs of `regions`, EMBEDDINGS f32 [N,128] for the crops.
+    """IMAGE uint8 [n] -> outputs of `regions`, EMBEDDINGS f32 [N,128] for the crops, CODES.
 
     Model parameters: `networks` (the folder of the networks' models, relative to the model folder), and those of the
     steps that it stands for: `gpu`, `cap`, `min_score`, `stages`.
@@ -52,12 +53,13 @@ class ExtractFeatures:
         self._jpeg = find_gpu_jpeg() if parameters.get("gpu") == "auto" else None
         self._names = read_labels(networks / "detector" / "labels.txt")
         self._find_regions = RegionFinder(parameters)
+        self._read_codes = CodeReading()
         self._cores = len(os.sched_getaffinity(0))
         self._detector = OnnxRunner(network_file(networks, "detector"), threads=1)
         self._quick_detector = OnnxRunner(network_file(networks, "detector"), threads=min(2, self._cores))
         self._classifier = OnnxRunner(network_file(networks, "classifier"), threads=1)
         self._embedder = ParallelBatchRunner(OnnxRunner(network_file(networks, "embedder"), threads=1), 0)
-        self._beside = ThreadPoolExecutor(2, "beside")
+        self._beside = ThreadPoolExecutor(3, "beside")
         self._busy = SharedCounter("describing", parameters["instance"])
 
     def __call__(self, inputs: Tensors, options: Options, wanted: frozenset[str]) -> Outputs:
@@ -75,6 +77,7 @@ class ExtractFeatures:
             crop = picture.whole_crop  # region 0, whatever the detector finds
             picture.detector_image  # noqa: B018 - computed here, so that it counts as decoding
         embeds, classifies = "EMBEDDINGS" in wanted, not wanted <= _OF_BOXES
+        codes = self._beside_others(partial(self._read_codes, data, picture, options)) if "CODES" in wanted else None
         first = self._beside_others(partial(self._embedder.run, {"images": crop[None]})) if embeds else None
         heads = self._beside_others(partial(run_classifier, crop, self._classify)) if classifies else None
         found = run_detector(picture, self._detect, self._names)
@@ -82,6 +85,8 @@ class ExtractFeatures:
         with STAGE_SECONDS.timed("regions"):
             regions, outputs = self._find_regions(picture, found, scores, options, wanted)
             crops = crop_regions(picture, regions.regions)[1:] if embeds else None
+        if codes:
+            outputs["CODES"] = codes()
         if first and crops is not None:
             with STAGE_SECONDS.timed("embedder"):
                 rows = [self._embedder.run({"images": crops}, self._free_cores())] if len(crops) else []

@@ -12,7 +12,7 @@ from whatsit.pipeline.region_selection import Detections, RegionLimits, crop_reg
 from whatsit.ranking.stages import DEFAULT_STAGES, stage_names
 from whatsit.serving.metrics.definitions import REGIONS
 from whatsit.serving.request_options import Options
-from whatsit.serving.step_tensors import NO_LOCAL_ROWS, pack_local_rows, region_tensors
+from whatsit.serving.step_tensors import NO_LOCAL_ROWS, NO_PRINT, pack_local_rows, region_tensors
 from whatsit.serving.triton_step import Outputs, Tensors
 from whatsit.vision.regions import MAX_REGIONS, MIN_SCORE
 
@@ -22,7 +22,8 @@ HEADS = ("intent", "source", "topic", "tag")
 class RegionFinder:
     """Detections and scores of a picture -> its regions, and the tensors about them.
 
-    LOCAL is filled only where a ranking stage of the call, or else of the server, compares local features.
+    LOCAL is filled only where a ranking stage of the call, or else of the server, compares local features, PRINT (the
+    picture's pixels) only where one may read words.
 
     Args:
         parameters: of the model: `cap`, `min_score`, `stages` (those of the retrieval, which must be the same).
@@ -41,10 +42,16 @@ class RegionFinder:
         REGIONS.observe(len(found.regions))
         outputs = region_tensors(found)
         if "LOCAL" in wanted:
-            compares = "geometry" in stage_names(self._stages if options.rerank is None else options.rerank)
-            extracts = compares and not found.gated
+            extracts = "geometry" in self._named(options) and not found.gated
             outputs["LOCAL"] = pack_local_rows(local_features(picture, found.regions)) if extracts else NO_LOCAL_ROWS
+        if "PRINT" in wanted:
+            reads = options.read != "off" or "read" in self._named(options)
+            outputs["PRINT"] = picture.pixels if reads and not found.gated else NO_PRINT
         return found, outputs
+
+    def _named(self, options: Options) -> tuple[str, ...]:
+        """Return the ranking stages of a call."""
+        return stage_names(self._stages if options.rerank is None else options.rerank)
 
 
 class FindRegions:

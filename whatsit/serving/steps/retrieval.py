@@ -11,8 +11,10 @@ from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.ranking.answer_model import FOUND, AnswerModel
 from whatsit.ranking.score import MATCH_SCORE
 from whatsit.ranking.stages import DEFAULT_STAGES
+from whatsit.search.clues import Clues, no_clues
 from whatsit.search.lookup import RegionFeatures
 from whatsit.search.retriever import Retrieved, Retriever
+from whatsit.serving.code_reading import unpack_codes
 from whatsit.serving.environment import links_pictures, served_catalogues
 from whatsit.serving.metrics import definitions as metrics
 from whatsit.serving.metrics.index_gauges import IndexGauges
@@ -20,12 +22,14 @@ from whatsit.serving.metrics.instruments import Gauge
 from whatsit.serving.open_catalogues import OpenCatalogues
 from whatsit.serving.picture_links import link_of
 from whatsit.serving.request_options import Options
-from whatsit.serving.step_tensors import item_tensors, unpack_local_rows
+from whatsit.serving.step_tensors import NO_PRINT, item_tensors, unpack_local_rows
 from whatsit.serving.triton_step import Outputs, Tensors
 
 
 class Retrieve:
-    """EMBEDDINGS, AREAS, SCORES, LOCAL, GATED -> ITEM_* tensors and ANSWER.
+    """EMBEDDINGS, AREAS, SCORES, LOCAL, GATED, clues -> ITEM_* tensors and ANSWER.
+
+    The clues are CODES, REGION_BOXES and PRINT; a gated picture is searched by its codes alone.
 
     Model parameters: `embedder` and `answer` (their files, relative to the model folder), `min_score`, `found`
     (probability that an answer needs), `stages`, `gpu` ("auto": FAISS on a GPU where there is one), and `shards` (how
@@ -62,15 +66,25 @@ class Retrieve:
         """Answer one request."""
         retriever = self._catalogues(options.catalogue)
         embeddings, gated = inputs["EMBEDDINGS"], bool(inputs["GATED"][0])
-        if gated:
-            retrieved = Retrieved.nothing(len(embeddings))
-        else:
+        clues = _clues(inputs, len(embeddings), gated)
+        retrieved = Retrieved.nothing(len(embeddings))
+        if not gated or clues.codes:
             local = unpack_local_rows(inputs["LOCAL"], len(embeddings))
             scores = inputs["SCORES"].tolist()
             features = [RegionFeatures(one, score=score) for one, score in zip(local, scores, strict=True)]
-            retrieved = retriever(embeddings, inputs["AREAS"], options, features)
+            found = retriever(embeddings, inputs["AREAS"], options, features, clues=clues)
+            retrieved = found if not gated or any(map(len, found.regions)) else retrieved
         metrics.retrieved(retrieved.regions, retrieved.answer, gated)
         return item_tensors(retrieved, options.top_k, link_of(options.catalogue) if self._links else None)
+
+
+def _clues(inputs: Tensors, regions: int, gated: bool) -> Clues:
+    """Return what the optional inputs say of a picture."""
+    if "REGION_BOXES" not in inputs:
+        return no_clues(regions)
+    codes = unpack_codes(inputs["CODES"]) if "CODES" in inputs else ()
+    pixels = inputs.get("PRINT", NO_PRINT)
+    return Clues(inputs["REGION_BOXES"], codes, pixels if pixels.size > NO_PRINT.size else None, only_codes=gated)
 
 
 class _DefaultGauges:
