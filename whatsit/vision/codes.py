@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -13,10 +14,14 @@ import numpy.typing as npt
 from whatsit_client.errors import Unavailable
 from whatsit_client.types import Box
 
+from whatsit.vision.code_strips import Grey, find_strips
+
 # What goods bear. Formats without a check digit (ITF of any length, Codabar) are read into stripes of any kind.
 _USUAL = ("EANUPC", "QRCode", "MicroQRCode", "Code128", "DataBarOmni", "DataBarExp", "ITF14")
 # Also looked for where a caller asks for codes: they cost as much as all others together.
 _MORE = ("DataMatrix", "Code39")
+# Those of stripes: they are looked for once more where nothing was found.
+_STRIPES = ("EANUPC", "Code128", "ITF14", "DataBarOmni")
 # A picture below this is enlarged: a bar needs more than a pixel.
 _SMALL = 640
 
@@ -72,26 +77,50 @@ def read_codes(pixels: npt.NDArray[np.uint8], scale: float = 1.0, thorough: bool
     if library is None:
         raise Unavailable("Codes are read by zxing-cpp, which is not installed: pip install 'whatsit[codes]'.")
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    longest = max(grey.shape)
-    if longest < _SMALL:
-        grow = 2.0
-        grey = cv2.resize(grey, None, fx=grow, fy=grow, interpolation=cv2.INTER_CUBIC)
-        scale *= grow
-    names = (*_USUAL, *_MORE) if thorough else _USUAL
-    formats = [getattr(library.BarcodeFormat, name) for name in names]
+    if max(grey.shape) < _SMALL:
+        grey = cv2.resize(grey, None, fx=2.0, fy=2.0, interpolation=cv2.INTER_CUBIC)
+        scale *= 2.0
+    found: list[ReadCode] = []
     for image in (grey, 255 - grey) if thorough else (grey,):
-        read = library.read_barcodes(image, formats=formats, try_invert=False)
-        if read:
+        found = _read(library, image, (*_USUAL, *_MORE) if thorough else _USUAL) or _read_strips(
+            library, image, 9 if thorough else 3
+        )
+        if found:
             break
-    found = [ReadCode(code.text, str(code.format), _box(code.position, scale)) for code in read if code.text.strip()]
+    found = [replace(code, box=tuple(side / scale for side in code.box)) for code in found]
     found.sort(key=lambda code: (code.box[0] - code.box[2]) * (code.box[3] - code.box[1]))
-    return tuple({code.text: code for code in reversed(found)}[text] for text in dict.fromkeys(c.text for c in found))
+    largest: dict[str, ReadCode] = {}
+    for code in found:
+        largest.setdefault(code.text, code)
+    return tuple(largest.values())
 
 
-def _box(position: Any, scale: float) -> Box:
+def _read(library: Any, grey: Grey, formats: Sequence[str], turned: bool = True) -> list[ReadCode]:
+    """Return the codes in grey pixels, with boxes in these pixels."""
+    kinds = [getattr(library.BarcodeFormat, name) for name in formats]
+    read = library.read_barcodes(grey, formats=kinds, try_invert=False, try_rotate=turned)
+    return [ReadCode(code.text, str(code.format), _box(_corners(code.position))) for code in read if code.text.strip()]
+
+
+def _read_strips(library: Any, grey: Grey, most: int) -> list[ReadCode]:
+    """Return the barcodes in areas of stripes, which are small or at a slant."""
+    found = []
+    for strip in find_strips(grey, most):
+        for code in _read(library, strip.pixels, _STRIPES, turned=False):
+            x1, y1, x2, y2 = code.box
+            corners = np.array([[x1, y1, 1], [x2, y1, 1], [x2, y2, 1], [x1, y2, 1]], dtype=np.float64)
+            found.append(replace(code, box=_box(corners @ strip.back.T)))
+    return found
+
+
+def _corners(position: Any) -> npt.NDArray[np.float64]:
     corners = (position.top_left, position.top_right, position.bottom_right, position.bottom_left)
-    xs, ys = [corner.x / scale for corner in corners], [corner.y / scale for corner in corners]
-    return min(xs), min(ys), max(xs), max(ys)
+    return np.array([(corner.x, corner.y) for corner in corners], dtype=np.float64)
+
+
+def _box(corners: npt.NDArray[np.float64]) -> Box:
+    (x1, y1), (x2, y2) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
+    return x1, y1, x2, y2
 
 
 @cache

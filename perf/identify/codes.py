@@ -1,0 +1,148 @@
+"""Codes: exact answers on distorted packages, false ones, milliseconds.
+
+python -m perf.identify.codes  # some 5 minutes; writes perf/results/codes.md
+
+Five hundred products of the rendered shop are a catalogue, each with an EAN-13; every second package bears it as a
+barcode, the others as a QR code with a GS1 digital link. Each photo goes through the steps' own functions: JPEG file,
+decoding, `picture_codes`, look-up in the store. A photo is right where the items of its codes are exactly its own.
+Photos of the data sets bear no code of the catalogue; any code that is read in them is listed.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from whatsit_client.errors import InvalidInput
+
+from perf.common.command import DATA, Data, run_command
+from perf.common.setting import RESULTS, Setting
+from perf.common.tables import markdown
+from perf.identify.coded_packages import DISTORTIONS, SIDE, ean_of, package, photograph_of
+from whatsit.catalogue.item import ItemFields, Picture, Vector
+from whatsit.catalogue.store.store import Store
+from whatsit.pipeline.decoded_picture import decode_picture
+from whatsit.pipeline.picture_codes import picture_codes
+from whatsit.rendering.product import make_products
+from whatsit.rendering.shop import encode_jpeg
+from whatsit.vision.codes import ReadCode
+
+SEED = 21
+SETS = ("grocery_store", "clothing_small", "imagenet_sample", "ikea")
+_KINDS = (".jpg", ".jpeg", ".png", ".webp")
+
+Row = tuple[object, ...]
+
+
+def main(
+    packages: Annotated[int, typer.Option(help="How many are photographed.")] = 500,
+    photos: Annotated[int, typer.Option(help="Of the data sets, without codes.")] = 2000,
+    data: Data = DATA,
+    file: Annotated[Path, typer.Option(help="The page of results.")] = RESULTS / "codes.md",
+) -> None:
+    """Measure reading of codes, and write the page."""
+    setting = Setting.of_this_machine("zxing-cpp 3.1.1")
+    with tempfile.TemporaryDirectory(prefix="whatsit-codes-") as folder, Store(Path(folder, "c.sqlite")) as store:
+        _fill(store, packages)
+        rows = list(_packages(store, packages))
+        false = list(_false(store, data, photos))
+    lines = [
+        "# Codes",
+        "",
+        f"`python -m perf.identify.codes`, {setting.date}, commit {setting.commit}, {setting.processor}, "
+        f"{setting.cores} cores. Milliseconds are processor time of one thread: other work ran on the machine.",
+        "",
+        f"{packages} packages of the rendered shop, photos of {SIDE} x {SIDE} pixels; a barcode takes 330 of them in "
+        "width, a QR code 220, before the distortion. Right: the code names exactly its item. `on` also looks for more "
+        "kinds and for light codes on dark, and decodes large files once more with up to 3072 pixels.",
+        "",
+        *markdown(
+            [
+                "distortion",
+                "EAN-13 `auto`, %",
+                "QR `auto`, %",
+                "EAN-13 `on`, %",
+                "QR `on`, %",
+                "wrong item",
+                "ms `auto`",
+            ],
+            rows,
+        ),
+        "",
+        "Photos without a code of the catalogue, read with `on`:",
+        "",
+        *markdown(["data set", "photos", "codes read", "items named", "ms `auto`", "ms `on`"], false),
+    ]
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print("\n".join(lines))
+
+
+def _fill(store: Store, packages: int) -> None:
+    vector = Vector((0, 0, 1, 1), np.eye(8, dtype=np.float32)[0])
+    store.put(
+        (
+            ItemFields(f"p{number}", attributes={"ean": ean_of(number)}),
+            [Picture(f"{number}.jpg", f"{number}", (vector,))],
+            "e",
+        )
+        for number in range(packages)
+    )
+
+
+def _packages(store: Store, packages: int) -> Iterator[Row]:
+    """Yield a row of the table for each distortion."""
+    products = make_products(packages, SEED)
+    tables = [np.zeros((packages, 4)) for _ in DISTORTIONS]
+    for number, product in enumerate(products):
+        page = package(product, number)
+        for table, distortion in zip(tables, DISTORTIONS, strict=True):
+            data = encode_jpeg(photograph_of(page, distortion, number), distortion.quality)
+            picture = decode_picture(data)
+            begin = time.thread_time()
+            usual = picture_codes(data, picture, False)
+            table[number, 2] = 1000 * (time.thread_time() - begin)
+            found = [_named(store, codes) for codes in (usual, picture_codes(data, picture, True))]
+            table[number, :2] = [items == {number + 1} for items in found]
+            table[number, 3] = any(items - {number + 1} for items in found)
+    for table, distortion in zip(tables, DISTORTIONS, strict=True):
+        shares = [f"{100 * table[start::2, column].mean():.1f}" for column in (0, 1) for start in (0, 1)]
+        yield distortion.name, *shares, int(table[:, 3].sum()), f"{np.median(table[:, 2]):.1f}"
+
+
+def _false(store: Store, data: Path, photos: int) -> Iterator[Row]:
+    """Yield a row of the table for each data set."""
+    for name in SETS:
+        paths = [path for path in sorted((data / name).rglob("*")) if path.suffix.lower() in _KINDS]
+        if not paths:
+            raise InvalidInput(f"There are no pictures in {data / name}: docs/data.md names the data sets' sources.")
+        chosen = random.Random(0).sample(paths, min(len(paths), photos // len(SETS)))
+        read, named, usual, thorough = 0, 0, [], []
+        for path in chosen:
+            picture = decode_picture(file := path.read_bytes())
+            begin = time.thread_time()
+            picture_codes(file, picture, False)
+            between = time.thread_time()
+            codes = picture_codes(file, picture, True)
+            usual.append(between - begin)
+            thorough.append(time.thread_time() - between)
+            read += len(codes)
+            named += len(_named(store, codes))
+            for code in codes:
+                print(f"{path}: {code.format} {code.text[:60]!r}", flush=True)
+        yield name, len(chosen), read, named, f"{1000 * np.mean(usual):.1f}", f"{1000 * np.mean(thorough):.1f}"
+
+
+def _named(store: Store, codes: Sequence[ReadCode]) -> set[int]:
+    """Return the items of codes."""
+    owners = store.codes.items([code.text for code in codes])
+    return {number for numbers in owners.values() for number in numbers}
+
+
+if __name__ == "__main__":
+    run_command(main)
