@@ -57,6 +57,18 @@ def test_a_catalogue_picture_is_found_as_itself(client: Client, shop: Path) -> N
         assert best.score > 1.95
 
 
+def test_a_code_in_a_picture_finds_its_item_even_where_the_gate_closes(client: Client) -> None:
+    zxingcpp = pytest.importorskip("zxingcpp", reason="the extra 'codes' is not installed")
+    code = np.array(
+        zxingcpp.write_barcode_to_image(zxingcpp.create_barcode("w7-00003", zxingcpp.BarcodeFormat.QRCode), 5)
+    )
+    page = np.full((480, 640, 3), 255, np.uint8)
+    page[200 : 200 + code.shape[0], 300 : 300 + code.shape[1]] = code[..., None]
+    best = client.identify(page, codes="on").regions[0].matches[0]
+    assert (best.item.id, best.code) == ("w7-00003", "w7-00003")
+    assert all(match.code is None for match in client.identify(page, gate=False).regions[0].matches)
+
+
 def test_one_call_is_one_inference_request(server: Server, client: Client, scenes: list[Path]) -> None:
     before = request_successes(server.metrics_url, "identify")
     for scene in scenes:

@@ -30,8 +30,8 @@ export function why(match) {
   const alike = percent(cosine(match.score));
   const chips = [chip("eye", t("look"), alike, t("lookWhy", { percent: alike }))];
   if (match.inliers !== null && match.inliers !== undefined) chips.push(chip("print", t("print"), String(match.inliers), t("printWhy", { count: match.inliers })));
-  if (match.words) chips.push(chip("words", t("wordsWhy"), String(match.words), t("wordsWhy")));
-  if (match.code) chips.push(chip("code", t("code"), String(match.code), t("code")));
+  if (match.words?.length) chips.push(chip("words", t("wordsWhy"), match.words.slice(0, 6).join(" "), t("wordsRead", { words: match.words.join(" ") })));
+  if (match.code) chips.push(chip("code", t("code"), match.code, t("codeRead", { code: match.code })));
   if (typeof match.confidence === "number") chips.push(chip("check", "", percent(match.confidence), t("confidence", { percent: percent(match.confidence) })));
   return h("ul.why", {}, ...chips);
 }

@@ -14,7 +14,7 @@ export default {
   gatedText: "Das Foto scheint nicht zu zeigen, worum es in diesem Katalog geht.", searchAnyway: "Trotzdem suchen",
   emptyCatalogue: "Dieser Katalog hat noch keine Artikel.", noWords: "Kein Artikel enthält diese Worte.", noItems: "Kein Artikel erfüllt diese Filter.",
   matches: "Treffer", groupBy: "Gruppieren nach", noGroup: "Nicht gruppiert", other: "Andere",
-  look: "Aussehen", print: "Aufdruck", wordsWhy: "Worte", code: "Code", lookWhy: "{percent} gleiches Aussehen", printWhy: "{count} Punkte des Aufdrucks stimmen überein", confidence: "{percent} sicher",
+  look: "Aussehen", print: "Aufdruck", wordsWhy: "Worte", code: "Code", wordsRead: "Im Bild gelesen: {words}", codeRead: "Der Code {code} gehört zu diesem Artikel", lookWhy: "{percent} gleiches Aussehen", printWhy: "{count} Punkte des Aufdrucks stimmen überein", confidence: "{percent} sicher",
   moreLike: "Ähnliche", seenIn: "Zu sehen in", openShop: "Seite öffnen", openArticle: "Mehr lesen", openPlace: "Ort öffnen", details: "Einzelheiten",
   noScenes: "Es kommt in keinem anderen Bild vor.", noSimilar: "Nichts anderes ist ihm ähnlich.",
   thisIsIt: "Das ist es", noneOfThese: "Keines davon", recorded: "Gespeichert. Danke.", undo: "Rückgängig", undone: "Zurückgenommen.",

@@ -14,7 +14,7 @@ export default {
   gatedText: "The photo does not seem to show what this catalogue is about.", searchAnyway: "Search anyway",
   emptyCatalogue: "This catalogue has no items yet.", noWords: "No item has these words.", noItems: "No item fulfils these filters.",
   matches: "Matches", groupBy: "Group by", noGroup: "Not grouped", other: "Other",
-  look: "Look", print: "Print", wordsWhy: "Words", code: "Code", lookWhy: "{percent} alike in look", printWhy: "{count} points of the print agree", confidence: "{percent} sure",
+  look: "Look", print: "Print", wordsWhy: "Words", code: "Code", wordsRead: "Read in the picture: {words}", codeRead: "The code {code} is this item’s", lookWhy: "{percent} alike in look", printWhy: "{count} points of the print agree", confidence: "{percent} sure",
   moreLike: "More like this", seenIn: "Seen in", openShop: "Open page", openArticle: "Read more", openPlace: "Open place", details: "Details",
   noScenes: "It appears in no other picture.", noSimilar: "Nothing else is like it.",
   thisIsIt: "This is it", noneOfThese: "None of these", recorded: "Recorded. Thank you.", undo: "Undo", undone: "Taken back.",

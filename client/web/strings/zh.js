@@ -14,7 +14,7 @@ export default {
   gatedText: "照片里似乎不是本目录的内容。", searchAnyway: "仍然搜索",
   emptyCatalogue: "目录中还没有商品。", noWords: "没有商品含有这些文字。", noItems: "没有商品符合这些筛选条件。",
   matches: "匹配", groupBy: "分组", noGroup: "不分组", other: "其他",
-  look: "外观", print: "印刷", wordsWhy: "文字", code: "条码", lookWhy: "外观相似度 {percent}", printWhy: "{count} 个印刷特征点一致", confidence: "把握 {percent}",
+  look: "外观", print: "印刷", wordsWhy: "文字", code: "条码", wordsRead: "图中读到：{words}", codeRead: "条码 {code} 属于此商品", lookWhy: "外观相似度 {percent}", printWhy: "{count} 个印刷特征点一致", confidence: "把握 {percent}",
   moreLike: "更多类似", seenIn: "出现于", openShop: "打开页面", openArticle: "阅读更多", openPlace: "打开地点", details: "详情",
   noScenes: "没有其他图片中出现它。", noSimilar: "没有相似的商品。",
   thisIsIt: "就是它", noneOfThese: "都不是", recorded: "已记录，谢谢。", undo: "撤销", undone: "已撤销。",
