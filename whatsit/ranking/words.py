@@ -14,7 +14,7 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.ranking.matches import Floats, Matches, join
 
-# Chosen on lines of rendered shop 3 (`perf/results/reading.md`): enough to outweigh two look-alikes, not two products.
+# Chosen on lines of rendered shop 3 and labels of shop 5: enough for look-alikes, too little for other products.
 WEIGHT = 0.2
 CANDIDATES = 10
 # A first match is close to the second one below this difference of scores.
