@@ -31,7 +31,7 @@ from whatsit.pipeline.decoded_picture import decode_picture
 from whatsit.pipeline.picture_codes import picture_codes
 from whatsit.rendering.product import make_products
 from whatsit.rendering.shop import encode_jpeg
-from whatsit.vision.codes import ReadCode
+from whatsit.vision.code_reader import ReadCode
 
 SEED = 21
 SETS = ("grocery_store", "clothing_small", "imagenet_sample", "ikea")

@@ -18,7 +18,7 @@ from whatsit.search.clues import Clues
 from whatsit.search.retriever import Retriever
 from whatsit.serving.request_options import Options
 from whatsit.serving.step_tensors import item_tensors
-from whatsit.vision.codes import ReadCode
+from whatsit.vision.code_reader import ReadCode
 from whatsit.vision.text_reader import TextLine
 
 BOXES = np.array([[0, 0, 400, 300], [10, 10, 200, 200], [50, 50, 150, 150], [210, 10, 390, 290]], dtype=np.float32)

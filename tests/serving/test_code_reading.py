@@ -17,7 +17,7 @@ from whatsit.pipeline.decoded_picture import decode_picture
 from whatsit.serving.code_reading import CodeReading, pack_codes, unpack_codes
 from whatsit.serving.environment import CATALOGUE_VARIABLE
 from whatsit.serving.request_options import Options
-from whatsit.vision.codes import ReadCode
+from whatsit.vision.code_reader import ReadCode
 
 zxingcpp = pytest.importorskip("zxingcpp", reason="the extra 'codes' is not installed")
 CODE = "4006381333931"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from whatsit.pipeline.decoded_picture import DecodedPicture, Pixels
-from whatsit.vision.codes import ReadCode, read_codes
+from whatsit.vision.code_reader import ReadCode, read_codes
 from whatsit.vision.decode import decode_image
 
 # The longer side where a code is looked for once more.

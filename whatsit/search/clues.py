@@ -11,7 +11,7 @@ import numpy.typing as npt
 from whatsit_client.types import Box
 
 from whatsit.vision.boxes import FloatArray, area
-from whatsit.vision.codes import ReadCode
+from whatsit.vision.code_reader import ReadCode
 from whatsit.vision.crop import clipped
 from whatsit.vision.text_reader import TextLine, read_text
 from whatsit.vision.text_texture import has_text_texture

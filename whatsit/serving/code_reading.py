@@ -17,7 +17,7 @@ from whatsit.serving.environment import served_catalogues
 from whatsit.serving.metrics.definitions import STAGE_SECONDS
 from whatsit.serving.open_catalogues import OpenCatalogues
 from whatsit.serving.request_options import Options
-from whatsit.vision.codes import ReadCode, can_read_codes
+from whatsit.vision.code_reader import ReadCode, can_read_codes
 
 CodeRows = npt.NDArray[np.object_]
 

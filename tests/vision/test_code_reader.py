@@ -8,8 +8,8 @@ import numpy.typing as npt
 import pytest
 from whatsit_client.errors import Unavailable
 
-from whatsit.vision import codes
-from whatsit.vision.codes import ReadCode, read_codes
+from whatsit.vision import code_reader
+from whatsit.vision.code_reader import ReadCode, read_codes
 
 zxingcpp = pytest.importorskip("zxingcpp", reason="the extra 'codes' is not installed")
 Pixels = npt.NDArray[np.uint8]
@@ -70,7 +70,7 @@ def test_light_on_dark_where_it_is_asked_for() -> None:
 
 
 def test_without_the_library_one_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codes, "_library", lambda: None)
-    assert not codes.can_read_codes()
+    monkeypatch.setattr(code_reader, "_library", lambda: None)
+    assert not code_reader.can_read_codes()
     with pytest.raises(Unavailable, match=r"whatsit\[codes\]"):
         read_codes(page())
