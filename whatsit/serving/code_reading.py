@@ -1,4 +1,4 @@
-"""Reading of codes in the steps that hold the file, where a call or its catalogue asks."""
+"""Reading of codes in the steps that hold the file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CodeRows = npt.NDArray[np.object_]
 
 
 class CodeReading:
-    """Reads a picture's codes where the call asks, or else its catalogue has items with codes."""
+    """Reads a picture's codes where the call asks, or else its catalogue has some."""
 
     def __init__(self) -> None:
         self._catalogues: OpenCatalogues[Callable[[], bool]] | None = None

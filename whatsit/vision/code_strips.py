@@ -1,4 +1,7 @@
-"""Areas of parallel stripes in a picture, turned upright and enlarged: barcodes that are small or at a slant."""
+"""Areas of parallel stripes in a picture, turned upright and enlarged.
+
+Barcodes that are small or at a slant are such areas.
+"""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ _OF_BOXES = frozenset({"BOXES", "BOX_SCORES", "BOX_LABELS"})
 
 
 class ExtractFeatures:
-    """IMAGE uint8 [n] -> outputs of `regions`, EMBEDDINGS f32 [N,128] for the crops, CODES.
+    """IMAGE uint8 [n] -> outputs of `regions`, CODES, EMBEDDINGS f32 [N,128].
 
     Model parameters: `networks` (the folder of the networks' models, relative to the model folder), and those of the
     steps that it stands for: `gpu`, `cap`, `min_score`, `stages`.
