@@ -57,9 +57,7 @@ def test_the_photo_is_shown_before_the_answer_on_a_slow_network(visit: Visit, pa
     expect(page.locator("whatsit-results .card:not(.waiting)").first).to_be_visible(timeout=20_000)
 
 
-def test_a_tap_on_a_dot_shows_its_matches_at_once_and_asks_for_its_answer(
-    visit: Visit, page_server: PageServer
-) -> None:
+def test_a_tap_on_a_dot_shows_its_matches_and_answer_without_a_call(visit: Visit, page_server: PageServer) -> None:
     page = visit(has_touch=True, viewport={"width": 390, "height": 844})
     search(page, page_server.scenes[0])
     calls = calls_of(page)
@@ -68,8 +66,8 @@ def test_a_tap_on_a_dot_shows_its_matches_at_once_and_asks_for_its_answer(
     other.tap()
     expect(page.locator(f'.dot[data-index="{index}"]')).to_have_attribute("aria-pressed", "true")
     assert page.locator("whatsit-results .card").count() > 1
-    expect(page.locator("whatsit-results .pending")).to_have_count(0)
-    assert [boxes_of(call) != "" for call in calls] == [True]
+    assert page.locator("whatsit-results > .answer").count() == 1
+    assert calls == []
 
 
 def test_each_object_of_a_scene_is_found_by_its_dot(visit: Visit, page_server: PageServer) -> None:
@@ -78,7 +76,6 @@ def test_each_object_of_a_scene_is_found_by_its_dot(visit: Visit, page_server: P
     states = []
     for turn in range(page.locator(".dot").count()):
         page.locator(".dot").nth(turn).click()
-        expect(page.locator("whatsit-results .pending")).to_have_count(0)
         states.append(page.locator("whatsit-results > .answer").get_attribute("class"))
     assert sum("found" in str(state) or "unsure" in str(state) for state in states) >= 2
 

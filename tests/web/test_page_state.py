@@ -211,7 +211,10 @@ def _pretend(page: Page, **answer: object) -> None:
         reply = route.fetch()  # type: ignore[attr-defined]
         record = reply.json()
         if "answer" in record:
-            record["answer"] |= answer
+            state = answer.get("state", "found" if answer.get("found", True) else "not_found")
+            record["answer"] |= {"state": state, **answer}
+            for region in record["answer"]["regions"]:
+                region["state"] = state
         route.fulfill(response=reply, json=record)  # type: ignore[attr-defined]
 
     page.unroute("**/v1/identify*")

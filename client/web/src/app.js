@@ -20,7 +20,7 @@ const $ = (selector) => document.querySelector(selector);
 const link = readLink();
 const api = new Api(recall("key", ""), link.catalogue);
 const store = createStore({
-  session: null, view: "home", phase: "home", busy: false, verdicts: {}, photo: null, found: null, selected: 0, custom: null, facets: [], sample: null,
+  session: null, view: "home", phase: "home", busy: false, photo: null, found: null, selected: 0, custom: null, facets: [], sample: null,
   where: link.where, words: link.words, limit: link.limit, group: "", problem: "", filtersOpen: false,
 });
 let running = new AbortController(); // of the search whose reply is awaited; older replies are dropped
@@ -56,7 +56,7 @@ async function searchPhoto(file, shutterTime = performance.now(), step = true) {
   const photo = file.id && file.blob ? { ...(await readPhoto(file.blob)), id: file.id } : await readPhoto(file);
   if (signal.aborted) return;
   if (limit && photo.blob.size > limit) return fail({ status: 413, message: t("tooLarge", { count: Math.floor(limit / 1e6) }) });
-  store.set({ photo, found: null, custom: null, verdicts: {}, selected: 0, view: "photo", phase: "results" });
+  store.set({ photo, found: null, custom: null, selected: 0, view: "photo", phase: "results" });
   writeLink({ ...store.get(), box: link.box }, step);
   await identify();
 }
@@ -73,13 +73,12 @@ async function identify(gate) {
     failures = 0;
     const order = regionOrder(found);
     const selected = before && found.regions[kept] ? kept : found.answer.region ?? order[0];
-    store.set({ found: { ...found, order }, selected, custom: null, verdicts: {}, busy: false });
+    store.set({ found: { ...found, order }, selected, custom: null, busy: false });
     requestAnimationFrame(() => setTimeout(() => { performance.mark("whatsit-shown"); }));
     keep(photo, found);
     const box = link.box || custom?.box;
     link.box = null;
     if (box) searchBox(box);
-    else judge(selected);
   } catch (error) {
     failed(error);
   }
@@ -114,21 +113,6 @@ function selectRegion(index) {
   if (!found) return;
   $("whatsit-stage")?.select(found.regions[index].box);
   writeLink({ ...store.get(), box: null }, false);
-  judge(index);
-}
-
-/** Ask for the answer of one region of a server up to 0.2, whose reply has the answer of its best one alone. */
-async function judge(index) {
-  const { photo, found, verdicts } = store.get();
-  if (found.answer.regions?.length) return;
-  if (index === found.answer.region || verdicts[index] || !found.regions[index].matches.length) return;
-  try {
-    const reply = await api.identify(photo.blob, { ...options(), boxes: [found.regions[index].box], gate: false }, freshRegion());
-    if (store.get().found !== found) return;
-    store.set({ verdicts: { ...store.get().verdicts, [index]: resultOf(reply, reply.regions.length - 1) } });
-  } catch (error) {
-    if (error.name !== "AbortError") store.set({ verdicts: { ...store.get().verdicts, [index]: resultOf(found, index) } });
-  }
 }
 
 async function searchWords() {
@@ -276,7 +260,7 @@ function render(state, before) {
   }
   let stage = $("whatsit-stage");
   if (!stage || state.photo !== before.photo) stage = openStage(state.photo);
-  if (state.found && (state.found !== before.found || state.verdicts !== before.verdicts || state.selected !== before.selected || state.custom !== before.custom)) {
+  if (state.found && (state.found !== before.found || state.selected !== before.selected || state.custom !== before.custom)) {
     stage.mark(state.found.regions, state.found.order, state.custom ? null : state.selected);
     if (state.found !== before.found) stage.select(state.found.regions[state.selected].box);
   }
@@ -317,11 +301,9 @@ function drawResults(state) {
   keepFocus(results, () => results.show(shownResult(state), resultsPage()));
 }
 
-/** Return the result of the selected region; `pending` until its answer is there. */
-function shownResult({ found, selected, custom, verdicts }) {
-  if (custom) return custom.result;
-  if (found.answer.regions?.length || selected === found.answer.region || !found.regions[selected].matches.length) return resultOf(found, selected);
-  return verdicts[selected] || { ...resultOf(found, selected), state: "pending" };
+/** Return the result of the selected region. */
+function shownResult({ found, selected, custom }) {
+  return custom ? custom.result : resultOf(found, selected);
 }
 
 function goHome() {

@@ -29,7 +29,6 @@ export class Results extends HTMLElement {
   #answer(result, page) {
     const { state, matches, answer } = result;
     const why = { equally_likely: "equallyLikely", print_differs: "printDiffers", nothing_near: "nothingNear" }[answer.reason];
-    if (state === "pending") return h("section.answer.pending", { role: "status" }, heading("pending", t("searching"), ""));
     if (state === "found") return foundAnswer(result, page);
     if (state === "unsure") {
       const near = matches.slice(0, SIDE_BY_SIDE);
@@ -63,7 +62,7 @@ export class Results extends HTMLElement {
 export const fieldName = (name) => (["category", "brand", "price"].includes(name) ? t(name) : name.replace(/_/g, " "));
 
 function heading(state, title, text) {
-  const symbol = { pending: "search", found: "check", unsure: "eye", missing: "none", gated: "warning" }[state];
+  const symbol = { found: "check", unsure: "eye", missing: "none", gated: "warning" }[state];
   return h("header.state-line", {}, h("span.badge", {}, icon(symbol)), h("div", {}, h("h1", { text: title }), text && h("p", { text })));
 }
 
