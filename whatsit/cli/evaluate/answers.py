@@ -22,6 +22,10 @@ COLUMNS = (
     "answered",
     "coverage",
     "ECE",
+    "was right",
+    "was wrong",
+    "was answered",
+    "strangers",
 )
 
 

@@ -9,6 +9,9 @@ import numpy as np
 
 from whatsit.calibration.answer_episodes import Episode
 from whatsit.calibration.ranker_training import calibration_error
+from whatsit.ranking.answer_features import ANSWER_FEATURES
+from whatsit.ranking.main_region import main_region_score
+from whatsit.ranking.score import MIN_SCORE
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,10 @@ class AnswerFigures:
         coverage: share of known photos answered rightly at the threshold that answers 5 % of the strangers, or of
             those left out where there are no strangers.
         calibration_error: expected calibration error over all photos.
+        former_right: share of known photos that the rule up to version 0.2 answered rightly, on the same matches.
+        former_wrong: share of them that it answered wrongly.
+        former_left_out_answered: share of photos left out that it answered.
+        former_strangers_answered: share of strangers that it answered.
     """
 
     known: int
@@ -41,6 +48,10 @@ class AnswerFigures:
     strangers_answered: float | None
     coverage: float | None
     calibration_error: float
+    former_right: float | None
+    former_wrong: float | None
+    former_left_out_answered: float | None
+    former_strangers_answered: float | None
 
 
 def answer_figures(seen: Sequence[Episode]) -> AnswerFigures:
@@ -63,7 +74,24 @@ def answer_figures(seen: Sequence[Episode]) -> AnswerFigures:
         _share(one.answer.found for one in strange),
         _coverage(known, strange or gone),
         calibration_error(said, right),
+        _share(former_rule(one) is True for one in known),
+        _share(former_rule(one) is False for one in known),
+        _share(former_rule(one) is not None for one in gone),
+        _share(former_rule(one) is not None for one in strange),
     )
+
+
+def former_rule(one: Episode) -> bool | None:
+    """Return whether the rule up to version 0.2 was right; None where it was silent.
+
+    It answered for the region that counted most as the main one, of those with a score of 1.08.
+    """
+    scores, sides = (one.features[:, ANSWER_FEATURES.index(name)] for name in ("score", "region_side"))
+    enough = np.flatnonzero(scores >= MIN_SCORE)
+    if not len(enough):
+        return None
+    best = enough[np.argmax(np.asarray(main_region_score(scores, sides**2))[enough])]
+    return bool(one.right[best])
 
 
 def reliability(seen: Sequence[Episode], bins: int = 10) -> list[tuple[float, float, int]]:
