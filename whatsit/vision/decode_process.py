@@ -185,4 +185,4 @@ def _enlarge(pipe: int) -> None:
         fcntl.fcntl(pipe, _SET_PIPE_SIZE, _PIPE_BYTES)
 
 
-decode_isolated = DecodeProcesses()  # of this process
+decode_isolated = DecodeProcesses()  # kept for later calls; they end with this process

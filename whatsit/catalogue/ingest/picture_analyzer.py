@@ -44,7 +44,6 @@ class PictureAnalyzer:
 
     def __exit__(self, *_: object) -> None:
         self._networks.close()
-        decode_isolated.close()
 
     def __call__(self, data: bytes, steps: frozenset[Step]) -> PictureAnalysis:
         """Decode a picture and run the steps.
