@@ -63,6 +63,8 @@ class AsyncClient:
     upsert = _coroutine(Client.upsert)
     delete = _coroutine(Client.delete)
     get = _coroutine(Client.get)
+    similar = _coroutine(Client.similar)
+    scenes = _coroutine(Client.scenes)
     feedback = _coroutine(Client.feedback)
     stats = _coroutine(Client.stats)
 

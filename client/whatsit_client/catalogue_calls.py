@@ -13,8 +13,9 @@ import numpy.typing as npt
 from whatsit_client.calls import Call, parameters
 from whatsit_client.encode import ImageLike, encode
 from whatsit_client.errors import InvalidInput
+from whatsit_client.scene import Scene
 from whatsit_client.tensors import Tensors, validate_reply
-from whatsit_client.types import Item
+from whatsit_client.types import Item, Match
 
 Value = TypeVar("Value")
 
@@ -69,6 +70,28 @@ def get(id: str, catalogue: str | None = None) -> Call[Item]:
     return _call("get", {"id": id}, lambda result: Item.from_record(result["item"]), catalogue=catalogue)
 
 
+def similar(
+    id: str, limit: int = 10, offset: int = 0, where: Mapping[str, Any] | None = None, catalogue: str | None = None
+) -> Call[tuple[Match, ...]]:
+    """Return the call that finds items like one."""
+
+    def read(result: Any) -> tuple[Match, ...]:
+        return tuple(Match.from_record(record) for record in result["items"])
+
+    return _call("similar", _search(id, limit, offset, where), read, catalogue=catalogue)
+
+
+def scenes(
+    id: str, limit: int = 10, offset: int = 0, where: Mapping[str, Any] | None = None, catalogue: str | None = None
+) -> Call[tuple[Scene, ...]]:
+    """Return the call that finds the pictures in which an item appears."""
+
+    def read(result: Any) -> tuple[Scene, ...]:
+        return tuple(Scene.from_record(record) for record in result["scenes"])
+
+    return _call("scenes", _search(id, limit, offset, where), read, catalogue=catalogue)
+
+
 def feedback(image: ImageLike, id: str, box: Sequence[float] | None, catalogue: str | None = None) -> Call[int]:
     """Return the call that records a choice; its result is the number of choices kept.
 
@@ -110,6 +133,11 @@ def stats(catalogue: str | None = None) -> Call[CatalogueStats]:
         return CatalogueStats(**{**known, "notes": tuple(known["notes"])})
 
     return _call("stats", {}, read, catalogue=catalogue)
+
+
+def _search(id: str, limit: int, offset: int, where: Mapping[str, Any] | None) -> dict[str, Any]:
+    asked: dict[str, Any] = {"id": id, "limit": limit, "offset": offset}
+    return asked if where is None else {**asked, "where": dict(where)}
 
 
 def _call(

@@ -16,11 +16,12 @@ from whatsit_client.encode import ImageLike
 from whatsit_client.errors import Unavailable
 from whatsit_client.identification import Embedding, Identification
 from whatsit_client.retry_policy import Deadline, RetryPolicy
+from whatsit_client.scene import Scene
 from whatsit_client.tensors import Tensors
 from whatsit_client.transport.address import Address
 from whatsit_client.transport.port_hint import with_hint
 from whatsit_client.transport.transport_errors import ConnectionLost, parse_reply
-from whatsit_client.types import Item, Region
+from whatsit_client.types import Item, Match, Region
 
 if TYPE_CHECKING:
     import numpy as np
@@ -149,6 +150,50 @@ class Client:
     def get(self, id: str, timeout: float | None = None, catalogue: str | None = None) -> Item:
         """Return an item of the catalogue; an unknown id is `InvalidInput`."""
         return self._send(partial(catalogue_calls.get, id, catalogue), timeout)
+
+    def similar(
+        self,
+        id: str,
+        limit: int = 10,
+        *,
+        offset: int = 0,
+        where: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+        catalogue: str | None = None,
+    ) -> tuple[Match, ...]:
+        """Return the items whose pictures are most like an item's, best first.
+
+        Args:
+            id: of the item. It, its copies and those merged with it are left out.
+            limit: 1..100.
+            offset: items before the first, 0..1000.
+            where: filter on the items found, e.g. {"brand": "Arla"}.
+            timeout: seconds for this call.
+            catalogue: name of one of the server's catalogues; the default one unless given.
+
+        Raises:
+            InvalidInput: there is no such item, or an argument is wrong.
+            TimedOut: no answer in time.
+            Unavailable: no server, or not a Whatsit server of this version.
+        """
+        return self._send(partial(catalogue_calls.similar, id, limit, offset, where, catalogue), timeout)
+
+    def scenes(
+        self,
+        id: str,
+        limit: int = 10,
+        *,
+        offset: int = 0,
+        where: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+        catalogue: str | None = None,
+    ) -> tuple[Scene, ...]:
+        """Return pictures of other items in which an item appears, best first.
+
+        There is none where the catalogue indexes no objects (`whatsit catalogue add --objects`). Arguments and errors
+        are those of `similar`.
+        """
+        return self._send(partial(catalogue_calls.scenes, id, limit, offset, where, catalogue), timeout)
 
     def feedback(
         self,

@@ -102,15 +102,7 @@ def read_detection(tensors: Tensors) -> tuple[Region, ...]:
 
 def _match(record: dict[str, Any], score: float) -> Match:
     evidence = record.pop("match", None) or {}
-    words = evidence.get("words")
-    return Match(
-        Item.from_record(record),
-        score,
-        evidence.get("inliers"),
-        evidence.get("confidence"),
-        evidence.get("code"),
-        None if words is None else tuple(words),
-    )
+    return Match.of(Item.from_record(record), score, evidence)
 
 
 def _regions(tensors: Tensors, matches: list[tuple[Match, ...]] | None = None) -> tuple[Region, ...]:

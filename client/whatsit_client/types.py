@@ -13,6 +13,7 @@ Box = tuple[float, float, float, float]
 
 _TEXT_FIELDS = ("id", "title", "brand", "category", "image", "url")
 _ITEM_FIELDS = (*_TEXT_FIELDS, "price")
+_EVIDENCE = ("inliers", "confidence", "code", "words", "picture", "box")
 _TOLERANCE = 1e-3  # rounding of float32 sums and roots near 0, 1 and 2
 
 
@@ -72,6 +73,9 @@ class Match:
         confidence: probability that it is this item, 0..1; None where the stage `learned` did not run.
         code: the item's own code (EAN, UPC, ISBN, SKU) that was read off the picture, None where none was.
         words: words read off the picture that stand in the item's text; None where the stage `read` did not run.
+        picture: position of the item's picture that matched, 0 for the main one; None where the catalogue indexes no
+            objects.
+        box: where in that picture the thing is, x1, y1, x2, y2 in pixels, upright; None for all of it.
     """
 
     item: Item
@@ -80,6 +84,8 @@ class Match:
     confidence: float | None = None
     code: str | None = None
     words: tuple[str, ...] | None = None
+    picture: int | None = None
+    box: Box | None = None
 
     def __post_init__(self) -> None:
         if not -_TOLERANCE <= self.score <= 2.0 + _TOLERANCE:
@@ -89,6 +95,28 @@ class Match:
     def rank(self) -> float:
         """Deprecated name of `score`."""
         return self.score
+
+    @classmethod
+    def of(cls, item: Item, score: float, evidence: Mapping[str, Any]) -> Match:
+        """Build a match from what the server says of it; unknown keys are ignored."""
+        known = {name: evidence[name] for name in _EVIDENCE if evidence.get(name) is not None}
+        if "words" in known:
+            known["words"] = tuple(known["words"])
+        if "box" in known:
+            known["box"] = read_box(known["box"])
+        return cls(item, score, **known)
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Match:
+        """Build a match from the JSON object of `to_record`."""
+        score = float(record["score"] if "score" in record else record["rank"])  # JSON of 0.1 has no score
+        return cls.of(Item.from_record(record["item"]), score, record)
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the match as a JSON object."""
+        known = {name: getattr(self, name) for name in _EVIDENCE if getattr(self, name) is not None}
+        known |= {name: list(known[name]) for name in ("words", "box") if name in known}
+        return {"item": self.item.to_record(), "score": self.score, "rank": self.score, **known}  # rank is deprecated
 
 
 @dataclass(frozen=True)
@@ -117,33 +145,12 @@ class Region:
     def from_record(cls, record: Mapping[str, Any]) -> Region:
         """Build a region from the JSON object of `to_record`."""
         x1, y1, x2, y2 = (float(v) for v in record["box"])
-        found = tuple(
-            Match(
-                Item.from_record(match["item"]),
-                float(match["score"] if "score" in match else match["rank"]),  # JSON of 0.1 has no score
-                match.get("inliers"),
-                match.get("confidence"),
-                match.get("code"),
-                None if match.get("words") is None else tuple(match["words"]),
-            )
-            for match in record["matches"]
-        )
+        found = tuple(Match.from_record(match) for match in record["matches"])
         return cls((x1, y1, x2, y2), float(record["score"]), str(record["label"]), found)
 
     def to_record(self) -> dict[str, Any]:
         """Return the region as a JSON object."""
-        matches = [
-            {
-                "item": match.item.to_record(),
-                "score": match.score,
-                "rank": match.score,  # deprecated
-                **({} if match.inliers is None else {"inliers": match.inliers}),
-                **({} if match.confidence is None else {"confidence": match.confidence}),
-                **({} if match.code is None else {"code": match.code}),
-                **({} if match.words is None else {"words": list(match.words)}),
-            }
-            for match in self.matches
-        ]
+        matches = [match.to_record() for match in self.matches]
         return {"box": list(self.box), "score": self.score, "label": self.label, "matches": matches}
 
 
@@ -259,6 +266,12 @@ class Answer:
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
         regions = [region.to_record() for region in self.regions]
         return {**plain, "ids": list(self.ids), "closest": list(self.closest), "regions": regions}
+
+
+def read_box(sides: Any) -> Box:
+    """Return the four sides x1, y1, x2, y2 as a box."""
+    x1, y1, x2, y2 = (float(side) for side in sides)
+    return x1, y1, x2, y2
 
 
 def check_probability(what: str, value: float) -> None:

@@ -49,6 +49,7 @@ class FakeLook:
             {"dhash": data[:8].ljust(8, b"\0")} if "hash" in steps else {},
             MAIN if "detect" in steps else None,
             PREDICTION if "categorise" in steps else None,
+            (Vector((1.0, 1.0, 4.0, 4.0), values[::-1].copy(), 0.5),) if "objects" in steps else None,
         )
 
 
@@ -218,3 +219,24 @@ def test_pictures_of_a_copy_are_kept_as_long_as_the_item_has_them(store: Store, 
     assert add(b"\xff\xd8picture").unchanged == 1
     assert add(b"\xff\xd8another").updated == 1
     assert [one.read_bytes() for one in folder.iterdir()] == [b"\xff\xd8another"]
+
+
+def test_objects_are_looked_for_once_and_for_every_later_picture(tmp_path: Path, look: FakeLook) -> None:
+    first, second = write(tmp_path, **{"a.jpg": b"first", "b.jpg": b"second"})
+    rows = [Row(ItemFields("a"), (first,), "1"), Row(ItemFields("b"), (second,), "2")]
+    with Store(Layout(tmp_path).store) as store:
+        ingest(store, rows[:1], InThreads(look), E)
+        before = store.pictures("a", E)[0].vectors[0].values.tobytes()
+        store.objects.keep(True)
+        assert store.objects.lacking() == 1
+        look.steps.clear()
+        assert ingest(store, rows, InThreads(look), E).updated == 1
+        assert sorted(look.steps, key=len) == [{"objects"}, {"embed", "hash", "categorise", "objects"}]
+        (picture,) = store.pictures("a", E)
+        assert picture.vectors[0].values.tobytes() == before  # not embedded anew
+        assert [(one.score, one.box) for one in picture.vectors] == [(None, (0, 0, 9, 9)), (0.5, (1, 1, 4, 4))]
+        assert (picture.facts.objects, store.objects.lacking()) == (1, 0)
+        assert ingest(store, rows, InThreads(look), E).unchanged == 2
+        store.objects.keep(False)
+        assert [len(store.pictures(id, E)[0].vectors) for id in "ab"] == [1, 1]
+        assert ingest(store, rows, InThreads(look), E).unchanged == 2

@@ -15,6 +15,8 @@ from whatsit_client.types import Item
 
 from whatsit.catalogue import Filter, Store
 from whatsit.catalogue.item import ItemFields, Picture
+from whatsit.catalogue.store.code_keys import register_codes
+from whatsit.catalogue.store.schema import MIGRATIONS
 
 PictureOf = Callable[..., Picture]
 E = "test-embedder"
@@ -164,3 +166,23 @@ def test_a_catalogue_whose_folder_cannot_be_made_is_refused(tmp_path: Path) -> N
 def test_showing_an_unknown_item_is_refused(store: Store) -> None:
     with pytest.raises(InvalidInput, match="no item 'tea'"):
         store.show("tea")
+
+
+def test_a_store_of_before_gets_objects_without_new_vectors(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite"
+    connection = sqlite3.connect(path)
+    register_codes(connection)
+    for step in MIGRATIONS[:8]:
+        connection.executescript(step)
+    connection.execute("PRAGMA user_version = 8")
+    connection.execute("INSERT INTO items (id, attributes, added, updated) VALUES ('x', '{}', '', '')")
+    connection.execute("INSERT INTO images (item, position, path, sha256, found_as) VALUES (1, 0, 'x.jpg', 's', 1)")
+    connection.execute("INSERT INTO vectors VALUES (1, 'e', 0, 0, 9, 9, ?)", [np.ones(4, "<f4").tobytes()])
+    connection.execute("INSERT INTO picture_facts (image, kept) VALUES (1, 'k')")
+    connection.commit()
+    connection.close()
+    with Store(path) as store:
+        (picture,) = store.pictures("x", "e")
+        assert (picture.vectors[0].score, picture.facts.objects, picture.facts.kept) == (None, None, "k")
+        assert not store.keeps_objects
+        assert store.placed_vectors([1], "e").whole.tolist() == [True]

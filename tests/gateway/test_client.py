@@ -29,6 +29,8 @@ def test_every_call_with_a_key(url: str, gateway: Running, product: Path) -> Non
         assert len(client.embed(picture).vectors) == len(client.detect(picture))
         assert client.upsert({"id": "client", "title": "Of a client"}, picture) == "added"
         assert client.get("client").title == "Of a client"
+        assert [one.item.id for one in client.similar(product.stem, 1)] == [client.similar("client")[0].item.id]
+        assert client.scenes(product.stem) == ()
         assert client.delete("client", "absent") == ("absent",)
         assert client.feedback(picture, product.stem) >= 1
         assert client.stats().items >= 40
@@ -46,6 +48,7 @@ def test_asyncio(url: str, gateway: Running) -> None:
     async def calls() -> list[str]:
         async with AsyncClient(url, key=gateway.target.keys["search"]) as client:
             assert await client.is_ready()
+            assert len(await client.similar("w1-00001", 3)) == 3
             found = await asyncio.gather(*(client.identify(gateway.target.picture) for _ in range(6)))
             return [one.to_json() for one in found]
 

@@ -248,7 +248,12 @@ def test_items_like_one(call: Call, known: str) -> None:
     scores = [one["score"] for one in matches]
     assert scores == sorted(scores, reverse=True)
     assert (len(matches), known in {one["item"]["id"] for one in matches}) == (5, False)
-    assert "scenes" in call("GET", f"/v1/items/{known}/scenes").json
+    following = call("GET", f"/v1/items/{known}/similar?limit=2").json["next"]
+    assert [one["item"]["id"] for one in call("GET", following).json["matches"]] == [
+        one["item"]["id"] for one in matches[2:4]
+    ]
+    assert call("GET", f"/v1/items/{known}/similar?where=5").status == 422
+    assert call("GET", f"/v1/items/{known}/scenes").json == {"scenes": [], "objects": False, "next": None}
     for route in ("similar", "scenes", "image"):
         assert call("GET", f"/v1/items/absent/{route}").status == 404
 

@@ -81,6 +81,29 @@ def test_a_picture_is_kept_embedded_and_found_until_it_is_deleted(
         changing.get('{"id": "new"}')
 
 
+def test_a_sent_picture_is_searched_for_objects_and_is_a_scene(
+    folder: Path, changing: ServedCatalogue, shop: Path
+) -> None:
+    truth = json.loads((shop / "scenes" / "truth.json").read_text())[0]
+    scene, (shown, *_) = (shop / "scenes" / truth["image"]).read_bytes(), truth["product_ids"]
+    assert changing.scenes(json.dumps({"id": shown})) == {"scenes": [], "objects": False}
+    with Store(Layout(folder).store) as store:
+        store.objects.keep(True)
+    assert changing.upsert('{"id": "scene"}', scene)["vectors"] > 2
+    found = changing.scenes(json.dumps({"id": shown, "limit": 5}))
+    assert [one["item"]["id"] for one in found["scenes"]] == ["scene"]
+    x1, y1, x2, y2 = found["scenes"][0]["box"]
+    assert 0 <= x1 < x2 <= found["scenes"][0]["size"][0]
+    assert 0 <= y1 < y2 <= found["scenes"][0]["size"][1]
+    assert changing.scenes('{"id": "scene"}')["scenes"] == []
+    alike = [one["item"]["id"] for one in changing.similar(json.dumps({"id": shown, "limit": 3}))["items"]]
+    assert len(alike) == 3
+    assert shown not in alike
+    for text in ('{"id": "nobody"}', '{"id": "scene", "limit": 0}', '{"id": "scene", "limit": "3"}', "{}"):
+        with pytest.raises(InvalidInput):
+            changing.similar(text)
+
+
 def test_vectors_in_place_of_a_picture(folder: Path, changing: ServedCatalogue) -> None:
     vectors = unit(1, 2)
     item = {"id": "v", "image": "https://shop.test/v.jpg", "vectors": vectors, "brand": "Own"}

@@ -142,7 +142,7 @@ class Calibrator:
     def _duplicates(self, photo: Photo) -> Numbers:
         """Numbers of the items whose pictures are nearly the same as one of this item's."""
         pictures = self._store.pictures(photo.id, self._networks.fingerprint) if photo.id else ()
-        vectors = [vector.values for picture in pictures for vector in picture.vectors]
+        vectors = [vector.values for picture in pictures for vector in picture.whole_vectors]
         if not vectors:
             return np.empty(0, dtype=np.int64)
         distances, numbers = self.generation.search(np.stack(vectors), DUPLICATES_LOOKED_AT)

@@ -66,10 +66,12 @@ class Vector:
     Args:
         box: x1, y1, x2, y2 in pixels of the upright picture.
         values: f32 [D], unit length.
+        score: the detector's of an object, 0..1; None for the whole picture.
     """
 
     box: Box
     values: npt.NDArray[np.float32]
+    score: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +94,11 @@ class Picture:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", _storable(self.path))  # a file's name may be any bytes
+
+    @property
+    def whole_vectors(self) -> tuple[Vector, ...]:
+        """Return the vectors of the whole picture, without those of objects in it."""
+        return tuple(vector for vector in self.vectors if vector.score is None)
 
 
 def _storable(value: Any) -> Any:

@@ -15,6 +15,7 @@ from whatsit.catalogue.store.click_log import Clicks
 from whatsit.catalogue.store.facets import Facet
 from whatsit.catalogue.store.field_summary import FieldSummary
 from whatsit.catalogue.store.item_codes import ItemCodes
+from whatsit.catalogue.store.object_table import PlacedVectors
 from whatsit.catalogue.store.picture_metadata import MetadataTable
 from whatsit.catalogue.store.text_index import ItemText
 from whatsit.index.index_kind import Numbers
@@ -38,6 +39,10 @@ class CatalogueStore(Protocol):
     @property
     def keeps_local(self) -> bool:
         """Return whether the catalogue keeps local features of its pictures."""
+
+    @property
+    def keeps_objects(self) -> bool:
+        """Return whether the objects in catalogue pictures have vectors of their own."""
 
     @property
     def changes(self) -> ChangeLog | None:
@@ -94,6 +99,9 @@ class CatalogueStore(Protocol):
 
     def pictures(self, id: str, fingerprint: str) -> tuple[Picture, ...]:
         """Return an item's pictures with vectors by this embedder, () for no item."""
+
+    def placed_vectors(self, numbers: Iterable[int], fingerprint: str) -> PlacedVectors:
+        """Return the visible vectors of these items, with picture and box of each."""
 
     def fields(self, id: str) -> ItemFields | None:
         """Return the fields of an item as they were put, None if there is no such item."""

@@ -69,6 +69,11 @@ def migrate_catalogue(folder: Path, url: str | None, progress: Progress = no_pro
         raise InvalidInput(f"The catalogue of {folder} is there already.")
     address = None if url is None else Address.parse(url)
     with closing(open_store(folder, read_only=True)) as source:
+        if address is not None and source.keeps_objects:
+            raise InvalidInput(
+                f"The catalogue of {folder} indexes the objects in its pictures, and Milvus keeps none: drop them with "
+                "'whatsit catalogue add DIR SOURCE --no-objects', then move it."
+            )
         if address is not None:
             with MilvusStore(address) as target:
                 done = migrate(source, target, folder, progress=progress)

@@ -9,13 +9,12 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from starlette.concurrency import run_in_threadpool
 from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.backends import open_index_view, open_store
 from whatsit.catalogue.filter.where_filter import Filter
-from whatsit.catalogue.protocols import CatalogueStore, IndexView
+from whatsit.catalogue.protocols import CatalogueStore
 from whatsit.catalogue.sources.cloud_image import CloudImage, is_cloud
 from whatsit.catalogue.sources.picture_location import archive_of, archived_picture
 from whatsit.catalogue.store.facets import Facet
@@ -23,10 +22,10 @@ from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import network_file
 from whatsit.gateway.problems import Problem
 from whatsit.gateway.thumbnails import Thumbnails
+from whatsit.search.item_search import ItemSearch, SceneMatch, SimilarItem
 from whatsit.vision.picture_file import picture_kind
 
 _MOST_NAMED = 1000
-_SCENE_ITEMS = 100
 _MOST_BYTES = 256 << 20  # of a picture's file
 _KINDS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif", "BMP": "image/bmp"}
 _THUMBNAILS = Thumbnails()
@@ -69,8 +68,9 @@ class CatalogueReader:
         return embedder_fingerprint(network_file(self._model_repository, "embedder"))
 
     @cached_property
-    def _index(self) -> IndexView:
-        return open_index_view(self._store, self._folder, self._fingerprint)
+    def _items(self) -> ItemSearch:
+        index = open_index_view(self._store, self._folder, self._fingerprint)
+        return ItemSearch(self._store, index, self._fingerprint)
 
     async def page(self, text: str | None, where: str | None, limit: int, offset: int) -> tuple[list[Record], int]:
         """Return a page of items, and how many there are.
@@ -109,21 +109,27 @@ class CatalogueReader:
         """
         return await run_in_threadpool(self._image, id, position, side)
 
-    async def similar(self, id: str, limit: int) -> list[tuple[Record, float]]:
-        """Return the items most like one, with their scores 0..2.
+    async def similar(self, id: str, where: str | None, limit: int, offset: int) -> list[SimilarItem]:
+        """Return the items most like one; see `ItemSearch.similar`.
 
         Raises:
             Problem: 404 where there is no such item.
+            InvalidInput: the filter is wrong.
         """
-        return await run_in_threadpool(self._similar, id, limit)
+        return await run_in_threadpool(lambda: self._by_item(id).similar(id, limit, offset, _condition(where)))
 
-    async def scenes(self, id: str, limit: int) -> list[Record]:
-        """Return regions of other items' pictures that are like an item, best first.
+    async def scenes(self, id: str, where: str | None, limit: int, offset: int) -> list[SceneMatch]:
+        """Return pictures in which an item appears; see `ItemSearch.scenes`.
 
         Raises:
             Problem: 404 where there is no such item.
+            InvalidInput: the filter is wrong.
         """
-        return await run_in_threadpool(self._scenes, id, limit)
+        return await run_in_threadpool(lambda: self._by_item(id).scenes(id, limit, offset, _condition(where)))
+
+    async def keeps_objects(self) -> bool:
+        """Return whether the objects in pictures are indexed, so that scenes are found."""
+        return await run_in_threadpool(lambda: self._store.keeps_objects)
 
     def _page(self, text: str | None, where: str | None, limit: int, offset: int) -> tuple[list[Record], int]:
         condition = Filter.parse(where) if where else None
@@ -168,32 +174,14 @@ class CatalogueReader:
         except (OSError, ValueError, InvalidInput) as error:
             raise Problem(404, f"The picture of item '{id[:100]}' is not where the catalogue keeps it.") from error
 
-    def _vectors(self, id: str) -> np.ndarray[Any, np.dtype[np.float32]]:
-        pictures = self._store.pictures(id, self._fingerprint)
-        vectors = [vector.values for picture in pictures for vector in picture.vectors[:1]]
-        if not vectors:
+    def _by_item(self, id: str) -> ItemSearch:
+        if self._store.fields(id) is None or not self._store.pictures(id, self._fingerprint):
             raise Problem(404, f"The catalogue has no item '{id[:100]}' with a picture.")
-        return np.stack(vectors).astype(np.float32)
+        return self._items
 
-    def _similar(self, id: str, limit: int) -> list[tuple[Record, float]]:
-        distances, numbers = self._index.now().search(self._vectors(id), limit + 1)
-        best: dict[int, float] = {}
-        for number, distance in zip(numbers.ravel().tolist(), distances.ravel().tolist(), strict=True):
-            if number >= 0:
-                best[number] = min(distance, best.get(number, 9.0))
-        records = self._store.records(sorted(best, key=lambda number: best[number]))
-        found = [(record, 2.0 - best[number]) for number, record in records.items() if record["id"] != id]
-        return found[:limit]
 
-    def _scenes(self, id: str, limit: int) -> list[Record]:
-        queries = self._vectors(id)
-        found: list[Record] = []
-        for record, _ in self._similar(id, _SCENE_ITEMS):
-            for position, picture in enumerate(self._store.pictures(record["id"], self._fingerprint)):
-                for vector in picture.vectors[1:]:  # the first is the whole picture's
-                    score = 2.0 - float(np.linalg.norm(queries - vector.values, axis=1).min())
-                    found.append({"item": record, "image": position, "box": list(vector.box), "score": score})
-        return sorted(found, key=lambda scene: -scene["score"])[:limit]
+def _condition(where: str | None) -> Filter | None:
+    return Filter.parse(where) if where else None
 
 
 def _whole(path: str, digest: str) -> ImageFile:

@@ -29,7 +29,9 @@ from whatsit.ranking.stages import DEFAULT_STAGES, compose, stage_names
 from whatsit.search.answer_calibration import CalibratedAnswer
 from whatsit.search.clues import Clues
 from whatsit.search.code_matches import add_coded
+from whatsit.search.item_search import ItemSearch
 from whatsit.search.lookup import Lookup, RegionFeatures
+from whatsit.search.match_places import Place, find_places
 from whatsit.search.records import RecentRecords
 from whatsit.search.search_options import SearchOptions
 from whatsit.search.trained_ranker import TrainedRanker
@@ -49,11 +51,13 @@ class Retrieved:
         regions: the matches of each region after all stages, at most `top_k` each.
         records: item number -> record, for every item in `regions`.
         answer: decided from the matches.
+        places: item number -> place of the match, for each region; () where the catalogue indexes no objects.
     """
 
     regions: tuple[Matches, ...]
     records: Mapping[int, Mapping[str, Any]]
     answer: Answer
+    places: tuple[Mapping[int, Place], ...] = ()
 
     @classmethod
     def nothing(cls, regions: int) -> Retrieved:
@@ -160,7 +164,14 @@ class Retriever:
             contexts = [matches.search_context for matches in near]
             regions = add_coded(lookup, contexts, regions, clues, self.store.codes)
         verdict = answer(regions, lookup.records, self._rule(min_score))
-        return Retrieved(tuple(matches.first(options.top_k) for matches in regions), lookup.records, verdict)
+        shown = tuple(matches.first(options.top_k) for matches in regions)
+        places = find_places(self.store, self._fingerprint, embeddings, shown) if self.store.keeps_objects else ()
+        return Retrieved(shown, lookup.records, verdict, places)
+
+    @property
+    def items(self) -> ItemSearch:
+        """Return the search by the catalogue's own items."""
+        return ItemSearch(self.store, self.index, self._fingerprint)
 
     def catalogue_vectors(self) -> tuple[npt.NDArray[np.float32], Numbers]:
         """Return all vectors f32 [N,D] and their items int64 [N], for measurements."""
@@ -214,8 +225,8 @@ class Retriever:
         return ",".join(names) or "none"
 
 
-def evidence(matches: Matches, position: int) -> dict[str, Any]:
-    """Return the stages' evidence of a match beyond its score.
+def evidence(matches: Matches, position: int, place: Place | None = None) -> dict[str, Any]:
+    """Return the stages' evidence of a match beyond its score, and its place.
 
     For example {"match": {"inliers": 34, "confidence": 0.9}}.
     """
@@ -228,4 +239,6 @@ def evidence(matches: Matches, position: int) -> dict[str, Any]:
         known["code"] = matches.codes[position]
     if matches.matched_words is not None:
         known["words"] = list(matches.matched_words[position])
+    if place is not None:
+        known |= place.to_record()
     return {"match": known} if known else {}

@@ -63,8 +63,10 @@ def item_tensors(retrieved: Retrieved, width: int, link: Link | None = None) -> 
     texts = np.full(scores.shape, b"", dtype=object)
     for row, matches in enumerate(retrieved.regions):
         scores[row, : len(matches)] = matches.scores
+        places = retrieved.places[row] if retrieved.places else {}
         for column, number in enumerate(matches.numbers):
-            record, more = retrieved.records[int(number)], evidence(matches, column)
+            record = retrieved.records[int(number)]
+            more = evidence(matches, column, places.get(int(number)))
             ids[row, column] = str(record["id"]).encode()
             sent = record if not more and isinstance(record, Record) else Record({**record, **more})
             texts[row, column] = sent.encoded if link is None else sent.encoded_with(link(record))

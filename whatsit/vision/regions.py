@@ -47,6 +47,11 @@ class Regions:
             (*self.labels, *labels),
         )
 
+    @property
+    def objects(self) -> Regions:
+        """Return these regions without the whole picture."""
+        return Regions(self.boxes[1:], self.scores[1:], self.labels[1:])
+
     def __len__(self) -> int:
         return len(self.labels)
 

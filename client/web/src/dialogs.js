@@ -8,7 +8,7 @@ import { recall, remember } from "./store.js";
 /** Show an item with its fields, items like it, and the pictures in which it appears. */
 export function showItem(item, page) {
   const alike = h("div.tiles", { "aria-busy": "true" });
-  const scenes = h("div.tiles", { "aria-busy": "true" });
+  const scenes = h("div.tiles.wide", { "aria-busy": "true" });
   const share = button("act", "link", t("share"), () => page.shareItem(item));
   const known = Object.entries(item.attributes || {}).filter(([name, value]) => name !== "kind" && value !== null && typeof value !== "object");
   const dialog = showDialog(titleOf(item), t("close"),
@@ -19,37 +19,41 @@ export function showItem(item, page) {
     h("section", {}, h("h3", { text: t("moreLike") }), alike), h("section", {}, h("h3", { text: t("seenIn") }), scenes));
   const open = (other) => { dialog.close(); page.open(other); };
   fill(alike, page.api.similar(item.id, 12), "noSimilar", ({ matches }) => matches.map((match) => itemCard(match.item, { ...page, open })));
-  fill(scenes, page.api.scenes(item.id, 12), "noScenes", (reply) => reply.scenes.filter((scene) => cosine(scene.score) > 0.5).map((scene) => sceneTile(scene, page, open)));
+  fill(scenes, page.api.scenes(item.id, 12), "noScenes", ({ objects, scenes: found }) => objects !== false && found.filter((scene) => cosine(scene.score) > LEAST_ALIKE).map((scene) => sceneTile(scene, page, open)));
   return dialog;
 }
 
+const LEAST_ALIKE = 0.5; // cosine of an object that is shown as the item
+
+/** Fill a section with cards; without it where `cards` returns false. */
 async function fill(place, reply, empty, cards) {
   try {
     const found = cards(await reply);
-    place.replaceChildren(...(found.length ? found : [h("p.quiet", { text: t(empty) })]));
+    if (found === false) place.closest("section").hidden = true;
+    else place.replaceChildren(...(found.length ? found : [h("p.quiet", { text: t(empty) })]));
   } catch (error) {
     place.replaceChildren(h("p.quiet", { text: error.message || t("offlineTitle") }));
   }
   place.removeAttribute("aria-busy");
 }
 
+const SCENE_SHAPE = 4 / 3; // width to height of a scene's thumbnail, as in page.css
+
+/** Return the tile of a picture in which an item appears, with a frame around it. */
 function sceneTile(scene, page, open) {
   const picture = itemPicture(page.api, { image: scene.image }, 512);
-  const image = picture.querySelector("img");
-  const frame = h("i.frame", { hidden: true });
-  // Boxes are in pixels of the whole picture, whose size the thumbnail does not tell; the server scales to 512.
-  image?.addEventListener("load", async () => {
-    const whole = new Image();
-    whole.src = await page.api.picture(scene.image);
-    await whole.decode().catch(() => {});
-    if (!whole.naturalWidth) return;
+  const [width, height] = scene.size;
+  if (width && height) {
+    const wide = Math.max(width, height * SCENE_SHAPE); // of the frame's surroundings, in pixels of the whole picture
+    const high = wide / SCENE_SHAPE;
     const [x1, y1, x2, y2] = scene.box;
-    const sides = { "--left": x1 / whole.naturalWidth, "--top": y1 / whole.naturalHeight, "--wide": (x2 - x1) / whole.naturalWidth, "--high": (y2 - y1) / whole.naturalHeight };
-    for (const [name, value] of Object.entries(sides)) frame.style.setProperty(name, value);
-    frame.hidden = false;
-  }, { once: true });
-  picture.append(frame);
-  return h("button.tile.scene", { type: "button", onclick: () => open(scene.item) }, picture, h("span.name", { text: titleOf(scene.item), dir: "auto" }), h("p.facts", {}, h("b", { text: percent(cosine(scene.score)) })));
+    const sides = { "--left": (x1 + (wide - width) / 2) / wide, "--top": (y1 + (high - height) / 2) / high, "--wide": (x2 - x1) / wide, "--high": (y2 - y1) / high };
+    const frame = h("i.frame", { hidden: true, ...sides });
+    picture.querySelector("img")?.addEventListener("load", () => { frame.hidden = false; }, { once: true });
+    picture.append(frame);
+  }
+  return h("button.tile.scene", { type: "button", onclick: () => open(scene.item), "data-id": scene.item.id }, picture,
+    h("span.name", { text: titleOf(scene.item), dir: "auto" }), h("p.facts", {}, h("b", { text: percent(cosine(scene.score)) })));
 }
 
 /** Show the photos that this device keeps. */

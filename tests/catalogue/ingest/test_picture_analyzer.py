@@ -11,6 +11,7 @@ from PIL import Image
 from whatsit_client.errors import InvalidInput
 from whatsit_client.taxonomy import TAG_TOPIC, TAGS, TOPICS
 
+from whatsit.catalogue.ingest.picture_analysis import separate_objects
 from whatsit.catalogue.ingest.picture_analyzer import PictureAnalyzer
 from whatsit.pipeline.decoded_picture import decode_picture
 from whatsit.pipeline.networks import Networks
@@ -52,6 +53,19 @@ def test_every_step_says_what_the_server_says(look: PictureAnalyzer, shop: Path)
     assert seen.prediction.tag_score == pytest.approx(float(described.heads["tag"][tag]), abs=1e-3)
     pixels = np.asarray(Image.open(file).convert("RGB"))
     assert seen.hashes == {"dhash": perceptual_hash(pixels).tobytes()}
+
+
+def test_objects_leave_the_whole_picture_as_it_is(look: PictureAnalyzer, shop: Path) -> None:
+    data = sorted((shop / "scenes").glob("*.jpg"))[0].read_bytes()
+    alone, both = look(data, frozenset({"embed"})), look(data, frozenset({"embed", "objects"}))
+    assert alone.vectors
+    assert both.vectors
+    assert both.objects
+    assert alone.vectors[0].values.tobytes() == both.vectors[0].values.tobytes()
+    assert separate_objects(both.objects) >= 2
+    assert all(one.score is not None and one.score >= 0.15 for one in both.objects)
+    again = look(data, frozenset({"objects"})).objects or ()
+    assert [one.values.tobytes() for one in again] == [one.values.tobytes() for one in both.objects]
 
 
 def test_only_what_was_asked_for_is_looked_at(look: PictureAnalyzer, shop: Path) -> None:

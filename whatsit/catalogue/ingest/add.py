@@ -23,15 +23,18 @@ from whatsit.catalogue.ingest.prepare import Settings
 from whatsit.catalogue.ingest.ray_executor import OnRay
 from whatsit.catalogue.ingest.thread_executor import InThreads
 from whatsit.catalogue.layout import Layout
+from whatsit.catalogue.protocols import CatalogueStore
 from whatsit.catalogue.publish import NO_INDEX, Published, compact_note, published
 from whatsit.catalogue.publish import publish as publish_index
 from whatsit.catalogue.sources import Skipped, SourceOptions, open_source
+from whatsit.catalogue.store.store import Store
 from whatsit.catalogue.web import Downloads
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import default_root, network_file
 from whatsit.index.shard_files import Progress, quiet
 
 ENGINES = ("local", "ray")
+_NO_OBJECTS = "where the objects in pictures are not indexed: leave out --objects and --no-objects"
 _KEPT_NOWHERE = (
     "where neither results of steps nor pictures are kept: leave out --keep-pictures, and --steps or give none"
 )
@@ -59,6 +62,7 @@ def add_to_catalogue(
     store: str | None = None,
     publish: bool = False,
     geometry: bool | None = None,
+    objects: bool | None = None,
     steps: Sequence[str] | None = None,
     keep_pictures: bool = False,
     refetch: bool = False,
@@ -83,6 +87,8 @@ def add_to_catalogue(
         store: address of the store in Milvus, for a new catalogue that is not kept in the folder.
         publish: write the index afterwards, unless nothing was added.
         geometry: see `whatsit.catalogue.publish.publish`.
+        objects: True indexes each object in a picture too, in this call and all later ones; False drops those that are
+            indexed; None leaves it as it is.
         steps: beside embedding, of `CHOICES`; None for `DEFAULT_STEPS`, or for none where their results are not kept.
         keep_pictures: keep the bytes of pictures from the web in the folder.
         refetch: fetch pictures from the web again that the catalogue has.
@@ -107,6 +113,8 @@ def add_to_catalogue(
     url = store or store_url(folder)
     if publish:
         check_embedded(folder, url, NO_INDEX)
+    if objects is not None:
+        check_embedded(folder, url, _NO_OBJECTS)
     if (settings and settings.steps) or keep_pictures:
         check_embedded(folder, url, _KEPT_NOWHERE)
     if settings is None:
@@ -127,6 +135,8 @@ def add_to_catalogue(
         _open_engine(model_repository, target, workers, engine, ray_address) as (on, fingerprint),
         closing(open_store(folder)) as items,
     ):
+        if objects is not None:
+            keep_objects(items, objects)
         report = ingest(
             items,
             (row for source in opened for row in source),
@@ -140,12 +150,26 @@ def add_to_catalogue(
     if not report.kept or url is not None:
         return Added(report)
     with open_embedded(folder, NO_INDEX) as embedded:
+        if embedded.keeps_objects and (lacking := embedded.objects.lacking()):
+            report.note(Skipped(str(folder), f"{lacking} pictures lack their objects: add their files again"))
         if publish:
             return Added(report, publish_index(embedded, Layout(folder).index, fingerprint, geometry, stages))
         manifest = published(Layout(folder).index)
         if manifest is None:
             return Added(report, None, f"Publish the index with: whatsit catalogue publish {folder}")
         return Added(report, None, compact_note(embedded.changes.pending(manifest.sequence)))
+
+
+def keep_objects(store: CatalogueStore, wanted: bool) -> None:
+    """Index the objects in a catalogue's pictures from now on, or drop those indexed.
+
+    Raises:
+        InvalidInput: the store keeps none.
+    """
+    if not isinstance(store, Store):
+        raise InvalidInput(f"This catalogue is in Milvus, {_NO_OBJECTS}.")
+    if store.keeps_objects != wanted:
+        store.objects.keep(wanted)
 
 
 def index_source(

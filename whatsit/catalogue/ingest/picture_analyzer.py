@@ -13,9 +13,14 @@ from whatsit.catalogue.store.picture_metadata import Prediction, PrimaryDetectio
 from whatsit.pipeline.decoded_picture import MAX_SIDE, DecodedPicture
 from whatsit.pipeline.networks import Networks
 from whatsit.pipeline.picture_description import embed_regions, run_classifier, run_detector
-from whatsit.pipeline.region_selection import RegionOptions, choose_regions, crop_regions
+from whatsit.pipeline.region_selection import Detections, RegionLimits, RegionOptions, choose_regions, crop_regions
 from whatsit.vision.decode_process import decode_isolated
 from whatsit.vision.perceptual_hash import perceptual_hash
+
+# More than a search looks at: each box of a scene may be what somebody asks for. They fill one batch of the embedder;
+# half as many find 2 points less of the rooms of ikea's items among the first 20 (perf/results/objects.md).
+OBJECT_LIMITS = RegionLimits(cap=33, min_score=0.15)
+_DETECTING: frozenset[Step] = frozenset({"detect", "objects"})
 
 
 class PictureAnalyzer:
@@ -53,11 +58,13 @@ class PictureAnalyzer:
         """
         decoded = decode_isolated(data, MAX_SIDE)
         picture = DecodedPicture(decoded.pixels, decoded.width, decoded.height)
+        found = run_detector(picture, self._networks.detector, self._networks.names) if steps & _DETECTING else None
         return PictureAnalysis(
             self.embed(picture) if "embed" in steps else None,
             {HASH: perceptual_hash(picture.pixels, HASH).tobytes()} if "hash" in steps else {},
-            self.detect(picture) if "detect" in steps else None,
+            main_detection(picture, found) if found and "detect" in steps else None,
             self.categorise(picture) if "categorise" in steps else None,
+            self.embed_objects(picture, found) if found and "objects" in steps else None,
         )
 
     def embed(self, picture: DecodedPicture) -> tuple[Vector, ...]:
@@ -70,13 +77,22 @@ class PictureAnalyzer:
         x1, y1, x2, y2 = (float(value) for value in picture.whole.boxes[0])
         return (Vector((x1, y1, x2, y2), values),)
 
-    def detect(self, picture: DecodedPicture) -> PrimaryDetection:
-        """Return the region with the highest score that the server would look up."""
-        found = run_detector(picture, self._networks.detector, self._networks.names)
-        regions = choose_regions(found, picture.width, picture.height, RegionOptions(), gated=False)
-        best = 1 + int(np.argmax(regions.scores[1:])) if len(regions) > 1 else 0
-        x1, y1, x2, y2 = (float(value) for value in regions.boxes[best])
-        return PrimaryDetection((x1, y1, x2, y2), regions.labels[best], float(regions.scores[best]) if best else 0.0)
+    def embed_objects(self, picture: DecodedPicture, found: Detections) -> tuple[Vector, ...]:
+        """Return a vector of each detected object, best first.
+
+        They are embedded after the whole picture and never in a batch with it, so that its vector is the same with and
+        without them.
+        """
+        regions = choose_regions(
+            found, picture.width, picture.height, RegionOptions(), gated=False, limits=OBJECT_LIMITS
+        ).objects
+        if not len(regions):
+            return ()
+        vectors = embed_regions(picture, regions, self._networks.embedder)
+        return tuple(
+            Vector((box[0], box[1], box[2], box[3]), values, float(score))
+            for box, score, values in zip(regions.boxes.tolist(), regions.scores, vectors, strict=True)
+        )
 
     def categorise(self, picture: DecodedPicture) -> Prediction:
         """Return the classifier's most likely topic and tag.
@@ -86,3 +102,11 @@ class PictureAnalyzer:
         heads = run_classifier(crop_regions(picture, picture.whole)[0], self._networks.classifier)
         topic, tag = (int(np.argmax(heads[name])) for name in ("topic", "tag"))
         return Prediction(TOPICS[topic], float(heads["topic"][topic]), TAGS[tag], float(heads["tag"][tag]))
+
+
+def main_detection(picture: DecodedPicture, found: Detections) -> PrimaryDetection:
+    """Return the region with the highest score that the server would look up."""
+    regions = choose_regions(found, picture.width, picture.height, RegionOptions(), gated=False)
+    best = 1 + int(np.argmax(regions.scores[1:])) if len(regions) > 1 else 0
+    x1, y1, x2, y2 = (float(value) for value in regions.boxes[best])
+    return PrimaryDetection((x1, y1, x2, y2), regions.labels[best], float(regions.scores[best]) if best else 0.0)

@@ -18,6 +18,7 @@ from whatsit.catalogue.ingest.picture_analysis import (
     PictureAnalysisSteps,
     Step,
     lacking,
+    separate_objects,
 )
 from whatsit.catalogue.ingest.plan import Batch, Task
 from whatsit.catalogue.item import Picture, Vector
@@ -60,7 +61,8 @@ class Settings:
     """What an ingestion does with each picture.
 
     Args:
-        steps: beside embedding; `categorise` is taken for items without a category of the merchant's.
+        steps: beside embedding; `categorise` is taken for items without a category of the merchant's, `objects` where
+            the catalogue keeps them.
         local: whether local features are taken.
         refetch: whether a picture on the web that the store knows by its address is fetched again.
         keep: folder in which the bytes of pictures from the web are kept, None to keep none.
@@ -157,6 +159,9 @@ class Prepare:
         try:
             seen = self.look(part.data, steps) if steps else PictureAnalysis()
             vectors = known.vectors if known else _checked(seen.vectors)
+            if seen.objects is not None:
+                whole = tuple(one for one in vectors if one.score is None)
+                vectors = (*whole, *(_checked(seen.objects) if seen.objects else ()))
             local = known.local if known else None
             if self.settings.local and local is None:
                 local = local_features(part.data, decode_isolated)
@@ -168,6 +173,7 @@ class Prepare:
             seen.main or facts.main,
             seen.prediction or facts.prediction,
             self._kept(task, part) or facts.kept,
+            facts.objects if seen.objects is None else separate_objects(seen.objects),
         )
         return Picture(self._path(task, part), part.sha256, vectors, local, facts)
 

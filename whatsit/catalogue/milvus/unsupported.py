@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.filter.where_filter import Filter
+from whatsit.catalogue.protocols import CatalogueStore
 from whatsit.catalogue.store.click_log import Clicks
 from whatsit.catalogue.store.facets import Facet
 from whatsit.catalogue.store.field_summary import FieldSummary
+from whatsit.catalogue.store.object_table import PlacedVectors
 from whatsit.catalogue.store.picture_metadata import MetadataTable
 from whatsit.catalogue.store.text_index import ItemText
 from whatsit.index.index_kind import Numbers
@@ -19,6 +23,7 @@ class Unsupported:
     keeps_metadata = False
     keeps_deleted = False
     keeps_local = False
+    keeps_objects = False
     changes = None
     codes = None
 
@@ -47,6 +52,13 @@ class Unsupported:
 
     def check_where(self, where: Filter | None, found: int) -> None:
         """Do nothing: which fields there are would need a scan of all items."""
+
+    def placed_vectors(self: CatalogueStore, numbers: Iterable[int], fingerprint: str) -> PlacedVectors:
+        """Return the vectors of these items, with picture and box of each."""
+        records = self.records(numbers).items()
+        return PlacedVectors.of_pictures(
+            (number, record["id"], self.pictures(record["id"], fingerprint)) for number, record in records
+        )
 
     def merged_into(self, id: str) -> list[str]:
         """Return nothing: only cleaning merges items."""

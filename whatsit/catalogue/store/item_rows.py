@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from whatsit.catalogue.filter.where_filter import Filter
 from whatsit.catalogue.item import ItemFields, Outcome, Picture
 from whatsit.catalogue.store.change_log import record_change
+from whatsit.catalogue.store.database import Database
 from whatsit.catalogue.store.decision_effects import apply_decisions, apply_merge_decisions
 from whatsit.catalogue.store.picture_files import stored_path
 from whatsit.catalogue.store.picture_metadata import PictureMetadata, record_metadata
 from whatsit.catalogue.store.text_index import record_text
 
+# A statement takes at most 32,766 values.
+_BATCH = 10_000
 ITEM_FIELDS = "number, id, title, brand, category, price, url, attributes"
 
 
@@ -43,6 +46,22 @@ def item_record(row: Sequence[Any], place: Callable[[str], str]) -> dict[str, An
         "url": url,
         "attributes": json.loads(attributes),
     }
+
+
+def read_records(database: Database, place: Callable[[str], str], numbers: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """Return number -> record of these items, in the order of the numbers."""
+    asked = list(dict.fromkeys(int(number) for number in numbers))
+    found: dict[int, dict[str, Any]] = {}
+    for start in range(0, len(asked), _BATCH):
+        batch = asked[start : start + _BATCH]
+        marks = ",".join("?" * len(batch))
+        for row in database.rows(
+            f"SELECT {ITEM_FIELDS}, (SELECT path FROM images WHERE item = number AND found_as IS NOT NULL "
+            f"ORDER BY position LIMIT 1) FROM items WHERE number IN ({marks})",
+            batch,
+        ):
+            found[row[0]] = item_record(row, place)
+    return {number: found[number] for number in asked if number in found}
 
 
 def put_item(
@@ -78,8 +97,11 @@ def put_item(
             (number, position, stored_path(picture.path, folder), picture.sha256, number),
         ).lastrowid
         connection.executemany(
-            "INSERT INTO vectors (image, fingerprint, x1, y1, x2, y2, vector) VALUES (?,?,?,?,?,?,?)",
-            [(image, fingerprint, *vector.box, vector.values.astype("<f4").tobytes()) for vector in picture.vectors],
+            "INSERT INTO vectors (image, fingerprint, x1, y1, x2, y2, vector, score) VALUES (?,?,?,?,?,?,?,?)",
+            [
+                (image, fingerprint, *vector.box, vector.values.astype("<f4").tobytes(), vector.score)
+                for vector in picture.vectors
+            ],
         )
         if picture.local is not None:
             connection.execute("INSERT INTO local_features VALUES (?,?)", (image, picture.local))

@@ -11,7 +11,7 @@ from whatsit_client.types import Box
 
 from whatsit.catalogue.store.database import Database
 
-_COLUMNS = "md5, kept, x1, y1, x2, y2, label, label_score, topic, topic_score, tag, tag_score"
+_COLUMNS = "md5, kept, x1, y1, x2, y2, label, label_score, topic, topic_score, tag, tag_score, objects"
 _BATCH = 10_000
 
 
@@ -57,6 +57,7 @@ class PictureMetadata:
         main: of the step `detect`, for contact sheets.
         prediction: of the step `categorise`. It never replaces the merchant's category.
         kept: file in the catalogue's own folder that holds the bytes of a picture from the web.
+        objects: how many separate objects it shows, None where the step `objects` did not run.
     """
 
     md5: bytes | None = None
@@ -64,6 +65,7 @@ class PictureMetadata:
     main: PrimaryDetection | None = None
     prediction: Prediction | None = None
     kept: str | None = None
+    objects: int | None = None
 
 
 class MetadataTable:
@@ -134,8 +136,8 @@ def record_metadata(connection: sqlite3.Connection, image: int | None, facts: Pi
     seen = facts.prediction
     prediction = seen and (seen.topic, seen.topic_score, seen.tag, seen.tag_score)
     connection.execute(
-        f"INSERT INTO picture_facts (image, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-        (image, facts.md5, facts.kept, *(main or (None,) * 6), *(prediction or (None,) * 4)),
+        f"INSERT INTO picture_facts (image, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        (image, facts.md5, facts.kept, *(main or (None,) * 6), *(prediction or (None,) * 4), facts.objects),
     )
     connection.executemany(
         "INSERT INTO picture_hashes VALUES (?,?,?)", [(image, kind, value) for kind, value in facts.hashes.items()]
@@ -143,6 +145,6 @@ def record_metadata(connection: sqlite3.Connection, image: int | None, facts: Pi
 
 
 def _facts(row: list[Any], hashes: Mapping[str, bytes]) -> PictureMetadata:
-    md5, kept, x1, y1, x2, y2, label, label_score, *prediction = row
+    md5, kept, x1, y1, x2, y2, label, label_score, *prediction, objects = row
     main = None if label is None else PrimaryDetection((x1, y1, x2, y2), label, label_score)
-    return PictureMetadata(md5, hashes, main, None if prediction[0] is None else Prediction(*prediction), kept)
+    return PictureMetadata(md5, hashes, main, None if prediction[0] is None else Prediction(*prediction), kept, objects)

@@ -162,6 +162,13 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX deleted_items_deletion ON deleted_items (deletion, number);
     CREATE INDEX deleted_items_id ON deleted_items (id);
     """,
+    # `score` is the detector's of an object, NULL for the vector of a whole picture; `objects` counts the separate
+    # ones of a picture, NULL where none were looked for.
+    """
+    ALTER TABLE vectors ADD COLUMN score REAL;
+    ALTER TABLE picture_facts ADD COLUMN objects INTEGER;
+    CREATE INDEX picture_facts_objects ON picture_facts (objects) WHERE objects > 0;
+    """,
 )
 
 

@@ -26,22 +26,27 @@ from whatsit.catalogue.store.field_summary import FieldCheck, field_summaries
 from whatsit.catalogue.store.file_names import FileNames
 from whatsit.catalogue.store.item_codes import ItemCodes
 from whatsit.catalogue.store.item_details import item_details
-from whatsit.catalogue.store.item_rows import ITEM_FIELDS, delete_item, filter_condition, item_record, put_item
+from whatsit.catalogue.store.item_rows import (
+    ITEM_FIELDS,
+    delete_item,
+    filter_condition,
+    item_record,
+    put_item,
+    read_records,
+)
 from whatsit.catalogue.store.local_feature_table import LocalStore
+from whatsit.catalogue.store.object_table import ObjectTable, PlacedVectors
 from whatsit.catalogue.store.picture_metadata import MetadataTable, PictureMetadata
 from whatsit.catalogue.store.picture_places import PicturePlaces
 from whatsit.catalogue.store.text_index import ItemText
 from whatsit.index.index_kind import Numbers
 
-# A statement takes at most 32,766 values.
-_BATCH = 10_000
-
 
 class Store:
     """The items of one catalogue.
 
-    May be used from many threads (each gets a connection of its own) and opened by many processes at once: readers
-    never wait, writers wait for each other. What a method has returned from is on the disk.
+    May be used from many threads (each has its own connection) and opened by many processes at once: readers never
+    wait, writers wait for each other. What a method has returned from is on the disk.
 
     Args:
         path: the SQLite file.
@@ -62,6 +67,7 @@ class Store:
         self.changes = ChangeLog(self._database)
         self.columns = Columns(self._database)
         self.local = LocalStore(self._database)
+        self.objects = ObjectTable(self._database)
         self.text = ItemText(self._database)
         self.codes = ItemCodes(self._database)
         self.clicks = Clicks(self._database)
@@ -85,6 +91,11 @@ class Store:
     def keeps_local(self) -> bool:
         """Return whether the catalogue keeps local features of its pictures."""
         return self.local.kept
+
+    @property
+    def keeps_objects(self) -> bool:
+        """Return whether objects in pictures are indexed."""
+        return self.objects.kept
 
     def __enter__(self) -> Store:
         return self
@@ -125,7 +136,7 @@ class Store:
             Per item whether it was new.
         """
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        with self._database.transaction() as connection:
+        with self.transaction() as connection:
             return [put_item(connection, self.folder, *change, now) for change in changes]
 
     def delete(self, ids: Sequence[str], forever: bool = False) -> list[str]:
@@ -179,18 +190,7 @@ class Store:
             Number -> id, title, brand, category, image (path of the main picture), price, url, attributes;
             None where nothing is known. In the order of `numbers`.
         """
-        asked = list(dict.fromkeys(int(number) for number in numbers))
-        found: dict[int, dict[str, Any]] = {}
-        for start in range(0, len(asked), _BATCH):
-            batch = asked[start : start + _BATCH]
-            marks = ",".join("?" * len(batch))
-            for row in self._database.rows(
-                f"SELECT {ITEM_FIELDS}, (SELECT path FROM images WHERE item = number AND found_as IS NOT NULL "
-                f"ORDER BY position LIMIT 1) FROM items WHERE number IN ({marks})",
-                batch,
-            ):
-                found[row[0]] = item_record(row, self.places)
-        return {number: found[number] for number in asked if number in found}
+        return read_records(self._database, self.places, numbers)
 
     def item_categories(self) -> tuple[Numbers, list[str | None]]:
         """Return the numbers of all items, int64 ascending, and the category of each."""
@@ -220,27 +220,30 @@ class Store:
     def pictures(self, id: str, fingerprint: str) -> tuple[Picture, ...]:
         """Return an item's pictures with vectors by this embedder, () for no item."""
         rows = self._database.rows(
-            "SELECT images.image, path, sha256, local_features.rows, x1, y1, x2, y2, vector "
+            "SELECT images.image, path, sha256, local_features.rows, x1, y1, x2, y2, vector, vectors.score "
             "FROM items JOIN images ON item = number LEFT JOIN local_features ON local_features.image = images.image "
             "LEFT JOIN vectors ON vectors.image = images.image AND fingerprint = ? WHERE id = ? "
             "ORDER BY position, vectors.rowid",
             [fingerprint, id],
         )
         found: dict[int, tuple[str, str, bytes | None, list[Vector]]] = {}
-        for image, path, sha256, local, x1, y1, x2, y2, blob in rows:
+        for image, path, sha256, local, x1, y1, x2, y2, blob, score in rows:
             vectors = found.setdefault(image, (path, sha256, local, []))[3]
             if blob is not None:
-                vectors.append(Vector((x1, y1, x2, y2), np.frombuffer(blob, dtype="<f4")))
+                vectors.append(Vector((x1, y1, x2, y2), np.frombuffer(blob, dtype="<f4"), score))
         facts = self.facts.of(found)
         return tuple(
             Picture(self.places(path), sha256, tuple(vectors), local, facts.get(image, PictureMetadata()))
             for image, (path, sha256, local, vectors) in found.items()
         )
 
+    def placed_vectors(self, numbers: Iterable[int], fingerprint: str) -> PlacedVectors:
+        """Return the visible vectors of these items, with picture and box of each."""
+        return self.objects.vectors(numbers, fingerprint)
+
     def fields(self, id: str) -> ItemFields | None:
         """Return the fields of an item as they were put, None if there is no such item."""
-        rows = self._database.rows(f"SELECT {ITEM_FIELDS}, NULL FROM items WHERE id = ?", [id])
-        if not rows:
+        if not (rows := self._database.rows(f"SELECT {ITEM_FIELDS}, NULL FROM items WHERE id = ?", [id])):
             return None
         record = item_record(rows[0], self.places)
         del record["image"]

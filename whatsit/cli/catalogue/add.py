@@ -40,6 +40,15 @@ def add(
         ),
     ] = None,
     publish: Annotated[bool, typer.Option("--publish", help="Publish the index afterwards.")] = False,
+    objects: Annotated[
+        bool | None,
+        typer.Option(
+            "--objects/--no-objects",
+            help="Index each object in a picture too, from now on: a match then says where the thing is, and 'scenes' "
+            "finds an item in other items' pictures. --no-objects drops them.",
+            show_default="as the catalogue has it",
+        ),
+    ] = None,
     workers: Workers = 0,
     steps: Annotated[
         str | None,
@@ -134,6 +143,7 @@ def add(
                 options=options,
                 store=store_address,
                 publish=publish,
+                objects=objects,
                 steps=named,
                 keep_pictures=keep_pictures,
                 refetch=refetch,

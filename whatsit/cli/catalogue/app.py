@@ -8,6 +8,7 @@ from whatsit.cli.catalogue import backup as catalogue_backup
 from whatsit.cli.catalogue import clean as catalogue_clean
 from whatsit.cli.catalogue import delete, look
 from whatsit.cli.catalogue.add import add
+from whatsit.cli.catalogue.by_item import scenes, similar
 from whatsit.cli.catalogue.edit import edit
 from whatsit.cli.catalogue.export import export
 from whatsit.cli.catalogue.migrate import migrate
@@ -22,6 +23,8 @@ app.command(epilog="Example: whatsit catalogue publish demo/catalogue --max-quer
 app.command(epilog="Example: whatsit catalogue compact demo/catalogue")(compact)
 app.command(epilog="Example: whatsit catalogue migrate demo/catalogue milvus://127.0.0.1:19530")(migrate)
 app.command(epilog="Example: whatsit catalogue export demo/catalogue products.parquet")(export)
+app.command(epilog="Example: whatsit catalogue similar demo/catalogue P00001 --limit 5")(similar)
+app.command(epilog="Example: whatsit catalogue scenes demo/catalogue P00001")(scenes)
 catalogue_clean.register(app)
 catalogue_backup.register(app)
 look.register(app)

@@ -24,6 +24,7 @@ from whatsit.gateway.problems import Problem, responses
 from whatsit.gateway.rest import schemas
 from whatsit.gateway.rest.context import Context
 from whatsit.gateway.rest.forms import read_form
+from whatsit.search.item_search import MAX_OFFSET, MAX_PAGE
 
 router = APIRouter(tags=["items"])
 
@@ -166,24 +167,53 @@ async def get_image(
     return Response(found.data, media_type=found.media_type, headers=headers)
 
 
+_Where = Annotated[str | None, Query(max_length=10_000, description="Filter on the items found.")]
+_Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
+_Offset = Annotated[int, Query(ge=0, le=MAX_OFFSET)]
+
+
 @router.get("/items/{id}/similar", response_model=schemas.SimilarModel, responses=responses(404, 422))
-async def similar_items(request: Request, id: ItemId, limit: Annotated[int, Query(ge=1, le=100)] = 10) -> Response:
-    """Return the items whose pictures are most like this one's."""
+async def similar_items(
+    request: Request, id: ItemId, where: _Where = None, limit: _Limit = 10, offset: _Offset = 0
+) -> Response:
+    """Return the items whose pictures are most like this one's.
+
+    The item itself, those merged with it and those with the same pictures are left out.
+    """
     context = Context.of(request)
-    found = await context.read(context.reader.similar(id, limit))
-    matches = [{"item": context.item(record), "score": score, "rank": score} for record, score in found]
-    return Response(orjson.dumps({"matches": matches}), media_type="application/json")
+    found = await context.read(context.reader.similar(id, where, limit, offset))
+    matches = [{"item": context.item(one.item), "score": one.score, "rank": one.score} for one in found]
+    return _page(f"{context.item_url(id)}/similar", {"matches": matches}, where, limit, offset)
 
 
 @router.get("/items/{id}/scenes", response_model=schemas.ScenesModel, responses=responses(404, 422))
-async def item_scenes(request: Request, id: ItemId, limit: Annotated[int, Query(ge=1, le=100)] = 10) -> Response:
-    """Return catalogue pictures in which this item appears, with boxes."""
+async def item_scenes(
+    request: Request, id: ItemId, where: _Where = None, limit: _Limit = 10, offset: _Offset = 0
+) -> Response:
+    """Return pictures of other items in which this item appears, with the place of it.
+
+    None where the catalogue indexes no objects.
+    """
     context = Context.of(request)
     scenes = [
-        {**scene, "item": context.item(scene["item"]), "image": context.image_url(scene["item"]["id"], scene["image"])}
-        for scene in await context.read(context.reader.scenes(id, limit))
+        {**one.to_record(), "item": context.item(one.item), "image": context.image_url(one.owner, one.picture)}
+        for one in await context.read(context.reader.scenes(id, where, limit, offset))
     ]
-    return Response(orjson.dumps({"scenes": scenes}), media_type="application/json")
+    for scene in scenes:
+        del scene["owner"]
+    body = {"scenes": scenes, "objects": await context.read(context.reader.keeps_objects())}
+    return _page(f"{context.item_url(id)}/scenes", body, where, limit, offset)
+
+
+def _page(url: str, body: dict[str, Any], where: str | None, limit: int, offset: int) -> Response:
+    """Return a page of results with the URL of the next one, if it may have any."""
+    (results, *_) = body.values()
+    following, headers = None, {}
+    if len(results) == limit and offset + limit <= MAX_OFFSET:
+        asked = {"where": where, "limit": limit, "offset": offset + limit}
+        following = f"{url}?" + urlencode({k: v for k, v in asked.items() if v is not None})
+        headers = {"link": f'<{following}>; rel="next"'}
+    return Response(orjson.dumps({**body, "next": following}), media_type="application/json", headers=headers)
 
 
 async def _shown(context: Context, id: str) -> dict[str, Any]:

@@ -72,6 +72,8 @@ class MatchModel(BaseModel):
     confidence: Probability | None = None
     code: str | None = Field(None, description="The item's own code that was read off the picture.")
     words: list[str] | None = Field(None, description="Words read off the picture that stand in the item's text.")
+    picture: int | None = Field(None, description="Position of the item's picture that matched.")
+    box: Box | None = Field(None, description="Where in that picture the thing is; absent for all of it.")
 
 
 class RegionModel(BaseModel):
@@ -143,6 +145,7 @@ class SimilarModel(BaseModel):
     """Items like one, best first."""
 
     matches: list[MatchModel]
+    next: str | None = Field(None, description="URL of the next page; null where nothing follows.")
 
 
 class SceneModel(BaseModel):
@@ -150,7 +153,9 @@ class SceneModel(BaseModel):
 
     item: ItemModel
     image: str = Field(description="URL of the picture.")
+    picture: int = Field(description="Position of the picture among those of its item, 0 for the main one.")
     box: Box
+    size: list[float] = Field(description="Width and height of the upright picture in pixels.")
     score: Score
 
 
@@ -158,6 +163,8 @@ class ScenesModel(BaseModel):
     """Catalogue pictures in which an item appears, best first."""
 
     scenes: list[SceneModel]
+    objects: bool = Field(description="Whether the catalogue indexes the objects in its pictures; else there are none.")
+    next: str | None = Field(None, description="URL of the next page; null where nothing follows.")
 
 
 class FacetValue(BaseModel):

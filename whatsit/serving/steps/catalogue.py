@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
-from whatsit_client.types import Box
 
-from whatsit.catalogue.backends import index_status, open_store
+from whatsit.catalogue.backends import index_status, open_index_view, open_store
 from whatsit.catalogue.ingest.fetch import Fetched
-from whatsit.catalogue.item import ItemFields, Picture, Vector
+from whatsit.catalogue.ingest.picture_analysis import Step, separate_objects
+from whatsit.catalogue.item import ItemFields, Picture
 from whatsit.catalogue.item_payload import ItemPayload, parse_object
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.protocols import CatalogueStore
@@ -26,7 +26,9 @@ from whatsit.catalogue.store.picture_files import forget_pictures, keep_picture
 from whatsit.catalogue.store.picture_metadata import PictureMetadata
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.pipeline.region_selection import check_boxes
+from whatsit.search.item_search import ItemSearch
 from whatsit.serving.analyzer_loader import AnalyzerLoader
+from whatsit.serving.catalogue_arguments import given_box, given_picture, read_ids, search_arguments
 from whatsit.serving.environment import is_read_only, links_pictures, served_catalogues
 from whatsit.serving.metrics import definitions as metrics
 from whatsit.serving.open_catalogues import OpenCatalogues
@@ -36,7 +38,6 @@ from whatsit.serving.step_tensors import text_tensor
 from whatsit.serving.triton_step import Tensors
 from whatsit.vision.decode import decode_image
 
-MAX_IDS = 1000
 DECODED_SIDE = 64  # of a picture that is only checked
 
 Result = dict[str, Any]
@@ -94,7 +95,7 @@ class ServedCatalogue:
         item = ItemPayload.parse(text, self._dimension)
         if image is not None and item.vectors is not None:
             raise InvalidInput("Send an item with IMAGE or with vectors, not with both.")
-        new = self._embedded(image) if image is not None else _given(item)
+        new = self._embedded(image) if image is not None else given_picture(item)
         before: list[Picture] = []
         now: list[Picture] = []
 
@@ -124,21 +125,36 @@ class ServedCatalogue:
             `deleted`, how many, and `unknown`, the ids that were not there.
         """
         store = self._writable()
-        ids = _ids(parse_object(text))
-        before = [] if store.keeps_deleted else [one for id in ids for one in store.pictures(id, self._fingerprint)]
-        unknown = store.delete(ids)
+        named = read_ids(parse_object(text))
+        before = [] if store.keeps_deleted else [one for id in named for one in store.pictures(id, self._fingerprint)]
+        unknown = store.delete(named)
         self._forget(before)
-        return {"deleted": len(ids) - len(unknown), "unknown": unknown}
+        return {"deleted": len(named) - len(unknown), "unknown": unknown}
 
     def get(self, text: str) -> Result:
         """Return the item `{"id": "X1"}`: `item` as in ITEM_RECORDS, and `Store.show`."""
-        (id,) = _ids(parse_object(text), most=1)
+        (id,) = read_ids(parse_object(text), most=1)
         if self._reading.fields(id) is None:
             raise InvalidInput(f"The catalogue has no item '{id}'.")
         shown = self._reading.show(id)
         extra = {name: shown.pop(name) for name in ("added", "updated", "merged_into", "predicted", "images")}
         del shown["number"]
         return {"item": shown, **extra}
+
+    def similar(self, text: str) -> Result:
+        """Return the `items` most like one.
+
+        ITEM is `{"id": "X1", "limit": 10, "offset": 0, "where": {…}}`, of which the id is needed.
+        """
+        return {"items": [one.to_record() for one in self._items.similar(**search_arguments(parse_object(text)))]}
+
+    def scenes(self, text: str) -> Result:
+        """Return the `scenes` in which an item appears, and whether `objects` are indexed.
+
+        ITEM is as in `similar`.
+        """
+        found = self._items.scenes(**search_arguments(parse_object(text)))
+        return {"scenes": [one.to_record() for one in found], "objects": self._reading.keeps_objects}
 
     def feedback(self, text: str, image: bytes | None) -> Result:
         """Keep what a person said of a photo; choices train the ranker.
@@ -160,12 +176,12 @@ class ServedCatalogue:
         kind = record.get("kind", "match")
         if kind not in KINDS:
             raise InvalidInput(f"Feedback is of the kind {', '.join(KINDS)}, not {str(kind)[:40]!r}.")
-        id = _ids(record, most=1)[0] if kind == "match" else ""
+        id = read_ids(record, most=1)[0] if kind == "match" else ""
         if image is None:
             raise InvalidInput("Feedback needs the photo that was identified: send it as IMAGE.")
         if kind == "match" and store.fields(id) is None:
             raise InvalidInput(f"The catalogue has no item '{id}'.")
-        box = None if record.get("box") is None else _given_box(record["box"])
+        box = None if record.get("box") is None else given_box(record["box"])
         decoded = decode_image(image, max_side=DECODED_SIDE)
         if box is not None:
             check_boxes((box,), decoded.width, decoded.height)
@@ -197,6 +213,11 @@ class ServedCatalogue:
         status = index_status(self._reading, self._layout.folder, self._fingerprint)
         return {**status, "read_only": self._read_only}
 
+    @cached_property
+    def _items(self) -> ItemSearch:
+        index = open_index_view(self._reading, self._layout.folder, self._fingerprint)
+        return ItemSearch(self._reading, index, self._fingerprint)
+
     def _writable(self) -> CatalogueStore:
         if self._read_only:
             raise InvalidInput("This server does not change its catalogue: it was started read-only.")
@@ -205,11 +226,16 @@ class ServedCatalogue:
         return self._writing
 
     def _embedded(self, image: bytes) -> Picture:
-        seen = self._analyzer()(image, frozenset({"embed", "hash"}))
+        steps: frozenset[Step] = frozenset({"embed", "hash", *(("objects",) if self._reading.keeps_objects else ())})
+        seen = self._analyzer()(image, steps)
         local = local_features(image) if self._reading.keeps_local else None
         path = keep_picture(self._layout.pictures, image)
         fetched = Fetched.of(path, image)
-        return Picture(str(path), fetched.sha256, seen.vectors or (), local, PictureMetadata(fetched.md5, seen.hashes))
+        facts = PictureMetadata(
+            fetched.md5, seen.hashes, objects=None if seen.objects is None else separate_objects(seen.objects)
+        )
+        vectors = (*(seen.vectors or ()), *(seen.objects or ()))
+        return Picture(str(path), fetched.sha256, vectors, local, facts)
 
     def _forget(self, pictures: list[Picture]) -> None:
         forget_pictures(self._layout.pictures, pictures)
@@ -221,6 +247,8 @@ _OPERATIONS: Mapping[str, Callable[[ServedCatalogue, str, bytes | None], Result]
     "withdraw": lambda catalogue, text, _: catalogue.withdraw(text),
     "delete": lambda catalogue, text, _: catalogue.delete(text),
     "get": lambda catalogue, text, _: catalogue.get(text),
+    "similar": lambda catalogue, text, _: catalogue.similar(text),
+    "scenes": lambda catalogue, text, _: catalogue.scenes(text),
     "stats": lambda catalogue, text, _: catalogue.stats(),
 }
 
@@ -265,26 +293,3 @@ def _text(inputs: Tensors, name: str) -> str:
         return bytes(inputs[name].ravel()[0]).decode()
     except UnicodeDecodeError as error:
         raise InvalidInput(f"{name} is not UTF-8 text.") from error
-
-
-def _given(item: ItemPayload) -> Picture | None:
-    """A picture that the caller embedded; its boxes are not known."""
-    if item.vectors is None:
-        return None
-    digest = hashlib.sha256(item.vectors.tobytes()).hexdigest()
-    return Picture(item.image or "", digest, tuple(Vector((0.0, 0.0, 0.0, 0.0), one) for one in item.vectors))
-
-
-def _given_box(value: Any) -> Box:
-    """The box of a choice, checked as the option `boxes` is."""
-    boxes = Options.from_parameters({"boxes": json.dumps([value])}).boxes
-    assert boxes is not None  # one was given
-    return boxes[0]
-
-
-def _ids(record: Mapping[str, Any], most: int = MAX_IDS) -> list[str]:
-    ids = record.get("ids", [record.get("id")])
-    if not isinstance(ids, list) or not 1 <= len(ids) <= most or not all(isinstance(id, str) and id for id in ids):
-        several = f' or {{"ids": ["X1", "X2"]}}, at most {most}' if most > 1 else ""
-        raise InvalidInput(f'ITEM must name what is asked for: {{"id": "X1"}}{several}.')
-    return [id.strip() for id in ids]
