@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from whatsit_client.errors import Damaged, InvalidInput, TimedOut, Unavailable, WhatsitError
     from whatsit_client.identification import Embedding, Identification
     from whatsit_client.scene import Scene
-from whatsit_client.types import Answer, Item, Match, Region
+    from whatsit_client.types import Answer, Item, Match, Region
     from whatsit_client.version import __version__
 
 __all__ = [
