@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from whatsit_client.drawing import draw
     from whatsit_client.errors import Damaged, InvalidInput, TimedOut, Unavailable, WhatsitError
     from whatsit_client.identification import Embedding, Identification
-    from whatsit_client.scene import Scene
+    from whatsit_client.item_scene import Scene
     from whatsit_client.types import Answer, Item, Match, Region
     from whatsit_client.version import __version__
 
@@ -45,7 +45,7 @@ _MODULES = {
     "Client": "client",
     "Embedding": "identification",
     "Identification": "identification",
-    "Scene": "scene",
+    "Scene": "item_scene",
     "draw": "drawing",
     "__version__": "version",
 } | dict.fromkeys(("Damaged", "InvalidInput", "TimedOut", "Unavailable", "WhatsitError"), "errors")

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from whatsit_client.calls import Call, parameters
 from whatsit_client.encode import ImageLike, encode
 from whatsit_client.errors import InvalidInput
-from whatsit_client.scene import Scene
+from whatsit_client.item_scene import Scene
 from whatsit_client.tensors import Tensors, validate_reply
 from whatsit_client.types import Item, Match
 

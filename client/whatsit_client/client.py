@@ -15,8 +15,8 @@ from whatsit_client.catalogue_calls import CatalogueStats
 from whatsit_client.encode import ImageLike
 from whatsit_client.errors import Unavailable
 from whatsit_client.identification import Embedding, Identification
+from whatsit_client.item_scene import Scene
 from whatsit_client.retry_policy import Deadline, RetryPolicy
-from whatsit_client.scene import Scene
 from whatsit_client.tensors import Tensors
 from whatsit_client.transport.address import Address
 from whatsit_client.transport.port_hint import with_hint

@@ -252,7 +252,7 @@ def test_items_like_one(call: Call, known: str) -> None:
     assert [one["item"]["id"] for one in call("GET", following).json["matches"]] == [
         one["item"]["id"] for one in matches[2:4]
     ]
-    assert call("GET", f"/v1/items/{known}/similar?where=5").status == 422
+    assert call("GET", f"/v1/items/{known}/similar?where=5").status == 400
     assert call("GET", f"/v1/items/{known}/scenes").json == {"scenes": [], "objects": False, "next": None}
     for route in ("similar", "scenes", "image"):
         assert call("GET", f"/v1/items/absent/{route}").status == 404
