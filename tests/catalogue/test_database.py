@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from whatsit_client.errors import Unavailable
@@ -50,3 +52,17 @@ def test_a_picture_begins_no_catalogue(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="cannot be kept"):
         keep_picture(tmp_path / "moved away" / "pictures", b"\xff\xd8\xff")
     assert not (tmp_path / "moved away").exists()
+
+
+def test_a_read_only_folder_is_read_and_not_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "catalogue.sqlite"
+    with Store(path) as store:
+        store.put([(ItemFields("a"), [], "e")])
+    assert not path.with_name("catalogue.sqlite-wal").exists()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=os.ST_RDONLY))
+    with Store(path, read_only=True) as store:
+        assert store.count() == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["catalogue.sqlite"]  # nothing was made beside it
+    with pytest.raises(Unavailable, match="read-only to this user"):
+        Store(path)

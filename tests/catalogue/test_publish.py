@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from whatsit_client.errors import InvalidInput
+from whatsit_client.errors import InvalidInput, Unavailable
 
 from whatsit.catalogue import Store
 from whatsit.catalogue.item import ItemFields, Picture
@@ -83,3 +83,30 @@ def test_budgets_that_cannot_be_met_are_among_the_notes(store: Store, picture_of
     published = publish(store, tmp_path / "index", budget=IndexBudget(max_memory=10))
     assert published.notes[0].startswith("No index met")
     assert published.generation.manifest.measured["recall"] > 0.9
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        OSError("1718772 requested and 413568 written"),  # of numpy
+        RuntimeError("Error in faiss::FileIOWriter: write error in x: 3 != 9 (No space left on device)"),
+    ],
+)
+def test_a_full_disk_is_one_sentence_and_the_index_before_stays(
+    store: Store, picture_of: PictureOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    store.put([(ItemFields("a"), [picture_of("a")], "e")])
+    before = publish(store, tmp_path / "index").generation.name
+    store.put([(ItemFields("b"), [picture_of("b")], "e")])
+
+    def fail(folder: Path, *_: object) -> None:
+        (folder / "half").write_bytes(b"half of it")
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("whatsit.index.generation_writer._write_files", fail)
+        with pytest.raises(Unavailable, match="make room on its disk"):
+            publish(store, tmp_path / "index")
+    assert [path.name for path in (tmp_path / "index" / "generations").iterdir()] == [before]
+    assert publish(store, tmp_path / "index").generation.manifest.items == 2

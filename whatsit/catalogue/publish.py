@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from whatsit_client.errors import InvalidInput
+from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
 
 from whatsit.catalogue.store.store import Store
 from whatsit.index import Generation, current, write_generation
@@ -24,6 +27,7 @@ EMPTY_DIMENSION = 1
 # So many changed items, two vectors of 128 numbers each, cost about 25 MB in each process that searches, and a scan of
 # them at every call.
 COMPACT_BEYOND = 25_000
+_OF_FILES = re.compile(r"no space left|write error|could not open|read-only|permission", re.IGNORECASE)
 # Ends the sentence that refuses to publish a catalogue in Milvus.
 NO_INDEX = "where every change is searched at once: there is no index to publish"
 
@@ -68,33 +72,52 @@ def publish(
         InvalidInput: there are items, but none was embedded by this embedder; or a vector is not of unit length.
         Damaged: the stored vectors do not have one length.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    if geometry is not None and geometry != store.local.kept:
-        store.local.keep(geometry)
-    unread = store.local.fill(partial(progress, "Local features")) if store.local.kept else 0
-    with exclusively(root / ".publish.lock"):  # or a slower publisher's older state would come after a newer one
-        with store.snapshot():
-            known = store.fingerprints()
-            fingerprint = fingerprint or (known[0] if known else "")
-            vectors, numbers = store.vectors(fingerprint)
-            items, sequence = store.count(), store.changes.position()
-            local = store.local.pictures() if store.local.kept else []
-            labels = _labels(store, numbers)
-        embedded = len(np.unique(numbers))
-        if items and not embedded:
-            raise InvalidInput(
-                f"None of the {items} items in {store.path} was embedded by {fingerprint or 'any embedder'}; "
-                "run 'whatsit catalogue add' on your files again."
-            )
-        if not items:
-            vectors = np.empty((0, EMPTY_DIMENSION), dtype=np.float32)
-        generation = write_generation(
-            root, vectors, numbers, fingerprint,
-            sequence=sequence, local=local, budget=budget, labels=labels, progress=progress,
-        )  # fmt: skip
-        store.changes.trim(oldest_sequence(root))
+    with _writing(root):
+        root.mkdir(parents=True, exist_ok=True)
+        if geometry is not None and geometry != store.local.kept:
+            store.local.keep(geometry)
+        unread = store.local.fill(partial(progress, "Local features")) if store.local.kept else 0
+        with exclusively(root / ".publish.lock"):  # or a slower publisher's older state would come after a newer one
+            with store.snapshot():
+                known = store.fingerprints()
+                fingerprint = fingerprint or (known[0] if known else "")
+                vectors, numbers = store.vectors(fingerprint)
+                items, sequence = store.count(), store.changes.position()
+                local = store.local.pictures() if store.local.kept else []
+                labels = _labels(store, numbers)
+            embedded = len(np.unique(numbers))
+            if items and not embedded:
+                raise InvalidInput(
+                    f"None of the {items} items in {store.path} was embedded by {fingerprint or 'any embedder'}; "
+                    "run 'whatsit catalogue add' on your files again."
+                )
+            if not items:
+                vectors = np.empty((0, EMPTY_DIMENSION), dtype=np.float32)
+            generation = write_generation(
+                root, vectors, numbers, fingerprint,
+                sequence=sequence, local=local, budget=budget, labels=labels, progress=progress,
+            )  # fmt: skip
+            store.changes.trim(oldest_sequence(root))
     notes = _notes(items, embedded, unread)
     return Published(generation, (*notes, generation.manifest.note) if generation.manifest.note else notes)
+
+
+@contextmanager
+def _writing(root: Path) -> Iterator[None]:
+    """Turn the errors of a disk that is full or read-only into a sentence."""
+    try:
+        yield
+    except WhatsitError:
+        raise
+    except (OSError, RuntimeError) as error:  # FAISS has no error of its own for files
+        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if isinstance(error, RuntimeError) and not _OF_FILES.search(text):
+            raise
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else text[-120:]
+        raise Unavailable(
+            f"The index cannot be written to {root} ({reason}): make room on its disk, or let this user write there; "
+            "the index before stays in use."
+        ) from error
 
 
 def _labels(store: Store, numbers: Numbers) -> Labels:

@@ -89,9 +89,13 @@ def write_generation(
         name = f"{_last_number(root) + 1:06d}-{content[:8]}"
         temporary = root / GENERATIONS / f"{_TEMPORARY}{name}"
         temporary.mkdir()
-        pictures = _write_words(temporary, local)
-        _write_files(temporary, vectors, items, labels, origin, pictures, progress)
-        os.rename(temporary, root / GENERATIONS / name)
+        try:
+            pictures = _write_words(temporary, local)
+            _write_files(temporary, vectors, items, labels, origin, pictures, progress)
+            os.rename(temporary, root / GENERATIONS / name)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)  # on a full disk it would be in the way
+            raise
         sync_folder(root / GENERATIONS)
         set_current(root, name)
         _forget_old(root, keep)

@@ -14,6 +14,7 @@ Speaker = Literal["http", "metrics", "grpc", "tls", "other"]
 _SECONDS = 1.0
 _REQUEST = b"GET /v2/health/live HTTP/1.0\r\nHost: %b\r\n\r\n"
 _TLS_ALERT = b"\x15\x03"
+_ALIVE = (b" 200 ", b" 401 ", b" 403 ", b" 429 ", b" 503 ")  # of a gateway or a Triton, ready or not
 
 
 def speaker_at(place: str) -> Speaker | None:
@@ -29,7 +30,7 @@ def speaker_at(place: str) -> Speaker | None:
     if reply.startswith(b"HTTP/"):
         if b" 400 " in reply[:16]:  # what a TLS port says to plain HTTP
             return "tls"
-        return "metrics" if b" 404 " in reply[:16] else "http"
+        return "http" if any(status in reply[:16] for status in _ALIVE) else "metrics"
     if reply[3:4] == b"\x04":  # HTTP/2 begins with a frame of settings
         return "grpc"
     return "tls" if reply.startswith(_TLS_ALERT) else "other"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -76,6 +77,7 @@ def export_items(
         copies = file.with_name(f"{file.name}.pictures") if copy_pictures else None
         items = ItemExport(store, file.parent, where, None if ending == VECTORS else fingerprint, copies)
         counted = _Counted(items, total, progress)
+        new_copies = copies if copies is not None and not copies.exists() else None
         try:
             if ending == VECTORS:
                 vectors = write_vectors(store, counted, part, fingerprint or "")
@@ -85,6 +87,8 @@ def export_items(
                 vectors = counted.vectors
             part.replace(file)
         except OSError as error:
+            if new_copies is not None:
+                shutil.rmtree(new_copies, ignore_errors=True)
             raise Unavailable(f"{file} cannot be written ({error.strerror or error}).") from error
         finally:
             for name in (part.name, f"{part.name}.rows.csv"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,11 @@ from whatsit.catalogue.store.schema import check_readable, migrate
 _BUSY_SECONDS = 30.0
 # Pages of 4 KiB between two calls of a copy's progress.
 _COPY_PAGES = 2048
+_ADVICE = {
+    "disk is full": ": make room on its disk",
+    "unable to open": ": this user needs to be allowed to write into its folder, for readers keep a file there too",
+    "locked": ": another process has been changing it for long; try again when that is done",
+}
 
 
 class Database:
@@ -45,6 +51,11 @@ class Database:
                 path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise Unavailable(f"The folder {path.parent} cannot be made ({error.strerror}).") from error
+            if path.exists() and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+                raise Unavailable(
+                    f"The catalogue {path} cannot be changed, for its folder or its disk is read-only to this user: "
+                    "change that, or work on a copy; a server opens it with --read-only."
+                )
         with self.reading() as connection:
             if read_only:
                 check_readable(connection)
@@ -99,7 +110,8 @@ class Database:
         try:
             yield self._connection()
         except sqlite3.OperationalError as error:
-            raise Unavailable(f"The catalogue {self.path} cannot be used ({error}).") from error
+            advice = next((text for words, text in _ADVICE.items() if words in str(error)), "")
+            raise Unavailable(f"The catalogue {self.path} cannot be used ({error}){advice}.") from error
         except sqlite3.DatabaseError as error:
             raise Damaged(f"{self.path} is not a catalogue or is damaged ({error}); restore a copy of it.") from error
 
@@ -151,7 +163,7 @@ class Database:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = sqlite3.connect(
-                f"{self.path.resolve().as_uri()}?mode={'ro' if self.read_only else 'rwc'}",
+                f"{self.path.resolve().as_uri()}?mode={'ro' if self.read_only else 'rwc'}{self._fixed()}",
                 uri=True,
                 timeout=_BUSY_SECONDS,
                 isolation_level=None,
@@ -168,6 +180,16 @@ class Database:
             self._local.connection = connection
             self._local.identity = _identity(self.path)
         return connection
+
+    def _fixed(self) -> str:
+        """Return the option for a file that nobody can change, on a disk that is mounted read-only.
+
+        Without it SQLite makes a file beside the catalogue to share it with writers.
+        """
+        wal = self.path.with_name(f"{self.path.name}-wal")
+        if not self.read_only or (wal.exists() and wal.stat().st_size):
+            return ""
+        return "&immutable=1" if os.statvfs(self.path).f_flag & os.ST_RDONLY else ""
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
