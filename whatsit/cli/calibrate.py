@@ -38,7 +38,6 @@ def calibrate(
     catalogue use it from the next call.
     """
     import json
-    import os
     from dataclasses import asdict
     from functools import partial
 
@@ -48,7 +47,9 @@ def calibrate(
 
     if curve is not None:
         check_curve_file(curve)
-    workers = workers or len(os.sched_getaffinity(0))
+    from whatsit.engines.available_cores import available_cores
+
+    workers = workers or available_cores()
     with progress_bars(as_json) as bar:
         step = partial(bar, "Looking up photos")
         found, seen, unread = measure(folder, false_positives, photos, limit, workers, model_repository, step)

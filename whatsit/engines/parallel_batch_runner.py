@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
 
+from whatsit.engines.available_cores import available_cores
 from whatsit.engines.onnx_runner import OnnxRunner
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
@@ -27,7 +27,7 @@ class ParallelBatchRunner:
 
     def __init__(self, runner: OnnxRunner, threads: int) -> None:
         self._runner = runner
-        self._threads = threads or len(os.sched_getaffinity(0))
+        self._threads = threads or available_cores()
         self._pool = ThreadPoolExecutor(self._threads - 1, "rows") if self._threads > 1 else None
 
     def run(self, feeds: Arrays, most: int | None = None) -> dict[str, npt.NDArray[np.generic]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from whatsit.engines.available_cores import available_cores
 from whatsit.engines.repository import default_root
 from whatsit.serving.pbtxt import base_file, read_config
 
@@ -20,7 +20,7 @@ def core_usage_warning(root: Path | None = None, fused: bool = False, cores: int
     Raises:
         Unavailable, Damaged: a config is missing or cannot be read.
     """
-    cores = cores or len(os.sched_getaffinity(0))
+    cores = cores or available_cores()
     model = (root or default_root()).joinpath(*(("fused", "describe") if fused else ("model_repository", "detector")))
     file = base_file(model, None)
     config = read_config(file)

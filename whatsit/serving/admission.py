@@ -20,6 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
+from whatsit.engines.available_cores import available_cores
+
 # One slot per process, chosen by the name of its instance: no process writes another's slot, so there are no locks.
 _SLOTS = 4096
 _FOLDER = Path("/dev/shm")
@@ -48,7 +50,7 @@ class Admission:
         self._model = model
         counts = model in ("decode", "regions", "retrieval") and _FOLDER.is_dir()
         self._in_flight = InFlight(instance) if counts else None
-        self._limit = round(per_core * len(os.sched_getaffinity(0)))
+        self._limit = round(per_core * available_cores())
 
     def enter(self) -> None:
         """Wait for admission; called before a request is processed."""

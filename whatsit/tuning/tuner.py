@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 from whatsit_client.errors import InvalidInput
 
+from whatsit.engines.available_cores import available_cores
 from whatsit.engines.repository import lay_out_repositories, overlay_folder
 from whatsit.serving.pbtxt import base_file, digest
 from whatsit.tuning.ab_test import ServerPool
@@ -94,7 +94,7 @@ class Tuner:
         self, task: Task, pool: ServerPool, cores: int | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._task, self._pool, self._clock = task, pool, clock
-        cores = cores or len(os.sched_getaffinity(0))
+        cores = cores or available_cores()
         self.space, self.shipped = read_space(task.models, task.base, cores, task.min_regions)
         self.start = self.space.worst_start(self.shipped) if task.start == "worst" else self.shipped
         self.log = TrialLog(task.report, _setting(task, self.space, self.start))

@@ -16,6 +16,7 @@ import zstandard
 from whatsit_client.errors import Damaged, InvalidInput
 
 from whatsit.catalogue.backup.working_folder import write_errors
+from whatsit.engines.available_cores import available_cores
 from whatsit.index.current_generation import sync_folder
 
 BLOCK = tarfile.BLOCKSIZE
@@ -52,7 +53,7 @@ class ArchiveWriter:
     def __enter__(self) -> ArchiveWriter:
         with ExitStack() as stack, write_errors(self._path):
             self._file = stack.enter_context(self._part.open("xb"))
-            threads = min(_THREADS, len(os.sched_getaffinity(0)))
+            threads = min(_THREADS, available_cores())
             compressor = zstandard.ZstdCompressor(level=_LEVEL, threads=threads, write_checksum=True)
             self._stream = compressor.stream_writer(self._file, closefd=False)
             self._open = stack.pop_all()

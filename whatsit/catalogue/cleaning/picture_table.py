@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.store.picture_files import read_picture
 from whatsit.catalogue.store.store import Store
+from whatsit.engines.available_cores import available_cores
 from whatsit.index.index_kind import Numbers
 from whatsit.vision.decode import decode_image
 from whatsit.vision.perceptual_hash import BYTES, Kind, perceptual_hash
@@ -140,7 +140,7 @@ def read_hashes(
         except InvalidInput:
             return None
 
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(available_cores()) as pool:
         for n, found in enumerate(pool.map(take, range(len(table)))):
             if found is not None:
                 hashes[n], there[n] = found, True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -29,6 +28,7 @@ from whatsit.catalogue.publish import publish as publish_index
 from whatsit.catalogue.sources import Skipped, SourceOptions, open_source
 from whatsit.catalogue.store.store import Store
 from whatsit.catalogue.web import Downloads
+from whatsit.engines.available_cores import available_cores
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import default_root, network_file
 from whatsit.index.shard_files import Progress, quiet
@@ -123,7 +123,7 @@ def add_to_catalogue(
     settings = Settings(
         settings.steps, refetch=refetch, keep=own if keep_pictures else None, own=own if url is None else None
     )
-    workers = workers or len(os.sched_getaffinity(0))
+    workers = workers or available_cores()
     opened = [open_source(source, options, downloads) for source in sources]
     guesses = [
         Skipped(str(path), note) for path, source in zip(sources, opened, strict=True) for note in source.notes()

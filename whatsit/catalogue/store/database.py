@@ -182,7 +182,7 @@ class Database:
         return connection
 
     def _fixed(self) -> str:
-        """Return the option for a file that nobody can change, on a disk that is mounted read-only.
+        """Return the option for a file on a disk that is mounted read-only.
 
         Without it SQLite makes a file beside the catalogue to share it with writers.
         """

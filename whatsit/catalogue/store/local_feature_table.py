@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -13,6 +12,7 @@ from whatsit_client.errors import InvalidInput
 from whatsit.catalogue.store.database import Database
 from whatsit.catalogue.store.picture_files import read_picture
 from whatsit.catalogue.store.picture_places import PicturePlaces
+from whatsit.engines.available_cores import available_cores
 from whatsit.vision.decode import Decoded, decode_image
 from whatsit.vision.local_features import LocalFeatures, extract
 
@@ -82,7 +82,7 @@ class LocalStore:
         unread, taken = 0, []
         folder = self._database.path.parent.resolve()
         place = PicturePlaces(self._database, folder)
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        with ThreadPoolExecutor(available_cores()) as pool:
             for start in range(0, len(lacking), _BATCH):
                 batch = lacking[start : start + _BATCH]
                 found = pool.map(partial(_of_file, folder), [place(path) for _, path in batch])

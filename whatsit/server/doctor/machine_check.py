@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import sys
@@ -10,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from whatsit.engines.available_cores import available_cores
 from whatsit.server.doctor.check_result import CheckResult, note, ok, wrong
 
 _AREA = "machine"
@@ -43,13 +43,15 @@ def _python() -> CheckResult:
 
 def _system() -> Iterator[CheckResult]:
     name, kind = platform.system(), platform.machine()
-    if (name, kind) not in (("Linux", "x86_64"), ("Linux", "AMD64")):
+    if name != "Linux":
         yield note(
             _AREA,
-            f"{name} on {kind}: Triton's wheel is for Linux on x86_64",
+            f"{name} on {kind}: Triton's wheel is for Linux",
             "Client, catalogue and `whatsit explain` run here; serve on Linux, or in NVIDIA's Triton container",
         )
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    elif kind != "x86_64":
+        yield note(_AREA, f"{name} on {kind}: Whatsit was tested on x86_64", "docs/platforms.md says what is known")
+    cores = available_cores()
     if cores < 2:
         yield note(_AREA, "one core", "A photo takes several times as long as on four; give the server more cores")
     else:

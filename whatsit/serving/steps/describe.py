@@ -7,7 +7,6 @@ crops spread over the cores that idle.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -16,6 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from whatsit.engines.available_cores import available_cores
 from whatsit.engines.onnx_runner import OnnxRunner
 from whatsit.engines.parallel_batch_runner import ParallelBatchRunner
 from whatsit.engines.repository import network_file
@@ -54,7 +54,7 @@ class ExtractFeatures:
         self._names = read_labels(networks / "detector" / "labels.txt")
         self._find_regions = RegionFinder(parameters)
         self._read_codes = CodeReading()
-        self._cores = len(os.sched_getaffinity(0))
+        self._cores = available_cores()
         self._detector = OnnxRunner(network_file(networks, "detector"), threads=1)
         self._quick_detector = OnnxRunner(network_file(networks, "detector"), threads=min(2, self._cores))
         self._classifier = OnnxRunner(network_file(networks, "classifier"), threads=1)
