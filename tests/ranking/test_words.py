@@ -87,6 +87,11 @@ def test_an_item_whose_title_was_read_joins_the_matches() -> None:
     assert 2 not in found.numbers
 
 
+def test_an_item_far_down_is_found_by_its_words() -> None:
+    shown = Print(("Nordvik", "Oat Drink", "Coffee", "1 l"), named=(3,))
+    assert Read(candidates=1)(shown.matches(1.40, 1.39, 1.38, 1.37)).numbers[0] == 3
+
+
 def test_words_and_numbers_are_taken_apart() -> None:
     assert parts("Crème BRÛLÉE 330ml 0,5 l 4 A") == ("creme", "brulee", "330", "ml", "0.5", "4")
     assert parts("") == ()

@@ -68,7 +68,7 @@ class Read:
         named = context.by_text(read, self.candidates)
         joined = join(matches, named)
         inside = np.arange(len(joined))
-        tried = np.flatnonzero((inside < self.candidates) | (inside >= len(matches)))
+        tried = np.flatnonzero((inside < self.candidates) | np.isin(joined.numbers, named.numbers))
         if not len(tried):
             return matches
         texts = context.texts(joined.numbers[tried])

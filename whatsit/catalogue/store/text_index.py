@@ -14,7 +14,7 @@ from whatsit.catalogue.store.database import Database
 
 MAX_LENGTH = 200
 MAX_WORDS = 32
-MAX_READ = 12
+MAX_READ = 24
 # bm25 weights of title, brand, category, attributes: a word of the title says most.
 _WEIGHTS = "4.0, 3.0, 1.0, 1.0"
 _WORD = re.compile(r"[^\W_]+")
