@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-OPTIONS = ("top_k", "boxes", "where", "min_score", "rerank", "text", "gate")
+OPTIONS = ("top_k", "boxes", "where", "min_score", "rerank", "text", "gate", "codes", "read")
 Ask = Callable[..., Any]
 
 

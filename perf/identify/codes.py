@@ -62,12 +62,13 @@ def main(
         "",
         f"{packages} packages of the rendered shop, photos of {SIDE} x {SIDE} pixels; a barcode takes 330 of them in "
         "width, a QR code 220, before the distortion. Right: the code names exactly its item. `on` also looks for more "
-        "kinds and for light codes on dark, and decodes large files once more with up to 3072 pixels; photos here have no more pixels. "
+        "kinds and for light codes on dark, and decodes large files once more; photos here have no more pixels. "
         "Each package is photographed under a third of the distortions.",
         "",
         *markdown(
             [
                 "distortion",
+                "photos",
                 "EAN-13 `auto`, %",
                 "QR `auto`, %",
                 "EAN-13 `on`, %",

@@ -37,6 +37,7 @@ from whatsit.rendering.shop import catalogue_picture, encode_jpeg, save_jpeg
 from whatsit.search.clues import Clues, Pixels
 from whatsit.search.retriever import Retriever
 from whatsit.search.search_options import SearchOptions
+from whatsit.vision.boxes import FloatArray
 from whatsit.vision.text_reader import TextLine, read_text
 from whatsit.vision.text_texture import has_text_texture
 
@@ -51,6 +52,7 @@ import numpy as np
 from whatsit.ranking.matches import Matches
 from whatsit.ranking.words import Read
 from whatsit.search.retriever import Retriever
+from whatsit.vision.boxes import FloatArray
 from whatsit.vision.text_reader import can_read_text, is_loaded
 class Context:
     def has_text(self): return False
@@ -197,7 +199,7 @@ def measure(name: str, catalogue: Path, photos: Sequence[Photo], networks: Netwo
 
 def _read(
     photos: Sequence[Photo], networks: Networks
-) -> Iterator[tuple[Photo, np.ndarray, Pixels, tuple[TextLine, ...], float]]:
+) -> Iterator[tuple[Photo, FloatArray, Pixels, tuple[TextLine, ...], float]]:
     """Yield each photo with its vector, pixels, lines of text, and seconds of reading."""
     read_text(np.full((64, 64, 3), 255, np.uint8))  # loads the networks
     for photo in photos:

@@ -76,18 +76,18 @@ def read_codes(pixels: npt.NDArray[np.uint8], scale: float = 1.0, thorough: bool
     library = _library()
     if library is None:
         raise Unavailable("Codes are read by zxing-cpp, which is not installed: pip install 'whatsit[codes]'.")
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    grey: Grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
     if max(grey.shape) < _SMALL:
-        grey = cv2.resize(grey, None, fx=2.0, fy=2.0, interpolation=cv2.INTER_CUBIC)
+        grey = np.asarray(cv2.resize(grey, None, fx=2.0, fy=2.0, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
         scale *= 2.0
     found: list[ReadCode] = []
-    for image in (grey, 255 - grey) if thorough else (grey,):
+    for image in (grey, np.bitwise_not(grey)) if thorough else (grey,):
         found = _read(library, image, (*_USUAL, *_MORE) if thorough else _USUAL) or _read_strips(
             library, image, 9 if thorough else 3
         )
         if found:
             break
-    found = [replace(code, box=tuple(side / scale for side in code.box)) for code in found]
+    found = [replace(code, box=_box(np.array(code.box).reshape(2, 2) / scale)) for code in found]
     found.sort(key=lambda code: (code.box[0] - code.box[2]) * (code.box[3] - code.box[1]))
     largest: dict[str, ReadCode] = {}
     for code in found:
