@@ -76,9 +76,14 @@ def test_a_picture_is_kept_embedded_and_found_until_it_is_deleted(
     assert [path.read_bytes() for path in Layout(folder).pictures.iterdir()] == [second]
     assert changing.delete('{"ids": ["new", "nobody"]}') == {"deleted": 1, "unknown": ["nobody"]}
     assert "new" not in found(folder, changing, vector.tolist(), top_k=100)
-    assert not list(Layout(folder).pictures.iterdir())
     with pytest.raises(InvalidInput, match="has no item 'new'"):
         changing.get('{"id": "new"}')
+    with Store(Layout(folder).store) as store:  # kept for a while
+        assert store.deleted.restore(["new"]) == ["new"]
+        assert found(folder, changing, vector.tolist(), top_k=100)
+        store.delete(["new"])
+        store.delete(["new"], forever=True)
+    assert not list(Layout(folder).pictures.iterdir())
 
 
 def test_a_sent_picture_is_searched_for_objects_and_is_a_scene(
