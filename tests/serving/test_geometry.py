@@ -14,15 +14,23 @@ from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.publish import publish
 from whatsit.engines.repository import default_root
 from whatsit.pipeline.decoded_picture import DecodedPicture
-from whatsit.pipeline.region_selection import LOCAL_REGIONS, local_features
+from whatsit.pipeline.region_selection import LOCAL_REGIONS, local_features, patches
 from whatsit.rendering.photo import photograph
 from whatsit.rendering.printed_labels import LINES, draw_label
 from whatsit.search.lookup import RegionFeatures
 from whatsit.search.retriever import Retriever
 from whatsit.serving.request_options import Options
-from whatsit.serving.step_tensors import NO_LOCAL_ROWS, item_tensors, pack_local_rows, unpack_local_rows
+from whatsit.serving.step_tensors import (
+    NO_LOCAL_ROWS,
+    item_tensors,
+    pack_local_rows,
+    pack_patches,
+    unpack_local_rows,
+    unpack_patches,
+)
 from whatsit.serving.steps.regions import FindRegions
-from whatsit.vision.local_features import extract
+from whatsit.serving.word_catalogues import WordCatalogues
+from whatsit.vision.local_features import Patch, extract
 from whatsit.vision.regions import Regions
 
 LABELS = 4 * LINES
@@ -89,6 +97,43 @@ def test_features_travel_by_region() -> None:
     np.testing.assert_array_equal(read[1].rows, extract(pixels[20:240, 10:200]).rows)
     assert [len(one) > 0 for one in read[LOCAL_REGIONS:]] == [False] * (len(regions) - LOCAL_REGIONS)
     assert all(len(one) == 0 for one in unpack_local_rows(NO_LOCAL_ROWS, 2))
+
+
+def test_patches_travel_by_region_and_give_the_same_features() -> None:
+    pixels = draw_label(0, 3, 400)
+    regions = Regions.whole(300, 400).plus(np.array([[10, 20, 200, 240]], np.float32), np.ones(1, np.float32), ["x"])
+    rows = pack_patches(patches(DecodedPicture(pixels, 300, 400), regions))
+    read = unpack_patches(rows, 3)
+    assert read[2] is None
+    assert all(len(one) == 0 for one in unpack_local_rows(rows, 3))
+    for patch, expected in zip(read, (extract(pixels), extract(pixels[20:240, 10:200])), strict=False):
+        assert patch is not None
+        np.testing.assert_array_equal(patch.features().rows, expected.rows)
+        assert patch.aspect == pytest.approx(expected.aspect)
+
+
+def test_auto_compares_look_alikes_and_leaves_the_rest(folder: Path) -> None:
+    retriever = Retriever(folder, "e")
+    pixels, _ = photograph(draw_label(7, 3), np.random.default_rng(7), (420, 560), strength=0.4)
+    vector, patch = line_vector(7, 1007)[None], Patch.of(pixels)
+    compared = retriever(vector, ONE, Options(), [RegionFeatures(patch=patch)]).regions[0]
+    assert compared.inliers is not None
+    assert compared.spread is not None
+    named = retriever(vector, ONE, Options(rerank="geometry"), [RegionFeatures(patch.features())]).regions[0]
+    assert compared.numbers.tolist() == named.numbers.tolist()
+    plain = Patch(np.full((256, 192), 128, np.uint8), 0.75)
+    assert retriever(vector, ONE, Options(), [RegionFeatures(patch=plain)]).regions[0].inliers is None
+    assert retriever(vector, ONE, Options(rerank="none"), [RegionFeatures(patch=patch)]).regions[0].inliers is None
+
+
+def test_pixels_are_sent_only_where_the_catalogue_has_words(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHATSIT_CATALOGUE", str(folder))
+    assert WordCatalogues()(None)
+    assert not WordCatalogues()("another")
+    monkeypatch.setenv("WHATSIT_CATALOGUE", str(folder / "nowhere"))
+    assert not WordCatalogues()(None)
+    monkeypatch.delenv("WHATSIT_CATALOGUE")
+    assert not WordCatalogues()(None)
 
 
 @pytest.mark.parametrize(("rerank", "taken"), [(None, False), ("none", False), ("surprise,geometry", True)])

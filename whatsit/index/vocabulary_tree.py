@@ -109,10 +109,11 @@ class Vocabulary:
             nodes = np.broadcast_to(nodes, gaps.shape)
         else:
             seen = centres[nodes]
-            gaps = (seen**2).sum(axis=2) - 2.0 * np.einsum("nkd,nd->nk", seen, values)
-        kept = max(count, _BEAM) if level < self.levels else count
-        order = np.argsort(gaps, axis=1, kind="stable")[:, :kept]
-        return np.take_along_axis(nodes, order, axis=1)
+            gaps = np.einsum("nkd,nkd->nk", seen, seen) - 2.0 * np.matmul(seen, values[:, :, None])[:, :, 0]
+        kept = min(max(count, _BEAM) if level < self.levels else count, gaps.shape[1])
+        first = np.argpartition(gaps, kept - 1, axis=1)[:, :kept]
+        order = np.argsort(np.take_along_axis(gaps, first, axis=1), axis=1, kind="stable")
+        return np.take_along_axis(nodes, np.take_along_axis(first, order, axis=1), axis=1)
 
     def _words(self, descriptors: Stored) -> Words:
         values = unit_descriptors(descriptors)

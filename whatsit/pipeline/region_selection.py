@@ -15,7 +15,7 @@ from whatsit_client.types import Box
 from whatsit.pipeline.decoded_picture import DecodedPicture, Pixels
 from whatsit.vision.boxes import FloatArray, area
 from whatsit.vision.crop import clipped, crop_resize
-from whatsit.vision.local_features import LocalFeatures, extract_regions
+from whatsit.vision.local_features import LocalFeatures, Patch, cut_patches, extract_regions
 from whatsit.vision.regions import MAX_REGIONS, MIN_SCORE, USER_BOX, Regions, select_regions
 
 # The whole picture and the best two of its regions: a region's local features take some 20 ms.
@@ -160,6 +160,11 @@ def local_features(picture: DecodedPicture, regions: Regions) -> list[LocalFeatu
     """
     found = extract_regions(picture.pixels, regions.boxes[:LOCAL_REGIONS] * picture.scale)
     return [*found, *[LocalFeatures.none()] * (len(regions) - len(found))]
+
+
+def patches(picture: DecodedPicture, regions: Regions) -> list[Patch]:
+    """Return the patches of the first `LOCAL_REGIONS` regions, for local features."""
+    return cut_patches(picture.pixels, regions.boxes[:LOCAL_REGIONS] * picture.scale)
 
 
 def area_shares(regions: Regions, width: int, height: int) -> FloatArray:

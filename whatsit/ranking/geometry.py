@@ -22,6 +22,8 @@ PROOF = 12
 # The largest weight on trial that cost none of 100 grocery train photos of packages, which the vectors all find.
 WEIGHT = 0.005
 MOST = 100
+# What print proves is before what only looks alike: vectors of a photo and of a cover differ by less than this.
+PROVED = 0.5
 SECONDS = 0.1
 
 
@@ -37,9 +39,10 @@ class Geometry:
 
     Candidates are the first `CANDIDATES` matches and as many items by visual words, those that share most words first.
     Each candidate's pictures that share most words with the region are compared with it (see `verify_all`). With i
-    inliers, fewer than `FEWEST` count as none, score becomes score + weight * min(i, `MOST`). The
-    score of the vector still counts, because variants of a line share most of their print. An item of the
-    second shortlist that is no match by its vector becomes one where it has `PROOF` inliers, whatever its score.
+    inliers, fewer than `FEWEST` count as none, score becomes score + weight * min(i, `MOST`), and `PROVED` more where
+    i is at least `PROOF` and half of the best item's. Among those the score of the vector still counts, because
+    variants of a line share most of their print. An item of the second shortlist that is no match by its vector
+    becomes one where it has `PROOF` inliers, whatever its score.
 
     Without local features on either side nothing happens. After `seconds`, or when one candidate is beyond doubt (see
     `SURE`), the remaining ones stay unverified.
@@ -88,7 +91,9 @@ class Geometry:
         found[chance], spread[chance] = 0, 0.0
         kept = np.flatnonzero((np.arange(len(joined)) < near) | (found >= PROOF))
         verified = joined.with_inliers(found, spread).take(kept)
-        bonus = self.weight * np.minimum(found[kept], MOST)
+        found = found[kept]
+        proved = (found >= PROOF) & (2 * found >= found.max(initial=0))
+        bonus = self.weight * np.minimum(found, MOST) + PROVED * proved * (self.weight > 0)
         return verified.rescore(verified.rerank_scores.astype(np.float64) + bonus)
 
 

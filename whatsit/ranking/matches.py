@@ -42,6 +42,13 @@ class SearchContext(Protocol):
         """The region's local features; none where they were not taken."""
 
     @property
+    def texture(self) -> int:
+        """Return the number of corners in the region, 0 where it is unknown."""
+
+    def with_features(self, wanted: bool) -> SearchContext:
+        """Return this context with the region's local features, or with none."""
+
+    @property
     def area(self) -> float:
         """The region's share of the picture's area, 0..1."""
 

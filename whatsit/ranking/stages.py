@@ -17,11 +17,13 @@ from whatsit.ranking.score import MIN_SCORE, Score
 from whatsit.ranking.surprise import Surprise
 from whatsit.ranking.words import Read
 
-# Score alone. On grocery train photos no stage beat it: 98 of 100 found with and without `learned`; of 300, `surprise`
-# and `category_order` found as many alone, fewer together. `geometry` decides between prints and more than doubles a
+# "auto" is score, and `geometry` where the catalogue has visual words and it pays (see `choose_prints`). On grocery
+# train photos no stage beat score alone: 98 of 100 found with and without `learned`; of 300, `surprise` and
+# `category_order` found as many alone, fewer together. `geometry` decides between prints and more than doubles a
 # call's work. `learned` is as good as the photos that it was trained on: on those that the embedder knows, or on
 # synthetic ones, it learns thresholds that real photos do not keep.
-DEFAULT_STAGES = "none"
+DEFAULT_STAGES = "auto"
+AUTO = "auto"
 
 _STAGES: dict[str, Callable[[], Stage]] = {
     "surprise": Surprise,
@@ -47,8 +49,8 @@ def stage_names(rerank: str) -> tuple[str, ...]:
     if names == ["none"]:
         return ()
     for name in names:
-        if name not in (*_FIRST, *STAGES):
-            known = ", ".join(["score", *STAGES])
+        if name not in (*_FIRST, *STAGES, AUTO):
+            known = ", ".join(["score", *STAGES, AUTO])
             raise InvalidInput(f"rerank names the unknown stage '{name[:40]}'; give a comma list of {known}, or none.")
         if names.count(name) > 1:
             raise InvalidInput(f"rerank names the stage '{name}' twice.")
@@ -78,7 +80,7 @@ def compose(
         if name == _READ_CLOSE:
             stages.append(Read(only_close=True))
         elif name != "learned":
-            stages.append(_STAGES[name]())
+            stages.append(Geometry() if name == AUTO else _STAGES[name]())
         elif learned is None:
             raise InvalidInput(
                 "rerank names 'learned', and this catalogue has no trained ranker: run 'whatsit train ranker DIR'."

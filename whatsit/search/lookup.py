@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +19,7 @@ from whatsit.ranking.matches import Matches, SearchContext
 from whatsit.ranking.score import match
 from whatsit.search.clues import Clues, no_clues
 from whatsit.search.records import RecentRecords
-from whatsit.vision.local_features import LocalFeatures
+from whatsit.vision.local_features import LocalFeatures, Patch
 
 # Longer attributes are descriptions, whose words say little of the print.
 _SHORT = 40
@@ -33,11 +33,13 @@ class RegionFeatures:
         features: local features, none where no stage asks for them.
         area: share of the picture's area, 0..1.
         score: the detector's, 0..1.
+        patch: what local features can still be taken from; None where there is none.
     """
 
     features: LocalFeatures = field(default_factory=LocalFeatures.none)
     area: float = 1.0
     score: float = 1.0
+    patch: Patch | None = None
 
 
 class Lookup:
@@ -158,6 +160,19 @@ class RegionContext(RegionFeatures):
     lookup: Lookup
     number: int = 0
     clues: Clues
+
+    @cached_property
+    def texture(self) -> int:
+        """Return the number of corners of the patch, or else of the local features."""
+        return len(self.features) if self.patch is None else self.patch.texture
+
+    def with_features(self, wanted: bool) -> RegionContext:
+        """Return this context with local features taken from the patch, or with none."""
+        if not wanted:
+            return replace(self, features=LocalFeatures.none(), patch=None)
+        if self.patch is None or len(self.features):
+            return self
+        return replace(self, features=self.patch.features(), patch=None)
 
     def vectors(self, numbers: Numbers) -> Floats:
         """Return of each item the stored vector nearest to the query, f32 [K,D]."""

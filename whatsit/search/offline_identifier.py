@@ -16,7 +16,7 @@ from whatsit_client.types import Box
 from whatsit.index.shard import Numbers
 from whatsit.pipeline.networks import Networks
 from whatsit.pipeline.picture_description import describe
-from whatsit.pipeline.region_selection import RegionOptions, area_shares, local_features
+from whatsit.pipeline.region_selection import LOCAL_REGIONS, RegionOptions, area_shares, patches
 from whatsit.ranking.answer_model import AnswerModel
 from whatsit.ranking.learned import Learned
 from whatsit.ranking.matches import Floats, Matches
@@ -24,7 +24,7 @@ from whatsit.ranking.score import MATCH_SCORE
 from whatsit.search.lookup import RegionFeatures
 from whatsit.search.retriever import NEIGHBOURS, Retrieved, Retriever
 from whatsit.search.search_options import SearchOptions
-from whatsit.vision.local_features import LocalFeatures
+from whatsit.vision.local_features import LocalFeatures, Patch
 
 MAX_SCORE = 2.0  # inliers may add to a score beyond the scale of scores
 
@@ -86,10 +86,14 @@ class OfflineIdentifier:
         described = describe(data, options, self._networks)
         picture, regions = described.picture, described.regions
         areas = area_shares(regions, picture.width, picture.height)
-        features = local_features(picture, regions) if local else [LocalFeatures.none()] * len(regions)
+        cut: list[Patch | None] = [None] * len(regions)
+        features = [LocalFeatures.none()] * len(regions)
+        if local:
+            cut[:LOCAL_REGIONS] = patches(picture, regions)
+            features = [LocalFeatures.none() if patch is None else patch.features() for patch in cut]
         known = [
-            RegionFeatures(one, float(area), float(score))
-            for one, area, score in zip(features, areas, regions.scores, strict=True)
+            RegionFeatures(one, float(area), float(score), patch)
+            for one, area, score, patch in zip(features, areas, regions.scores, cut, strict=True)
         ]
         boxes = tuple((x1, y1, x2, y2) for x1, y1, x2, y2 in regions.boxes.tolist())
         return PhotoFeatures(described.embeddings, areas, known, boxes)

@@ -24,8 +24,9 @@ from whatsit.ranking.answer import AnswerRule, answer, not_searched
 from whatsit.ranking.answer_model import FOUND, AnswerModel
 from whatsit.ranking.learned import Scorer
 from whatsit.ranking.matches import Matches
+from whatsit.ranking.print_regions import choose_prints
 from whatsit.ranking.score import MATCH_SCORE
-from whatsit.ranking.stages import DEFAULT_STAGES, compose, stage_names
+from whatsit.ranking.stages import AUTO, DEFAULT_STAGES, compose, stage_names
 from whatsit.search.answer_calibration import CalibratedAnswer
 from whatsit.search.clues import Clues
 from whatsit.search.code_matches import add_coded
@@ -153,6 +154,8 @@ class Retriever:
         with self._timed("search"):
             near = lookup.search(embeddings, features, clues)
         with self._timed("rerank"):
+            if AUTO in stage_names(chosen):
+                near = choose_prints(near)
             regions = [stages(matches) for matches in near]
         if options.text:
             named = self.store.text.search(options.text, NAMED, allowed)
@@ -204,6 +207,8 @@ class Retriever:
         Of the server's, only those that the catalogue is prepared for.
         """
         names = stage_names(self._stages if options.rerank is None else options.rerank)
+        if index.words is None:
+            names = tuple(name for name in names if name != AUTO)
         if index.words is None and "geometry" in names:
             if options.rerank is not None:
                 raise InvalidInput(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,10 +18,13 @@ from whatsit.search.records import Record
 from whatsit.search.retriever import Retrieved, evidence
 from whatsit.serving.picture_links import Link
 from whatsit.serving.triton_step import Outputs
-from whatsit.vision.local_features import ROW, LocalFeatures
+from whatsit.vision.local_features import ROW, LocalFeatures, Patch
 
 LocalRows = npt.NDArray[np.uint8]
 
+# Rows of region i that hold pixels instead of features begin with this + i.
+PATCH = 128
+_HEADER = struct.calcsize("<HHf")
 # Triton passes no empty tensor between steps reliably: the first row is all zeros and is ignored.
 NO_LOCAL_ROWS: LocalRows = np.zeros((1, 1 + ROW), dtype=np.uint8)
 # A picture of one pixel is none.
@@ -84,6 +88,35 @@ def pack_local_rows(features: Sequence[LocalFeatures]) -> LocalRows:
     """
     rows = [np.insert(one.rows, 0, region, axis=1) for region, one in enumerate(features)]
     return np.concatenate([NO_LOCAL_ROWS, *rows])
+
+
+def pack_patches(patches: Sequence[Patch]) -> LocalRows:
+    """Pack the patches of the first regions as rows of the same tensor, uint8 [M,133].
+
+    A row begins with `PATCH` + the region's index; the rest of a region's rows are width and height (uint16), aspect
+    (f32), the grey values and padding.
+    """
+    packed = [NO_LOCAL_ROWS]
+    for region, patch in enumerate(patches):
+        height, width = patch.grey.shape
+        data = struct.pack("<HHf", width, height, patch.aspect) + patch.grey.tobytes()
+        rows = np.zeros((-(-len(data) // ROW), 1 + ROW), dtype=np.uint8)
+        rows[:, 0] = PATCH + region
+        rows[:, 1:] = np.frombuffer(data.ljust(len(rows) * ROW, b"\0"), dtype=np.uint8).reshape(-1, ROW)
+        packed.append(rows)
+    return np.concatenate(packed)
+
+
+def unpack_patches(rows: LocalRows, regions: int) -> list[Patch | None]:
+    """Return what `pack_patches` packed, None for regions without."""
+    found: list[Patch | None] = [None] * regions
+    for region in range(min(regions, 256 - PATCH)):
+        data = rows[rows[:, 0] == PATCH + region, 1:].tobytes()
+        if data:
+            width, height, aspect = struct.unpack_from("<HHf", data)
+            grey = np.frombuffer(data, dtype=np.uint8, count=width * height, offset=_HEADER)
+            found[region] = Patch(grey.reshape(height, width), aspect)
+    return found
 
 
 def unpack_local_rows(rows: LocalRows, regions: int) -> list[LocalFeatures]:

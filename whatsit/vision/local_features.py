@@ -19,6 +19,8 @@ LIMIT = 300
 CONTRAST = 0.02
 # With fewer than this there is no texture to speak of: a pear, a plain mug.
 FEWEST = 8
+# Grey levels between a corner and the pixels around it.
+CORNER = 30
 ROW = 132
 # The unit of coordinates: a picture's longer side. Distances between points are then free of its resolution.
 EXTENT = 65_535
@@ -100,6 +102,49 @@ def unit_descriptors(stored: Rows) -> Floats:
     return np.asarray(values / np.maximum(lengths, 1.0), dtype=np.float32)
 
 
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """A picture, or a part of one, small and grey: what local features are taken from.
+
+    Args:
+        grey: uint8 [h,w].
+        aspect: width by height before it was scaled.
+    """
+
+    grey: Rows
+    aspect: float
+
+    @classmethod
+    def of(cls, pixels: npt.NDArray[np.uint8], side: int = SIDE) -> Patch:
+        """Scale a picture, uint8 [H,W,3] RGB, to a longer side of `side` pixels."""
+        height, width = pixels.shape[:2]
+        scale = side / max(height, width)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        small = cv2.resize(pixels, size, interpolation=interpolation)
+        grey = cv2.cvtColor(np.ascontiguousarray(small), cv2.COLOR_RGB2GRAY)
+        return cls(np.asarray(grey, dtype=np.uint8), width / height)
+
+    @property
+    def texture(self) -> int:
+        """Return the number of strong corners (FAST, Rosten and Drummond 2006)."""
+        return len(cv2.FastFeatureDetector.create(CORNER).detect(self.grey))
+
+    def features(self, limit: int = LIMIT) -> LocalFeatures:
+        """Return the strongest features, at most `limit`; see `extract`."""
+        sift = cv2.SIFT.create(nfeatures=limit, contrastThreshold=CONTRAST)
+        keypoints, found = sift.detectAndCompute(self.grey, np.full_like(self.grey, 255))
+        if found is None or len(keypoints) < FEWEST:
+            return LocalFeatures.none()
+        strongest = np.argsort([-keypoint.response for keypoint in keypoints], kind="stable")[:limit]
+        points = np.array([keypoint.pt for keypoint in keypoints], dtype=np.float64)[strongest]
+        sums = np.maximum(found.sum(axis=1, keepdims=True), 1e-9)
+        descriptors = np.clip(np.rint(UNIT * np.sqrt(found / sums)), 0, 255).astype(np.uint8)[strongest]
+        places = np.clip(np.rint(points / max(self.grey.shape) * EXTENT), 0, EXTENT).astype("<u2")
+        rows = np.concatenate([places.view(np.uint8).reshape(-1, 4), descriptors], axis=1)
+        return LocalFeatures(rows, self.aspect)
+
+
 def extract(pixels: npt.NDArray[np.uint8], side: int = SIDE, limit: int = LIMIT) -> LocalFeatures:
     """Return a picture's strongest features (RootSIFT, Arandjelovic & Zisserman 2012).
 
@@ -114,22 +159,25 @@ def extract(pixels: npt.NDArray[np.uint8], side: int = SIDE, limit: int = LIMIT)
     Returns:
         Features, strongest first; none where there are fewer than `FEWEST`.
     """
+    return Patch.of(pixels, side).features(limit)
+
+
+def cut_patches(
+    pixels: npt.NDArray[np.uint8], boxes: Sequence[npt.NDArray[np.float32]] | npt.NDArray[np.float32]
+) -> list[Patch]:
+    """Return the patches of parts of a picture.
+
+    Args:
+        pixels: uint8 [H,W,3] RGB.
+        boxes: x1, y1, x2, y2 in these pixels.
+    """
     height, width = pixels.shape[:2]
-    scale = side / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    shrinks = scale < 1
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
-    grey = cv2.cvtColor(np.ascontiguousarray(small), cv2.COLOR_RGB2GRAY)
-    sift = cv2.SIFT.create(nfeatures=limit, contrastThreshold=CONTRAST)
-    keypoints, found = sift.detectAndCompute(grey, np.full_like(grey, 255))
-    if found is None or len(keypoints) < FEWEST:
-        return LocalFeatures.none()
-    strongest = np.argsort([-keypoint.response for keypoint in keypoints], kind="stable")[:limit]
-    points = np.array([keypoint.pt for keypoint in keypoints], dtype=np.float64)[strongest]
-    sums = np.maximum(found.sum(axis=1, keepdims=True), 1e-9)
-    descriptors = np.clip(np.rint(UNIT * np.sqrt(found / sums)), 0, 255).astype(np.uint8)[strongest]
-    places = np.clip(np.rint(points / max(size) * EXTENT), 0, EXTENT).astype("<u2")
-    return LocalFeatures(np.concatenate([places.view(np.uint8).reshape(-1, 4), descriptors], axis=1), width / height)
+    found = []
+    for box in boxes:
+        left, top = min(max(int(box[0]), 0), width - 1), min(max(int(box[1]), 0), height - 1)
+        right, bottom = min(max(round(float(box[2])), left + 1), width), min(max(round(float(box[3])), top + 1), height)
+        found.append(Patch.of(pixels[top:bottom, left:right]))
+    return found
 
 
 def extract_regions(
@@ -141,10 +189,4 @@ def extract_regions(
         pixels: uint8 [H,W,3] RGB.
         boxes: x1, y1, x2, y2 in these pixels.
     """
-    height, width = pixels.shape[:2]
-    found = []
-    for box in boxes:
-        left, top = min(max(int(box[0]), 0), width - 1), min(max(int(box[1]), 0), height - 1)
-        right, bottom = min(max(round(float(box[2])), left + 1), width), min(max(round(float(box[3])), top + 1), height)
-        found.append(extract(pixels[top:bottom, left:right]))
-    return found
+    return [patch.features() for patch in cut_patches(pixels, boxes)]

@@ -22,7 +22,7 @@ from whatsit.serving.metrics.instruments import Gauge
 from whatsit.serving.open_catalogues import OpenCatalogues
 from whatsit.serving.picture_links import link_of
 from whatsit.serving.request_options import Options
-from whatsit.serving.step_tensors import NO_PRINT, item_tensors, unpack_local_rows
+from whatsit.serving.step_tensors import NO_PRINT, item_tensors, unpack_local_rows, unpack_patches
 from whatsit.serving.triton_step import Outputs, Tensors
 
 
@@ -71,7 +71,9 @@ class Retrieve:
         if not gated or clues.codes:
             local = unpack_local_rows(inputs["LOCAL"], len(embeddings))
             scores = inputs["SCORES"].tolist()
-            features = [RegionFeatures(one, score=score) for one, score in zip(local, scores, strict=True)]
+            patches = unpack_patches(inputs["LOCAL"], len(embeddings))
+            known = zip(local, scores, patches, strict=True)
+            features = [RegionFeatures(one, score=score, patch=patch) for one, score, patch in known]
             found = retriever(embeddings, inputs["AREAS"], options, features, clues=clues)
             retrieved = found if not gated or any(map(len, found.regions)) else retrieved
         metrics.retrieved(retrieved.regions, retrieved.answer, gated)
