@@ -22,7 +22,7 @@ import typer
 from perf.common.command import DATA, Data, run_command
 from whatsit.catalogue.ingest.add import add_to_catalogue
 from whatsit.pipeline.networks import Networks
-from whatsit.search.offline_identifier import OfflineIdentifier, best_values
+from whatsit.search.offline_identifier import OfflineIdentifier
 
 SETS = ("covers", "labels")
 ITEMS, PHOTOS, SEED = 364, 100, 4
@@ -130,8 +130,9 @@ def _summary(name: str, choice: str, outcomes: Sequence[dict[str, Any]]) -> dict
 
 
 def _first(regions: Any) -> int:
-    best = best_values(regions)
-    return max(best, key=lambda number: best[number], default=-1)
+    """Return the first match of the region whose first match has the highest rerank score."""
+    firsts = [(float(matches.rerank_scores[0]), int(matches.numbers[0])) for matches in regions if len(matches)]
+    return max(firsts, default=(0.0, -1))[1]
 
 
 def _believed(regions: Any, inliers: int, truth: int) -> str:
@@ -154,12 +155,9 @@ def _shortlisted(identifier: OfflineIdentifier, features: Any, truth: int) -> tu
     """Return whether any region's visual words have the item among the first 10 and 20."""
     words = identifier.retriever.index.now().words
     assert words is not None  # published with geometry
-    places = [
-        words.look(region.features).items(20).tolist().index(truth)
-        for region in features.regions
-        if len(region.features) and truth in words.look(region.features).items(20).tolist()
-    ]
-    return min(places, default=99) < 10, min(places, default=99) < 20
+    lists = [words.look(region.features).items(20).tolist() for region in features.regions if len(region.features)]
+    place = min((found.index(truth) for found in lists if truth in found), default=99)
+    return place < 10, place < 20
 
 
 def _exhaustive(identifier: OfflineIdentifier, features: Any) -> int:

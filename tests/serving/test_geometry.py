@@ -121,6 +121,8 @@ def test_auto_compares_look_alikes_and_leaves_the_rest(folder: Path) -> None:
     assert compared.spread is not None
     named = retriever(vector, ONE, Options(rerank="geometry"), [RegionFeatures(patch.features())]).regions[0]
     assert compared.numbers.tolist() == named.numbers.tolist()
+    strict = retriever(vector, ONE, Options(min_score=1.999), [RegionFeatures(patch=patch)]).regions[0]
+    assert (strict.scores >= 1.999).all()
     plain = Patch(np.full((256, 192), 128, np.uint8), 0.75)
     assert retriever(vector, ONE, Options(), [RegionFeatures(patch=plain)]).regions[0].inliers is None
     assert retriever(vector, ONE, Options(rerank="none"), [RegionFeatures(patch=patch)]).regions[0].inliers is None

@@ -154,9 +154,11 @@ class Retriever:
         with self._timed("search"):
             near = lookup.search(embeddings, features, clues)
         with self._timed("rerank"):
-            if AUTO in stage_names(chosen):
-                near = choose_prints(near)
+            is_auto = AUTO in stage_names(chosen)
+            near = choose_prints(near) if is_auto else near
             regions = [stages(matches) for matches in near]
+            if is_auto and options.min_score is not None:  # print lets items in whose score is below
+                regions = [found.take(np.flatnonzero(found.scores >= np.float32(min_score))) for found in regions]
         if options.text:
             named = self.store.text.search(options.text, NAMED, allowed)
             contexts = [matches.search_context for matches in near]
