@@ -44,6 +44,7 @@ LARGE, SMALL = Region(area=0.6, score=0.8), Region(area=0.02, score=0.8)
         ([1.5, 1.45], 500, True),  # close
         ([1.5, 1.49], 80, True),  # look-alikes need less texture
         ([1.5, 1.49], 20, False),
+        ([1.0, 0.99], 80, False),  # far from both
         ([1.1], 80, False),
         ([1.1], 500, True),
         ([], 500, True),  # print may find what the vector misses

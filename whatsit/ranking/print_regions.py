@@ -13,7 +13,7 @@ from whatsit.ranking.matches import Matches
 TEXTURE = 200
 # Of look-alikes it takes fewer: the vectors have said already that this is a line of prints, and not which one.
 TIED_TEXTURE = 60
-TIE = 0.05
+TIE, TIE_SCORE = 0.05, 1.1
 # A best match of this score, this far ahead of the next item, is right whatever the print says.
 CLEAR_SCORE, CLEAR_MARGIN = 1.3, 0.1
 # A clear region of this share of the picture answers for it.
@@ -65,7 +65,7 @@ def _is_clear(matches: Matches) -> bool:
 
 def _is_tied(matches: Matches) -> bool:
     first, second = _best_two(matches)
-    return second > 0 and first - second < TIE
+    return first >= TIE_SCORE and first - second < TIE
 
 
 def _area(matches: Matches, *, whole: bool) -> float:
