@@ -16,7 +16,13 @@ import pytest
 if TYPE_CHECKING:
     from whatsit.server.launcher import Server
 
-pytest_plugins = ["tests.distribution", "tests.triton_calls", "tests.training_data", "tests.evaluation_data", "tests.expected_skips"]
+pytest_plugins = [
+    "tests.distribution",
+    "tests.triton_calls",
+    "tests.training_data",
+    "tests.evaluation_data",
+    "tests.expected_skips",
+]
 
 # No test asserts a time: examples may take as long as a busy machine makes them.
 hypothesis.settings.register_profile("whatsit", deadline=None)

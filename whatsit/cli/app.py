@@ -8,6 +8,7 @@ from whatsit.cli import build, calibrate, demo, doctor, explain, feedback, ident
 from whatsit.cli.catalogue.app import app as catalogue
 from whatsit.cli.evaluate import classifier as evaluate_classifier
 from whatsit.cli.evaluate import identify as evaluate_identify
+from whatsit.cli.evaluate import own as evaluate_own
 from whatsit.cli.evaluate import ranking as evaluate_ranking
 from whatsit.cli.evaluate.app import app as evaluate
 from whatsit.cli.keys import app as keys
@@ -33,6 +34,6 @@ app.add_typer(label, name="label")
 train_answer.register(train)
 train_ranker.register(train)
 app.add_typer(train, name="train")
-for _measure in (evaluate_classifier, evaluate_identify, evaluate_ranking):
+for _measure in (evaluate_own, evaluate_classifier, evaluate_identify, evaluate_ranking):
     _measure.register(evaluate)
 app.add_typer(evaluate, name="evaluate")

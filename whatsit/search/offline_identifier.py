@@ -38,12 +38,14 @@ class PhotoFeatures:
         areas: f32 [N].
         regions: what else is known of each region.
         boxes: x1, y1, x2, y2 of each region in pixels of the upright picture.
+        gated: whether the photo shows nothing that a catalogue holds, and the gate was to be closed then.
     """
 
     embeddings: Floats
     areas: Floats
     regions: Sequence[RegionFeatures]
     boxes: tuple[Box, ...] = ()
+    gated: bool = False
 
 
 class OfflineIdentifier:
@@ -71,18 +73,19 @@ class OfflineIdentifier:
         self._networks = networks
         self.retriever = Retriever(folder, networks.fingerprint, min_score, answer_model, calibrated=calibrated)
 
-    def extract(self, data: bytes, box: Box | None = None, local: bool = True) -> PhotoFeatures:
-        """Run the networks; the gate stays open.
+    def extract(self, data: bytes, box: Box | None = None, local: bool = True, gate: bool = False) -> PhotoFeatures:
+        """Run the networks.
 
         Args:
             data: the encoded photo.
             box: where the thing is, instead of the detector's boxes.
             local: take local features too.
+            gate: close the gate as a server does; it stays open unless asked.
 
         Raises:
             InvalidInput: the file is no picture that Whatsit takes, or the box lies outside it.
         """
-        options = RegionOptions(None if box is None else (box,), gate=False)
+        options = RegionOptions(None if box is None else (box,), gate=gate)
         described = describe(data, options, self._networks)
         picture, regions = described.picture, described.regions
         areas = area_shares(regions, picture.width, picture.height)
@@ -96,7 +99,7 @@ class OfflineIdentifier:
             for one, area, score, patch in zip(features, areas, regions.scores, cut, strict=True)
         ]
         boxes = tuple((x1, y1, x2, y2) for x1, y1, x2, y2 in regions.boxes.tolist())
-        return PhotoFeatures(described.embeddings, areas, known, boxes)
+        return PhotoFeatures(described.embeddings, areas, known, boxes, described.gated)
 
     def matches(self, photo: PhotoFeatures, stages: str, allowed: Numbers | None = None) -> tuple[Matches, ...]:
         """Return the matches of each region after these stages.
