@@ -78,7 +78,7 @@ GROUPS = {file: server for server, files in SERVERS.items() for file in files}
 ORDER = {name: rank for rank, name in enumerate((*SERVERS, *LONGEST))}
 
 if "PYTEST_XDIST_WORKER" in os.environ:
-    # Workers share the cores: threads of torch, FAISS and BLAS that wait for each other would spin. Before their import.
+    # Workers share the cores: threads of torch, FAISS and BLAS would wait for each other, spinning. Read at import.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
 

@@ -59,7 +59,10 @@ def test_compiles_the_resnet50_retinanet_in_int8(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     from perf.networks.untrained_networks import write_untrained
 
-    recipe = ROOT / "build" / "detector-resnet50.yaml"
+    recipe = tmp_path / "detector-resnet50.yaml"  # all layers of the recipe, on a canvas of a fifth of the side
+    text = (ROOT / "build" / recipe.name).read_text(encoding="utf-8")
+    recipe.write_text(text.replace("canvas: 640", "canvas: 128").replace("[512, 640]", "[128]"), encoding="utf-8")
+    assert "canvas: 128" in recipe.read_text(encoding="utf-8")
     source = write_untrained(recipe, tmp_path / "resnet50.onnx")
     kinds = [node.op_type for node in onnx.load(source).graph.node]
     assert kinds.count("DequantizeLinear") > 2 * 50  # 53 layers of the backbone alone, weight and input

@@ -37,9 +37,7 @@ def own(
             show_default=False,
         ),
     ] = ...,  # type: ignore[assignment]  # typer's sign of a required option
-    absent: Annotated[
-        Path | None, typer.Option(help="A folder with more photos of nothing that the catalogue holds.")
-    ] = None,
+    absent: Annotated[Path | None, typer.Option(help="A folder with more photos of nothing.")] = None,
     url: Annotated[str | None, typer.Option(help="Ask a running server instead; with key in WHATSIT_KEY.")] = None,
     catalogue: Annotated[str | None, typer.Option(help="Name of one of the server's catalogues, with --url.")] = None,
     rerank: Annotated[str | None, typer.Option(help="Comma list of ranking stages, or none.")] = None,

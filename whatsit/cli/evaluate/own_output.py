@@ -88,6 +88,6 @@ def _changed(change: Change) -> str:
         return "No photo is in both reports: there is nothing to compare photo by photo."
     chance = f" (chance alone: p = {change.chance:.2g})" if change.gained != change.lost else ""
     return (
-        f"Of {change.both} photos in both: {change.gained} are answered right now and were not before, {change.lost} were "
-        f"and are not any more{chance}; wrong answers: {change.false_gained} new, {change.false_lost} gone."
+        f"Of {change.both} photos in both: {change.gained} are answered right now and were not before, {change.lost} "
+        f"were and are not any more{chance}; wrong answers: {change.false_gained} new, {change.false_lost} gone."
     )
