@@ -34,6 +34,7 @@ def calibrate(
     workers: int = 1,
     model_repository: Path | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    write: Callable[[Calibration, Path], object] = Calibration.write,
 ) -> tuple[Calibration, OpenSet, int]:
     """Fit a catalogue's probability and threshold and write them into its folder.
 
@@ -49,9 +50,10 @@ def calibrate(
         workers: photos looked up at once.
         model_repository: networks instead of Whatsit's own.
         progress: called with photos done and photos in all.
+        write: puts the calibration into its file.
 
     Returns:
-        What was written, the probabilities behind it, and how many files could not be read.
+        What was measured, the probabilities behind it, and how many files could not be read.
 
     Raises:
         InvalidInput: there is nothing to measure on, or the target is outside 0..1 or cannot be met.
@@ -104,7 +106,7 @@ def calibrate(
         found_by_ranker=by_ranker,
     )
     try:
-        known.write(calibrator.layout.calibration)
+        write(known, calibrator.layout.calibration)
     except OSError as error:
         raise Unavailable(f"{calibrator.layout.calibration} cannot be written ({error}).") from error
     return known, measured, len(seen) - len(readable)

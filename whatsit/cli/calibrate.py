@@ -28,6 +28,7 @@ def calibrate(
     limit: Annotated[int, typer.Option(min=1, help="At most so many photos.")] = 300,
     curve: Annotated[Path | None, typer.Option(help="Write the whole curve to this .csv or .png file.")] = None,
     workers: Annotated[int, typer.Option(min=0, help="Photos looked up at once; 0 is one per core.")] = 0,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace a calibration that rests on more.")] = False,
     model_repository: ModelRepository = None,
     as_json: AsJson = False,
 ) -> None:
@@ -42,6 +43,7 @@ def calibrate(
     from functools import partial
 
     from whatsit.calibration.calibrate import calibrate as measure
+    from whatsit.calibration.replacement import Replacement
     from whatsit.cli.progress_bar import progress_bars
     from whatsit.evaluation.reports.open_set_curve import check_curve_file, write_curve
 
@@ -50,15 +52,19 @@ def calibrate(
     from whatsit.engines.available_cores import available_cores
 
     workers = workers or available_cores()
+    put = Replacement(forced=replace)
     with progress_bars(as_json) as bar:
         step = partial(bar, "Looking up photos")
-        found, seen, unread = measure(folder, false_positives, photos, limit, workers, model_repository, step)
+        found, seen, unread = measure(folder, false_positives, photos, limit, workers, model_repository, step, put)
     if curve is not None:
         write_curve(seen.curve(), seen.at(found.found), curve)
     if as_json:
-        typer.echo(json.dumps({**asdict(found), "unread": unread}, indent=1))
+        typer.echo(json.dumps({**asdict(found), "unread": unread, "kept": put.kept}, indent=1))
         return
-    typer.echo(f"An answer from {folder} now needs a probability of {found.found:.2f}.")
+    if put.note:
+        typer.echo(put.note, err=True)
+    needs = "would need" if put.kept else "now needs"
+    typer.echo(f"An answer from {folder} {needs} a probability of {found.found:.2f}.")
     if (found.slope, found.offset) != (1.0, 0.0):
         typer.echo(f"The shipped probability's logit is scaled by {found.slope:.2f} and moved by {found.offset:+.2f}.")
     typer.echo(

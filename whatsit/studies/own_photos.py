@@ -178,25 +178,23 @@ def _regions(seen: Identification) -> list[_Region]:
 
 
 def _judge(photo: OwnPhoto, answer: Answer, regions: Sequence[_Region], gated: bool) -> PhotoAnswer:
-    """Return what an answer says of a photo."""
+    """Return what an answer says of a photo; servers up to 0.2 give neither state nor probability."""
     plain = "found" if answer.found else "not_searched" if gated else "not_found"
     main = max(regions, key=lambda region: region.weight) if answer.region is None else regions[answer.region]
-    probability = getattr(answer, "probability", None)
-    closest = tuple(getattr(answer, "closest", None) or main.ids[:3])
     place = main.ids.index(photo.item) if photo.item in main.ids else None
     return PhotoAnswer(
         photo=str(photo.file),
         item=photo.item,
-        state=str(getattr(answer, "state", None) or plain),
+        state=answer.state or plain,
         answered=answer.ids[0] if answer.found and answer.ids else "",
         first=main.ids[0] if main.ids else "",
         place=None if place is None else place + 1,
-        certainty=round(main.best if probability is None else float(probability), 5),
-        scale="probability" if probability is not None else "score" if main.confidences is None else "confidence",
-        shown=tuple(str(id) for id in closest),
+        certainty=round(answer.probability if answer.state else main.best, 5),
+        scale="probability" if answer.state else "score" if main.confidences is None else "confidence",
+        shown=answer.closest or tuple(main.ids[:3]),
         score=round(main.scores[0], 4) if main.ids else 0.0,
         item_score=None if place is None else round(main.scores[place], 4),
-        reason=str(getattr(answer, "reason", "") or ""),
+        reason=answer.reason,
     )
 
 

@@ -59,12 +59,11 @@ def own(
     A stopped run goes on from where it was; a finished one is measured anew. Keep the report of today with --json, run
     'whatsit calibrate' or 'whatsit train ranker' or take another network, and show both with --before.
     """
-    import os
-
     from rich.console import Console
 
     from whatsit.cli.evaluate.own_output import draw_report, print_report
     from whatsit.cli.progress_bar import progress_bars
+    from whatsit.engines.available_cores import available_cores
     from whatsit.evaluation.datasets.own_photos import read_own_photos, spread
     from whatsit.evaluation.reports.own_report import OwnReport
     from whatsit.studies.own_photos import Journal, answer_photos
@@ -85,7 +84,7 @@ def own(
                     chosen,
                     answering,
                     journal,
-                    workers or len(os.sched_getaffinity(0)),
+                    workers or available_cores(),
                     lambda done, total: bar("Asking", done, total),
                 )
         except KeyboardInterrupt:
