@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from whatsit.evaluation.datasets.own_photos import OwnPhoto
-    from whatsit.studies.own_photos import Answering
+    from whatsit.studies.own_photo_answers import Answering
 
 
 def register(app: typer.Typer) -> None:
@@ -66,7 +66,7 @@ def own(
     from whatsit.engines.available_cores import available_cores
     from whatsit.evaluation.datasets.own_photos import read_own_photos, spread
     from whatsit.evaluation.reports.own_report import OwnReport
-    from whatsit.studies.own_photos import Journal, answer_photos
+    from whatsit.studies.own_photo_answers import Journal, answer_photos
 
     console = Console(stderr=True)
     earlier = None if before is None else OwnReport.read(before)
@@ -113,7 +113,7 @@ def _open(
     from whatsit_client.errors import InvalidInput
 
     from whatsit.pipeline.networks import Networks
-    from whatsit.studies.own_photos import EmbeddedCatalogue, ServedCatalogue
+    from whatsit.studies.own_photo_answers import EmbeddedCatalogue, ServedCatalogue
 
     if (folder is None) == (url is None):
         raise InvalidInput("Give the folder of a catalogue, or --url of a running server, and not both.")
