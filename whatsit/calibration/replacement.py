@@ -16,7 +16,9 @@ SYNTHETIC = "synthetic"
 
 
 class Replacement:
-    """Write a calibration in place of another; the old file stays as `calibration.json.previous`.
+    """Write a calibration in place of another.
+
+    The old file stays as `calibration.json.previous`.
 
     Args:
         forced: replace a calibration that rests on more, too.

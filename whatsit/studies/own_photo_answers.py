@@ -178,7 +178,10 @@ def _regions(seen: Identification) -> list[_Region]:
 
 
 def _judge(photo: OwnPhoto, answer: Answer, regions: Sequence[_Region], gated: bool) -> PhotoAnswer:
-    """Return what an answer says of a photo; servers up to 0.2 give neither state nor probability."""
+    """Return what an answer says of a photo.
+
+    Servers up to 0.2 give neither state nor probability.
+    """
     plain = "found" if answer.found else "not_searched" if gated else "not_found"
     main = max(regions, key=lambda region: region.weight) if answer.region is None else regions[answer.region]
     place = main.ids.index(photo.item) if photo.item in main.ids else None
@@ -237,7 +240,9 @@ def answer_photos(
     workers: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[PhotoAnswer]:
-    """Return the answers to photos, in their order; those in the journal are not asked again.
+    """Return the answers to photos, in their order.
+
+    Those in the journal are not asked again.
 
     Args:
         photos: the photos.

@@ -124,7 +124,7 @@ def _open(
 
 
 def _known_items(photos: list[OwnPhoto], answering: Answering, console: Console) -> list[OwnPhoto]:
-    """Return the photos; those of items that the catalogue lacks are photos of nothing."""
+    """Return the photos, those of unknown items as photos of nothing."""
     from whatsit_client.errors import InvalidInput
 
     from whatsit.evaluation.datasets.own_photos import OwnPhoto

@@ -1,4 +1,4 @@
-"""Shares of right, wrong and missing answers, with intervals, and their threshold curve."""
+"""Shares of right, wrong and missing answers, and their threshold curve."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ class CurvePoint:
 
 
 def threshold_curve(answers: Sequence[PhotoAnswer]) -> list[CurvePoint]:
-    """Return right and wrong answers at every threshold, the lowest first; at most 200 points."""
+    """Return right and wrong answers at thresholds, lowest first, at most 200."""
     read = [one for one in answers if one.state != "unreadable"]
     known, absent = [one for one in read if one.item], [one for one in read if not one.item]
     right = np.sort([one.certainty for one in known if one.candidate == one.item])

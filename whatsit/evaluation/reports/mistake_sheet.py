@@ -1,4 +1,4 @@
-"""Hardest mistakes as a sheet of picture pairs: the photo, the wrong item, the right item."""
+"""Sheet of the hardest mistakes: the photo, the wrong item, the right item."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _right_cell(answer: PhotoAnswer, picture: Callable[[str], bytes | None]) -> 
 def _draw_cell(
     sheet: Image.Image, pen: ImageDraw.ImageDraw, corner: tuple[int, int], image: _Picture, empty: str
 ) -> None:
-    """Paste a picture whole into its square with rounded corners; a word where there is none."""
+    """Paste a picture into its rounded square; a word where there is none."""
     x, y = corner
     tile = Image.new("RGB", (_SIDE, _SIDE), "#eef0f3")
     if image is not None:

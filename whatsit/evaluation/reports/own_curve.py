@@ -26,7 +26,7 @@ _AXIS = {
 
 
 def draw_threshold_curve(report: OwnReport, file: Path, before: OwnReport | None = None) -> None:
-    """Draw right and wrong answers at every threshold, and right ones against wrong ones.
+    """Draw answers at every threshold, and right ones against wrong ones.
 
     Args:
         report: the answers.
@@ -63,7 +63,7 @@ def _subtitle(report: OwnReport) -> str:
 
 
 def _draw_by_threshold(axes: Any, report: OwnReport) -> None:
-    """Draw the three shares against the threshold, each with its band and its name at the line."""
+    """Draw the shares against the threshold, with bands and names."""
     _dress(axes, "Where answers begin", "share of the photos")
     curve, found = report.curve, report.measures
     sizes = {"right": found["right"].of, "wrong": found["wrong"].of, "absent": found["absent_wrong"].of}
@@ -95,7 +95,10 @@ def _draw_by_threshold(axes: Any, report: OwnReport) -> None:
 
 
 def _draw_trade(axes: Any, report: OwnReport, before: OwnReport | None) -> None:
-    """Draw right answers against answers to nothing, or against wrong ones where there is no photo of nothing."""
+    """Draw right answers against answers to photos of nothing.
+
+    Where there is no such photo, against wrong answers.
+    """
     found = report.measures
     name, key, what = ("absent", "absent_wrong", "photos of nothing that get an answer")
     if not found["absent_wrong"].of:
