@@ -30,7 +30,7 @@ def compare(work: Path, data: Path, photos: int, rounds: int) -> dict[str, Any]:
         work: folder with what `geometry_prints make` made.
         data: folder of the data sets.
         photos: a quarter of each of `GROUPS`.
-        rounds: of every photo; the least time counts, which load elsewhere disturbs least, and the median beside it.
+        rounds: of every photo; least and median, wall time and the process's processor time.
     """
     store = GroceryStore(data / "grocery_store")
     chosen = _photos(work, data, store, photos // 4)
@@ -40,26 +40,32 @@ def compare(work: Path, data: Path, photos: int, rounds: int) -> dict[str, Any]:
             folder, data / "grocery_store" / "iconic-images-and-descriptions", work / "covers", work / "labels",
             geometry=name == "geometry", publish=True,
         )  # fmt: skip
-    times: dict[str, list[list[float]]] = {name: [] for name in folders}
+    times: dict[str, list[list[tuple[float, float]]]] = {name: [] for name in folders}
     ran = []
     with Networks() as networks:
         calls = {name: _call(Retriever(folder, networks.fingerprint), networks) for name, folder in folders.items()}
         for _, photo in chosen:
             content = photo.read_bytes()
-            took: dict[str, list[float]] = {name: [] for name in folders}
+            took: dict[str, list[tuple[float, float]]] = {name: [] for name in folders}
             for turn in range(rounds + 1):
                 for name in folders if turn % 2 else reversed(folders):
                     gc.collect(0)
-                    begin = time.perf_counter()
+                    begin, worked = time.perf_counter(), time.process_time()
                     compared = calls[name](content)
-                    took[name].append(1000 * (time.perf_counter() - begin))
+                    took[name].append((1000 * (time.perf_counter() - begin), 1000 * (time.process_time() - worked)))
                     if name == "geometry" and not turn:
                         ran.append(compared)
             for name in folders:
                 times[name].append(took[name][1:])  # the first warms
     result: dict[str, Any] = {"load": round(os.getloadavg()[0], 1), "rounds": rounds}
-    for what, reduce in (("least", np.min), ("median", np.median)):
-        figures = {name: np.array([reduce(one) for one in values]) for name, values in times.items()}
+    for what, column, reduce in (
+        ("wall, least", 0, np.min),
+        ("wall, median", 0, np.median),
+        ("processor, least", 1, np.min),
+    ):
+        figures = {
+            name: np.array([reduce(np.array(one)[:, column]) for one in values]) for name, values in times.items()
+        }
         result[what] = {name: _quantiles(values) for name, values in figures.items()}
         both = result[what]
         result[what]["ratio"] = {q: round(both["geometry"][q] / both["vectors"][q], 3) for q in both["vectors"]}

@@ -9,8 +9,9 @@ import numpy as np
 
 from whatsit.ranking.matches import Matches
 
-# Corners in the patch of a region: words and drawings have hundreds, fruit and plain cloth tens.
-TEXTURE = 200
+# Corners in the patch of a region: words and drawings have hundreds, fruit and plain cloth tens. At 200 geometry ran
+# on 44 of 100 mixed photos, 19 of them of prints.
+TEXTURE = 280
 # Of look-alikes it takes fewer: the vectors have said already that this is a line of prints, and not which one.
 TIED_TEXTURE = 60
 TIE, TIE_SCORE = 0.05, 1.1
