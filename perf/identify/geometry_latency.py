@@ -67,8 +67,8 @@ def compare(work: Path, data: Path, photos: int, rounds: int) -> dict[str, Any]:
             name: np.array([reduce(np.array(one)[:, column]) for one in values]) for name, values in times.items()
         }
         result[what] = {name: _quantiles(values) for name, values in figures.items()}
-        both = result[what]
-        result[what]["ratio"] = {q: round(both["geometry"][q] / both["vectors"][q], 3) for q in both["vectors"]}
+        with_, without = result[what]["geometry"], result[what]["vectors"]
+        result[what]["ratio"] = {q: round(with_[q] / without[q], 3) for q in without}
     groups = [group for group, _ in chosen]
     result["geometry ran"] = {
         group: f"{sum(r for r, g in zip(ran, groups, strict=True) if g == group)} of {groups.count(group)}"
