@@ -19,7 +19,7 @@ from whatsit.studies.answers.domains import CatalogueRow, Domain
 def look_up(
     domain: Domain,
     work: Path,
-    stages: Sequence[str | None] = ("none", "geometry"),
+    stages: Sequence[str | None] = ("none", "auto"),
     model: AnswerModel | None = None,
     repository: Path | None = None,
     advanced: Callable[[int, int], None] = lambda done, total: None,
