@@ -34,6 +34,9 @@ def answers(
     work: Annotated[Path, typer.Option(help="Catalogues; what is there is used again.")] = Path("build/runs/answer"),
     only: Annotated[list[str] | None, typer.Option(help="Only these domains; may be repeated.")] = None,
     rerank: Annotated[str | None, typer.Option(help="Ranking stages; the server's default unless given.")] = None,
+    printed: Annotated[
+        Path | None, typer.Option(help="Labels and covers of `perf.identify.geometry_prints make --work DIR`.")
+    ] = None,
     figure: Annotated[Path | None, typer.Option(help="Write the reliability diagram to this PNG.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -53,7 +56,7 @@ def answers(
     from whatsit.studies.answers.measure import answer_figures
     from whatsit.studies.answers.reliability import draw_reliability
 
-    domains = measured_domains(data, work)
+    domains = measured_domains(data, work, printed)
     unknown = sorted(set(only or ()) - set(domains))
     if unknown:
         raise typer.BadParameter(

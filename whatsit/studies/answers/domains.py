@@ -164,6 +164,15 @@ def views(data: Path, name: str, photos: int, split: str = "") -> Domain:
     return Domain(name, name, tuple(rows), tuple(evenly_spread(taken, photos)))
 
 
+def prints(folder: Path, name: str) -> Domain:
+    """Return the labels or covers that `perf.identify.geometry_prints make` rendered and photographed."""
+    rows = tuple(CatalogueRow(file.stem, "", (file,)) for file in sorted((folder / name).glob("*.jpg")))
+    photos = sorted((folder / f"{name}-photos").glob("*.jpg"))
+    return Domain(
+        name, name, rows, tuple(KnownPhoto(file, f"{name}-{file.stem.rpartition('-')[2]}") for file in photos)
+    )
+
+
 def strangers(data: Path, name: str, photos: int, of: Domain) -> Domain:
     """Return another data set's pictures as photos of strangers to a domain."""
     shown = evenly_spread(sorted((data / name).rglob("*.jpg")), photos)
@@ -192,7 +201,7 @@ def training_domains(data: Path, work: Path) -> dict[str, Callable[[], Domain]]:
     return domains
 
 
-def measured_domains(data: Path, work: Path) -> dict[str, Callable[[], Domain]]:
+def measured_domains(data: Path, work: Path, printed: Path | None = None) -> dict[str, Callable[[], Domain]]:
     """Return the domains to measure on; the shipped model was fitted to none."""
     sixteen = tuple(label for label in range(81) if label % 5 == 2)
     part = partial(grocery, data, "val", sixteen)
@@ -207,6 +216,7 @@ def measured_domains(data: Path, work: Path) -> dict[str, Callable[[], Domain]]:
         "magento2_luma": partial(views, data, "magento2_luma", 130),
         "magento1_madison": partial(views, data, "magento1_madison", 80),
         "rendered shop": partial(rendered_shop, work, 5, 300, 130),
+        **({} if printed is None else {name: partial(prints, printed, name) for name in ("labels", "covers")}),
     }
 
 
