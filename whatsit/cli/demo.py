@@ -93,6 +93,7 @@ def _index(console: Console, data: DemoData) -> None:
         report = add_to_catalogue(
             data.catalogue,
             data.source,
+            geometry=True,
             publish=True,
             progress=lambda done, total, _: advanced("Embedding items", done, total),
         ).report
