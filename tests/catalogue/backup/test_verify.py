@@ -109,7 +109,8 @@ def test_a_vector_missing_in_the_index(catalogue: Path) -> None:
 def test_a_vector_missing_among_several_of_an_item(catalogue: Path) -> None:
     change(
         catalogue,
-        "INSERT INTO vectors (image, fingerprint, x1, y1, x2, y2, vector) SELECT image, 'e', 0, 0, 1, 1, ? FROM images JOIN items ON number = item WHERE id = 'i0'",
+        "INSERT INTO vectors (image, fingerprint, x1, y1, x2, y2, vector) "
+        "SELECT image, 'e', 0, 0, 1, 1, ? FROM images JOIN items ON number = item WHERE id = 'i0'",
         vector_of("more").values.tobytes(),
     )
     assert wrong(catalogue) == [("vector", "The item 'i0' has 2 vectors, and the index has 1 of it")]
