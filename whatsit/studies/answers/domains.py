@@ -165,7 +165,7 @@ def views(data: Path, name: str, photos: int, split: str = "") -> Domain:
 
 
 def prints(folder: Path, name: str) -> Domain:
-    """Return the labels or covers that `perf.identify.geometry_prints make` rendered and photographed."""
+    """Return the labels or covers of `perf.identify.geometry_prints make`."""
     rows = tuple(CatalogueRow(file.stem, "", (file,)) for file in sorted((folder / name).glob("*.jpg")))
     photos = sorted((folder / f"{name}-photos").glob("*.jpg"))
     return Domain(
