@@ -44,11 +44,11 @@ def test_the_key_of_the_environment(url: str, gateway: Running, monkeypatch: pyt
         assert client.stats().items >= 40
 
 
-def test_asyncio(url: str, gateway: Running) -> None:
+def test_asyncio(url: str, gateway: Running, product: Path) -> None:
     async def calls() -> list[str]:
         async with AsyncClient(url, key=gateway.target.keys["search"]) as client:
             assert await client.is_ready()
-            assert len(await client.similar("w1-00001", 3)) == 3
+            assert len(await client.similar(product.stem, 3)) == 3
             found = await asyncio.gather(*(client.identify(gateway.target.picture) for _ in range(6)))
             return [one.to_json() for one in found]
 
