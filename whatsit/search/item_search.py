@@ -33,10 +33,9 @@ _FEWEST = 60
 _DUPLICATE_BITS = 4
 _DUPLICATE_SCORE = 1.85
 _HASH = "dhash"
-# Weights of the nearness to all of the catalogue and of too few objects, chosen on one half of ikea's items
-# (perf/results/objects.md), and changes after which the mean is taken anew.
+# Weight of the nearness to all of the catalogue, and changes after which its mean is taken anew. The weight was chosen
+# on one half of ikea's items (perf/results/objects.md).
 _COMMON = 0.7
-_DOUBTFUL = 0.2
 _MEAN_CHANGES = 1_000
 
 Floats = npt.NDArray[np.float32]
@@ -175,8 +174,7 @@ class ItemSearch:
         """Return what objects are ordered by, f32 [N].
 
         It is the cosine with the item's pictures and with the main objects in them, in equal parts, less that with the
-        mean of the catalogue: some objects are near to everything. Pictures of two things alone come later: many are
-        of one, in which the detector sees two.
+        mean of the catalogue: some objects are near to everything.
         """
         if not len(found):
             return np.empty(0, dtype=np.float32)
@@ -185,8 +183,7 @@ class ItemSearch:
         main = _main_objects(own)
         if len(main):
             likeness = (likeness + _cosines(own.vectors[main], found.vectors)) / 2
-        sure = np.isin(found.numbers, store.objects.items(SCENE_OBJECTS + 1))
-        return np.asarray(likeness - _COMMON * (found.vectors @ mean) - _DOUBTFUL * ~sure, dtype=np.float32)
+        return np.asarray(likeness - _COMMON * (found.vectors @ mean), dtype=np.float32)
 
     def _mean(self, store: Store) -> Floats:
         """Return the catalogue's mean vector, taken anew after many changes."""
