@@ -79,9 +79,9 @@ class Photo:
 
 
 def main(
-    products: Annotated[int, typer.Option(help="Rendered products of lines of two to four.")] = 72,
-    labels: Annotated[int, typer.Option(help="Labels of ten lines.")] = 60,
-    groceries: Annotated[int, typer.Option(help="Photos of packages.")] = 60,
+    products: Annotated[int, typer.Option(help="Rendered products of lines of two to four.")] = 60,
+    labels: Annotated[int, typer.Option(help="Labels of ten lines.")] = 50,
+    groceries: Annotated[int, typer.Option(help="Photos of packages.")] = 50,
     data: Data = DATA,
     file: Annotated[Path, typer.Option(help="The page of results.")] = RESULTS / "reading.md",
 ) -> None:
@@ -151,7 +151,7 @@ def packages(work: Path, data: Path, count: int) -> tuple[Path, list[Photo]]:
     """Return a catalogue of the grocery shop images, and val photos of packages."""
     store = GroceryStore(data / "grocery_store")
     rows = [{"id": item.name, "title": item.name, "image": str(item.image.resolve())} for item in store.gallery()]
-    taken = [(path, item) for path, item in store.photos() if item.group == "Packages"]
+    taken = [(path, item) for path, item in store.photos() if item.group == "packages"]
     step = max(1, len(taken) // count)
     return _publish(work, rows), [Photo(path.read_bytes(), item.name) for path, item in taken[::step][:count]]
 
@@ -185,6 +185,7 @@ def measure(name: str, catalogue: Path, photos: Sequence[Photo], networks: Netwo
         asked += len(reads)
         times.append((reading, matching, looking))
     shares = [f"{100 * share:.1f}" for share in hits.mean(axis=0)]
+    print(f"{name}: {shares}", flush=True)
     read_ms, match_ms, look_ms = 1000 * np.median(np.array(times), axis=0)
     return (
         name,
