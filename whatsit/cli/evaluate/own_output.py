@@ -39,7 +39,9 @@ def print_report(report: OwnReport, before: OwnReport | None) -> None:
             if not share.of or (name in ("unsure", "unsure_shown", "absent_unsure", "not_searched") and not share.count
                                 and (earlier is None or not earlier[name].count)):  # fmt: skip
                 continue
-            table.add_row(LABELS[name], *_cells(share, earlier and earlier[name]), style=_COLOURS.get(name, ""))
+            table.add_row(
+                LABELS[name], *_cells(share, None if earlier is None else earlier[name]), style=_COLOURS.get(name, "")
+            )
         console.print(table)
     unread = sum(one.state == "unreadable" for one in report.answers)
     if unread:
