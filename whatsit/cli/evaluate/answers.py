@@ -31,7 +31,9 @@ COLUMNS = (
 
 def answers(
     data: Data = DATA,
-    work: Annotated[Path, typer.Option(help="Catalogues; what is there is used again.")] = Path("build/runs/answer"),
+    work: Annotated[Path, typer.Option(help="Catalogues and looked-up photos; what is there is used again.")] = Path(
+        "build/runs/answer"
+    ),
     only: Annotated[list[str] | None, typer.Option(help="Only these domains; may be repeated.")] = None,
     rerank: Annotated[str | None, typer.Option(help="Ranking stages; the server's default unless given.")] = None,
     printed: Annotated[
@@ -52,7 +54,7 @@ def answers(
 
     from whatsit.cli.progress_bar import progress_bars
     from whatsit.studies.answers.domains import measured_domains
-    from whatsit.studies.answers.look_up import look_up
+    from whatsit.studies.answers.look_up import kept_episodes, look_up
     from whatsit.studies.answers.measure import answer_figures
     from whatsit.studies.answers.reliability import draw_reliability
 
@@ -67,7 +69,8 @@ def answers(
         for name, make in domains.items():
             if not only or name in only:
                 step = lambda done, total, name=name: bar(f"Looking up {name}", done, total)  # noqa: E731
-                seen[name] = look_up(make(), work, (rerank,), advanced=step)
+                kept = f"{name}.{rerank or 'default'}.measured"
+                seen[name] = kept_episodes(work, kept, lambda: look_up(make(), work, (rerank,), advanced=step))  # noqa: B023
     figures = {name: answer_figures(of) for name, of in seen.items()}
     if figure is not None:
         draw_reliability(seen, figure)
