@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -86,7 +87,8 @@ def _pictures(name: str, data: Path) -> tuple[Things, Things]:
 
 def _rendered(folder: Path, count: int) -> tuple[Path, dict[str, dict[str, Floats | None]]]:
     products = make_products(_ITEMS, _SEED)
-    rows, truth = [], {}
+    rows: list[tuple[str, Path]] = []
+    truth: dict[str, dict[str, Floats | None]] = {}
     for product in products:
         rows.append((product.id, folder / f"{product.id}.jpg"))
         save_jpeg(rows[-1][1], catalogue_picture(product))
@@ -103,7 +105,7 @@ def _rendered(folder: Path, count: int) -> tuple[Path, dict[str, dict[str, Float
 def _collage(tiles: Sequence[npt.NDArray[np.uint8]], rng: np.random.Generator) -> tuple[npt.NDArray[np.uint8], Floats]:
     """Lay cut-out pictures out on a drawn background; the boxes of what is seen."""
     width, height = _SIZES[int(rng.integers(len(_SIZES)))]
-    image = cv2.GaussianBlur(background(rng, width, height), (0, 0), 1.5).astype(np.float32)
+    image: npt.NDArray[Any] = cv2.GaussianBlur(background(rng, width, height), (0, 0), 1.5).astype(np.float32)
     boxes = []
     for tile, (x1, y1, x2, y2) in zip(tiles, split(width, height, len(tiles), rng), strict=True):
         thing = _turned(cut_out(tile), float(rng.uniform(-12, 12)))
@@ -119,7 +121,7 @@ def _collage(tiles: Sequence[npt.NDArray[np.uint8]], rng: np.random.Generator) -
     return np.clip(image, 0, 255).astype(np.uint8), np.array(boxes, dtype=np.float32)
 
 
-def _turned(thing: npt.NDArray[np.uint8], degrees: float) -> npt.NDArray[np.uint8]:
+def _turned(thing: npt.NDArray[Any], degrees: float) -> npt.NDArray[Any]:
     """Return a picture with alpha turned, cut to what is seen of it."""
     high, wide = thing.shape[:2]
     side = int(np.hypot(high, wide)) + 2
