@@ -125,7 +125,7 @@ def _turned(thing: npt.NDArray[Any], degrees: float) -> npt.NDArray[Any]:
     """Return a picture with alpha turned, cut to what is seen of it."""
     high, wide = thing.shape[:2]
     side = int(np.hypot(high, wide)) + 2
-    matrix = cv2.getRotationMatrix2D((wide / 2, high / 2), degrees, 1.0)
+    matrix = np.asarray(cv2.getRotationMatrix2D((wide / 2, high / 2), degrees, 1.0), dtype=np.float64)
     matrix[:, 2] += (side - wide) / 2, (side - high) / 2
     turned = cv2.warpAffine(thing, matrix, (side, side), flags=cv2.INTER_LINEAR)
     rows, columns = np.flatnonzero(turned[..., 3].max(axis=1) > 127), np.flatnonzero(turned[..., 3].max(axis=0) > 127)
