@@ -17,6 +17,8 @@ from whatsit.ranking.matches import Floats, Matches
 CODE_PROBABILITY = 0.99
 # Logits for a first match whose text explains all words that were read while no other's explains one.
 WORDS = 4.0
+# Less of the words than this may be explained by chance.
+EXPLAINED = 0.2
 # Scores that are this close are equal: the closest two items of a catalogue differ by more from photo to photo.
 EQUAL = 0.02
 # Inliers with which a print has been looked for and found in another picture of the same look.
@@ -119,10 +121,14 @@ def _judge(regions: Sequence[Matches], rule: AnswerRule, alone: bool = False) ->
 
 
 def _ahead(matches: Matches) -> float:
-    """Return how much more of the read words the first match explains than any other."""
+    """Return how much more of the read words the first match explains than any other, 0..1.
+
+    It is a share of what the first explains: most print on a thing is in no title.
+    """
     if matches.words is None or not len(matches):
         return 0.0
-    return float(matches.words[0] - matches.words[1:].max(initial=0.0))
+    own, other = float(matches.words[0]), float(matches.words[1:].max(initial=0.0))
+    return (own - other) / max(own, EXPLAINED)
 
 
 def _verdict(matches: Matches, first: float, shown: float, rule: AnswerRule) -> RegionAnswer:

@@ -13,6 +13,8 @@ from whatsit_client.types import Box
 
 from whatsit.evaluation.datasets.grocery import GroceryStore, evenly_spread
 from whatsit.rendering.photo import photograph
+from whatsit.rendering.printed_covers import draw_cover, photograph_of
+from whatsit.rendering.printed_labels import draw_label
 from whatsit.rendering.product import Product, make_products
 from whatsit.rendering.scene import make_scene
 from whatsit.rendering.shop import catalogue_picture, save_jpeg
@@ -164,6 +166,31 @@ def views(data: Path, name: str, photos: int, split: str = "") -> Domain:
     return Domain(name, name, tuple(rows), tuple(evenly_spread(taken, photos)))
 
 
+def drawn_prints(data: Path, work: Path, name: str, seed: int, items: int, photos: int) -> Domain:
+    """Return drawn labels or covers and synthetic photographs of some."""
+    folder = work / f"{name}{seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = sorted((data / "imagenet_sample").rglob("*.jpg"))
+    rows, taken = [], []
+    dice = np.random.default_rng([seed, 7])
+    for number in range(items):
+        file = folder / f"{number}.jpg"
+        if name == "labels":
+            drawn = draw_label(number, seed, 480)
+        else:
+            inner = decode_image(pictures[photograph_of(number)].read_bytes(), max_side=800).pixels
+            drawn = draw_cover(inner, number, seed)
+        save_jpeg(file, drawn)
+        rows.append(CatalogueRow(f"{name}-{number}", "", (file,)))
+        if len(taken) * items < number * photos:
+            photo, _ = photograph(
+                drawn, np.random.default_rng([seed, number]), (720, 720), strength=float(dice.uniform(0.4, 1.0))
+            )
+            save_jpeg(folder / f"photo{number}.jpg", photo)
+            taken.append(KnownPhoto(folder / f"photo{number}.jpg", f"{name}-{number}"))
+    return Domain(f"{name}{seed}", f"{name}{seed}", tuple(rows), tuple(taken))
+
+
 def prints(folder: Path, name: str) -> Domain:
     """Return the labels or covers of `perf.identify.geometry_prints make`."""
     rows = tuple(CatalogueRow(file.stem, "", (file,)) for file in sorted((folder / name).glob("*.jpg")))
@@ -194,6 +221,8 @@ def training_domains(data: Path, work: Path) -> dict[str, Callable[[], Domain]]:
         "screenshots": partial(rephotographed, data, work, "screenshots_aws", 220, 2),
         "pictures": partial(rephotographed, data, work, "imagenet_sample", 360, 3),
         "packaged goods": partial(views, data, "arc2017_items", 100, "cutout"),
+        "drawn labels": partial(drawn_prints, data, work, "labels", 11, 240, 120),
+        "drawn covers": partial(drawn_prints, data, work, "covers", 11, 240, 120),
     }
     for fold in range(FOLDS):
         domains[f"fold {fold}"] = partial(grocery_fold, data, fold, False)
