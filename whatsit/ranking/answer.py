@@ -121,7 +121,7 @@ def _judge(regions: Sequence[Matches], rule: AnswerRule, alone: bool = False) ->
 
 
 def _ahead(matches: Matches) -> float:
-    """Return how much more of the read words the first match explains than any other, 0..1.
+    """Return how much more of the words the first match explains than others, 0..1.
 
     It is a share of what the first explains: most print on a thing is in no title.
     """
