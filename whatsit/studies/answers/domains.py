@@ -171,7 +171,8 @@ def drawn_prints(data: Path, work: Path, name: str, seed: int, items: int, photo
     folder = work / f"{name}{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     pictures = sorted((data / "imagenet_sample").rglob("*.jpg"))
-    rows, taken = [], []
+    rows: list[CatalogueRow] = []
+    taken: list[KnownPhoto] = []
     dice = np.random.default_rng([seed, 7])
     for number in range(items):
         file = folder / f"{number}.jpg"
