@@ -58,7 +58,12 @@ def tables(catalogue: Path) -> dict[str, list[tuple[Any, ...]]]:
     """Return all tables of a catalogue without times of day."""
     found = {}
     with closing(sqlite3.connect(catalogue / "catalogue.sqlite")) as connection:
-        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        names = [
+            name
+            for (name,) in connection.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name != 'settings'"
+            )
+        ]
         for name in names:
             columns = [row[1] for row in connection.execute(f"PRAGMA table_info({name})") if row[1] not in _TIMES]
             found[name] = sorted(connection.execute(f"SELECT {', '.join(columns)} FROM {name}"), key=repr)

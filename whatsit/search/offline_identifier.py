@@ -26,7 +26,7 @@ from whatsit.search.retriever import NEIGHBOURS, Retrieved, Retriever
 from whatsit.search.search_options import SearchOptions
 from whatsit.vision.local_features import LocalFeatures, Patch
 
-MAX_SCORE = 2.0  # inliers may add to a score beyond the scale of scores
+MAX_SCORE = 4.0  # print may add to a score beyond the scale of scores
 
 
 @dataclass(frozen=True, eq=False)

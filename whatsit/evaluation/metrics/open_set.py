@@ -78,7 +78,7 @@ class OpenSet:
         step = max(0, math.floor(float(falling[accepted]) * _STEPS))
         while np.float32(step / _STEPS) <= falling[accepted]:
             step += 1
-        if step > 2 * _STEPS:
+        if step > 2 * _STEPS and falling[accepted] <= 2.0:  # print may add more to a score
             raise InvalidInput(
                 f"More than {false_positives:.1%} of the photos are exact pictures of another item: "
                 "raise --false-positives, or merge the catalogue's duplicates."
