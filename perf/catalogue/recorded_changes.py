@@ -97,8 +97,7 @@ def _change(store: Store, folder: Path, number: int, size: int, dice: random.Ran
     id, title = f"live{dice.randrange(_LIVE_ITEMS)}", f"change {number}"
     before = store.pictures(id, FINGERPRINT)
     if before and dice.random() < 0.4:
-        store.delete([id])
-        forget_pictures(Layout(folder).pictures, before)
+        store.delete([id])  # its pictures stay for a while, for `undelete`
         return id, None
     store.put([(ItemFields(id, title=title), [random_picture(folder, title, size)], FINGERPRINT)])
     forget_pictures(Layout(folder).pictures, before)
