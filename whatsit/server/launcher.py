@@ -263,7 +263,7 @@ class Server:
             *restriction_options(self._key, self._closed),
             "--model-control-mode=explicit",
             "--load-model=*",
-            "--backend-config=python,shm-default-byte-size=8388608",
+            "--backend-config=python,shm-default-byte-size=33554432",  # growth may end a stub of 2.51: it writes behind
             f"--backend-config=python,shm-region-prefix-name={backends.parent.name}-",
             "--model-load-thread-count=8",
             "--disable-auto-complete-config",  # else a process more per model starts, to ask for what stands there
