@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.types import Box
 
-from whatsit.vision.boxes import FloatArray, area
+from whatsit.vision.boxes import FloatArray, area, centre
 from whatsit.vision.code_reader import ReadCode
 from whatsit.vision.crop import clipped
 from whatsit.vision.text_reader import TextLine, read_text
@@ -39,7 +39,7 @@ class Clues:
 
     def region_of(self, code: ReadCode) -> int:
         """Return the smallest region that holds a code's middle, 0 for none."""
-        x, y = code.centre
+        x, y = centre(code.box)
         x1, y1, x2, y2 = self.boxes.T
         holds = np.flatnonzero((x1 <= x) & (x <= x2) & (y1 <= y) & (y <= y2))
         return int(holds[np.argmin(area(self.boxes[holds]))]) if len(holds) else 0
@@ -57,7 +57,8 @@ class Clues:
         The picture is read once, when a region is first asked for.
         """
         x1, y1, x2, y2 = self._place(region) if self.pixels is not None else (0, 0, 0, 0)
-        return tuple(line for line in self._lines if x1 <= line.centre[0] <= x2 and y1 <= line.centre[1] <= y2)
+        middles = [centre(line.box) for line in self._lines]
+        return tuple(line for line, (x, y) in zip(self._lines, middles, strict=True) if x1 <= x <= x2 and y1 <= y <= y2)
 
     @cached_property
     def _lines(self) -> tuple[TextLine, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from whatsit_client.types import Box
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -12,6 +13,12 @@ def area(boxes: FloatArray) -> FloatArray:
     """Area in square pixels, f32 [N]; inverted boxes count as empty."""
     sides = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None)
     return np.asarray(sides[:, 0] * sides[:, 1], dtype=np.float32)
+
+
+def centre(box: Box) -> tuple[float, float]:
+    """Middle of one box, x and y in pixels."""
+    x1, y1, x2, y2 = box
+    return (x1 + x2) / 2, (y1 + y2) / 2
 
 
 def iou(a: FloatArray, b: FloatArray) -> FloatArray:

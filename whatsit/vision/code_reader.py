@@ -40,12 +40,6 @@ class ReadCode:
     format: str
     box: Box
 
-    @property
-    def centre(self) -> tuple[float, float]:
-        """The middle of the box."""
-        x1, y1, x2, y2 = self.box
-        return (x1 + x2) / 2, (y1 + y2) / 2
-
     def to_json(self) -> str:
         """Return the code as JSON text."""
         return json.dumps(asdict(self), ensure_ascii=False)

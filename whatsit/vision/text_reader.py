@@ -13,6 +13,8 @@ import numpy.typing as npt
 from whatsit_client.errors import Unavailable
 from whatsit_client.types import Box
 
+from whatsit.vision.boxes import centre
+
 # Lines that the network is less sure of are mostly ornaments.
 SURE = 0.6
 _MOST_THREADS = 4
@@ -34,12 +36,6 @@ class TextLine:
     text: str
     score: float
     box: Box
-
-    @property
-    def centre(self) -> tuple[float, float]:
-        """The middle of the box."""
-        x1, y1, x2, y2 = self.box
-        return (x1 + x2) / 2, (y1 + y2) / 2
 
 
 def can_read_text() -> bool:
@@ -73,7 +69,7 @@ def read_text(pixels: npt.NDArray[np.uint8]) -> tuple[TextLine, ...]:
         for text, score, corners in rows
         if score >= SURE and text.strip()
     ]
-    return tuple(sorted(lines, key=lambda line: line.centre[1]))
+    return tuple(sorted(lines, key=lambda line: centre(line.box)[1]))
 
 
 def is_loaded() -> bool:
@@ -84,7 +80,7 @@ def is_loaded() -> bool:
 def _load() -> Any:
     from rapidocr import RapidOCR
 
-    threads = min(_MOST_THREADS, len(os.sched_getaffinity(0)))
+    threads = min(_MOST_THREADS, os.cpu_count() or 1)
     options = {
         "Global.log_level": "error",
         "EngineConfig.onnxruntime.intra_op_num_threads": threads,

@@ -12,6 +12,7 @@ from whatsit_client.errors import InvalidInput
 from whatsit.catalogue.store.database import Database
 from whatsit.catalogue.store.picture_files import read_picture
 from whatsit.catalogue.store.picture_places import PicturePlaces
+from whatsit.catalogue.store.switch import Switch
 from whatsit.engines.available_cores import available_cores
 from whatsit.vision.decode import Decoded, decode_image
 from whatsit.vision.local_features import LocalFeatures, extract
@@ -43,18 +44,17 @@ class LocalStore:
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database, self._switch = database, Switch(database, _SETTING)
 
     @property
     def kept(self) -> bool:
         """Return whether this catalogue keeps local features."""
-        rows = self._database.rows("SELECT value FROM settings WHERE name = ?", [_SETTING])
-        return bool(rows) and rows[0][0] == "on"
+        return self._switch.is_on()
 
     def keep(self, wanted: bool) -> None:
         """Keep them from now on, or drop them all and keep none."""
         with self._database.transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO settings VALUES (?,?)", (_SETTING, "on" if wanted else "off"))
+            self._switch.set(connection, wanted)
             if not wanted:
                 connection.execute("DELETE FROM local_features")
 

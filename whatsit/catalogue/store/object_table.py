@@ -12,6 +12,7 @@ import numpy.typing as npt
 from whatsit.catalogue.item import Picture
 from whatsit.catalogue.store.change_log import record_change
 from whatsit.catalogue.store.database import Database
+from whatsit.catalogue.store.switch import Switch
 from whatsit.index.index_kind import Numbers
 
 _SETTING = "objects"
@@ -95,18 +96,17 @@ class ObjectTable:
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database, self._switch = database, Switch(database, _SETTING)
 
     @property
     def kept(self) -> bool:
         """Return whether objects are indexed."""
-        rows = self._database.rows("SELECT value FROM settings WHERE name = ?", [_SETTING])
-        return bool(rows) and rows[0][0] == "on"
+        return self._switch.is_on()
 
     def keep(self, wanted: bool) -> None:
         """Index the objects of pictures from now on, or drop the vectors of all."""
         with self._database.transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO settings VALUES (?,?)", (_SETTING, "on" if wanted else "off"))
+            self._switch.set(connection, wanted)
             if wanted:
                 return
             changed = connection.execute(
