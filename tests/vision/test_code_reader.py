@@ -9,6 +9,7 @@ import pytest
 from whatsit_client.errors import Unavailable
 
 from whatsit.vision import code_reader
+from whatsit.vision.boxes import centre
 from whatsit.vision.code_reader import ReadCode, read_codes
 
 zxingcpp = pytest.importorskip("zxingcpp", reason="the extra 'codes' is not installed")
@@ -32,10 +33,10 @@ def test_several_codes_with_their_places() -> None:
     sheet = page((drawn("4006381333931"), 20, 30), (drawn("https://id.gs1.org/01/04006381333931", "QRCode"), 500, 300))
     found = {code.text: code for code in read_codes(sheet, scale=0.5)}
     assert set(found) == {"4006381333931", "https://id.gs1.org/01/04006381333931"}
-    x, y = found["4006381333931"].centre
+    x, y = centre(found["4006381333931"].box)
     assert 40 < x < 800
     assert 60 < y < 700
-    assert found["https://id.gs1.org/01/04006381333931"].centre[0] > 1000
+    assert centre(found["https://id.gs1.org/01/04006381333931"].box)[0] > 1000
     assert all(ReadCode.from_json(code.to_json()) == code for code in found.values())
 
 
