@@ -227,6 +227,7 @@ for i in range(100_000):
     vector = Vector((0.0, 0.0, 1.0, 1.0), values / np.linalg.norm(values))
     store.put([(ItemFields(f"w{i}"), [Picture(f"w{i}", "0", (vector,))], "embedder")])
     if i % 3 == 0 and i:
+        print("deleting", f"w{i - 1}", flush=True)
         store.delete([f"w{i - 1}"])
         print("deleted", f"w{i - 1}", flush=True)
     print("added", f"w{i}", flush=True)
@@ -248,7 +249,8 @@ def test_a_killed_writer_loses_nothing_that_it_acknowledged(
             told += writer.stdout.readlines()
         lines = [line.split() for line in told if line.endswith("\n")]
         deleted = {id for verb, id in lines if verb == "deleted"}
-        added = {id for verb, id in lines if verb == "added"} - deleted
+        # Killed between a deletion and its acknowledgement, the writer leaves an item that may be there or not.
+        added = {id for verb, id in lines if verb == "added"} - {id for verb, id in lines if verb == "deleting"}
         assert len(added) > 10
         numbers = {record["id"] for record in store.page(limit=100_000)}
         assert added <= numbers
