@@ -58,6 +58,7 @@ async function searchPhoto(file, shutterTime = performance.now(), step = true) {
   if (limit && photo.blob.size > limit) return fail({ status: 413, message: t("tooLarge", { count: Math.floor(limit / 1e6) }) });
   store.set({ photo, found: null, custom: null, selected: 0, view: "photo", phase: "results" });
   writeLink({ ...store.get(), box: link.box }, step);
+  photo.kept = keep(photo, file.title); // before the reply: a reload finds the photo that the address names
   await identify();
 }
 
@@ -75,7 +76,7 @@ async function identify(gate) {
     const selected = before && found.regions[kept] ? kept : found.answer.region ?? order[0];
     store.set({ found: { ...found, order }, selected, custom: null, busy: false });
     requestAnimationFrame(() => setTimeout(() => { performance.mark("whatsit-shown"); }));
-    keep(photo, found);
+    photo.kept.then(() => keep(photo, found.answer.title));
     const box = link.box || custom?.box;
     link.box = null;
     if (box) searchBox(box);
@@ -209,10 +210,10 @@ async function cropped(photo, [x1, y1, x2, y2]) {
   return canvas.convertToBlob({ type: "image/jpeg", quality: 0.92 });
 }
 
-async function keep(photo, found) {
+async function keep(photo, title = "") {
   if (!photo.url) return;
   const small = await thumbnail(photo).catch(() => null);
-  if (small) await keepPhoto({ id: photo.id, blob: photo.blob, small, title: found.answer.title, time: Date.now() });
+  if (small) await keepPhoto({ id: photo.id, blob: photo.blob, small, title, time: Date.now() });
 }
 
 // ---- the view ---------------------------------------------------------------------------------------------------
