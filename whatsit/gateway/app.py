@@ -19,13 +19,24 @@ from whatsit_client.version import __version__
 
 from whatsit.gateway.access import Access
 from whatsit.gateway.audit import AuditLog
+from whatsit.gateway.child_jobs import ChildJobs
 from whatsit.gateway.guard import DOCS_FILES, FAILED, Guard, refusal
 from whatsit.gateway.inference import Inference
 from whatsit.gateway.page_files import page_routes
 from whatsit.gateway.problems import Problem, ProblemDetails
-from whatsit.gateway.rest import items, pictures, system
+from whatsit.gateway.rest import (
+    imports,
+    items,
+    pictures,
+    review_decisions,
+    review_queues,
+    studio_overview,
+    system,
+)
 from whatsit.gateway.rest.context import Gateway
+from whatsit.gateway.rest.json_body import BODIES
 from whatsit.gateway.rest.schemas import ItemFieldsModel
+from whatsit.gateway.search_counter import SearchCounter
 from whatsit.gateway.served_catalogues import ServedCatalogues
 from whatsit.gateway.settings import Settings
 from whatsit.gateway.triton_grpc import TritonService, start_grpc
@@ -55,6 +66,7 @@ def build_app(settings: Settings, grpc_port: int | None = None) -> Guard:
     )
     catalogues = ServedCatalogues(settings)
     inference = Inference(catalogues, upstream, access, AuditLog(settings.audit_log))
+    jobs, searches = ChildJobs(), SearchCounter(catalogues)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -62,9 +74,12 @@ def build_app(settings: Settings, grpc_port: int | None = None) -> Guard:
         server = None
         if grpc_port is not None:
             server = await start_grpc(settings, TritonService(inference, access), grpc_port)
+        searches.start()
         yield
         if server is not None:
             await server.stop(grace=2.0)
+        await searches.stop()
+        jobs.stop()
         await upstream.close()
 
     app = FastAPIOffline(  # serves the scripts of /docs itself
@@ -75,11 +90,12 @@ def build_app(settings: Settings, grpc_port: int | None = None) -> Guard:
         description=_DESCRIPTION,
         lifespan=lifespan,
     )
-    app.state.gateway = Gateway(settings, inference, catalogues)
+    app.state.gateway = Gateway(settings, inference, catalogues, jobs, searches)
     app.include_router(system.router)
     for prefix in ("/v1", "/v1/c/{catalogue}"):
-        for router in (pictures.router, items.router, system.catalogue_router):
-            app.include_router(router, prefix=prefix, include_in_schema=prefix == "/v1")
+        for routes in (pictures, items, review_decisions, review_queues, studio_overview, imports):
+            app.include_router(routes.router, prefix=prefix, include_in_schema=prefix == "/v1")
+        app.include_router(system.catalogue_router, prefix=prefix, include_in_schema=prefix == "/v1")
     app.router.routes.extend(page_routes())
     app.router.routes.extend(TritonRoutes(inference, settings.limits).routes())
     app.add_middleware(CompressedRest, minimum_size=1024)
@@ -132,6 +148,10 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schemas = schema["components"]["schemas"]
         for model in (ProblemDetails, ItemFieldsModel):
             schemas[model.__name__] = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        for body in BODIES:
+            described = body.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(described.pop("$defs", {}))
+            schemas[body.__name__] = described
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
         schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}

@@ -64,13 +64,14 @@ class CatalogueReader:
         return open_store(self._folder, read_only=True)
 
     @cached_property
-    def _fingerprint(self) -> str:
+    def fingerprint(self) -> str:
+        """Fingerprint of the embedder whose vectors are compared."""
         return embedder_fingerprint(network_file(self._model_repository, "embedder"))
 
     @cached_property
     def _items(self) -> ItemSearch:
-        index = open_index_view(self._store, self._folder, self._fingerprint)
-        return ItemSearch(self._store, index, self._fingerprint)
+        index = open_index_view(self._store, self._folder, self.fingerprint)
+        return ItemSearch(self._store, index, self.fingerprint)
 
     async def page(self, text: str | None, where: str | None, limit: int, offset: int) -> tuple[list[Record], int]:
         """Return a page of items, and how many there are.
@@ -96,12 +97,12 @@ class CatalogueReader:
         """Return everything known of an item, None where there is none."""
         return await run_in_threadpool(self._show, id)
 
-    async def image(self, id: str, position: int, side: int | None) -> ImageFile | str:
+    async def image(self, id: str, position: int | str, side: int | None) -> ImageFile | str:
         """Return a picture of an item, or the URL where it is.
 
         Args:
             id: of the item.
-            position: 0 for the main picture.
+            position: 0 for the main picture; or the hash of its file, also of a hidden one.
             side: longest side of a thumbnail in pixels; None for the picture as it is.
 
         Raises:
@@ -155,9 +156,13 @@ class CatalogueReader:
     def _show(self, id: str) -> Record | None:
         return None if self._store.fields(id) is None else self._store.show(id)
 
-    def _image(self, id: str, position: int, side: int | None) -> ImageFile | str:
+    def _image(self, id: str, position: int | str, side: int | None) -> ImageFile | str:
         shown = self._show(id)
-        pictures = [one for one in shown["images"] if not one["hidden"]] if shown else []
+        pictures = shown["images"] if shown else []
+        if isinstance(position, int):
+            pictures = [one for one in pictures if not one["hidden"]]
+        else:
+            pictures, position = [one for one in pictures if one["sha256"] == position], 0
         if position >= len(pictures):
             raise Problem(404, f"Item '{id[:100]}' has no such picture.")
         path, digest = pictures[position]["path"], pictures[position]["sha256"]
@@ -175,7 +180,7 @@ class CatalogueReader:
             raise Problem(404, f"The picture of item '{id[:100]}' is not where the catalogue keeps it.") from error
 
     def _by_item(self, id: str) -> ItemSearch:
-        if self._store.fields(id) is None or not self._store.pictures(id, self._fingerprint):
+        if self._store.fields(id) is None or not self._store.pictures(id, self.fingerprint):
             raise Problem(404, f"The catalogue has no item '{id[:100]}' with a picture.")
         return self._items
 

@@ -86,7 +86,7 @@ class Guard:
                 self._add_headers(MutableHeaders(scope=message), scope["path"], id, headers.get("origin"))
             await send(message)
 
-        held = 0
+        held, streamed = 0, scope["path"].endswith("/imports")  # whose body goes to the disk
 
         async def count() -> Message:
             nonlocal held
@@ -95,8 +95,9 @@ class Guard:
             if self._bodies + size > self._settings.limits.bodies_bytes:
                 metrics.REFUSED.labels("bodies").inc()
                 raise Problem(503, "The server holds more requests than it has memory for.", {"retry-after": "1"})
-            held += size
-            self._bodies += size
+            if not streamed:
+                held += size
+                self._bodies += size
             return message
 
         try:
@@ -219,7 +220,20 @@ def _route(path: str) -> str:
     """Return the first parts of a path: few values, whatever callers ask for."""
     parts = path.strip("/").split("/")
     known = {
-        "v1": ("identify", "items", "facets", "embed", "detect", "feedback", "session", "stats", "c", "review"),
+        "v1": (
+            "identify",
+            "items",
+            "facets",
+            "embed",
+            "detect",
+            "feedback",
+            "session",
+            "stats",
+            "c",
+            "review",
+            "overview",
+            "imports",
+        ),
         "v2": ("models", "health"),
     }
     if parts[0] in known:

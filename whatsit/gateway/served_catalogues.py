@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from whatsit.gateway.catalogue_writer import CatalogueWriter
 from whatsit.gateway.catalogues import CatalogueReader
 from whatsit.gateway.problems import Problem
 from whatsit.gateway.settings import Settings
@@ -24,13 +25,14 @@ class ServedCatalogues:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._models = settings.model_repository
+        self._models, self._read_only = settings.model_repository, settings.read_only
         file = settings.catalogues_file
         self.may_change = file is not None
         self._folders: Callable[[], dict[str, Path]] = (
             (lambda: settings.catalogues) if file is None else FollowedCatalogues(file)
         )
         self._readers: dict[tuple[str, Path], CatalogueReader] = {}
+        self._writers: dict[tuple[str, Path], CatalogueWriter] = {}
 
     def names(self) -> list[str]:
         """Return the names, the default one first."""
@@ -50,16 +52,31 @@ class ServedCatalogues:
         Raises:
             Problem: 404 where there is none of this name.
         """
-        folders = self._now()
-        if name not in folders:
-            raise Problem(404, str(unknown_catalogue(name, folders)))
-        key = name, folders[name]
+        key = self._key(name)
         if key not in self._readers:
             self._readers[key] = CatalogueReader(key[1], self._models)
         return self._readers[key]
+
+    def writer(self, name: str) -> CatalogueWriter:
+        """Return what changes a catalogue without Triton: decisions, jobs, counts.
+
+        Raises:
+            Problem: 404 where there is none of this name.
+        """
+        key = self._key(name)
+        if key not in self._writers:
+            self._writers[key] = CatalogueWriter(key[1], self._models, self._read_only)
+        return self._writers[key]
+
+    def _key(self, name: str) -> tuple[str, Path]:
+        folders = self._now()
+        if name not in folders:
+            raise Problem(404, str(unknown_catalogue(name, folders)))
+        return name, folders[name]
 
     def _now(self) -> dict[str, Path]:
         folders = self._folders()
         for name, folder in [key for key in self._readers if folders.get(key[0]) != key[1]]:
             del self._readers[name, folder]
+            self._writers.pop((name, folder), None)
         return folders

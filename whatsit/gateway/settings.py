@@ -13,6 +13,7 @@ class Limits(BaseModel):
 
     Args:
         body_bytes: of a request, sent and decompressed.
+        import_bytes: of a file that is imported; it goes to the disk.
         bodies_bytes: of all requests that are being answered, as sent.
         header_bytes: request line and headers together.
         header_seconds: from the connection or the last reply to the end of the headers.
@@ -31,6 +32,7 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     body_bytes: int = 32 << 20
+    import_bytes: int = 1 << 30
     bodies_bytes: int = 1 << 30
     header_bytes: int = 32 << 10
     header_seconds: float = 10.0
@@ -61,6 +63,7 @@ class Settings(BaseModel):
         keys: file of the keys; None where none are needed.
         open_role: role of callers without a key; None refuses them.
         hold_seconds: a request waits so long for a Triton that is restarted.
+        read_only: whether the catalogues may not be changed.
         collect: what the page may send of its visitors: `off`, `clicks` (their choices) or `crops` (searched regions
             too).
         origins: other web origins whose pages may call.
@@ -84,6 +87,7 @@ class Settings(BaseModel):
     keys: Path | None = None
     open_role: str | None = None
     hold_seconds: float = 30.0
+    read_only: bool = False
     collect: Literal["off", "clicks", "crops"] = "off"
     origins: tuple[str, ...] = ()
     audit_log: Path | None = None

@@ -146,6 +146,7 @@ def gateway_of(
         open_role=options.open_role,
         hold_seconds=options.hold_seconds,
         collect=options.collect,
+        read_only=server.read_only,
         origins=options.origins,
         audit_log=options.audit_log,
         access_log=options.access_log,

@@ -83,7 +83,7 @@ class Server:
         self._config_name = config_name
         self._ready_timeout = ready_timeout
         self._arguments = arguments
-        self._read_only = read_only
+        self.read_only = read_only
         self._repositories = ("fused",) if fused else ("model_repository", "ensembles")
         self._closed = closed
         self._key = make_key()
@@ -186,7 +186,7 @@ class Server:
         self._folder = Path(tempfile.mkdtemp(prefix="whatsit-"))
         backends = lay_out_backends(installation, self._folder / "backends")
         lay_out_repositories(self._root, self._folder, os.symlink)
-        flags = {READ_ONLY_VARIABLE: "1" * self._read_only, LINKS_VARIABLE: "1" * self._closed}  # the gateway links
+        flags = {READ_ONLY_VARIABLE: "1" * self.read_only, LINKS_VARIABLE: "1" * self._closed}  # the gateway links
         environment = server_environment(installation, {**self.catalogues.variables(self._folder), **flags})
         command = [str(installation.binary), *self._command_line(backends)]
         self._key_hidden = False

@@ -10,7 +10,7 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.cleaning.cleaning_settings import CleaningSettings
 from whatsit.catalogue.cleaning.decision import Decision, Step
-from whatsit.catalogue.cleaning.decision_log import DecisionLog
+from whatsit.catalogue.cleaning.decision_log import DecisionLog, Pair
 from whatsit.catalogue.cleaning.denoise import belonging, consensus
 from whatsit.catalogue.cleaning.duplicates import NearDuplicatePair, between_items, within_items
 from whatsit.catalogue.cleaning.merge import confusions, contradict, groups
@@ -28,8 +28,8 @@ def find(
 ) -> list[Decision]:
     """Return what cleaning would decide; nothing is changed.
 
-    Each step works on what the steps before it leave. What a person took back (`DecisionLog.undo`) is not decided
-    again.
+    Each step works on what the steps before it leave. What a person took back (`DecisionLog.undo`) or denied in a
+    review is not decided again.
 
     Args:
         store: the catalogue.
@@ -44,31 +44,36 @@ def find(
     table = read_picture_table(store, fingerprint)
     if not len(table):
         raise InvalidInput(f"There is nothing to clean in {store.path}: no picture in it has a vector.")
-    by_hand = DecisionLog(store).by_hand()
+    log = DecisionLog(store)
+    by_hand = log.by_hand()
     found: list[Decision] = []
     if "duplicates" in settings.steps:
         known = {image: hash for _, image, hash in store.facts.hashes(settings.hash)}
         hashes, there = read_hashes(
             table, settings.hash, known, lambda done, total: progress("duplicates", done, total)
         )
+        denied = log.denied("duplicates")
         pairs = [
             pair
             for pair in within_items(table, hashes, there, settings.radius, settings.min_similarity)
             if ("duplicates", *_picture(table, pair.picture)) not in by_hand
+            and frozenset([_picture(table, pair.picture), _picture(table, pair.kept)]) not in denied
         ]
         dropped = np.zeros(len(table), np.bool_)
         dropped[[pair.picture for pair in pairs]] = True
         found += _duplicates(table, pairs)
         table, hashes, there = table.without(dropped), hashes[~dropped], there[~dropped]
         elsewhere = between_items(table, hashes, there, settings.radius, settings.min_similarity)
-        found += [_shared(table, pair) for pair in elsewhere]
+        shared = [_shared(table, pair) for pair in elsewhere]
+        different = log.denied("merge")
+        found += [one for one in shared if frozenset([(one.item, None), (one.other_item, None)]) not in different]
     if "denoise" in settings.steps:
         noise, decisions = _denoise(table, settings, by_hand, progress)
         found += decisions
         table = table.without(noise)
     if "merge" in settings.steps:
         progress("merge", 0, 1)
-        found += _merge(table, settings, by_hand)
+        found += _merge(table, settings, by_hand, log.denied("merge"))
         progress("merge", 1, 1)
     return found
 
@@ -93,7 +98,7 @@ def _duplicates(table: PictureTable, pairs: list[NearDuplicatePair]) -> Iterator
 
 
 def _shared(table: PictureTable, pair: NearDuplicatePair) -> Decision:
-    denied = _denied(table, int(table.found_as[pair.picture]), int(table.found_as[pair.kept]))
+    denied = is_denied(table, int(table.found_as[pair.picture]), int(table.found_as[pair.kept]))
     verdict = (
         "titles or brands say they are two, so they look alike, or one shows the other's picture"
         if denied
@@ -144,14 +149,18 @@ def _noise(table: PictureTable, members: npt.NDArray[np.int64], kept: Flags, rad
 
 
 def _merge(
-    table: PictureTable, settings: CleaningSettings, by_hand: set[tuple[Step, str, str | None]]
+    table: PictureTable, settings: CleaningSettings, by_hand: set[tuple[Step, str, str | None]], different: set[Pair]
 ) -> list[Decision]:
     pictures = np.bincount(table.found_as, minlength=len(table.ids))
+    place = {id: n for n, id in enumerate(table.ids)}
+    apart = {frozenset(place.get(str(id), -1) for id, _ in pair) for pair in different}
     accepted, found = {}, []
     for pair in confusions(table.vectors, table.found_as):
         if pair.mutual < settings.min_confusion or pair.similarity < settings.min_likeness:
             continue
         if min(pictures[pair.one], pictures[pair.other]) < settings.min_merged:
+            continue
+        if frozenset([pair.one, pair.other]) in apart:
             continue
         numbers = f"confused {pair.forward:.2f} and {pair.backward:.2f} times as often as one item split at random"
         figures = {
@@ -160,12 +169,12 @@ def _merge(
             "similarity": round(pair.similarity, 4),
         }
         one, other = table.ids[pair.one], table.ids[pair.other]
-        if _denied(table, pair.one, pair.other):
+        if is_denied(table, pair.one, pair.other):
             reason = f"Not merged, although {numbers}: titles or brands say they are two."
             found.append(Decision("merge", "reported", other, None, one, None, reason, figures))
         elif ("merge", one, None) not in by_hand and ("merge", other, None) not in by_hand:
             accepted[pair.one, pair.other] = (numbers, figures)
-    mains = groups(list(accepted), pictures)
+    mains = groups(list(accepted), pictures, apart)
     for item, main in mains.items():
         numbers, figures = accepted.get((min(item, main), max(item, main)), ("joined by way of a third item", {}))
         reason = (
@@ -180,5 +189,6 @@ def _merge(
     return found
 
 
-def _denied(table: PictureTable, one: int, other: int) -> bool:
+def is_denied(table: PictureTable, one: int, other: int) -> bool:
+    """Return whether titles or brands deny that two items of a table are one."""
     return contradict((table.titles[one], table.titles[other]), (table.brands[one], table.brands[other]))

@@ -6,9 +6,24 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Step = Literal["duplicates", "denoise", "merge"]
-# `kept` and `reported` change nothing; they say what was weighed.
-Verdict = Literal["kept", "dropped", "merged", "reported"]
+# The last three are of people alone: boxes of things in pictures, and photos of visitors.
+Step = Literal["duplicates", "denoise", "merge", "boxes", "crops", "unanswered"]
+# `kept` and `reported` change nothing; they say what was weighed. Of those behind `merged`, which only people give,
+# `different`, `right`, `unclear`, `useless` and `not_for_sale` deny what was proposed, so that it is not asked again.
+Verdict = Literal[
+    "kept",
+    "reported",
+    "dropped",
+    "merged",
+    "different",
+    "right",
+    "unclear",
+    "labelled",
+    "assigned",
+    "created",
+    "not_for_sale",
+    "useless",
+]
 
 
 @dataclass(frozen=True)
@@ -16,8 +31,9 @@ class Decision:
     """A verdict on a picture or an item.
 
     Args:
-        step: of cleaning.
-        verdict: `kept`, `dropped` (a picture is hidden), `merged` (an item is found as another) or `reported`.
+        step: of cleaning, or the queue of a review.
+        verdict: `kept`, `dropped` (a picture is hidden), `merged` (an item is found as another), `reported`, or one of
+            a review.
         item: id of the item, or of the picture's item.
         sha256: of the picture's file; None where the item is meant.
         other_item: id of the item that it is compared with, or merged into.

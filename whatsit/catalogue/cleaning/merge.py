@@ -8,7 +8,7 @@ n_b / (n_a + n_b - 1); confusion is counted in units of that, so that sizes do n
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import faiss
@@ -100,12 +100,15 @@ def contradict(titles: tuple[str | None, str | None], brands: tuple[str | None, 
     return bool(some and others and some - others and others - some)
 
 
-def groups(pairs: Sequence[tuple[int, int]], pictures: Numbers) -> dict[int, int]:
+def groups(
+    pairs: Sequence[tuple[int, int]], pictures: Numbers, apart: Collection[frozenset[int]] = ()
+) -> dict[int, int]:
     """Join pairs to groups (union-find).
 
     Args:
-        pairs: of items.
+        pairs: of items, the surest first.
         pictures: int64 [I], how many each item has.
+        apart: pairs of items that never come into one group.
 
     Returns:
         Item -> the main item of its group, that with most pictures (of equals the first), for all but main items.
@@ -120,7 +123,9 @@ def groups(pairs: Sequence[tuple[int, int]], pictures: Numbers) -> dict[int, int
         return item
 
     for one, other in pairs:
-        parent[root(one)] = root(other)
+        roots = {root(one), root(other)}
+        if not any({root(item) for item in pair} == roots for pair in apart if len(roots) == 2):
+            parent[root(one)] = root(other)
     members: dict[int, list[int]] = {}
     for item in list(parent):
         members.setdefault(root(item), []).append(item)

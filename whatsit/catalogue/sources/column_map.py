@@ -24,6 +24,7 @@ class SourceOptions:
         folders: whether the folders in a folder of pictures are categories or products.
         query: of a database: a SELECT, or the name of a table or view.
         bucket: of an object store in which pictures may lie that a table names, such as `s3://shop`.
+        beside: whether pictures of this machine must lie beside the table: of a file that somebody uploaded.
         allow_private: whether a table may name pictures in any bucket that is open to whoever reads it.
     """
 
@@ -34,6 +35,7 @@ class SourceOptions:
     query: str | None = None
     bucket: str | None = None
     allow_private: bool = False
+    beside: bool = False
 
     def __post_init__(self) -> None:
         for name in self.columns:

@@ -45,6 +45,15 @@ class CommaSeparated:
         notes = [self._encoding.note] if self._encoding.note else []
         self.notes = [*notes, *self._dialect.notes]
 
+    @property
+    def dialect(self) -> dict[str, str]:
+        """Return how the file is written: encoding, delimiter and quote."""
+        return {
+            "encoding": self._encoding.name,
+            "delimiter": self._dialect.delimiter,
+            "quote": self._dialect.quote,
+        }
+
     def count(self) -> int:
         """Return about the number of lines under the header."""
         with self.path.open("rb") as file:

@@ -84,6 +84,21 @@ def open_source(path: Path | str, options: SourceOptions | None = None, download
     return found
 
 
+def read_columns(path: Path, options: SourceOptions) -> Table:
+    """Return a table alone, whatever its columns are, so that a person can map them.
+
+    Raises:
+        InvalidInput: it is no table, or cannot be read.
+    """
+    kind = _KINDS.get(path.suffix.lower())
+    try:
+        if kind is None:
+            raise InvalidInput(f"{path} is no table of a known kind; the kinds are {', '.join(_KINDS)}.")
+        return kind(path, replace(options, columns={}))
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read ({error.strerror or error}).") from error
+
+
 def _open_address(url: str, options: SourceOptions, downloads: Downloads) -> Source:
     if url.lower().startswith(("http://", "https://")):
         return CopiedSource(url, options, downloads, open_source, _is_known)

@@ -11,7 +11,8 @@ from whatsit.catalogue.sources.open_source import open_source
 from whatsit.catalogue.sources.picture_location import path_of
 from whatsit.catalogue.sources.remote_source import CopiedSource
 from whatsit.catalogue.sources.source_row import Row, Skipped
-from whatsit.catalogue.sources.table import TableSource
+from whatsit.catalogue.sources.table import Table, TableSource
+from whatsit.catalogue.sources.zip_archive import ZipArchive
 from whatsit.catalogue.web import Downloads
 
 MOST_SKIPPED = 1000
@@ -24,6 +25,7 @@ class Preview:
     Args:
         path: of it.
         columns: column -> field, "attribute" for those that are none; empty where it is no table.
+        dialect: how the file is written: kind, and of a text table encoding and delimiter.
         guesses: what was guessed.
         rows: the first rows as records.
         items: rows that would be taken.
@@ -42,6 +44,7 @@ class Preview:
     skipped_count: int = 0
     notes: list[Skipped] = field(default_factory=list)
     note_count: int = 0
+    dialect: dict[str, str] = field(default_factory=dict)
 
     def to_record(self) -> dict[str, Any]:
         """Return the preview as a JSON object."""
@@ -69,8 +72,10 @@ def preview(
     source = open_source(path, options, downloads)
     found = Preview(path, guesses=source.notes())
     table = source.copied if isinstance(source, CopiedSource) else source
+    table = (table.table or table) if isinstance(table, ZipArchive) else table
     if isinstance(table, TableSource):
         found.columns = {name: table.columns.fields.get(name, "attribute") for name in table.table.columns}
+        found.dialect = dialect_of(table.table)
     seen: dict[str, str] = {}
     for row in source:
         refused = row if isinstance(row, Skipped) else _refusal(row, seen)
@@ -85,6 +90,11 @@ def preview(
         if len(found.rows) < rows:
             found.rows.append(_record(row))
     return found
+
+
+def dialect_of(table: Table) -> dict[str, str]:
+    """Return how a table is written: its kind and what its file adds."""
+    return {"kind": table.path.suffix.lstrip(".").upper(), **getattr(table, "dialect", {})}
 
 
 def _refusal(row: Row, seen: dict[str, str]) -> Skipped | None:

@@ -12,6 +12,7 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.sources.cloud_image import CloudImage
 from whatsit.catalogue.sources.column_map import ColumnMap, SourceOptions, check_map
+from whatsit.catalogue.sources.picture_location import Image, TarImage, ZipImage, path_of
 from whatsit.catalogue.sources.price import PriceColumn
 from whatsit.catalogue.sources.record import Record
 from whatsit.catalogue.sources.shop_exports import find_export
@@ -62,6 +63,13 @@ def _noted(row: Row | Skipped, note: str) -> Row | Skipped:
     return replace(row, reason=f"{row.reason}; {note}")
 
 
+def _is_elsewhere(image: Image, folder: Path) -> bool:
+    """Return whether a picture is a file of this machine outside a folder."""
+    if isinstance(image, (TarImage, ZipImage)):
+        return not image.archive.resolve().is_relative_to(folder.resolve())
+    return isinstance(image, Path) and not image.resolve().is_relative_to(folder.resolve())
+
+
 class TableSource:
     """The items of a table.
 
@@ -110,16 +118,20 @@ class TableSource:
             yield self._allowed(row)
 
     def _allowed(self, row: Row | Skipped) -> Row | Skipped:
-        """Leave out pictures in buckets of others.
+        """Leave out pictures that whoever wrote the table may not read.
 
         They would be read with the rights of whoever adds the table, which is a stranger's text (CWE-441).
         """
         if isinstance(row, Skipped) or self._options.allow_private:
             return row
         for image in row.images:
+            reason = ""
             if isinstance(image, CloudImage) and image.bucket != self._options.bucket:
-                rest = tuple(one for one in row.images if one != image)
                 reason = f"its image '{image.url[:80]}' is in another bucket than the table; --allow-private reads it"
+            elif self._options.beside and _is_elsewhere(image, self.table.path.parent):
+                reason = f"its image '{path_of(image)[-80:]}' is not in the uploaded file: put both into one zip file"
+            if reason:
+                rest = tuple(one for one in row.images if one != image)
                 return self._allowed(_noted(replace(row, images=rest), reason)) if rest else Skipped(row.place, reason)
         return row
 

@@ -52,6 +52,11 @@ class ZipArchive:
         if not self._pictures and self._table is None:
             raise InvalidInput(f"{path} holds no picture ({', '.join(PICTURES)}).")
 
+    @property
+    def table(self) -> Source | None:
+        """Return the table in it, None where there are pictures alone."""
+        return self._table
+
     def count(self) -> int:
         """Return about how many items there are."""
         return self._table.count() if self._table else len(self._pictures)

@@ -13,6 +13,7 @@ from typing import Any
 from whatsit_client.errors import Damaged, Unavailable
 
 from whatsit.catalogue.filter.condition import register
+from whatsit.catalogue.store.added_tables import add_tables
 from whatsit.catalogue.store.code_keys import register_codes
 from whatsit.catalogue.store.schema import check_readable, migrate
 
@@ -61,6 +62,7 @@ class Database:
                 check_readable(connection)
             else:
                 migrate(connection)
+                add_tables(connection)
 
     def close(self) -> None:
         """Close the connections of all threads."""

@@ -75,7 +75,7 @@ def clean(
         left = write_sheet(sheet, table, decisions) if sheet and table else 0
         command = "whatsit catalogue clean " + " ".join(f"--{step}" for step in settings.steps)
         log = DecisionLog(store)
-        run = log.record(command, settings.to_record(), decisions) if decisions and not dry_run else None
+        run = log.record(command, settings.to_record(), decisions, _user()) if decisions and not dry_run else None
     if as_json:
         record = {"run": run, "settings": settings.to_record(), "decisions": [one.to_record() for one in decisions]}
         print_json(record)
@@ -112,9 +112,11 @@ def show_decisions(
         verdict = f"{decision.verdict} (undone)" if one.undone else decision.verdict
         other = f" <- {decision.other_item}" if decision.other_item else ""
         # An id is never cut: twins differ in its end. Two lines a decision fit any terminal.
-        head = Text(f"{one.number:>4}  cleaning {one.run}  {decision.step}: {verdict}  ")
+        by = f"  by {one.who}" if one.who else ""
+        head = Text(f"{one.number:>4}  cleaning {one.run}  {decision.step}: {verdict}{by}  ")
         console.print(head, Text(f"{decision.item}{other}", style="bold"), sep="", soft_wrap=True)
-        console.print(Text(f"      {decision.reason}", style="dim"), soft_wrap=True)
+        reason = f"{decision.reason} ({one.why})" if one.why else decision.reason
+        console.print(Text(f"      {reason}", style="dim"), soft_wrap=True)
     typer.echo("In force: " + (", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "nothing"))
 
 
@@ -140,10 +142,10 @@ def undo(
         raise InvalidInput("Name a decision by its number, or --last for the latest cleaning.")
     with open_embedded(folder, _NOT_CLEANED) as store:
         if number is None:
-            run, count = DecisionLog(store).undo_last()
+            run, count = DecisionLog(store).undo_last(_user())
             text, record = f"Took back cleaning {run}: {count} decisions.", {"run": run, "undone": count}
         else:
-            taken = DecisionLog(store).undo(number)
+            taken = DecisionLog(store).undo(number, _user())
             text = f"Took back decision {number}: {taken.item} is as it was, and stays so in later cleanings."
             record = {"decision": number, "undone": 1}
     if as_json:
@@ -159,6 +161,16 @@ def register(app: typer.Typer) -> None:
     )
     app.command("decisions", epilog="Example: whatsit catalogue decisions demo/catalogue --limit 20")(show_decisions)
     app.command(epilog="Example: whatsit catalogue undo demo/catalogue --last")(undo)
+
+
+def _user() -> str:
+    """Return the name under which the log notes who ran the command."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user of a container has no name
+        return "command line"
 
 
 def _numbers(text: str) -> tuple[float, ...]:

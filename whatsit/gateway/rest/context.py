@@ -11,10 +11,13 @@ from fastapi import Request
 from whatsit_client.calls import Call
 
 from whatsit.gateway.access import Caller
+from whatsit.gateway.catalogue_writer import CatalogueWriter
 from whatsit.gateway.catalogues import CatalogueReader
+from whatsit.gateway.child_jobs import ChildJobs
 from whatsit.gateway.inference import Gone, Inference
 from whatsit.gateway.keys import Role
 from whatsit.gateway.problems import Problem
+from whatsit.gateway.search_counter import SearchCounter
 from whatsit.gateway.served_catalogues import ServedCatalogues
 from whatsit.gateway.settings import Settings
 from whatsit.serving.catalogue_file import unknown_catalogue
@@ -30,11 +33,15 @@ class Gateway:
         settings: as started.
         inference: Triton.
         catalogues: that are served now.
+        jobs: processes that fill queues and import files.
+        searches: counts answers.
     """
 
     settings: Settings
     inference: Inference
     catalogues: ServedCatalogues
+    jobs: ChildJobs
+    searches: SearchCounter
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,16 @@ class Context:
         """The catalogue, for reading."""
         return self.gateway.catalogues.reader(self.catalogue)
 
+    @property
+    def writer(self) -> CatalogueWriter:
+        """The catalogue, for changes without Triton."""
+        return self.gateway.catalogues.writer(self.catalogue)
+
+    def who(self, reviewer: str | None = None) -> str:
+        """Return the name for the logs: the key's, and that which the person gave."""
+        names = [self.caller.name, reviewer] if self.caller.name else [reviewer or "local"]
+        return "/".join(name for name in names if name)
+
     async def call(self, call: Call[Value]) -> Value:
         """Return the result of a call to Triton for this caller."""
         return await self.gateway.inference.call(self.caller, call, self.id, self.catalogue, self.gone)
@@ -99,6 +116,14 @@ class Context:
     def image_url(self, id: str, position: int = 0) -> str:
         """Return the URL of an item's picture, relative to this server."""
         return f"{self.item_url(id)}/image" + (f"?position={position}" if position else "")
+
+    def picture_url(self, id: str, sha256: str) -> str:
+        """Return the URL of an item's picture, also of a hidden one."""
+        return f"{self.item_url(id)}/image?sha256={sha256}"
+
+    def photo_url(self, token: str) -> str:
+        """Return the URL of a visitor's photo."""
+        return f"{self.prefix}/review/photos/{token}"
 
     def item(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """Return an item's record with a URL in place of the picture's path."""

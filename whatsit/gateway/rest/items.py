@@ -24,6 +24,7 @@ from whatsit.gateway.problems import Problem, responses
 from whatsit.gateway.rest import schemas
 from whatsit.gateway.rest.context import Context
 from whatsit.gateway.rest.forms import read_form
+from whatsit.gateway.rest.json_body import Reviewer
 from whatsit.search.item_search import MAX_OFFSET, MAX_PAGE
 
 router = APIRouter(tags=["items"])
@@ -112,29 +113,34 @@ async def get_item(request: Request, id: ItemId) -> Response:
     responses={201: {"model": schemas.Written, "description": "Added"}, **responses(404, 412, 415, 422)},
     openapi_extra=_ITEM_BODY,
 )
-async def put_item(request: Request, id: ItemId) -> Response:
+async def put_item(request: Request, id: ItemId, reviewer: Reviewer = None) -> Response:
     """Add an item or replace its fields; its pictures stay where no image is sent."""
     context = Context.of(request, Role.EDIT)
     fields, image = await _read_item(request, context)
     async with _LOCKS.setdefault((context.catalogue, id), asyncio.Lock()):
         await _check_preconditions(request, context, id)
         record = {"id": id, **fields.model_dump()}  # null empties: PUT replaces all fields
+        before = await context.read(context.reader.show(id))
         call = catalogue_calls.upsert(record, image, None)
         outcome = await context.call(call)
         shown = await _shown(context, id)
+        await context.writer.record(id, outcome, context.who(reviewer), before, shown)
     headers = {"etag": _etag(shown), "location": context.item_url(shown["id"])}
     body = orjson.dumps({"id": shown["id"], "outcome": outcome})
     return Response(body, 201 if outcome == "added" else 200, headers, media_type="application/json")
 
 
 @router.delete("/items/{id}", status_code=204, responses=responses(404, 412, 422))
-async def delete_item(request: Request, id: ItemId) -> Response:
+async def delete_item(request: Request, id: ItemId, reviewer: Reviewer = None) -> Response:
     """Delete an item with its pictures and vectors."""
     context = Context.of(request, Role.EDIT)
     async with _LOCKS.setdefault((context.catalogue, id), asyncio.Lock()):
         await _check_preconditions(request, context, id)
+        before = await context.read(context.reader.show(id))
         call = catalogue_calls.delete([id])
         unknown = await context.call(call)
+        if not unknown:
+            await context.writer.record(id, "deleted", context.who(reviewer), before, None)
     if unknown:
         raise Problem(404, f"The catalogue has no item '{id[:100]}'.")
     return Response(status_code=204)
@@ -155,10 +161,13 @@ async def get_image(
     id: ItemId,
     position: Annotated[int, Query(ge=0, le=10_000, description="0 for the main picture.")] = 0,
     side: Annotated[int | None, Query(ge=16, le=2048, description="Longest side of a thumbnail.")] = None,
+    sha256: Annotated[
+        str | None, Query(pattern="^[0-9a-f]{64}$", description="Of its file, in place of position; needs role edit.")
+    ] = None,
 ) -> Response:
     """Return a picture of an item, whole or as a thumbnail."""
-    context = Context.of(request)
-    found = await context.read(context.reader.image(id, position, side))
+    context = Context.of(request, Role.SEARCH if sha256 is None else Role.EDIT)
+    found = await context.read(context.reader.image(id, sha256 or position, side))
     if isinstance(found, str):
         return RedirectResponse(found, 307)
     headers = {"etag": found.etag, "cache-control": "private, max-age=300"}

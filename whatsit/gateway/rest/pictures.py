@@ -82,6 +82,7 @@ async def identify(
     record = json.loads(found.to_json())
     record["regions"] = [context.region(region) for region in record["regions"]]
     answer = record["answer"]
+    context.gateway.searches.count(context.catalogue, answer)
     answer["image"] = context.image_url(answer["ids"][0]) if answer["ids"] and answer["image"] else ""
     return _json(record)
 

@@ -1,0 +1,1 @@
+"""Review: queues of tasks that people decide, with leases and undo."""
