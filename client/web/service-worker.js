@@ -1,5 +1,6 @@
 // Keeps the page's own files, so that it opens without a network. Requests of the API are never kept.
 const CACHE = "whatsit-page-1";
+const PAGES = ["/", "/studio"];
 
 self.addEventListener("install", (event) => {
   self.skipWaiting();
@@ -14,9 +15,9 @@ self.addEventListener("activate", (event) => {
 
 self.addEventListener("fetch", (event) => {
   const { pathname, origin } = new URL(event.request.url);
-  const page = event.request.mode === "navigate" && pathname === "/";
+  const page = event.request.mode === "navigate" && PAGES.includes(pathname);
   const ours = origin === self.location.origin && (page || pathname.startsWith("/web/") || pathname.endsWith(".webmanifest"));
-  if (event.request.method === "GET" && ours) event.respondWith(fromNetwork(event.request, page ? "/" : event.request));
+  if (event.request.method === "GET" && ours) event.respondWith(fromNetwork(event.request, page ? pathname : event.request));
 });
 
 async function fromNetwork(request, key) {

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.triton
     ("path", "kind"),
     [
         ("/", "text/html; charset=utf-8"),
+        ("/studio", "text/html; charset=utf-8"),
         ("/web/src/app.js", "text/javascript; charset=utf-8"),
         ("/web/page.css", "text/css; charset=utf-8"),
         ("/manifest.webmanifest", "application/manifest+json"),

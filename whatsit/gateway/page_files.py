@@ -13,7 +13,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 PREFIX = "/web"
-_ROOT = {"/": "index.html", "/service-worker.js": "service-worker.js", "/manifest.webmanifest": "manifest.webmanifest"}
+_ROOT = {
+    "/": "index.html",
+    "/studio": "studio/index.html",
+    "/service-worker.js": "service-worker.js",
+    "/manifest.webmanifest": "manifest.webmanifest",
+}
 _KINDS = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",

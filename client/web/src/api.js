@@ -22,44 +22,44 @@ export class Api {
     return this.catalogue ? `/v1/c/${encodeURIComponent(this.catalogue)}` : "/v1";
   }
 
-  session(signal) { return this.#json("/session", {}, { signal }); }
+  session(signal) { return this.json("/session", {}, { signal }); }
 
   /** Identify what is in a picture; see POST /v1/identify. */
   async identify(picture, options, signal) {
     const { boxes, where, ...rest } = options;
     const query = { ...rest, boxes: boxes && JSON.stringify(boxes), where: where && JSON.stringify(where) };
     const headers = { "content-type": "application/octet-stream" };
-    const reply = await this.#json("/identify", query, { method: "POST", body: picture, headers, signal });
+    const reply = await this.json("/identify", query, { method: "POST", body: picture, headers, signal });
     if (!Array.isArray(reply?.regions)) throw new ApiError(0, "");
     return reply;
   }
 
-  items(query, signal) { return this.#json("/items", this.#filtered(query), { signal }); }
+  items(query, signal) { return this.json("/items", this.filtered(query), { signal }); }
 
-  facets(query, signal) { return this.#json("/facets", this.#filtered(query), { signal }); }
+  facets(query, signal) { return this.json("/facets", this.filtered(query), { signal }); }
 
-  item(id, signal) { return this.#json(`/items/${encodeURIComponent(id)}`, {}, { signal }); }
+  item(id, signal) { return this.json(`/items/${encodeURIComponent(id)}`, {}, { signal }); }
 
-  similar(id, limit, signal) { return this.#json(`/items/${encodeURIComponent(id)}/similar`, { limit }, { signal }); }
+  similar(id, limit, signal) { return this.json(`/items/${encodeURIComponent(id)}/similar`, { limit }, { signal }); }
 
-  scenes(id, limit, signal) { return this.#json(`/items/${encodeURIComponent(id)}/scenes`, { limit }, { signal }); }
+  scenes(id, limit, signal) { return this.json(`/items/${encodeURIComponent(id)}/scenes`, { limit }, { signal }); }
 
   /** Add an item, or replace its fields. */
   putItem(id, fields, picture) {
     const form = new FormData();
     form.append("item", JSON.stringify(fields));
     if (picture) form.append("image", picture, "photo.jpg");
-    return this.#json(`/items/${encodeURIComponent(id)}`, {}, { method: "PUT", body: form, headers: { "if-none-match": "*" } });
+    return this.json(`/items/${encodeURIComponent(id)}`, {}, { method: "PUT", body: form, headers: { "if-none-match": "*" } });
   }
 
   /** Record feedback; the reply's `feedback` takes it back. */
   feedback(picture, query) {
     const headers = { "content-type": "application/octet-stream" };
     const box = query.box && JSON.stringify(query.box);
-    return this.#json("/feedback", { ...query, box }, { method: "POST", body: picture, headers });
+    return this.json("/feedback", { ...query, box }, { method: "POST", body: picture, headers });
   }
 
-  withdraw(token) { return this.#json(`/feedback/${token}`, {}, { method: "DELETE" }); }
+  withdraw(token) { return this.json(`/feedback/${token}`, {}, { method: "DELETE" }); }
 
   /**
    * Return a URL that an <img> can show. Without a key the server's own; with one the picture is fetched, since an
@@ -69,7 +69,7 @@ export class Api {
     const full = side ? `${url}${url.includes("?") ? "&" : "?"}side=${side}` : url;
     if (!this.key || !full.startsWith("/")) return full;
     if (!this.pictures.has(full)) {
-      const made = this.#send(full, {}).then((reply) => reply.blob()).then((blob) => URL.createObjectURL(blob));
+      const made = this.send(full, {}).then((reply) => reply.blob()).then((blob) => URL.createObjectURL(blob));
       this.pictures.set(full, made);
       made.catch(() => this.pictures.delete(full));
       if (this.pictures.size > 300) this.#drop();
@@ -83,13 +83,13 @@ export class Api {
     made.then((url) => URL.revokeObjectURL(url), () => {});
   }
 
-  #filtered({ where, ...rest }) {
+  filtered({ where, ...rest }) {
     return { ...rest, where: where && Object.keys(where).length ? JSON.stringify(where) : undefined };
   }
 
-  async #json(path, query, init) {
-    const asked = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== ""));
-    const reply = await this.#send(`${this.prefix}${path}${asked.size ? `?${asked}` : ""}`, init);
+  /** Return the JSON of a path under /v1; null where the reply has no body. */
+  async json(path, query = {}, init = {}) {
+    const reply = await this.send(this.address(path, query), init);
     if (reply.status === 204) return null;
     try {
       return await reply.json();
@@ -98,7 +98,14 @@ export class Api {
     }
   }
 
-  async #send(url, init) {
+  /** Return the address of a path under /v1, without the query's empty values. */
+  address(path, query = {}) {
+    const asked = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== ""));
+    return `${this.prefix}${path}${asked.size ? `?${asked}` : ""}`;
+  }
+
+  /** Return the reply of an address, with the key; throw `ApiError` where it is refused. */
+  async send(url, init) {
     const headers = { ...init.headers, ...(this.key ? { authorization: `Bearer ${this.key}` } : {}) };
     let reply;
     try {

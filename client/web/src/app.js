@@ -12,6 +12,7 @@ import "./results.js";
 import "./stage.js";
 import { createStore, recall, remember } from "./store.js";
 import { readLink, writeLink } from "./link.js";
+import { notify } from "./toast.js";
 
 const RETRY = 2000; // ms between looks at a server that is away
 const PAGE = 60; // items of a page of words
@@ -313,16 +314,6 @@ function goHome() {
   $("#words").value = "";
   writeLink(store.get(), true);
   if (!store.get().sample) loadSample();
-}
-
-function notify(text, action, run) {
-  const toast = $("#toast");
-  const undo = action && h("button", { type: "button", text: action, onclick: () => { toast.replaceChildren(); run(); } });
-  toast.replaceChildren(...[h("span", { text }), undo].filter(Boolean));
-  toast.togglePopover?.(false);
-  toast.togglePopover?.(true); // above dialogs
-  clearTimeout(notify.timer);
-  notify.timer = setTimeout(() => { toast.replaceChildren(); toast.togglePopover?.(false); }, action ? 8000 : 4000);
 }
 
 async function copy(url) {

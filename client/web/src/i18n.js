@@ -10,6 +10,11 @@ const asked = new URLSearchParams(location.search).get("lang") || recall("langua
 export const language = Object.hasOwn(TABLES, asked) ? asked : navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) => TABLES[tag]) || "en";
 document.documentElement.lang = language;
 
+/** Add the texts of another page: {en, de, zh}. */
+export function addTexts(tables) {
+  for (const [tag, texts] of Object.entries(tables)) Object.assign(TABLES[tag], texts);
+}
+
 /**
  * Return a text in the language of the page.
  *

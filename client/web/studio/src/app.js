@@ -1,0 +1,128 @@
+import { askKey } from "../../src/dialogs.js";
+import { button, h, icon, showDialog } from "../../src/dom.js";
+import { addTexts, chooseLanguage, language, LANGUAGES, t } from "../../src/i18n.js";
+import { recall, remember } from "../../src/store.js";
+import { notify } from "../../src/toast.js";
+import de from "../strings/de.js";
+import en from "../strings/en.js";
+import zh from "../strings/zh.js";
+import { openCatalogue } from "./catalogue.js";
+import { showItemDrawer } from "./item-drawer.js";
+import { openLog } from "./log.js";
+import { Outbox } from "./outbox.js";
+import { openOverview } from "./overview.js";
+import { openQueue } from "./review-task.js";
+import { openReview } from "./review.js";
+import { failure, waiting } from "./states.js";
+import { StudioApi } from "./studio-api.js";
+import "./virtual-table.js";
+
+addTexts({ en, de, zh });
+const $ = (selector) => document.querySelector(selector);
+const VIEWS = { overview: ["chart", openOverview], catalogue: ["list", openCatalogue], review: ["check", openReview], log: ["clock", openLog] };
+const QUEUES = ["duplicates", "denoise", "merge", "boxes", "crops", "unanswered"];
+
+const api = new StudioApi(recall("key", ""), new URLSearchParams(location.search).get("c") || "");
+const studio = {
+  api, session: null, problem: "", listeners: new Set(), answered() {}, tableView: {},
+  go: (hash) => { location.hash = hash; },
+  openItem: (id) => showItemDrawer(id, { api, studio, facets: () => [], changed() {}, reload: show }),
+  get reviewerName() { return [this.session?.key, api.reviewer].filter(Boolean).join(" / ") || "local"; },
+  askName,
+};
+let end = () => {}; // of the view that is shown
+let shownHash = null;
+
+/** Show what the address names. */
+function show() {
+  const [name, queue] = location.hash.slice(1).split("/");
+  const view = Object.hasOwn(VIEWS, name) ? name : "overview";
+  end();
+  end = () => {};
+  const main = $("#main");
+  document.body.dataset.view = view === "review" && queue ? "task" : view;
+  for (const link of document.querySelectorAll(".studio-nav a")) link.setAttribute("aria-current", link.dataset.view === view ? "page" : "false");
+  document.title = `${t(`st${view[0].toUpperCase()}${view.slice(1)}`)} – Whatsit`;
+  end = view === "review" && QUEUES.includes(queue) ? openQueue(main, queue, studio) : VIEWS[view][1](main, studio);
+  if (shownHash !== null && shownHash !== location.hash) main.focus({ preventScroll: true });
+  shownHash = location.hash;
+  scrollTo(0, 0);
+}
+
+async function start() {
+  $("#main").replaceChildren(waiting());
+  try {
+    studio.session = await api.session();
+  } catch (error) {
+    if (error.status === 401) return askForKey(Boolean(api.key));
+    return $("#main").replaceChildren(failure(error, start));
+  }
+  const { role, key } = studio.session;
+  if (role === "search") return forbidden();
+  if (!key && !recall("reviewer")) remember("reviewer", `guest-${Math.floor(Math.random() * 65_536).toString(16).padStart(4, "0")}`);
+  api.reviewer = recall("reviewer", "");
+  studio.outbox = new Outbox(api, {
+    answered: (entry, result, open) => studio.answered(entry, result, open),
+    changed: (waits, problem) => { studio.problem = problem; for (const listener of studio.listeners) listener(waits); },
+  });
+  const left = await studio.outbox.ready;
+  if (left) notify(t("stSentLeft", { count: left }));
+  $(".studio-nav").hidden = false;
+  addEventListener("hashchange", show);
+  show();
+}
+
+/** Show that the key may only search. */
+function forbidden() {
+  $(".studio-nav").hidden = true;
+  $("#main").replaceChildren(h("section.failure", { role: "alert" }, h("span.badge", {}, icon("none")), h("h1", { text: t("stForbidden") }), h("p", { text: t("stForbiddenText") }),
+    h("div.acts", {}, button("act.strong", "check", t("stOtherKey"), () => askForKey(false)), h("a.act", { href: `/${location.search}` }, icon("search"), h("span", { text: t("stToSearch") })))));
+}
+
+async function askForKey(refused) {
+  const key = await askKey(refused);
+  if (!key) return $("#main").replaceChildren(failure({ status: 401, message: t("keyText") }, start));
+  remember("key", key);
+  api.key = key;
+  start();
+}
+
+function askName() {
+  const field = h("input", { maxlength: 60, pattern: "[\\p{L}\\p{N} .@_\\-]*", value: api.reviewer, "aria-label": t("stYourName") });
+  const dialog = showDialog(t("stYourName"), t("close"), h("form.fields", { onsubmit: (event) => {
+    event.preventDefault();
+    api.reviewer = field.value.trim();
+    remember("reviewer", api.reviewer || null);
+    dialog.close();
+    show();
+  } }, h("p.quiet", { text: t("stYourNameText") }), field, h("div.acts", {}, h("button.act.strong", { type: "submit" }, icon("check"), h("span", { text: t("stSave") })))));
+  field.select();
+}
+
+function settings() {
+  const select = (label, options, chosen, onchange) => h("label.line", {}, h("span", { text: label }), h("select", { onchange: (event) => onchange(event.target.value) }, ...Object.entries(options).map(([value, text]) => h("option", { value, text, ".selected": value === chosen }))));
+  const catalogues = studio.session?.catalogues || [];
+  const dialog = showDialog(t("settings"), t("close"), select(t("language"), LANGUAGES, language, chooseLanguage), select(t("theme"), { auto: t("themeAuto"), light: t("themeLight"), dark: t("themeDark") }, recall("theme", "auto"), (theme) => { remember("theme", theme === "auto" ? null : theme); applyTheme(); }),
+    catalogues.length > 1 && select(t("catalogue"), Object.fromEntries(catalogues.map((name) => [name, name])), studio.session.catalogue, (name) => { const url = new URL(location); url.searchParams.set("c", name); location.assign(url); }),
+    h("div.line", {}, h("span", { text: t("stYourName") }), button("act", "people", studio.reviewerName, () => { dialog.close(); askName(); })), api.key && h("div.acts", {}, button("act", "trash", t("forgetKey"), () => { remember("key", null); location.reload(); })), h("p.quiet", {}, h("a", { href: "/docs", text: t("apiDocs") })));
+}
+
+const applyTheme = () => { document.documentElement.dataset.theme = recall("theme", "auto"); };
+
+function translate() {
+  for (const element of document.querySelectorAll("[data-t]")) element.textContent = t(element.dataset.t);
+  $(".studio-nav").setAttribute("aria-label", t("stStudio"));
+  $(".studio-nav").replaceChildren(...Object.entries(VIEWS).map(([name, [symbol]]) => h("a", { href: `#${name}`, "data-view": name }, icon(symbol), h("span", { text: t(`st${name[0].toUpperCase()}${name.slice(1)}`) }))));
+  for (const [selector, name] of Object.entries({ "#open-settings": "settings", "#open-search": "stToSearch" })) {
+    $(selector).setAttribute("aria-label", t(name));
+    $(selector).title = t(name);
+  }
+  $("#open-search").href = `/${location.search}`;
+}
+
+applyTheme();
+translate();
+$("#open-settings").addEventListener("click", settings);
+addEventListener("offline", () => notify(t("offlineNotice")));
+start();
+if ("serviceWorker" in navigator && isSecureContext) navigator.serviceWorker.register("/service-worker.js").catch(() => {});

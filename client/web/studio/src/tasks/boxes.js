@@ -1,0 +1,34 @@
+import { button, h } from "../../../src/dom.js";
+import { t } from "../../../src/i18n.js";
+import "../box-editor.js";
+import { itemLines } from "./pair.js";
+
+/** Doubtful boxes of a picture, to correct. */
+export function boxes(task, ctx) {
+  const editor = document.createElement("whatsit-boxes");
+  const label = h("input", { list: "known-labels", "aria-label": t("stLabel"), disabled: true, dir: "auto" });
+  let selected = -1;
+  Promise.resolve(ctx.picture(task.first.image, 1600)).then(async (url) => {
+    const image = new Image();
+    image.src = url;
+    await image.decode().catch(() => {});
+    const size = [task.first.width || image.naturalWidth || 1, task.first.height || image.naturalHeight || 1];
+    editor.show(url, size, task.boxes || []);
+  });
+  editor.addEventListener("focusin", (event) => {
+    selected = Number(event.target.dataset?.index ?? -1);
+    label.disabled = selected < 0;
+    label.value = editor.boxes[selected]?.label || "";
+  });
+  label.addEventListener("change", () => editor.rename(selected, label.value.trim()));
+  const tools = h("div.acts.box-tools", {}, button("chip", "plus", t("stNewBox"), () => editor.add(), { "data-key": "new" }), button("chip", "back", t("undo"), () => editor.undo()),
+    h("label.chip", {}, h("span", { text: t("stLabel") }), label, h("datalist", { id: "known-labels" }, ...(task.labels || []).map((value) => h("option", { value })))), h("p.quiet", { text: t("stBoxKeys") }));
+  return {
+    node: h("div.task-boxes", {}, itemLines(task.first.item), editor, tools), editor,
+    focus: () => editor.next(),
+    actions: [
+      { verdict: "boxes", key: "Enter", label: t("stBoxesDone"), hint: t("stBoxesHint"), symbol: "check", tone: "good", more: () => ({ boxes: editor.boxes }) },
+      { verdict: "unclear", key: "x", label: t("stUnclear"), hint: t("stRemembered"), symbol: "none" },
+    ],
+  };
+}
