@@ -11,12 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from whatsit.models.attention import Attention, attention
+from whatsit.models.efficientnet_lite import EfficientNetLite
 from whatsit.models.mobilenet_v2 import FINAL_CHANNELS, MobileNetV2, pooled
 from whatsit.models.resnet import MEAN, STAGE_CHANNELS, STD, ResNet50
 
 CROP_SIZE = 224
 
-Backbone = Literal["mobilenet_v2", "resnet50"]
+Backbone = Literal["mobilenet_v2", "efficientnet_lite0", "resnet50"]
 
 
 class Embedder(nn.Module):
@@ -24,9 +25,11 @@ class Embedder(nn.Module):
 
     Args:
         dimension: length of the embedding.
-        weights: the ONNX file that MobileNetV2 starts from; None leaves torch's random start.
+        weights: the ONNX file that MobileNetV2 starts from; None leaves torch's random start. EfficientNet-Lite0 starts
+            from its package's weights where this is given.
         gates: attention on the last map.
-        backbone: "mobilenet_v2" or, for GPUs, "resnet50"; their features are of length 1280 and 2048.
+        backbone: "mobilenet_v2", "efficientnet_lite0" or, for GPUs, "resnet50"; their features are of length 1280, 1280
+            and 2048.
         pretrained: weights that ResNet-50 starts from, see `ResNet50`.
     """
 
@@ -41,9 +44,13 @@ class Embedder(nn.Module):
         super().__init__()
         large = backbone == "resnet50"
         channels = STAGE_CHANNELS[32] if large else FINAL_CHANNELS
-        self.backbone: MobileNetV2 | LastMapOfResNet50 = (
-            LastMapOfResNet50(pretrained) if large else MobileNetV2(weights)
-        )
+        self.backbone: MobileNetV2 | EfficientNetLite | LastMapOfResNet50
+        if large:
+            self.backbone = LastMapOfResNet50(pretrained)
+        elif backbone == "efficientnet_lite0":
+            self.backbone = EfficientNetLite(0, pretrained=weights is not None)
+        else:
+            self.backbone = MobileNetV2(weights)
         self.attention = attention(gates, channels)
         self.head = nn.Linear(channels, dimension)
 

@@ -22,27 +22,28 @@ STAGE_CHANNELS = {4: 24, 8: 32, 16: 96, 32: 320}
 class ConvClip(nn.Sequential):
     """Convolution with TensorFlow's "SAME" padding, then ReLU6 unless `linear`.
 
-    At stride 2 TensorFlow pads one row and column at the far side only; torch's symmetric padding would shift
-    every feature map.
+    At stride 2 TensorFlow pads one row and column more at the far side; torch's symmetric padding would shift every
+    feature map.
     """
 
     def __init__(
         self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1, linear: bool = False
     ) -> None:
-        shifted = kernel == 3 and stride == 2
-        pad: list[nn.Module] = [nn.ZeroPad2d((0, 1, 0, 1))] if shifted else []
+        shifted = kernel > 1 and stride == 2
+        near, far = kernel // 2 - 1, kernel // 2
+        pad: list[nn.Module] = [nn.ZeroPad2d((near, far, near, far))] if shifted else []
         conv = nn.Conv2d(inputs, outputs, kernel, stride, 0 if shifted else kernel // 2, groups=groups)
         super().__init__(*pad, conv, *([] if linear else [nn.ReLU6(inplace=True)]))
 
 
 class InvertedResidual(nn.Module):
-    """Expand 1x1, depthwise 3x3, project 1x1; the input is added where shape allows."""
+    """Expand 1x1, depthwise, project 1x1; the input is added where shape allows."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int, expansion: int) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int, expansion: int, kernel: int = 3) -> None:
         super().__init__()
         hidden = inputs * expansion
         expand = [ConvClip(inputs, hidden)] if expansion > 1 else []
-        depthwise = ConvClip(hidden, hidden, 3, stride, groups=hidden)
+        depthwise = ConvClip(hidden, hidden, kernel, stride, groups=hidden)
         self.layers = nn.Sequential(*expand, depthwise, ConvClip(hidden, outputs, linear=True))
         self.residual = stride == 1 and inputs == outputs
 
@@ -52,10 +53,43 @@ class InvertedResidual(nn.Module):
         return x + y if self.residual else y
 
 
-class MobileNetV2(nn.Module):
-    """The backbone of every default network.
+class InvertedResidualNetwork(nn.Module):
+    """Stem, inverted residuals and a last 1x1 convolution, one after another in `layers`.
 
     Input everywhere: f32 [n, 3, h, w], RGB scaled to (x - 127.5) / 127.5, h and w multiples of 32.
+    """
+
+    layers: nn.ModuleList
+    _frozen = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the final feature map f32 [n, 1280, h / 32, w / 32].
+
+        Training on a CPU takes few pictures at a time through the frozen layers: their maps stay in the cache.
+        """
+        start = self._frozen if self.training and x.device.type == "cpu" else 0
+        if start:
+            with torch.no_grad():
+                x = torch.cat([self._frozen_part(part, start) for part in torch.split(x, 4)])
+        for layer in self.layers[start:]:
+            x = layer(x)
+        return x
+
+    def freeze(self, until_block: int) -> None:
+        """Freeze the stem and inverted residuals 1..until_block; 0 the stem, -1 nothing."""
+        self._frozen = until_block + 1
+        for i, layer in enumerate(self.layers):
+            layer.requires_grad_(i > until_block)
+
+    def _frozen_part(self, x: Tensor, stop: int) -> Tensor:
+        for layer in self.layers[:stop]:
+            x = layer(x)
+        return x
+
+
+class MobileNetV2(InvertedResidualNetwork):
+    """The backbone of every default network.
+
     `layers` holds 19 parts: 0 the stem, 1..17 the inverted residuals, 18 the last 1x1 convolution.
 
     Args:
@@ -78,23 +112,9 @@ class MobileNetV2(nn.Module):
                 last_of_stride[stride] = len(layers) - 1
         layers.append(ConvClip(channels, FINAL_CHANNELS))
         self.layers = nn.ModuleList(layers)
-        self._frozen = 0
         self._stage_of_layer = {layer: stride for stride, layer in last_of_stride.items() if stride in STAGE_CHANNELS}
         if weights is not None:
             self._load(weights)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the final feature map f32 [n, 1280, h / 32, w / 32].
-
-        As in `stages`, training on a CPU takes few pictures at a time through the frozen layers.
-        """
-        start = self._frozen if self.training and x.device.type == "cpu" else 0
-        if start:
-            with torch.no_grad():
-                x = torch.cat([self._walk(part, 0, start)[0] for part in torch.split(x, 4)])
-        for layer in self.layers[start:]:
-            x = layer(x)
-        return x
 
     def look(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the maps f32 [n, 1280, h / 32, w / 32] and [n, 96, h / 16, w / 16]."""
@@ -113,12 +133,6 @@ class MobileNetV2(nn.Module):
             rows = [self._walk(row, 0, self._frozen) for row in torch.split(x, 1)]
         maps = {stride: torch.cat([row[1][stride] for row in rows]) for stride in rows[0][1]}
         return {**maps, **self._walk(torch.cat([row[0] for row in rows]), self._frozen)[1]}
-
-    def freeze(self, until_block: int) -> None:
-        """Freeze the stem and inverted residuals 1..until_block; 0 the stem, -1 nothing."""
-        self._frozen = until_block + 1
-        for i, layer in enumerate(self.layers):
-            layer.requires_grad_(i > until_block)
 
     def _walk(self, x: Tensor, start: int, stop: int = -1) -> tuple[Tensor, dict[int, Tensor]]:
         """Return the output of the layers start..stop-1 and the maps on the way."""

@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from whatsit.cli.evaluate.answers import answers
+from whatsit.cli.evaluate.domains import domains
 from whatsit.cli.evaluate.unseen import unseen
 from whatsit.cli.options import DATA, WEIGHTS, AsJson, Data, OnnxThreads, Weights
 
 app = typer.Typer(no_args_is_help=True, help="Measure a network or the running service on data with known truth.")
 app.command(epilog="Example: whatsit evaluate unseen --max-minutes 6 --csv unseen.csv")(unseen)
 app.command(epilog="Example: whatsit evaluate answers --figure reliability.png")(answers)
+app.command(epilog="Example: whatsit evaluate domains --network shipped --network efficientnet_lite0")(domains)
 
 FROZEN = "mobilenet_v2_1.0_224_float.onnx"
 

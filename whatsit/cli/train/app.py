@@ -1,4 +1,4 @@
-"""`whatsit train embedder|classifier|detector`: train a network by its recipe."""
+"""`whatsit train embedder|moco|classifier|detector`: train a network by its recipe."""
 
 from __future__ import annotations
 
@@ -126,6 +126,22 @@ def embedder(
 
     recipe = options.resolve("embedder", EmbedderRecipe, "custom_r1", {"photos": photos, "csv": csv})
     options.train("embedder", train_embedder, recipe)
+
+
+@_command(minutes=30)
+def moco(
+    options: TrainingOptions,
+    photos: Annotated[Path | None, typer.Option(help="Own pictures, in any folders below this one.")] = None,
+) -> None:
+    """Train an embedder without labels (momentum contrast), as a start for `train embedder`.
+
+    With --photos it trains on your own pictures, such as those of a catalogue, and on nothing else.
+    """
+    from whatsit.training.selfsupervised.moco import train_moco
+    from whatsit.training.selfsupervised.moco_recipe import MocoRecipe
+
+    recipe = options.resolve("moco", MocoRecipe, "view_r1", {})
+    options.train("embedder", train_moco, recipe, photos=photos)
 
 
 @_command(minutes=50)

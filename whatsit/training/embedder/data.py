@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 from collections import defaultdict
 from pathlib import Path
 
 from whatsit_client.errors import InvalidInput
 
 from whatsit.evaluation.datasets.grocery import GroceryStore
+from whatsit.training.embedder.cover_source import CoverSource
 from whatsit.training.embedder.mixture import Ingredient
 from whatsit.training.embedder.picture_sources import PhotoSource, PictureSource, ShopSource
 from whatsit.training.embedder.recipe import EmbedderRecipe
@@ -59,7 +61,7 @@ def ingredients(recipe: EmbedderRecipe, data: Path, grocery: GroceryParts) -> li
     """
     shares = recipe.shares
     first = max(grocery.train.classes, grocery.shop_train.classes)
-    mixed = [Ingredient(grocery.train, shares.photos)]
+    mixed = [Ingredient(grocery.train, shares.photos)] if shares.photos else []
     if shares.shop:
         mixed.append(Ingredient(grocery.shop_train, shares.shop))
     others: list[tuple[float, int, PictureSource]] = []
@@ -71,6 +73,14 @@ def ingredients(recipe: EmbedderRecipe, data: Path, grocery: GroceryParts) -> li
         others.append((shares.scenes, 2, scenes))
     if shares.rendered:
         others.append((shares.rendered, 2, RenderedSource(recipe.rendered_products, recipe.rendered_seed)))
+    if shares.wardrobe:
+        files = _pictures(data / "clothing_rest" / "images")
+        others.append((shares.wardrobe, 2, PhotoSource(files, photographed=recipe.photographed)))
+    if shares.views:
+        others.append((shares.views, 2, _several_views(data, recipe.photographed)))
+    if shares.covers:
+        covers = CoverSource(_pictures(data / "imagenet_sample"), recipe.covers, recipe.rendered_seed)
+        others.append((shares.covers, 2, covers))
     for share, views, source in others:
         mixed.append(Ingredient(source, share, views, first))
         first += source.classes
@@ -84,6 +94,19 @@ def _folders(folder: Path, photographed: float) -> PhotoSource:
     if not labelled:
         raise InvalidInput(f"{folder} holds no folders of pictures: pass --data, or set its share to 0.")
     return _photos(labelled, photographed)
+
+
+def _several_views(data: Path, photographed: float) -> PhotoSource:
+    """Return the pictures of products in several views, labelled by product."""
+    pairs: list[tuple[Path, str]] = []
+    for name in ("magento2_luma", "arc2017_items"):
+        table = data / name / "labels.csv"
+        if not table.is_file():
+            raise InvalidInput(f"There is no {table}: pass --data, or set the share of views to 0.")
+        with table.open(newline="", encoding="utf-8") as file:
+            pairs += [(data / name / row["image"], f"{name}/{row['label']}") for row in csv.DictReader(file)]
+    number = {label: k for k, label in enumerate(dict.fromkeys(label for _, label in pairs))}
+    return _photos([(path, number[label]) for path, label in pairs], photographed)
 
 
 def _pictures(folder: Path) -> list[Path]:

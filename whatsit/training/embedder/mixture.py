@@ -12,6 +12,9 @@ from torch import Tensor
 
 from whatsit.training.embedder.picture_sources import PictureSource
 
+Place = tuple[int, int]
+"""Number of an ingredient, and of a picture in its source."""
+
 
 @dataclass(frozen=True)
 class Ingredient:
@@ -57,6 +60,15 @@ class Mixture:
                     views.append(ingredient.source.view(index, self.size, rng))
                     labels.append(ingredient.first_label + int(ingredient.source.labels[index]))
         return torch.from_numpy(np.stack(views)), torch.tensor(labels)
+
+    def places(self, number: int) -> list[Place]:
+        """Return which picture each view of batch `number` is of."""
+        return [
+            (k, self._index(k, place))
+            for k, (ingredient, pictures) in enumerate(zip(self.ingredients, self.pictures, strict=True))
+            for place in range(number * pictures, (number + 1) * pictures)
+            for _ in range(ingredient.views)
+        ]
 
     def _index(self, k: int, place: int) -> int:
         count = len(self.ingredients[k].source.labels)

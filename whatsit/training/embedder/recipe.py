@@ -13,6 +13,7 @@ from whatsit.training.embedder.losses.metric_losses import ClassLoss, PairLoss
 from whatsit.training.embedder.losses.multi_task import TaskWeighting
 from whatsit.training.embedder.random_erasing import Erasing
 from whatsit.training.embedder.task_labels import TaskName
+from whatsit.training.embedder.teachers import TeacherName
 
 
 class Shares(BaseModel):
@@ -20,11 +21,20 @@ class Shares(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    photos: float = Field(default=0.45, gt=0, le=1, description="Grocery photos, 81 classes.")
+    photos: float = Field(default=0.45, ge=0, le=1, description="Grocery photos, 81 classes.")
     shop: float = Field(default=0.2, ge=0, le=1, description="Their 81 shop images, in the same classes.")
     clothing: float = Field(default=0.05, ge=0, le=1, description="Clothing photos, 10 classes of garments.")
     scenes: float = Field(default=0.1, ge=0, le=1, description="ImageNet sample, each picture its own class.")
     rendered: float = Field(default=0.2, ge=0, le=1, description="Drawn products, each its own class.")
+    wardrobe: float = Field(default=0, ge=0, le=1, description="Photos of clothing_rest, each its own class.")
+    views: float = Field(default=0, ge=0, le=1, description="Products in several views: magento2_luma, arc2017_items.")
+    covers: float = Field(default=0, ge=0, le=1, description="Drawn covers and labels, each its own class.")
+
+    @model_validator(mode="after")
+    def _has_one(self) -> Shares:
+        if not any(vars(self).values()):
+            raise ValueError("shares: at least one is above 0")
+        return self
 
 
 class EmbedderRecipe(TrainingRecipe):
@@ -33,7 +43,9 @@ class EmbedderRecipe(TrainingRecipe):
     What each switch did to recall is in perf/results/embedder_switches.csv.
     """
 
-    backbone: Backbone = Field("mobilenet_v2", description="resnet50 is for GPUs.")
+    backbone: Backbone = Field(
+        "mobilenet_v2", description="efficientnet_lite0 starts from its package's weights; resnet50 is for GPUs."
+    )
     pretrained: str = Field("", description="resnet50: transformers' name of its weights, or a folder; empty: random.")
     attention: Attention = Field("none", description="On the last map: channels, places, or both.")
     dimension: int = Field(128, ge=2, le=1280)
@@ -56,6 +68,8 @@ class EmbedderRecipe(TrainingRecipe):
         le=1,
         description="Chance that a view of a shop image, garment or scene is a synthetic photograph.",
     )
+    teachers: tuple[TeacherName, ...] = Field((), description="Frozen networks whose similarities are distilled.")
+    distil_weight: float = Field(1.0, ge=0, description="Of that distillation; without teachers it is none.")
     tasks: tuple[TaskName, ...] = Field((), description="What heads learn beside the product, in training only.")
     task_weight: float = Field(0.2, ge=0, description="Of the mean loss of the tasks.")
     task_weighting: TaskWeighting = Field("equal", description="trend: by how much their validation losses move.")
@@ -76,6 +90,7 @@ class EmbedderRecipe(TrainingRecipe):
     erasing_share: float = Field(0.15, ge=0.02, le=0.9, description="Of its area.")
     shares: Shares = Shares()
     rendered_products: int = Field(800, ge=2)
+    covers: int = Field(600, ge=2, description="Drawn covers and labels.")
     rendered_seed: int = Field(1000, ge=1000, description="Seeds below 1000 are for tests and the demo: never trained.")
     held_out_classes: tuple[int, ...] = Field((), description="Grocery classes left out, to measure unseen products.")
     held_out_photos: float = Field(
@@ -95,6 +110,8 @@ class EmbedderRecipe(TrainingRecipe):
             raise ValueError("task_weighting: trend looks at held-out photos; set held_out_photos above 0")
         if list(self.mining_layers) != sorted(self.mining_layers) or not all(0 <= s <= 1 for s in self.mining_layers):
             raise ValueError("mining_layers are shares from 0 to 1, ascending")
+        if self.teachers and (self.mining != "none" or self.custom is not None):
+            raise ValueError("teachers need mining: none, and the built-in data")
         if 0 < self.mutual_size < self.size:
             raise ValueError("mutual_size is at least size, or 0")
         return self

@@ -27,11 +27,13 @@ from whatsit.training.embedder.losses.metric_losses import class_logits, class_l
 from whatsit.training.embedder.losses.multi_task import MultiTask
 from whatsit.training.embedder.losses.mutual_learning import MutualLearning
 from whatsit.training.embedder.losses.simclr import positive_pairs, simclr_loss
+from whatsit.training.embedder.losses.similarity_distillation import similarity_distillation
 from whatsit.training.embedder.mined_mixture import HardGroups, MinedMixture
 from whatsit.training.embedder.mixture import Ingredient, Mixture
 from whatsit.training.embedder.random_erasing import erase
 from whatsit.training.embedder.recipe import EmbedderRecipe
 from whatsit.training.embedder.task_labels import TaskLabels, viewpoint_of, viewpoints_of_batch
+from whatsit.training.embedder.teachers import Teachers
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 WEIGHTS = "mobilenet_v2_1.0_224_float.onnx"
 START = "start.pt"
 
-Batch = tuple[Tensor, Tensor]
+Batch = tuple[Tensor, ...]
 
 
 class EmbedderTask:
@@ -64,6 +66,7 @@ class EmbedderTask:
         self.mixture = mixture(self.ingredients, recipe.batch, max(recipe.size, recipe.mutual_size), recipe.seed)
         self.groups = None if recipe.mining == "none" else HardGroups(np.unique(photos), recipe.mining_layers)
         self.mutual = None if recipe.mutual == "none" else self._mutual(weights)
+        self.teachers: Teachers | None = None
         self.labels = TaskLabels(recipe.tasks, content.classes)
         self.tasks = self._multi_task() if recipe.tasks else None
         parts.update({n: m for n in ("groups", "mutual", "tasks") if (m := getattr(self, n)) is not None})
@@ -87,17 +90,17 @@ class EmbedderTask:
         ]
 
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
-        """Yield (views uint8 [n, 3, size, size], labels int64 [n])."""
+        """Yield (views uint8 [n, 3, size, size], labels int64 [n]) and, with teachers, their features f32 [n, e]."""
         if self.groups is not None and isinstance(self.mixture, MinedMixture):
             if start == 0:
                 self.groups.regroup(cast(Tensor, self.criterion.W))
             self.mixture.groups = self.groups.of_class.cpu().numpy()
         first = epoch * self.steps_per_epoch
-        return prefetch(self.mixture.batch, first + start, first + self.steps_per_epoch)
+        return prefetch(self._batch, first + start, first + self.steps_per_epoch)
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         """Return the class loss plus the weighted losses that the recipe adds."""
-        views, labels = batch
+        views, labels = batch[:2]
         recipe, shown = self.recipe, dict[str, float]()
         images = wide = scaled(views)
         if images.shape[-1] != recipe.size:
@@ -116,6 +119,9 @@ class EmbedderTask:
         if recipe.simclr_weight and len(self._positives):
             added = simclr_loss(vectors, self._positives)
             loss, shown["simclr"] = loss + recipe.simclr_weight * added, float(added.detach())
+        if self.teachers is not None:
+            added = similarity_distillation(vectors, batch[2])
+            loss, shown["distillation"] = loss + recipe.distil_weight * added, float(added.detach())
         if self.tasks is not None:
             added = self.tasks(features, self.labels.of(labels, self._viewpoints))
             loss, shown["tasks"] = loss + recipe.task_weight * added, float(added.detach())
@@ -123,6 +129,16 @@ class EmbedderTask:
             of_large, added = self.mutual(wide, labels, class_logits(self.criterion, vectors, recipe.scale))
             loss, shown["mutual"] = loss + of_large + recipe.mutual_weight * added, float(added.detach())
         return loss, shown
+
+    def teach(self, weights: Path, folder: Path, console: Console) -> None:
+        """Compute the features of the recipe's teachers, or read them from `folder`."""
+        if self.recipe.teachers:
+            self.teachers = Teachers(self.recipe.teachers, self.ingredients, weights, folder, console)
+
+    def _batch(self, number: int) -> Batch:
+        if self.teachers is None:
+            return self.mixture.batch(number)
+        return *self.mixture.batch(number), self.teachers.of(self.mixture.places(number))
 
     def validate(self) -> dict[str, float]:
         """Return the metrics of the embedder's validation sets."""
@@ -202,6 +218,7 @@ def train_embedder(
     console = prepare(recipe.seed, **options)
     task = EmbedderTask(recipe, data, weights / WEIGHTS if recipe.start == IMAGENET else None)
     begin(task.network, recipe.start, "embedder")
+    task.teach(weights / WEIGHTS, out.parent / "teachers", console)
     if not options.get("resume") and not (out / checkpoint.LAST).exists():
         if recipe.custom is None and recipe.start.endswith(".pt"):
             _load_module(task.module, Path(recipe.start))

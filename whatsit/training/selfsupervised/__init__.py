@@ -1,0 +1,1 @@
+"""Self-supervised training: networks from pictures without labels."""
