@@ -25,6 +25,12 @@ from whatsit.vision.crop import crop_resize
 Image = npt.NDArray[np.uint8]
 _SEED = 7
 _COVERS, _COVER_SEED = 300, 12
+_VIEWS = (
+    ("magento1_madison", "another view", "labels.csv"),
+    ("arc2017_items", "another view", "labels.csv"),
+    ("flickr_logos27", "another picture", "crops.csv"),
+    ("magento2_luma", "another view", "labels.csv"),
+)
 
 
 @dataclass(frozen=True)
@@ -51,18 +57,15 @@ def real_domains(data: Path, limit: int | None = None) -> list[RetrievalDomain]:
         data: the folder of the data sets; a set that is not there is left out.
         limit: queries of each grocery and garment domain, evenly spread.
     """
-    makers = {
-        "grocery_store": lambda: _groceries(GroceryStore(data / "grocery_store"), limit),
-        "clothing_small": lambda: [_garments(Clothing(data / "clothing_small"), limit)],
-        "magento1_madison": lambda: [_other_views("magento1_madison, another view", data / "magento1_madison")],
-        "arc2017_items": lambda: [_other_views("arc2017_items, another view", data / "arc2017_items")],
-        "flickr_logos27": lambda: [
-            _other_views("flickr_logos27, another picture", data / "flickr_logos27", "crops.csv")
-        ],
-        "magento2_luma": lambda: [_other_views("magento2_luma, another view", data / "magento2_luma")],
-        "ikea": lambda: [_rooms(data / "ikea")],
-    }
-    return [domain for folder, make in makers.items() if (data / folder).is_dir() for domain in make()]
+    found: list[RetrievalDomain] = []
+    if (data / "grocery_store").is_dir():
+        found += _groceries(GroceryStore(data / "grocery_store"), limit)
+    if (data / "clothing_small").is_dir():
+        found.append(_garments(Clothing(data / "clothing_small"), limit))
+    for folder, what, table in _VIEWS:
+        if (data / folder).is_dir():
+            found.append(_other_views(f"{folder}, {what}", data / folder, table))
+    return [*found, _rooms(data / "ikea")] if (data / "ikea").is_dir() else found
 
 
 def photographed_domains(data: Path, count: int = 300) -> list[RetrievalDomain]:
@@ -108,7 +111,7 @@ def _garments(clothing: Clothing, limit: int | None) -> RetrievalDomain:
     )
 
 
-def _other_views(name: str, folder: Path, table: str = "labels.csv") -> RetrievalDomain:
+def _other_views(name: str, folder: Path, table: str) -> RetrievalDomain:
     rows = _rows(folder / table)
     labels = [row["label"] for row in rows]
     return RetrievalDomain(name, _files([folder / row["image"] for row in rows]), None, _places(labels, labels))
