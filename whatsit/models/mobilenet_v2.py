@@ -54,7 +54,9 @@ class InvertedResidual(nn.Module):
 
 
 class InvertedResidualNetwork(nn.Module):
-    """Stem, inverted residuals and a last 1x1 convolution, one after another in `layers`.
+    """Stem, inverted residuals and a last 1x1 convolution.
+
+    All are in `layers`, in their order.
 
     Input everywhere: f32 [n, 3, h, w], RGB scaled to (x - 127.5) / 127.5, h and w multiples of 32.
     """

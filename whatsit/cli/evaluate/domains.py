@@ -1,4 +1,4 @@
-"""`whatsit evaluate domains`: recall of embedders on domains that training never saw."""
+"""`whatsit evaluate domains`: recall of embedders on unseen domains."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def domains(
     threads: OnnxThreads = 1,
     csv: Annotated[Path | None, typer.Option(help="Add each row there; what it has is not measured again.")] = None,
 ) -> None:
-    """Measure recall of embedders on real and synthetic domains, most of them never trained on."""
+    """Measure recall of embedders on domains, most of them never trained on."""
     from rich.console import Console
     from rich.table import Table
 

@@ -1,4 +1,4 @@
-"""`whatsit train embedder|moco|classifier|detector`: train a network by its recipe."""
+"""`whatsit train …`: train a network by its recipe."""
 
 from __future__ import annotations
 
@@ -133,7 +133,9 @@ def moco(
     options: TrainingOptions,
     photos: Annotated[Path | None, typer.Option(help="Own pictures, in any folders below this one.")] = None,
 ) -> None:
-    """Train an embedder without labels (momentum contrast), as a start for `train embedder`.
+    """Train an embedder without labels (MoCo v2).
+
+    Its best.pt is a start for `whatsit train embedder`.
 
     With --photos it trains on your own pictures, such as those of a catalogue, and on nothing else.
     """

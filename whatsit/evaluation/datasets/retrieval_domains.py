@@ -1,4 +1,4 @@
-"""Retrieval domains: pictures of things in which an embedder is measured, with the truth.
+"""Retrieval domains: queries and galleries with the truth.
 
 Most are sets that no shipped network was trained on. Real ones hold several pictures of a thing; the synthetic ones
 photograph each picture (`whatsit.rendering.photo`, strength 1, the poorest) and look for the picture itself.
@@ -51,7 +51,7 @@ class RetrievalDomain:
 
 
 def real_domains(data: Path, limit: int | None = None) -> list[RetrievalDomain]:
-    """Return the domains of real pictures under `data`: groceries, garments, then those never trained on.
+    """Return the domains of real pictures, groceries and garments first.
 
     Args:
         data: the folder of the data sets; a set that is not there is left out.
@@ -69,7 +69,7 @@ def real_domains(data: Path, limit: int | None = None) -> list[RetrievalDomain]:
 
 
 def photographed_domains(data: Path, count: int = 300) -> list[RetrievalDomain]:
-    """Return the synthetic domains: drawn covers, garments, and the pictures of two shops.
+    """Return the domains of synthetic photographs.
 
     Args:
         data: the folder of the data sets; a set that is not there is left out.

@@ -61,7 +61,10 @@ def measure_domain(domain: RetrievalDomain, embedder: MeasuredEmbedder) -> Domai
 
 
 def score_vectors(domain: RetrievalDomain, network: str, queries: Vectors, gallery: Vectors) -> DomainRow:
-    """Return the recall of vectors; where the domain has no gallery, a query does not find itself."""
+    """Return the recall of vectors.
+
+    Where the domain has no gallery, a query does not find itself.
+    """
     similarity = cosine(queries, gallery)
     if domain.gallery is None:
         np.fill_diagonal(similarity, -np.inf)

@@ -90,7 +90,10 @@ class EmbedderTask:
         ]
 
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
-        """Yield (views uint8 [n, 3, size, size], labels int64 [n]) and, with teachers, their features f32 [n, e]."""
+        """Yield views, labels and, with teachers, their features.
+
+        uint8 [n, 3, size, size], int64 [n], f32 [n, e].
+        """
         if self.groups is not None and isinstance(self.mixture, MinedMixture):
             if start == 0:
                 self.groups.regroup(cast(Tensor, self.criterion.W))

@@ -1,4 +1,4 @@
-"""Teachers of the embedder: frozen networks, whose features of every picture are computed once."""
+"""Teachers of the embedder: features of frozen networks, computed once."""
 
 from __future__ import annotations
 

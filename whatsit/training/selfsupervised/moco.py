@@ -64,7 +64,10 @@ class MomentumContrast(nn.Module):
         self.register_buffer("place", torch.zeros((), dtype=torch.int64))
 
     def loss(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """Return the InfoNCE loss of two views, f32 [n, 3, s, s] each in -1..1; the queue moves on."""
+        """Return the InfoNCE loss of two views; the queue moves on.
+
+        f32 [n, 3, s, s] each, in -1..1.
+        """
         vectors = self._project(self.network, self.projection, queries)
         with torch.no_grad():
             if self.training:

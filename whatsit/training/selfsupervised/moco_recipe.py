@@ -10,7 +10,7 @@ from whatsit.training.common.training_recipe import TrainingRecipe
 
 
 class MocoRecipe(TrainingRecipe):
-    """MoCo v2 (Chen, Fan, Girshick and He 2020): one view must find the other among a queue of earlier pictures.
+    """MoCo v2 (Chen, Fan, Girshick and He 2020).
 
     The network is an embedder; `whatsit train embedder --start` goes on from it.
     """
