@@ -1,9 +1,9 @@
 // Runs in the page of `frame_cost.py`: the camera's work on each frame, in milliseconds by part.
 async ({ frames, width, height }) => {
-  const { FrameGrabber } = await import("/camera/frame-grabber.js");
-  const { FrameSelector } = await import("/camera/frame-selector.js");
-  const { buildPyramid, findCorners, halve, trackPoints } = await import("/camera/optical-flow.js");
-  const { measureSharpness } = await import("/camera/sharpness.js");
+  const { FrameGrabber } = await import("/scan/frame-grabber.js");
+  const { FrameSelector } = await import("/scan/frame-selector.js");
+  const { buildPyramid, findCorners, halve, trackPoints } = await import("/scan/optical-flow.js");
+  const { measureSharpness } = await import("/scan/sharpness.js");
   const video = document.createElement("video");
   video.muted = true;
   video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width, height } });

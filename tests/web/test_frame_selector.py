@@ -20,7 +20,7 @@ READ = "const read = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0
 FLOW = (
     READ
     + """
-    const { buildPyramid, findCorners, trackPoints } = await import("/camera/optical-flow.js");
+    const { buildPyramid, findCorners, trackPoints } = await import("/scan/optical-flow.js");
     const [before, after] = frames.map((f) => buildPyramid(read(f), 160, 120));
     const points = findCorners(before[0]);
     const flow = [...trackPoints(before, after, points)];
@@ -30,14 +30,14 @@ FLOW = (
 SHARPNESS = (
     READ
     + """
-    const { measureSharpness } = await import("/camera/sharpness.js");
+    const { measureSharpness } = await import("/scan/sharpness.js");
     return frames.map((f) => measureSharpness(read(f), 160, 120));
 """
 )
 SELECT = (
     READ
     + """
-    const { FrameSelector } = await import("/camera/frame-selector.js");
+    const { FrameSelector } = await import("/scan/frame-selector.js");
     const selector = new FrameSelector();
     return frames.map(({ gray, time }) => ({
       state: selector.push(read(gray), 160, 120, time),

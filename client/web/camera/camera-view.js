@@ -4,8 +4,8 @@ import { CameraStream } from "./camera-stream.js";
 import { CAMERA_STYLE } from "./camera-style.js";
 import { CAMERA_TEMPLATE, ICONS } from "./camera-template.js";
 import { cameraText } from "./camera-text.js";
-import { FrameGrabber } from "./frame-grabber.js";
-import { FrameSelector } from "./frame-selector.js";
+import { FrameGrabber } from "../scan/frame-grabber.js";
+import { FrameSelector } from "../scan/frame-selector.js";
 
 const ANALYSE_EVERY_MS = 45; // about 20 frames a second are enough, and spare the battery
 const RECENT_MS = 600; // a shutter may use the best frame of this time: the press itself shakes the phone

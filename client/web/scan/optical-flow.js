@@ -1,7 +1,8 @@
 /**
  * Track corners from one grey frame to the next: pyramidal Lucas-Kanade (Bouguet 2001) on Shi-Tomasi corners (1994).
  *
- * A level is `{data, width, height}` with `data` a Float32Array of grey values, 0 to 255, row by row.
+ * `whatsit_client.scan` and `client/mobile/frame_selector.hpp` compute the same, and share the fixtures of
+ * `client/mobile/fixtures`. A level is `{data, width, height}` with `data` a Float32Array of grey values, 0 to 255, row by row.
  */
 
 const WINDOW = 3; // radius: 7 x 7 pixels
@@ -48,7 +49,7 @@ export function findCorners(level, count = 80, margin = 0.1) {
   const top = Math.max(WINDOW + 1, Math.round(height * margin));
   const columns = Math.max(1, Math.round(Math.sqrt((count * (width - 2 * left)) / Math.max(1, height - 2 * top))));
   const rows = Math.max(1, Math.floor(count / columns));
-  const best = new Float32Array(columns * rows).fill(MIN_EIGENVALUE);
+  const best = new Float64Array(columns * rows).fill(MIN_EIGENVALUE);
   const where = new Int32Array(columns * rows).fill(-1);
   for (let y = top; y < height - top; y += 2) {
     const row = Math.floor(((y - top) * rows) / (height - 2 * top)) * columns;
@@ -85,9 +86,9 @@ function cornerStrength(data, width, centre) {
 }
 
 const SIDE = 2 * WINDOW + 1;
-const patch = new Float32Array(SIDE * SIDE);
-const gradientX = new Float32Array(SIDE * SIDE);
-const gradientY = new Float32Array(SIDE * SIDE);
+const patch = new Float64Array(SIDE * SIDE);
+const gradientX = new Float64Array(SIDE * SIDE);
+const gradientY = new Float64Array(SIDE * SIDE);
 
 /** Fill the patch of the first frame around x, y; return its gradient matrix and mean, or null at the border. */
 function readPatch({ data, width, height }, x, y) {
@@ -120,7 +121,7 @@ function readPatch({ data, width, height }, x, y) {
   return matrix;
 }
 
-const other = new Float32Array(SIDE * SIDE);
+const other = new Float64Array(SIDE * SIDE);
 
 /** Fill the patch of the second frame; return its mean, or null at the border. */
 function readOther({ data, width, height }, x, y) {
@@ -182,7 +183,7 @@ function refine(before, after, x, y, shift) {
  * @returns {Float32Array} dx, dy, dx, dy, ... in pixels of the finest level; NaN where a point was lost.
  */
 export function trackPoints(before, after, points) {
-  const flow = new Float32Array(points.length).fill(NaN);
+  const flow = new Float64Array(points.length).fill(NaN);
   for (let i = 0; i < points.length; i += 2) {
     const shift = { x: 0, y: 0 };
     let residual = null;
@@ -201,12 +202,17 @@ export function trackPoints(before, after, points) {
   return flow;
 }
 
-/** Return the median length of a flow in pixels and how many of its points were tracked. */
+/** Return the median length of a flow in pixels, its median x and y, and how many of its points were tracked. */
 export function medianMotion(flow) {
   const lengths = [];
+  const across = [];
+  const down = [];
   for (let i = 0; i < flow.length; i += 2) {
-    if (!Number.isNaN(flow[i])) lengths.push(Math.hypot(flow[i], flow[i + 1]));
+    if (Number.isNaN(flow[i])) continue;
+    across.push(flow[i]);
+    down.push(flow[i + 1]);
+    lengths.push(Math.sqrt(flow[i] * flow[i] + flow[i + 1] * flow[i + 1]));
   }
-  lengths.sort((a, b) => a - b);
-  return { motion: lengths.length ? lengths[lengths.length >> 1] : 0, tracked: lengths.length };
+  const median = (values) => (values.length ? values.sort((a, b) => a - b)[values.length >> 1] : 0);
+  return { motion: median(lengths), dx: median(across), dy: median(down), tracked: lengths.length };
 }

@@ -49,6 +49,8 @@ export class FrameSelector {
     this.sharpness = 0;
     /** Motion of the last frame, in parts of the longer side a second. */
     this.speed = Infinity;
+    /** Median motion from the frame before as [x, y] in parts of the longer side, 0 where unknown; null after a cut or gap. */
+    this.shift = null;
     this.previous = null;
     this.sentScene = null;
     this.movedFrames = 0;
@@ -102,18 +104,20 @@ export class FrameSelector {
     const { previous, options } = this;
     const elapsed = previous ? frame.timeMs - previous.timeMs : Infinity;
     const drifted = this.sentScene && coarseChange(this.sentScene, frame.coarse) > options.sceneChange;
+    this.shift = null;
     if (!(elapsed <= options.gapMs) || previous.pyramid[0].data.length !== frame.pyramid[0].data.length) {
       this.speed = Infinity;
       return !this.sentScene || drifted; // after a pause only another scene is new
     }
     if (elapsed <= 0) return false;
     const points = findCorners(previous.pyramid[0]);
-    const { motion, tracked } = medianMotion(trackPoints(previous.pyramid, frame.pyramid, points));
+    const { motion, dx, dy, tracked } = medianMotion(trackPoints(previous.pyramid, frame.pyramid, points));
     const change = coarseChange(previous.coarse, frame.coarse);
     // Few tracked points: a cut, a fast pan, or the same scene out of focus. Only coarse frames tell them apart.
     const known = tracked >= Math.max(MIN_POINTS, points.length / 8);
-    const shift = known ? motion / Math.max(frame.pyramid[0].width, frame.pyramid[0].height) : change / COARSE_SIDE;
-    this.speed = (shift / elapsed) * 1000;
+    const longer = Math.max(frame.pyramid[0].width, frame.pyramid[0].height);
+    if (change <= options.sceneChange) this.shift = known ? [dx / longer, dy / longer] : [0, 0];
+    this.speed = ((known ? motion / longer : change / COARSE_SIDE) / elapsed) * 1000;
     if (change > options.sceneChange || drifted) return true;
     this.movedFrames = this.speed > options.movingAbove ? this.movedFrames + 1 : 0;
     return this.movedFrames >= options.movingFrames;
