@@ -93,7 +93,7 @@ def count_of(path: Path, every: float) -> int:
     """Return about how many shots a file has."""
     if not is_film(path) or not path.is_file():
         return 1
-    cv2 = _opencv()
+    cv2 = opencv()
     film = cv2.VideoCapture(str(path))
     try:
         rate, frames = film.get(cv2.CAP_PROP_FPS), film.get(cv2.CAP_PROP_FRAME_COUNT)
@@ -115,7 +115,7 @@ def _age(file: Path) -> float:
         return 0.0
 
 
-def _opencv() -> ModuleType:
+def opencv() -> ModuleType:
     """Return OpenCV, whose film libraries say nothing by themselves."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
@@ -125,7 +125,7 @@ def _opencv() -> ModuleType:
 
 
 def _frames(path: Path, every: float, done: frozenset[tuple[str, float | None]]) -> Iterator[Shot]:
-    cv2 = _opencv()
+    cv2 = opencv()
     if not path.is_file():
         raise InvalidInput(f"There is no file {path}.")
     film = cv2.VideoCapture(str(path))

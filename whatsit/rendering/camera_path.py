@@ -1,4 +1,4 @@
-"""The way of a hand-held camera over a scene: pans, stops, tremor, focus and exposure."""
+"""The way of a hand-held camera over a scene: pans, stops, tremor, focus."""
 
 from __future__ import annotations
 
@@ -91,7 +91,10 @@ class CameraPath:
         return bool(np.hypot(x[2] - x[0], y[2] - y[0]) / 2e-3 / zoom[1] <= _REST)
 
     def pose(self, times: Floats) -> Floats:
-        """Return x, y of the view's middle in the scene, zoom and roll in radians, f64 [4,N]."""
+        """Return x and y of the view's middle, zoom and roll, f64 [4,N].
+
+        The middle is in pixels of the scene, the roll in radians.
+        """
         x, y, zoom = self._way(times)
         dx, dy, roll = (
             sum(share * np.sin(2 * np.pi * hz * times + phase) for (hz, share), phase in zip(_TREMOR, row, strict=True))

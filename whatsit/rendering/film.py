@@ -13,7 +13,7 @@ import numpy.typing as npt
 from whatsit.rendering.camera_path import CameraPath
 from whatsit.rendering.canvas import Pixels
 
-_MOST_EXPOSURES = 12
+_EXPOSURE_PIXELS, _MOST_EXPOSURES = 2.5, 8  # of a motion along the exposure
 
 
 @dataclass(frozen=True)
@@ -93,26 +93,29 @@ class Film:
         """Yield the frames, RGB uint8 [H,W,3]."""
         rng = np.random.default_rng(self.seed)
         width, height = self.size
-        grain = rng.normal(0, self.noise, (height + 64, width + 64, 1)).astype(np.float32)
+        grain = rng.normal(0, self.noise, (height + 64, width + 64, 3)).astype(np.int16)
         for one in self.truth:
             frame = self._expose(one)
             defocus = self.path.defocus(one.time_ms / 1000)
             if defocus > 0.2:
-                frame = cv2.GaussianBlur(frame, (0, 0), defocus).astype(np.float32)
+                frame = cv2.GaussianBlur(frame, (0, 0), defocus).astype(np.uint8, copy=False)
             down, across = rng.integers(0, 64, 2)
-            frame = frame * np.float32(one.gain) + grain[down : down + height, across : across + width]
-            yield np.clip(frame, 0, 255).astype(np.uint8)
+            part = grain[down : down + height, across : across + width]
+            yield cv2.add(frame, part, dtype=cv2.CV_8U).astype(np.uint8, copy=False)
 
-    def _expose(self, one: FrameTruth) -> npt.NDArray[np.float32]:
-        """Return the mean of the views along the exposure."""
+    def _expose(self, one: FrameTruth) -> Pixels:
+        """Return the mean of the views along the exposure, times the gain."""
         travel = one.speed * max(self.size) * self.exposure
-        count = int(np.clip(np.ceil(travel / 1.5), 1, _MOST_EXPOSURES))
+        count = int(np.clip(np.ceil(travel / _EXPOSURE_PIXELS), 1, _MOST_EXPOSURES))
         times = one.time_ms / 1000 + self.exposure * ((np.arange(count) + 0.5) / count - 0.5)
         total = np.zeros((self.size[1], self.size[0], 3), np.float32)
         velocity = self._velocity(times)
         for pose, (vx, vy) in zip(self.path.pose(times).T, velocity.T, strict=True):
-            cv2.accumulate(self._view(pose, vx, vy), total)
-        return total / count
+            view = self._view(pose, vx, vy)
+            if count == 1:
+                return cv2.convertScaleAbs(view, alpha=one.gain).astype(np.uint8, copy=False)
+            cv2.accumulate(view, total)
+        return cv2.convertScaleAbs(total, alpha=one.gain / count).astype(np.uint8, copy=False)
 
     def _view(self, pose: npt.NDArray[np.float64], vx: float, vy: float) -> Pixels:
         """Return the scene through a rolling shutter, at one pose and velocity."""

@@ -13,7 +13,9 @@ from whatsit.rendering.canvas import Pixels
 
 
 def write_film(path: Path, frames: Iterable[Pixels], rate: float = 30) -> Path:
-    """Write RGB frames of one size: `.mp4`, `.avi` (Motion JPEG), or `.y4m`, which Chromium's fake camera plays.
+    """Write RGB frames of one size to a film.
+
+    The ending chooses the kind: `.mp4`, `.avi` (Motion JPEG), or `.y4m`, which Chromium's fake camera plays.
 
     Raises:
         InvalidInput: the file cannot be written.

@@ -1,4 +1,4 @@
-"""Kinds of films: what people do with a camera before things, and what cameras do meanwhile."""
+"""Kinds of films: what people do with cameras, and what cameras do meanwhile."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from whatsit.rendering.camera_path import CameraPath, Stop
 from whatsit.rendering.canvas import Pixels
@@ -21,11 +22,10 @@ _WALL = 900  # pixels of empty wall beside the scene
 def make_film(kind: str, seed: int, products: Sequence[Product]) -> Film:
     """Return a film of one of `KINDS`; the same seed gives the same film.
 
-    `steady` and `shaky`: one thing, a hand's tremor of 1 and 3 pixels. `focus`: the lens hunts for up to a second.
-    `exposure`: it starts too dark or too bright. `several`: two or three things. `pass_by`: a slow pan over a thing on
-    the way to another. `touch_and_go`: a pause too short to count before the stop. `blur`: one thing that never comes
-    into focus, then one that does. `dark`: too little light, nothing to send. `wall`: a stop at an empty wall, then at a
-    thing.
+    `steady` and `shaky`: one thing, a hand's tremor of about 1 and of 3 pixels. `focus`: the lens hunts for up to a
+    second. `exposure`: it starts too dark or too bright. `several`: two or three things. `pass_by`: a slow pan over a
+    thing on the way to another. `touch_and_go`: a pause too short to count, then a stop. `blur`: one thing that never
+    comes into focus, then one that does. `dark`: too little light, nothing to send. `wall`: an empty wall, then one.
     """
     rng = np.random.default_rng([seed, 23, KINDS.index(kind)])
     scene = make_scene(products, rng, size=_SCENE, count=3, strength=0.15)
@@ -46,11 +46,14 @@ def make_film(kind: str, seed: int, products: Sequence[Product]) -> Film:
     )
 
 
-def _stop(box: np.ndarray, thing: int, rng: np.random.Generator, **changed: float | bool) -> Stop:
+def _stop(box: npt.NDArray[np.float32], thing: int, rng: np.random.Generator, **changed: float | bool) -> Stop:
     """Return a stop at a box that fills 50 to 75 % of the frame's height."""
     x1, y1, x2, y2 = (float(side) for side in box)
     zoom = max((y2 - y1) / (480 * rng.uniform(0.5, 0.75)), (x2 - x1) / (640 * 0.75))
-    where = (x1 + x2) / 2 + rng.normal(0, 15), (y1 + y2) / 2 + rng.normal(0, 15)
+    zoom = min(zoom, 0.97 * _SCENE[1] / 480)  # the view ends where the scene does
+    half = 240 * zoom
+    y = float(np.clip((y1 + y2) / 2 + rng.normal(0, 15), half, _SCENE[1] - half))
+    where = (x1 + x2) / 2 + rng.normal(0, 15), y
     known = {"seconds": rng.uniform(1.6, 3.0), "approach": rng.uniform(0.5, 1.2), "zoom": zoom, "thing": thing}
     return Stop(*where, **{**known, **changed})  # type: ignore[arg-type]
 

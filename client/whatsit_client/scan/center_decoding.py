@@ -119,7 +119,10 @@ def overlaps(box: Floats, boxes: Floats) -> Floats:
 
 
 def suppress(boxes: Floats, iou: float) -> list[int]:
-    """Return the indices that greedy non-maximum suppression keeps of boxes [N,4], the best first."""
+    """Return the indices that greedy non-maximum suppression keeps.
+
+    Boxes are f32 [N,4], the best first.
+    """
     kept: list[int] = []
     for index in range(len(boxes)):
         if not kept or not (overlaps(boxes[index], boxes[kept]) > iou).any():

@@ -27,7 +27,10 @@ def check_frame(pixels: Pixels) -> None:
 
 
 def reduce_gray(pixels: Pixels, longest: int = 320) -> Pixels:
-    """Return an RGB frame in grey, reduced by a whole factor until its longer side is at most `longest` pixels."""
+    """Return an RGB frame in grey, reduced by a whole factor.
+
+    Its longer side is at most `longest` pixels.
+    """
     factor = -(-max(pixels.shape[:2]) // longest)
     gray = Image.fromarray(pixels).convert("L")
     return np.asarray(gray.reduce(factor) if factor > 1 else gray)
@@ -58,7 +61,7 @@ def canvas_of(pixels: Pixels, side: int, multiple: int, padding: int) -> tuple[P
 
 
 def widened(box: Box, margin: float, width: int, height: int) -> tuple[int, int, int, int]:
-    """Return whole pixels of a box that is widened by a part of its sides, inside a frame."""
+    """Return a box widened by a part of its sides, in whole pixels of the frame."""
     x1, y1, x2, y2 = box
     across, down = margin * (x2 - x1), margin * (y2 - y1)
     left, top = max(0, int(x1 - across)), max(0, int(y1 - down))
@@ -67,7 +70,10 @@ def widened(box: Box, margin: float, width: int, height: int) -> tuple[int, int,
 
 
 def encode_jpeg(pixels: Pixels, longest: int, quality: int) -> tuple[bytes, float]:
-    """Encode pixels, reduced until the longer side is at most `longest`; return the file and the scale."""
+    """Encode pixels whose longer side is at most `longest`.
+
+    Larger ones are reduced; returns the file and the scale.
+    """
     picture = Image.fromarray(np.ascontiguousarray(pixels))
     scale = min(1.0, longest / max(picture.size))
     if scale < 1:

@@ -28,7 +28,9 @@ _MIN_POINTS = 8
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Thresholds of a `FrameSelector`; lengths are parts of the longer side of the frame.
+    """Thresholds of a `FrameSelector`.
+
+    Lengths are parts of the longer side of the frame.
 
     Args:
         still_below: motion a second below which the scene begins to settle.
@@ -136,7 +138,10 @@ class FrameSelector:
         return self.state
 
     def mark_sent(self) -> None:
-        """Count the scene as sent, as after a shutter: nothing is sent by itself until it moved."""
+        """Count the scene as sent, as after a shutter.
+
+        Nothing is sent by itself until it moved.
+        """
         self.state = "sent"
         self._sent_scene = None if self._previous is None else self._previous.coarse
         self._moved_frames = 0
@@ -147,7 +152,7 @@ class FrameSelector:
         self._moved_frames = 0
 
     def _has_moved(self, frame: _Frame) -> bool:
-        """Measure the motion from the frame before; return whether the scene is no longer the same."""
+        """Measure the motion; return whether the scene is no longer the same."""
         limits, previous, scene = self.thresholds, self._previous, self._sent_scene
         drifted = scene is not None and _coarse_change(scene, frame.coarse) > limits.scene_change
         elapsed = math.inf if previous is None else frame.time_ms - previous.time_ms
@@ -207,7 +212,10 @@ def _describe(gray: Gray, time_ms: float) -> _Frame:
 
 
 def _coarse_change(before: Floats, after: Floats) -> float:
-    """Return the mean difference of two pictures without their means, in standard deviations of the first."""
+    """Return the mean difference of two pictures without their means.
+
+    It is in standard deviations of the first.
+    """
     if before.shape != after.shape:
         return math.inf
     before, after = before - before.mean(), after - after.mean()

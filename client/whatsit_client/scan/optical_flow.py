@@ -63,7 +63,7 @@ def find_corners(level: Floats, count: int = 80, margin: float = 0.1) -> Floats:
 
 @functools.lru_cache(maxsize=8)
 def _grid(height: int, width: int, count: int, margin: float) -> tuple[Numbers, Numbers, Numbers]:
-    """Return the rows and columns that are looked at, and the cell of each of their pixels."""
+    """Return the rows and columns that are looked at, and their cells."""
     left, top = (max(WINDOW + 1, int(side * margin + 0.5)) for side in (width, height))
     wide, tall = width - 2 * left, height - 2 * top
     across = max(1, int((count * wide / max(1, tall)) ** 0.5 + 0.5)) if wide > 0 else 1
@@ -76,7 +76,7 @@ def _grid(height: int, width: int, count: int, margin: float) -> tuple[Numbers, 
 
 
 def _corner_strength(level: Floats, rows: Numbers, columns: Numbers) -> Floats:
-    """Return the smaller eigenvalue of the mean gradient matrix of 3 x 3 pixels around each pixel."""
+    """Return the smaller eigenvalue of each pixel's mean gradient matrix (3 x 3)."""
     top, bottom, left, right = rows[0] - 2, rows[-1] + 3, columns[0] - 2, columns[-1] + 3
     part = level[top:bottom, left:right]
     gx = (part[1:-1, 2:] - part[1:-1, :-2]) / 2
@@ -113,9 +113,10 @@ def track_points(before: Sequence[Floats], after: Sequence[Floats], points: Floa
 
 
 def _refine(before: Floats, after: Floats, points: Floats, start: Floats) -> tuple[Floats, Floats]:
-    """Refine the shifts on one level; return what grey difference is left (NaN: lost) and the shifts.
+    """Refine the shifts on one level; return the grey difference left, and them.
 
-    The mean of each window is taken off: a camera that changes its exposure does not move.
+    The difference is NaN where a point is lost. The mean of each window is taken off: a camera that changes its
+    exposure does not move.
     """
     block, usable = _sample(before, points, WINDOW + 1)
     gx = (block[:, 1:-1, 2:] - block[:, 1:-1, :-2]) / 2
@@ -150,7 +151,7 @@ def _refine(before: Floats, after: Floats, points: Floats, start: Floats) -> tup
 
 
 def _sample(level: Floats, points: Floats, radius: int) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Return the windows around points by bilinear interpolation, and which lie inside the level."""
+    """Return bilinear windows around points, and which lie inside the level."""
     height, width = level.shape
     corner = np.floor(points)
     left, top = corner[:, 0].astype(np.int64), corner[:, 1].astype(np.int64)
@@ -165,7 +166,7 @@ def _sample(level: Floats, points: Floats, radius: int) -> tuple[Floats, npt.NDA
 
 
 def median_motion(flow: Floats) -> tuple[float, tuple[float, float], int]:
-    """Return the median length of a flow, its median x and y, and how many points were tracked."""
+    """Return the median length, x and y of a flow, and the count of its points."""
     found = flow[~np.isnan(flow[:, 0])]
     if not len(found):
         return 0.0, (0.0, 0.0), 0

@@ -66,7 +66,7 @@ class ScanDetector:
 
 
 class BoxDetector:
-    """A detector of the server's tensor contract (`boxes`, `scores`, `labels`) on ONNX Runtime.
+    """A detector of the server's tensor contract, on ONNX Runtime.
 
     Args:
         model: the ONNX file; its input is uint8 [n,3,S,S].
@@ -107,7 +107,7 @@ def open_detector(model: str | Path | None = None, runtime: str = "auto", thread
     place = None if model is None else Path(model)
     if place is not None and place.suffix == ".onnx" and not (place.parent / "scan.json").is_file():
         names = [folder / "labels.txt" for folder in (place.parent, place.parent.parent)]
-        found = next((name.read_text(encoding="utf-8").split("\n") for name in names if name.is_file()), ["object"])
+        found = next((name.read_text(encoding="utf-8").splitlines() for name in names if name.is_file()), ["object"])
         return BoxDetector(place, tuple(found), threads=threads)
     return ScanDetector(place, runtime, threads)
 
@@ -123,7 +123,7 @@ def shipped_model() -> Path:
     for place in places:
         if (place / "scan.json").is_file():
             return place
-    raise Unavailable("No scan network comes with this installation: name one, or run without a detector.")
+    raise Unavailable("No scan network comes with this installation, so name one.")
 
 
 def _runtime(name: str) -> str:

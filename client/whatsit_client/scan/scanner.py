@@ -42,7 +42,7 @@ class ScanOptions:
 
 @dataclass(frozen=True)
 class Choice:
-    """What should be sent: a thing in the frame that the caller kept when `is_best` was true.
+    """A thing that should be sent, in the frame that was kept at `is_best`.
 
     Args:
         time_ms: of that frame.
@@ -88,7 +88,7 @@ class ScanRequest:
 
 
 class ScanDecision:
-    """The part of a `Scanner` that is the same in Python and in the browser: grey frames and boxes in, choices out.
+    """Grey frames and boxes in, choices out: the same in each language.
 
     Attributes:
         selector: looks for still, sharp frames.
@@ -230,7 +230,10 @@ class Scanner:
         return None if self._waiting is None else self._encode(self._waiting, time_ms)
 
     def _encode(self, choice: Choice, time_ms: float) -> ScanRequest | None:
-        """Return the request, at the best quality that the budget allows; None where it must wait."""
+        """Return the request at the best quality that the budget allows.
+
+        None where it must wait.
+        """
         if self._kept is None:
             raise InvalidInput("There is no frame to send: push frames of one camera only.")
         height, width = self._kept.shape[:2]

@@ -55,7 +55,7 @@ def measure_sharpness(gray: Gray, margin: float = 0.1) -> Light:
 
 
 def _steepness(lines: Gray) -> tuple[float, int]:
-    """Return the sum of steepest step / rise over the edges along the lines, and how many edges there are."""
+    """Return the sum of steepest step / rise over the lines' edges, and their count."""
     lines = np.ascontiguousarray(lines)
     low, high = lines[:, : -2 * REACH], lines[:, 2 * REACH :]
     rise = np.maximum(low, high) - np.minimum(low, high)

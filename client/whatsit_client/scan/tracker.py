@@ -75,7 +75,7 @@ class Tracker:
             track.box = track.box + np.array([dx, dy, dx, dy], np.float32)
 
     def update(self, found: Detections, frame: tuple[int, int]) -> list[Track]:
-        """Take the detections of a frame of this width and height; return the things that are followed."""
+        """Take the detections of a frame of this width and height; return the tracks."""
         limits = self.options
         pairs = []
         for row, track in enumerate(self.tracks):
@@ -108,7 +108,7 @@ class Tracker:
         track.misses = 0
 
     def main(self, frame: tuple[int, int]) -> Track | None:
-        """Return the thing that the camera points at: large, near the middle, surely there."""
+        """Return the thing that the camera points at: large, central, surely there."""
         best, highest = None, 0.0
         for track in self.tracks:
             weight = _weight(track, frame) if track.hits >= self.options.min_hits and not track.misses else 0.0

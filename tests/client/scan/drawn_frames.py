@@ -34,7 +34,13 @@ def draw_scene(seed: int) -> Gray:
     draw = Numbers(seed)
     scene = np.full(SCENE[::-1], 150, np.uint8)
     for _ in range(260 if seed else 0):
-        x, y, wide, tall, value = draw() % SCENE[0], draw() % SCENE[1], 6 + draw() % 60, 6 + draw() % 50, 20 + draw() % 210
+        x, y, wide, tall, value = (
+            draw() % SCENE[0],
+            draw() % SCENE[1],
+            6 + draw() % 60,
+            6 + draw() % 50,
+            20 + draw() % 210,
+        )
         scene[y : y + tall, x : x + wide] = value
     return scene
 

@@ -28,12 +28,14 @@ def frames_of(seed: int, moves: list[tuple[int, int, int]], **light: int) -> lis
         for _ in range(count):
             x += step
             tremor = 0 if step else draw() % 2
-            found.append({"scene": seed, "x": x + tremor, "y": 8 + draw() % 2, "blur": blur, "gain": 64, "offset": 0} | light)
+            found.append(
+                {"scene": seed, "x": x + tremor, "y": 8 + draw() % 2, "blur": blur, "gain": 64, "offset": 0} | light
+            )
     return found
 
 
 def boxes_in(frames: list[Frame], things: list[list[float]], every: int = 1, lost: int = 0) -> None:
-    """Add detections: things [x1, y1, x2, y2, score, label] in pixels of the scene that move with the view, and noise."""
+    """Add detections: things [x1, y1, x2, y2, score, label] in pixels of the scene that move with the view."""
     draw = Numbers(5)
     for index, frame in enumerate(frames):
         frame["found"] = None
@@ -61,11 +63,18 @@ def films() -> list[dict[str, Any]]:
     rare = frames_of(3, [(6, 6, 0), (24, 0, 0), (40, 1, 0), (20, 0, 0)])
     boxes_in(rare, [[100, 50, 220, 180, 0.6, 0]], every=3)
     cut = frames_of(4, [(24, 0, 0)]) + frames_of(5, [(24, 0, 0)])
-    light = frames_of(6, [(10, 0, 0)], gain=9) + frames_of(6, [(6, 0, 0)], gain=150, offset=90) + frames_of(6, [(24, 0, 0)])
+    light = (
+        frames_of(6, [(10, 0, 0)], gain=9) + frames_of(6, [(6, 0, 0)], gain=150, offset=90) + frames_of(6, [(24, 0, 0)])
+    )
     blurred = frames_of(7, [(24, 0, 6), (24, 0, 0)])
     listed = {
-        "two things": two, "shaken after it was sent": shaken, "detector on every third frame": rare, "cut": cut,
-        "dark, bright, right": light, "out of focus, then sharp": blurred, "wall": frames_of(0, [(24, 0, 0)]),
+        "two things": two,
+        "shaken after it was sent": shaken,
+        "detector on every third frame": rare,
+        "cut": cut,
+        "dark, bright, right": light,
+        "out of focus, then sharp": blurred,
+        "wall": frames_of(0, [(24, 0, 0)]),
         "gap": frames_of(8, [(24, 0, 0), (24, 0, 0)]),
     }
     for name, frames in listed.items():
@@ -85,7 +94,15 @@ def to_detections(found: list[list[float]] | None) -> Detections | None:
 def run_film(frames: list[Frame]) -> dict[str, Any]:
     """Return what the decision says after each frame."""
     decision = ScanDecision()
-    said: dict[str, Any] = {"states": "", "problems": "", "best": "", "speed": [], "sharpness": [], "tracks": [], "choices": []}
+    said: dict[str, Any] = {
+        "states": "",
+        "problems": "",
+        "best": "",
+        "speed": [],
+        "sharpness": [],
+        "tracks": [],
+        "choices": [],
+    }
     for index, one in enumerate(frames):
         gray = draw_frame(one["scene"], one["x"], one["y"], one["blur"], one["gain"], one["offset"])
         choice = decision.step(gray, one["timeMs"], FRAME, to_detections(one.get("found")))
@@ -95,7 +112,9 @@ def run_film(frames: list[Frame]) -> dict[str, Any]:
         said["best"] += "1" if decision.is_best else "0"
         said["speed"].append(round(min(selector.speed, 1e6), 6))
         said["sharpness"].append(round(selector.light.sharpness, 6))
-        said["tracks"].append([[track.id, *(round(float(side), 2) for side in track.box)] for track in decision.tracker.tracks])
+        said["tracks"].append(
+            [[track.id, *(round(float(side), 2) for side in track.box)] for track in decision.tracker.tracks]
+        )
         if choice:
             box = None if choice.box is None else [round(side, 2) for side in choice.box]
             said["choices"].append({"frame": index, "timeMs": choice.time_ms, "track": choice.track, "box": box})
@@ -104,11 +123,25 @@ def run_film(frames: list[Frame]) -> dict[str, Any]:
 
 def maps() -> list[dict[str, Any]]:
     """Return the cases of the post-processing with what is expected."""
-    planted = [[0, 10, 12, 0.95], [0, 10, 13, 0.95], [0, 3, 30, 0.7], [7, 10, 12, 0.8], [2, 3, 30, 0.5], [0, 0, 0, 0.6], [0, 31, 39, 0.61]]
+    planted = [
+        [0, 10, 12, 0.95],
+        [0, 10, 13, 0.95],
+        [0, 3, 30, 0.7],
+        [7, 10, 12, 0.8],
+        [2, 3, 30, 0.5],
+        [0, 0, 0, 0.6],
+        [0, 31, 39, 0.61],
+    ]
     cases = [
         {"seed": 11, "peaks": [], "scale": 0.5, "frame": [640, 480], "contract": {"min_score": 0.39, "iou": 0.5}},
         {"seed": 12, "peaks": planted, "scale": 0.5, "frame": [640, 480], "contract": {"min_score": 0.45}},
-        {"seed": 13, "peaks": planted, "scale": 0.25, "frame": [1280, 960], "contract": {"top": 9, "boxes": 5, "iou": 0.2}},
+        {
+            "seed": 13,
+            "peaks": planted,
+            "scale": 0.25,
+            "frame": [1280, 960],
+            "contract": {"top": 9, "boxes": 5, "iou": 0.2},
+        },
     ]
     for case in cases:
         heat, size, offset = draw_maps(case["seed"], case["peaks"])
@@ -123,10 +156,18 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     all_films = [{**film, "expected": run_film(film["frames"])} for film in films()]
     for name, content in (("films", all_films), ("maps", maps())):
-        text = json.dumps(content, separators=(",", ":")).replace('{"scene"', '\n{"scene"').replace('{"seed"', '\n{"seed"')
+        text = (
+            json.dumps(content, separators=(",", ":")).replace('{"scene"', '\n{"scene"').replace('{"seed"', '\n{"seed"')
+        )
         (FOLDER / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     for film in all_films:
-        print(film["name"], film["expected"]["states"], film["expected"]["problems"], film["expected"]["choices"], sep="\n  ")
+        print(
+            film["name"],
+            film["expected"]["states"],
+            film["expected"]["problems"],
+            film["expected"]["choices"],
+            sep="\n  ",
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Python, JavaScript and C++ agree with the fixtures of `client/mobile/fixtures`: states exactly, boxes to half a pixel."""
+"""Python, JavaScript and C++ agree with the fixtures: states exactly, boxes to half a pixel."""
 
 from __future__ import annotations
 
@@ -93,7 +93,10 @@ def run_in_node(node: str) -> Said:
 def run_in_chromium(request: pytest.FixtureRequest) -> Said:
     browser = request.getfixturevalue("browser")
     site = request.getfixturevalue("site")
-    site.pages |= {"/empty.html": "<!doctype html><title>Empty</title>", "/runner.js": (HERE / "fixture_runner.js").read_text()}
+    site.pages |= {
+        "/empty.html": "<!doctype html><title>Empty</title>",
+        "/runner.js": (HERE / "fixture_runner.js").read_text(),
+    }
     page = browser.new_page()
     page.goto(f"{site.url}/empty.html")
     body = """async ([films, maps]) => {
@@ -112,7 +115,10 @@ def test_cpp_agrees(tmp_path: Path) -> None:
     program = tmp_path / "runner"
     flags = ["-std=c++17", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-I{ROOT / 'client' / 'mobile'}"]
     built = subprocess.run(
-        [compiler, *flags, str(HERE / "fixture_runner.cpp"), "-o", str(program)], capture_output=True, text=True, check=False
+        [compiler, *flags, str(HERE / "fixture_runner.cpp"), "-o", str(program)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert built.returncode == 0, built.stderr
     lines = subprocess.run([str(program)], input=as_numbers(), capture_output=True, text=True, check=True, timeout=60)
@@ -143,7 +149,9 @@ def read_lines(text: str) -> tuple[list[Said], list[list[list[float]]]]:
     for line in text.splitlines():
         kind, *words = line.split()
         if kind == "film":
-            films.append({"states": "", "problems": "", "best": "", "speed": [], "sharpness": [], "tracks": [], "choices": []})
+            films.append(
+                {"states": "", "problems": "", "best": "", "speed": [], "sharpness": [], "tracks": [], "choices": []}
+            )
         elif kind == "maps":
             maps.append([])
         elif kind == "thing":

@@ -1,0 +1,1 @@
+"""What scanning with a camera costs and finds: choice of frames, requests, the device's networks."""

@@ -1,0 +1,129 @@
+"""How well still, sharp frames are chosen in rendered films of hand-held cameras, by the selector in Python.
+
+python -m perf.scan.selection  # writes perf/results/scan_selection.md and .csv; about 12 minutes on one core
+python -m perf.scan.selection --minutes 4  # goes on where it stopped
+
+200 films: 20 of each of ten kinds (`whatsit.rendering.film_kinds`), 640 x 480, 30 frames a second. No threshold was set
+on them: seeds 1001 and above were looked at before.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from whatsit_client.scan import FrameSelector
+from whatsit_client.scan.frame_pixels import reduce_gray
+
+from perf.common.command import run_command
+from perf.common.setting import RESULTS, ROOT, Setting
+from perf.common.tables import markdown
+from perf.scan.judged_film import JudgedFilm, Sent, index_at, judge
+from whatsit.rendering.film import Film
+from whatsit.rendering.film_kinds import KINDS, make_film
+from whatsit.rendering.product import make_products
+
+COLUMNS = ("kind", "seed", "frames", "things", "once", "missed", "again", "moving", "wrong")
+SHOWN = (
+    "films", "things", "exactly one", "films all right", "sent while moving", "wrong", "sharpness median (p5)",
+    "delay ms median (p95)", "after focus ms median (p95)",
+)  # fmt: skip
+PRODUCTS = make_products(60, 21)
+
+
+def select(film: Film) -> tuple[list[Sent], list[float]]:
+    """Return what the selector sends of a film, and the milliseconds of each frame."""
+    selector, sent, spent = FrameSelector(), [], []
+    before = selector.state
+    for index, (truth, pixels) in enumerate(zip(film.truth, film.frames(), strict=True)):
+        start = time.perf_counter()
+        state = selector.push(reduce_gray(pixels), truth.time_ms)
+        spent.append(1000 * (time.perf_counter() - start))
+        if state == "sent" != before and selector.best:
+            sent.append(Sent(index, index_at(film.truth, selector.best.time_ms)))
+        before = state
+    return sent, spent
+
+
+def run(work: Path, films: int, minutes: float) -> list[dict[str, Any]]:
+    """Measure the films that are not in the file of results yet; return all."""
+    work.parent.mkdir(parents=True, exist_ok=True)
+    rows = [json.loads(line) for line in work.read_text().splitlines()] if work.is_file() else []
+    done = {(row["kind"], row["seed"]) for row in rows}
+    end = time.monotonic() + 60 * minutes
+    with work.open("a") as file:
+        for seed in range(1, films // len(KINDS) + 1):
+            for kind in KINDS:
+                if (kind, seed) in done or time.monotonic() > end:
+                    continue
+                film = make_film(kind, seed, PRODUCTS)
+                sent, spent = select(film)
+                row = judge(film, seed, sent).to_record() | {"ms": statistics.median(spent), "ms_least": min(spent)}
+                file.write(json.dumps(row) + "\n")
+                file.flush()
+                rows.append(row)
+    return rows
+
+
+def line(name: str, rows: Sequence[dict[str, Any]]) -> list[object]:
+    """Return the line of the table for some films."""
+    known = JudgedFilm.__dataclass_fields__
+    films = [JudgedFilm(**{key: row[key] for key in known}) for row in rows]
+    things, once = sum(one.things for one in films), sum(one.once for one in films)
+    right = sum(one.right for one in films)
+    sharp, delay, focus = (
+        [value for one in films for value in getattr(one, key)] for key in ("sharpness", "delay_ms", "focus_delay_ms")
+    )
+    return [
+        name,
+        len(films),
+        things,
+        f"{once} ({once / things:.1%})" if things else "-",
+        f"{right} ({right / len(films):.1%})",
+        sum(one.moving for one in films),
+        sum(one.wrong for one in films),
+        f"{statistics.median(sharp):.3f} ({quantile(sharp, 0.05):.3f})" if sharp else "-",
+        *(f"{statistics.median(one):.0f} ({quantile(one, 0.95):.0f})" if one else "-" for one in (delay, focus)),
+    ]
+
+
+def quantile(values: Sequence[float], part: float) -> float:
+    """Return the value below which a part of the values lies."""
+    return sorted(values)[min(len(values) - 1, int(part * len(values)))]
+
+
+def main(
+    films: Annotated[int, typer.Option(min=10, help="Films, a tenth of each kind.")] = 200,
+    minutes: Annotated[float, typer.Option(help="Stop after so many; the next run goes on.")] = 60,
+    work: Annotated[Path, typer.Option(help="What was measured so far.")] = ROOT / "perf" / "tools" / "scan.jsonl",
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = RESULTS,
+) -> None:
+    """Measure, print and write the table."""
+    setting = Setting.of_this_machine("perf.scan.selection")
+    rows = run(work, films, minutes)
+    by_kind = {kind: [row for row in rows if row["kind"] == kind] for kind in KINDS}
+    table = [line(kind, some) for kind, some in by_kind.items() if some]
+    table.append(line("**all**", rows))
+    lines = markdown(("kind", *SHOWN), table)
+    cost = statistics.median(row["ms"] for row in rows), min(row["ms_least"] for row in rows)
+    spent = (
+        f"The selector took {cost[0]:.1f} ms a frame (median of the films' medians; least {cost[1]:.1f}), one thread,"
+    )
+    lines += ["", spent, "reduction of the 640 x 480 frame included."]
+    typer.echo("\n".join(lines))
+    if len(rows) < films:
+        typer.echo(f"{len(rows)} of {films} films so far: run the command again.")
+        return
+    setting.write(out / "scan_selection.csv", COLUMNS, [[row[name] for name in COLUMNS] for row in rows])
+    where = f"`python -m perf.scan.selection`, {setting.date}, commit {setting.commit}, {setting.processor}."
+    text = ["# Choice of frames", "", where, (__doc__ or "").split("\n\n")[-1].strip(), "", *lines, ""]
+    (out / "scan_selection.md").write_text("\n".join(text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run_command(main)
