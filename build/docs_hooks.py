@@ -11,7 +11,15 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[1]
 # Pages and pictures of the repository that are part of the site, below `repository/`.
-INCLUDED = ("*.md", "client/mobile/README.md", "build/RECIPES.md", "build/*.card.md", "perf/*.md", "perf/results/*.md", "perf/results/*.png")
+INCLUDED = (
+    "*.md",
+    "client/mobile/README.md",
+    "build/RECIPES.md",
+    "build/*.card.md",
+    "perf/*.md",
+    "perf/results/*.md",
+    "perf/results/*.png",
+)
 LEFT_OUT = {"README.md"}
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 
