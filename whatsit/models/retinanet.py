@@ -136,12 +136,19 @@ class RetinaNet(nn.Module):
 
     def forward(self, images: Tensor) -> DenseOutput:
         """Run on RGB pixels, uint8 or float32 [n, 3, S, S], 0..255; S a multiple of 32."""
+        return self.heads(self.levels(images), images.shape[-1])
+
+    def levels(self, images: Tensor) -> list[Tensor]:
+        """Return the maps of the pyramid, float32 [n, channels, h, w], finest first."""
         pixels = (images.float() - self.mean) / self.std
-        levels = self.pyramid(self.backbone.stages(pixels))  # type: ignore[operator]
+        return cast(list[Tensor], self.pyramid(self.backbone.stages(pixels)))  # type: ignore[operator]
+
+    def heads(self, levels: list[Tensor], size: int) -> DenseOutput:
+        """Run the heads on the maps of pictures of `size` pixels."""
         labels = [rows(self.label_head(self.label_tower(x, i)), 1 + self.classes) for i, x in enumerate(levels)]
         deltas = [rows(self.box_head(self.box_tower(x, i)), 4) for i, x in enumerate(levels)]
         label = torch.cat(labels, dim=1)
-        anchors = self.anchors(images.shape[-1]).to(images.device)
+        anchors = self.anchors(size).to(label.device)
         return DenseOutput(label[..., 0], label[..., 1:], torch.cat(deltas, dim=1), anchors)
 
     @staticmethod
@@ -200,11 +207,26 @@ class DetectorForExport(nn.Module):
         scores = torch.cat([objects, best], dim=1).sigmoid()
         if self.candidates:
             scores = scores * distinct(boxes).repeat(1, 2)
-        labels = torch.cat([torch.zeros_like(product), product + 1], dim=1)
-        top_scores, index = scores.topk(self.top, dim=1)
-        count = boxes.shape[1]
-        row = torch.where(index >= count, index - count, index)
-        return _picked(boxes, row), top_scores, labels.gather(1, index).to(torch.int32)
+        return best_of_both(boxes, scores, product, self.top)
+
+
+def best_of_both(boxes: Tensor, scores: Tensor, product: Tensor, top: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the best boxes of the class-free stream and of the products.
+
+    Args:
+        boxes: float32 [n, K, 4].
+        scores: float32 [n, 2 K], of any thing, then of the best product.
+        product: int64 [n, K], the best product of each box, 0..
+        top: number of boxes.
+
+    Returns:
+        boxes float32 [n, top, 4], scores float32 [n, top] descending, labels int32 [n, top], 0 = any object.
+    """
+    labels = torch.cat([torch.zeros_like(product), product + 1], dim=1)
+    top_scores, index = scores.topk(top, dim=1)
+    count = boxes.shape[1]
+    row = torch.where(index >= count, index - count, index)
+    return _picked(boxes, row), top_scores, labels.gather(1, index).to(torch.int32)
 
 
 def distinct(boxes: Tensor, threshold: float = NEARLY_THE_SAME) -> Tensor:

@@ -15,6 +15,7 @@ class DetectorRecipe(TrainingRecipe):
     backbone: Literal["mobilenet_v2", "resnet50", "csp_nano"] = Field(
         "mobilenet_v2", description="csp_nano is YOLOX-nano and starts from its weights; resnet50 is for GPUs."
     )
+    stages: Literal[1, 2] = Field(1, description="2: Faster R-CNN on mobilenet_v2; `depth` is that of its proposals.")
     pretrained: str = Field("", description="resnet50: transformers' name of its weights, or a folder; empty: random.")
     canvas: int = Field(
         416, ge=64, multiple_of=32, description="Side that the server uses, in pixels; validation does too."

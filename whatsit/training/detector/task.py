@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture, iterate_pictures
 from whatsit.evaluation.metrics.detection_scores import class_free, evaluate_detector
 from whatsit.models.csp_detector import CspDetector
-from whatsit.models.detector import detector_network, for_export
-from whatsit.models.retinanet import RetinaNet
+from whatsit.models.detector import Detector, detector_network, for_export
+from whatsit.models.faster_rcnn import FasterRcnn
 from whatsit.training.common.initial_weights import IMAGENET, begin
 from whatsit.training.common.loop import Outcome
 from whatsit.training.common.prefetch import prefetch
@@ -23,6 +23,7 @@ from whatsit.training.detector.copy_paste import Cutout, paste
 from whatsit.training.detector.custom import add_built_in, custom_detector_data
 from whatsit.training.detector.data import DetectorData, load_detector_data
 from whatsit.training.detector.losses.detection_loss import BoxTargets, detection_loss
+from whatsit.training.detector.losses.two_stage_loss import two_stage_loss
 from whatsit.training.detector.mosaic import Sample, distort, mosaic, single
 from whatsit.training.detector.recipe import DetectorRecipe
 
@@ -47,7 +48,7 @@ class DetectorTask:
     def __init__(
         self,
         recipe: DetectorRecipe,
-        network: RetinaNet | CspDetector,
+        network: Detector,
         sources: Mapping[str, Sequence[LabelledPicture]],
         cutouts: Sequence[Cutout],
         validation: Mapping[str, Sequence[LabelledPicture]],
@@ -83,10 +84,14 @@ class DetectorTask:
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         """Return the sum of the parts of `detection_loss`, and the parts."""
         images, targets = batch
-        output = self.network(images.contiguous(memory_format=torch.channels_last))
+        images = images.contiguous(memory_format=torch.channels_last)
+        truth = [BoxTargets(*target) for target in targets]
         sizes = [h * w for h, w in self.network.level_sizes(images.shape[-1])]
-        grid = None if isinstance(self.network, CspDetector) else sizes
-        parts = detection_loss(output, [BoxTargets(*target) for target in targets], grid)
+        if isinstance(self.network, FasterRcnn):
+            parts = two_stage_loss(self.network(images, [one.boxes for one in truth]), truth, sizes)
+        else:
+            grid = None if isinstance(self.network, CspDetector) else sizes
+            parts = detection_loss(self.network(images), truth, grid)
         total = torch.stack(list(parts.values())).sum()
         return total, {name: float(value.detach()) for name, value in parts.items()}
 

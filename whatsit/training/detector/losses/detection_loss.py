@@ -75,7 +75,7 @@ def _one(
     positive = matched != BACKGROUND
     quality = torch.zeros_like(objects)
     product = torch.zeros_like(classes)
-    counted = ~_doubtful(anchors, target.doubtful) | positive
+    counted = ~doubtful_places(anchors, target.doubtful) | positive
     known = counted.clone()
     box_loss = deltas.sum() * 0
     if positive.any():
@@ -97,8 +97,8 @@ def _cells(anchors: Tensor) -> Tensor:
     return anchors + (anchors[:, 2:] - anchors[:, :2]).repeat(1, 2) / 2
 
 
-def _doubtful(anchors: Tensor, boxes: Tensor) -> Tensor:
-    """Anchors, bool [A], that lie on a doubtful box or have their centre in it."""
+def doubtful_places(anchors: Tensor, boxes: Tensor) -> Tensor:
+    """Return which boxes, bool [A], lie on a doubtful one or have their centre in it."""
     if not len(boxes):
         return torch.zeros(len(anchors), dtype=torch.bool, device=anchors.device)
     centre = (anchors[:, None, :2] + anchors[:, None, 2:]) / 2
