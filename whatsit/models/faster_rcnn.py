@@ -1,4 +1,4 @@
-"""Faster R-CNN (Ren et al. 2015): proposals, then a second look at each on shared features."""
+"""Faster R-CNN (Ren et al. 2015): region proposals and a second stage."""
 
 from __future__ import annotations
 
