@@ -107,7 +107,7 @@ class FasterRcnn(nn.Module):
         return TwoStageOutput(dense, boxes, label[..., 0], label[..., 1:], self.box_head(hidden))
 
     def _proposals(self, dense: DenseOutput, size: int) -> Tensor:
-        """Return the best boxes of the first stage, float32 [n, R, 4], without near copies."""
+        """Return the best distinct boxes of the first stage, float32 [n, R, 4]."""
         objects, index = dense.objects.detach().topk(min(_CANDIDATES, dense.objects.shape[1]), dim=1)
         four = index.unsqueeze(-1).expand(-1, -1, 4)
         boxes = decode(dense.deltas.detach().gather(1, four), dense.anchors[index]).clamp(0, size)
