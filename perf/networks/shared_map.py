@@ -68,7 +68,7 @@ def train(
     from whatsit.training.common.training_recipe import TrainingRecipe
 
     seeded(seed, threads=1)
-    recipe = TrainingRecipe(seed=seed, epochs=20, warmup_steps=50, ema_decay=0.995)
+    recipe = TrainingRecipe.model_validate({"seed": seed, "epochs": 20, "ema_decay": 0.995})
     task = _Task(_network(weights, start), work, seed)
     run_training(task, recipe, work / f"run-{seed}", resume=resume, max_minutes=max_minutes)
 

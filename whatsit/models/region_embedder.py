@@ -15,7 +15,7 @@ POINTS = 7
 
 
 class RegionEmbedder(nn.Module):
-    """One backbone over the whole picture, RoIAlign on its maps, a small head for each region.
+    """A backbone over the whole picture, RoIAlign, and a head for each region.
 
     Distilled from the embedder of crops, whose vectors it imitates: a picture with many regions then costs little more
     than one with a single region.
