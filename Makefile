@@ -8,10 +8,10 @@ PROFILE ?= identify
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
 .DEFAULT_GOAL := help
-.PHONY: help browser demo test test-fast coverage wheel lint types format docs perf load bench clean
+.PHONY: help browser web-detector demo test test-fast coverage wheel lint types format docs perf load bench clean
 
 help: ## Show what there is to make
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/.serve ## Index a rendered shop, start Triton, identify things in pictures (PHOTOS=dir: your own)
 	$(BIN)/whatsit demo $(if $(PHOTOS),--photos "$(PHOTOS)")
@@ -25,6 +25,9 @@ test-fast: $(VENV)/.test ## Run the tests that need no server and no minute (und
 coverage: $(VENV)/.test ## Run all tests and print the covered lines and branches of each package
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --cov --cov-report= $(PYTEST_ARGS)
 	$(BIN)/python tests/coverage_table.py
+
+web-detector: ## Fetch onnxruntime-web (npm), so that the page finds things in the browser while the camera moves
+	client/web/scan/install-detector.sh
 
 browser: ## Install Debian's Chromium, without which the tests of the page are skipped (as root)
 	.ci/browser

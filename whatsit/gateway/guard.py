@@ -46,6 +46,9 @@ _POLICY = (
 _DOCS_POLICY = _POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'").replace(
     "script-src 'self'", "script-src 'self' 'unsafe-inline'"
 )
+# Only this worker compiles WebAssembly: onnxruntime-web, where `make web-detector` installed it.
+_WORKER = "/web/scan/detector-worker.js"
+_WORKER_POLICY = _POLICY.replace("script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'")
 _CORS_HEADERS = (
     "authorization, content-type, content-encoding, if-match, if-none-match, x-request-id, "
     "inference-header-content-length"
@@ -150,7 +153,8 @@ class Guard:
     def _add_headers(self, headers: MutableHeaders, path: str, id: str, origin: str | None) -> None:
         for name, value in _SECURITY.items():
             headers.setdefault(name, value)
-        headers.setdefault("content-security-policy", _DOCS_POLICY if path.startswith("/docs") else _POLICY)
+        policy = _DOCS_POLICY if path.startswith("/docs") else _WORKER_POLICY if path == _WORKER else _POLICY
+        headers.setdefault("content-security-policy", policy)
         headers["x-request-id"] = id
         if self._settings.tls_cert:
             headers["strict-transport-security"] = "max-age=31536000"

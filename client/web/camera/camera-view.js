@@ -5,10 +5,11 @@ import { CAMERA_STYLE } from "./camera-style.js";
 import { CAMERA_TEMPLATE, ICONS } from "./camera-template.js";
 import { cameraText } from "./camera-text.js";
 import { FrameGrabber } from "../scan/frame-grabber.js";
-import { FrameSelector } from "../scan/frame-selector.js";
+import { ScanSession } from "../scan/scan-session.js";
 
 const ANALYSE_EVERY_MS = 45; // about 20 frames a second are enough, and spare the battery
 const RECENT_MS = 600; // a shutter may use the best frame of this time: the press itself shakes the phone
+const THUMBNAIL = 96; // longer side of a thumbnail
 const SAY_AFTER_MS = 150; // texts that stand for less are not shown
 
 /**
@@ -23,8 +24,9 @@ const SAY_AFTER_MS = 150; // texts that stand for less are not shown
  *     `problem` is there while a still picture is not sharp, too dark or too bright.
  *
  * Events (they bubble out of shadow trees):
- *   whatsit-frame: `{blob, width, height, shutterTime, automatic}`: a JPEG in the camera's resolution; `shutterTime` is
- *     the `performance.now()` of the shutter's release, or of the decision where there was no shutter.
+ *   whatsit-frame: `{blob, width, height, shutterTime, automatic, box, thumbnail}`: a JPEG in the camera's resolution;
+ *     `shutterTime` is the `performance.now()` of the shutter's release, or of the decision where there was no shutter. With a
+ *     `detector` in the mode "scan", the JPEG shows one thing, `box` is where, and `thumbnail` the whole frame, small.
  *   whatsit-camera-error: `{reason}`: "denied", "none" or "insecure"; a child with `slot="error"` is shown below the
  *     sentence, such as a button that chooses a file.
  *   whatsit-camera-state: `{state}`.
@@ -35,7 +37,7 @@ export class WhatsitCamera extends HTMLElement {
   #text = {}; // what the page passed
   #camera = null;
   #attempt = 0; // a later start() or stop() outdates those that wait for the browser
-  #selector = new FrameSelector();
+  #session = new ScanSession();
   #grabber = new FrameGrabber();
   #armed = true; // photo mode: no frame was sent yet
   #lastAnalysis = 0;
@@ -86,6 +88,11 @@ export class WhatsitCamera extends HTMLElement {
     this.#label();
   }
 
+  /** Finds things while the camera moves, see `openDetector`; null sends whole frames. */
+  set detector(detector) {
+    this.#session.detector = detector;
+  }
+
   get state() {
     return this.getAttribute("state");
   }
@@ -105,7 +112,7 @@ export class WhatsitCamera extends HTMLElement {
   /** Look for the next still scene, as after `start()`: also after a photo, and after a pause. */
   resume() {
     this.#armed = true;
-    this.#selector.reset();
+    this.#session.reset();
     if (this.#camera) this.#setState("moving");
     this.#label();
   }
@@ -121,13 +128,13 @@ export class WhatsitCamera extends HTMLElement {
     const video = this.#part("video");
     if (!this.#camera || !video.videoWidth) return;
     const shutterTime = performance.now();
-    const { best, sharpness } = this.#selector;
+    const { best, sharpness } = this.#session.selector;
     const recent = best && shutterTime - best.timeMs < RECENT_MS && best.sharpness > sharpness;
     if (!recent) {
       this.#grabber.grab(video, true);
       this.#grabber.keep(video);
     }
-    this.#selector.markSent();
+    this.#session.selector.markSent();
     if (this.state !== "paused") this.#setState("sent");
     await this.#send(shutterTime, false);
   }
@@ -202,22 +209,23 @@ export class WhatsitCamera extends HTMLElement {
   }
 
   #analyse(video, now) {
-    const selector = this.#selector;
-    const before = selector.state;
-    const { gray, width, height } = this.#grabber.grab(video, before === "settling" || before === "stable");
-    const state = selector.push(gray, width, height, now);
+    const { selector } = this.#session;
+    const small = this.#grabber.grab(video, selector.state === "settling" || selector.state === "stable");
+    const choice = this.#session.step(video, small, now);
     if (selector.isBest) this.#grabber.keep(video);
-    this.#setState(state);
-    if (state === "sent" && before !== "sent") this.#send(now, true);
+    this.#setState(selector.state);
+    if (choice) this.#send(now, true, choice);
   }
 
-  async #send(shutterTime, automatic) {
+  async #send(shutterTime, automatic, choice = null) {
     this.#armed = false;
     const flash = this.#part(".flash");
     flash.classList.remove("on");
     void flash.offsetWidth; // begins the animation again
     flash.classList.add("on");
-    this.#emit("whatsit-frame", { ...(await this.#grabber.encode()), shutterTime, automatic });
+    const box = this.mode === "scan" ? await this.#session.boxOf(choice, this.#grabber.held) : null;
+    const thumbnail = box && (await this.#grabber.encode(undefined, THUMBNAIL)).blob;
+    this.#emit("whatsit-frame", { ...(await this.#session.encode(this.#grabber, box)), shutterTime, automatic, thumbnail });
   }
 
   #onShutter() {
@@ -245,7 +253,7 @@ export class WhatsitCamera extends HTMLElement {
   #setState(state) {
     const changed = state !== this.state;
     if (changed) this.setAttribute("state", state);
-    const { problem } = this.#selector;
+    const { problem } = this.#session.selector;
     const said = state === "stable" && problem ? problem : state;
     this.toggleAttribute("problem", said === problem);
     if (said !== this.said) {

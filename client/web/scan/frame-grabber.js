@@ -60,10 +60,23 @@ export class FrameGrabber {
     this.spareIsLast = false;
   }
 
-  /** Return the held frame as `{blob, width, height}`, a JPEG. */
-  async encode() {
-    const { width, height } = this.held;
-    const blob = await new Promise((resolve) => this.held.toBlob(resolve, "image/jpeg", JPEG_QUALITY));
+  /**
+   * Return the held frame as `{blob, width, height}`, a JPEG.
+   *
+   * @param {number[]} [crop] - the part [x1, y1, x2, y2] of it, in whole pixels.
+   * @param {number} [longest] - a longer side is reduced to it.
+   */
+  async encode([x1, y1, x2, y2] = [0, 0, this.held.width, this.held.height], longest = Infinity) {
+    const scale = Math.min(1, longest / Math.max(x2 - x1, y2 - y1));
+    const width = Math.max(1, Math.round((x2 - x1) * scale));
+    const height = Math.max(1, Math.round((y2 - y1) * scale));
+    let canvas = this.held;
+    if (width !== canvas.width || height !== canvas.height) {
+      canvas = document.createElement("canvas");
+      Object.assign(canvas, { width, height });
+      canvas.getContext("2d", { alpha: false }).drawImage(this.held, x1, y1, x2 - x1, y2 - y1, 0, 0, width, height);
+    }
+    const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", JPEG_QUALITY));
     return { blob, width, height };
   }
 }

@@ -6,5 +6,6 @@ export { DEFAULTS as SELECTOR_DEFAULTS, FrameSelector } from "./frame-selector.j
 export { LateDetections } from "./late-detections.js";
 export { openDetector, ServerDetector, WorkerDetector } from "./scan-detector.js";
 export { SCAN_DEFAULTS, ScanDecision, widened } from "./scan-decision.js";
+export { ScanSession } from "./scan-session.js";
 export { measureSharpness } from "./sharpness.js";
 export { Tracker, TRACKER_DEFAULTS } from "./tracker.js";

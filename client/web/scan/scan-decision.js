@@ -51,13 +51,16 @@ export class ScanDecision {
     const longer = Math.max(frame.width, frame.height);
     if (!selector.shift) tracker.reset();
     else tracker.shift(selector.shift[0] * longer, selector.shift[1] * longer);
-    if (found) {
-      this.detectedMs = timeMs;
-      tracker.update(found, frame.width, frame.height);
-    }
+    if (found) this.addDetections(found, timeMs, frame);
     this.isBest = selector.isBest;
     if (selector.isBest) this.best = this.#choose(timeMs, frame);
     return state === "sent" && before !== "sent" && this.best ? this.#send(this.best) : null;
+  }
+
+  /** Take things that were found late, already moved along to where they are in the last frame. */
+  addDetections(found, timeMs, { width, height }) {
+    this.detectedMs = timeMs;
+    this.tracker.update(found, width, height);
   }
 
   #choose(timeMs, { width, height }) {

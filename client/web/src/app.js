@@ -332,8 +332,8 @@ function applyTheme() {
 async function openCamera(mode) {
   const camera = await import("./camera.js").catch(() => null);
   if (!camera) return notify(t("offlineTitle"));
-  const scanned = async (blob) => {
-    const found = await api.identify(blob, options()).catch(() => null);
+  const scanned = async (blob, box) => {
+    const found = await api.identify(blob, box ? { ...options(), boxes: [box] } : options()).catch(() => null);
     if (!found?.answer.found) return null;
     const item = found.regions[found.answer.region].matches[0].item;
     return { title: titleOf(item), picture: itemPicture(api, item, 128), open: () => searchPhoto(blob) };

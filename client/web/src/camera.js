@@ -5,7 +5,7 @@ import { t } from "./i18n.js";
  * Open the camera in a dialog.
  *
  * @param {"photo"|"scan"} mode - one photo, or each thing that is held still
- * @param {Object} page - `take(blob, shutterTime)`, `scanned(blob)` -> Promise of {title, picture, open}, `choosePhoto()`
+ * @param {Object} page - `take(blob, shutterTime)`, `scanned(blob, box)` -> Promise of {title, picture, open}, `choosePhoto()`
  */
 export async function openCamera(mode, page) {
   await import("../camera/camera-view.js");
@@ -26,12 +26,21 @@ export async function openCamera(mode, page) {
     }
     const waiting = h("div.find.waiting", { text: t("searching") });
     finds.prepend(waiting);
-    const found = await page.scanned(detail.blob);
+    const found = await page.scanned(detail.blob, detail.box);
     if (!found) waiting.remove();
     else waiting.replaceWith(h("button.find", { type: "button", onclick: () => { dialog.close(); found.open(); } }, found.picture, h("span", { text: found.title, dir: "auto" })));
   });
   view.addEventListener("whatsit-camera-error", () => { modes.hidden = true; });
+  const detector = useDetector(view);
   const dialog = showDialog(t("cameraTitle"), t("close"), view, modes, finds);
   dialog.classList.add("camera");
-  dialog.addEventListener("close", () => view.stop());
+  dialog.addEventListener("close", () => { view.stop(); detector.then((one) => one?.close()); });
+}
+
+/** Give the camera the network in a worker where it was installed (`make web-detector`); without one it sends whole frames. */
+async function useDetector(view) {
+  const { openDetector } = await import("../scan/scan-detector.js");
+  const detector = await openDetector();
+  view.detector = detector;
+  return detector;
 }

@@ -1,0 +1,122 @@
+"""What scanning is worth: recognition and requests on films of real photos, beside a client that sends each 15th frame.
+
+python -m perf.scan.end_to_end  # writes perf/results/scan_end_to_end.md and .csv; about 15 minutes on one core
+python -m perf.scan.end_to_end --minutes 4  # goes on where it stopped
+
+60 films: val photos of grocery_store, evenly spread, each between two photos of other classes. A camera looks past a
+neighbour, comes to the photo, finds its focus, is held for seven seconds and leaves: 640 x 480, 30 frames a second,
+tremor, motion blur, rolling shutter, noise. The catalogue holds the 81 shop images. Recognition runs in this process
+(`whatsit.search`), vectors alone; R@1 is the nearest item that the answer names.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from whatsit_client.scan import open_detector
+
+from perf.common.command import DATA, Data, run_command
+from perf.common.setting import RESULTS, ROOT, Setting
+from perf.common.tables import markdown
+from perf.scan.photo_films import EVERY, clean_reply, film_of, scan_film
+from whatsit.evaluation.datasets.grocery import GroceryStore
+from whatsit.pipeline.networks import Networks
+from whatsit.search.offline_identifier import OfflineIdentifier
+from whatsit.studies.grocery_catalogues import grocery_catalogue
+
+COLUMNS = (
+    "photo", "frames", "clean", "right", "requests", "boxed", "bytes", "moving", "naive_requests", "naive_right",
+    "naive_vote", "naive_surest", "naive_bytes",
+)  # fmt: skip
+
+
+def run(data: Path, work: Path, detector: str, films: int, minutes: float) -> list[dict[str, Any]]:
+    """Measure the films that are not in the file of results yet; return all."""
+    results = work / "films.jsonl"
+    work.mkdir(parents=True, exist_ok=True)
+    rows = [json.loads(line) for line in results.read_text().splitlines()] if results.is_file() else []
+    done, end = {row["photo"] for row in rows}, time.monotonic() + 60 * minutes
+    store = GroceryStore(data / "grocery_store")
+    photos = store.photos("val", films)
+    model = open_detector(None if detector == "auto" else Path(detector)) if detector != "none" else None
+    with Networks() as networks, results.open("a") as file:
+        catalogue = grocery_catalogue(store, work, lambda step, at, total: None, geometry=False)
+        identifier = OfflineIdentifier(catalogue, networks)
+        for index, (path, item) in enumerate(photos):
+            if path.name in done or time.monotonic() > end:
+                continue
+            clean = int(clean_reply(identifier, path).id == item.name)
+            row = {
+                "photo": path.name,
+                "clean": clean,
+                **scan_film(film_of(index, photos), model, identifier, item.name),
+            }
+            file.write(json.dumps(row) + "\n")
+            file.flush()
+            rows.append(row)
+    return rows
+
+
+def table(rows: Sequence[dict[str, Any]]) -> list[list[object]]:
+    """Return the lines of the table: client, R@1, requests and bytes."""
+    count = len(rows)
+
+    def total(name: str) -> int:
+        return sum(int(row.get(name, 0)) for row in rows)
+
+    def share(right: int, all: int) -> str:
+        part = right / max(1, all)
+        return f"{part:.1%} ± {1.96 * math.sqrt(part * (1 - part) / max(1, all)):.1%}"
+
+    requests, naive = total("requests"), total("naive_requests")
+    kb, naive_kb = total("bytes") / count / 1000, total("naive_bytes") / count / 1000
+    calls = f"{naive / count:.1f}"
+    return [
+        ["the photo itself, sent whole", share(total("clean"), count), "1", "-"],
+        ["scanner", share(total("right"), count), f"{requests / count:.2f}", f"{kb:.0f}"],
+        [f"each {EVERY}th frame: all its requests", share(total("naive_right"), naive), calls, f"{naive_kb:.0f}"],
+        [f"each {EVERY}th frame: majority of a film", share(total("naive_vote"), count), calls, f"{naive_kb:.0f}"],
+        [f"each {EVERY}th frame: surest of a film", share(total("naive_surest"), count), calls, f"{naive_kb:.0f}"],
+    ]
+
+
+def main(
+    data: Data = DATA,
+    films: Annotated[int, typer.Option(min=1, help="Films.")] = 60,
+    detector: Annotated[str, typer.Option(help="auto (the scan network), none, a folder or an ONNX file.")] = "auto",
+    minutes: Annotated[float, typer.Option(help="Stop after so many; the next run goes on.")] = 60,
+    work: Annotated[Path, typer.Option(help="Catalogue, and what was measured.")] = ROOT / "perf" / "tools" / "scan",
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = RESULTS,
+) -> None:
+    """Measure, print and write the table."""
+    setting = Setting.of_this_machine("perf.scan.end_to_end")
+    rows = run(data, work, detector, films, minutes)
+    lines = markdown(("client", "R@1 (95 %)", "requests a film", "kB a film"), table(rows))
+    requests, naive = (sum(row[name] for row in rows) for name in ("requests", "naive_requests"))
+    sent, naive_sent = (sum(row[name] for row in rows) for name in ("bytes", "naive_bytes"))
+    once = sum(row["requests"] == 1 for row in rows)
+    moving, boxed = (sum(row.get(name, 0) for row in rows) for name in ("moving", "boxed"))
+    lines += [
+        "",
+        f"{naive / max(1, requests):.1f} times fewer requests, {naive_sent / max(1, sent):.1f} times fewer bytes.",
+    ]
+    lines += [f"{once} of {len(rows)} films: exactly one request. Sent while moving: {moving}."]
+    lines += [f"{boxed} of {requests} requests had a box of the detector `{detector}`; the others were whole frames."]
+    typer.echo("\n".join(lines))
+    if len(rows) < films:
+        typer.echo(f"{len(rows)} of {films} films so far: run the command again.")
+        return
+    setting.write(out / "scan_end_to_end.csv", COLUMNS, [[row.get(name, 0) for name in COLUMNS] for row in rows])
+    where = f"`python -m perf.scan.end_to_end`, {setting.date}, commit {setting.commit}, {setting.processor}."
+    text = ["# Scanning end to end", "", where, (__doc__ or "").split("\n\n")[-1].strip(), "", *lines, ""]
+    (out / "scan_end_to_end.md").write_text("\n".join(text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run_command(main)
