@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from whatsit.cli import build, calibrate, demo, doctor, explain, feedback, identify, repository, scan, serve, top, tune
+from whatsit.cli import (
+    build,
+    calibrate,
+    demo,
+    doctor,
+    explain,
+    feedback,
+    identify,
+    report,
+    repository,
+    scan,
+    serve,
+    top,
+    tune,
+)
 from whatsit.cli.catalogue.app import app as catalogue
 from whatsit.cli.evaluate import classifier as evaluate_classifier
 from whatsit.cli.evaluate import identify as evaluate_identify
@@ -25,7 +39,7 @@ app = typer.Typer(
     help="Point a camera at a thing, make one call, get back what it is and where it stands in your catalogue.",
 )
 
-for _verb in (demo, serve, top, identify, scan, explain, doctor, feedback, calibrate, build, tune, repository):
+for _verb in (demo, serve, top, identify, scan, explain, doctor, feedback, report, calibrate, build, tune, repository):
     _verb.register(app)
 app.add_typer(catalogue, name="catalogue")
 app.add_typer(keys, name="keys")

@@ -18,6 +18,8 @@ from whatsit.catalogue.protocols import CatalogueStore
 from whatsit.catalogue.sources.cloud_image import CloudImage, is_cloud
 from whatsit.catalogue.sources.picture_location import archive_of, archived_picture
 from whatsit.catalogue.store.facets import Facet
+from whatsit.catalogue.store.item_listing import ItemListing
+from whatsit.catalogue.store.store import Store
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import network_file
 from whatsit.gateway.problems import Problem
@@ -69,17 +71,31 @@ class CatalogueReader:
         return embedder_fingerprint(network_file(self._model_repository, "embedder"))
 
     @cached_property
+    def _listing(self) -> ItemListing | None:
+        return ItemListing(self._store) if isinstance(self._store, Store) else None
+
+    @cached_property
     def _items(self) -> ItemSearch:
         index = open_index_view(self._store, self._folder, self.fingerprint)
         return ItemSearch(self._store, index, self.fingerprint)
 
-    async def page(self, text: str | None, where: str | None, limit: int, offset: int) -> tuple[list[Record], int]:
+    async def page(
+        self, text: str | None, where: str | None, limit: int, offset: int, sort: str | None, details: bool
+    ) -> tuple[list[Record], int]:
         """Return a page of items, and how many there are.
 
+        Args:
+            text: words, None for all items.
+            where: filter, None for none.
+            limit: items of the page.
+            offset: items before it.
+            sort: see `ItemListing.numbers`.
+            details: with the last change and the number of pictures of each.
+
         Raises:
-            InvalidInput: the filter or the words are wrong.
+            InvalidInput: the filter, the words or the order are wrong.
         """
-        return await run_in_threadpool(self._page, text, where, limit, offset)
+        return await run_in_threadpool(self._page, text, where, limit, offset, sort, details)
 
     async def count(self) -> int:
         """Return the number of items."""
@@ -132,7 +148,17 @@ class CatalogueReader:
         """Return whether the objects in pictures are indexed, so that scenes are found."""
         return await run_in_threadpool(lambda: self._store.keeps_objects)
 
-    def _page(self, text: str | None, where: str | None, limit: int, offset: int) -> tuple[list[Record], int]:
+    def _page(
+        self, text: str | None, where: str | None, limit: int, offset: int, sort: str | None, details: bool
+    ) -> tuple[list[Record], int]:
+        if self._listing is not None:
+            listed = self._listing.numbers(text, where, sort)
+            numbers = listed[offset : offset + limit].tolist()
+            records = self._store.records(numbers)
+            more = self._listing.details(numbers) if details else {}
+            return [{**record, **more.get(number, {})} for number, record in records.items()], len(listed)
+        if sort is not None or details:
+            raise InvalidInput("A catalogue in Milvus lists its items in the order of adding, without details.")
         condition = Filter.parse(where) if where else None
         if not text:
             count = self._store.count(condition)
@@ -140,9 +166,8 @@ class CatalogueReader:
             return self._store.page(condition, limit, offset), count
         allowed = None if condition is None else self._store.select(condition)
         self._store.check_where(condition, 1 if allowed is None else len(allowed))
-        numbers = self._store.text.search(text, _MOST_NAMED, allowed)
-        found = self._store.records(numbers[offset : offset + limit].tolist())
-        return list(found.values()), len(numbers)
+        found = self._store.text.search(text, _MOST_NAMED, allowed)
+        return list(self._store.records(found[offset : offset + limit].tolist()).values()), len(found)
 
     def _facets(self, text: str | None, where: str | None, limit: int) -> tuple[list[Facet], int]:
         condition = Filter.parse(where) if where else None

@@ -32,7 +32,7 @@ class ImportFile:
         size: in bytes.
         made: UTC, ISO 8601.
         who: uploaded it.
-        options: `columns`, `encoding` and `decimal` that the person gave.
+        options: `columns`, `attributes`, `encoding` and `decimal` that the person gave.
         job: number of the run, None before the first.
     """
 
@@ -53,7 +53,8 @@ class ImportFile:
         """
         given = self.options
         columns = {name: column for name, column in dict(given.get("columns") or {}).items() if column}
-        return SourceOptions(columns, given.get("encoding"), given.get("decimal"), beside=True)
+        attributes = tuple(given.get("attributes") or ())
+        return SourceOptions(columns, given.get("encoding"), given.get("decimal"), beside=True, attributes=attributes)
 
 
 class ImportFiles:

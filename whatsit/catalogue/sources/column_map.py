@@ -19,6 +19,7 @@ class SourceOptions:
 
     Args:
         columns: field -> column, such as {"title": "Bezeichnung"}; several columns of pictures are separated by commas.
+        attributes: columns that are no field, whatever their names say.
         encoding: of text files.
         decimal: decimal mark of prices that are ambiguous by themselves.
         folders: whether the folders in a folder of pictures are categories or products.
@@ -36,6 +37,7 @@ class SourceOptions:
     bucket: str | None = None
     allow_private: bool = False
     beside: bool = False
+    attributes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in self.columns:
@@ -71,7 +73,8 @@ class ColumnMap:
             InvalidInput: a mapped column is not there, or a field's own name is there twice.
         """
         fields, taken = _mapped(columns, options.columns if options else {})
-        found = {column: known_field(column) for column in columns if column not in fields}
+        plain = {*fields, *(options.attributes if options else ())}
+        found = {column: known_field(column) for column in columns if column not in plain}
         own = [one[0] for one in found.values() if one and one[1] < 0]
         for name in own:
             if own.count(name) > 1 and name not in ("image", "images"):

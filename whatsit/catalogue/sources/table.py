@@ -158,7 +158,8 @@ class TableSource:
             if set(columns) <= set(self.table.columns):
                 self._maps[columns] = self.columns
             else:
-                self._maps[columns] = ColumnMap.of(columns, SourceOptions(self._mapped(columns)))
+                options = SourceOptions(self._mapped(columns), attributes=self._options.attributes)
+                self._maps[columns] = ColumnMap.of(columns, options)
         return self._maps[columns]
 
     def _mapped(self, columns: Sequence[str]) -> dict[str, str]:
@@ -169,6 +170,6 @@ class TableSource:
 
     def _map(self, columns: Sequence[str]) -> ColumnMap:
         try:
-            return ColumnMap.of(columns, SourceOptions(self._wanted()))
+            return ColumnMap.of(columns, SourceOptions(self._wanted(), attributes=self._options.attributes))
         except InvalidInput as error:
             raise InvalidInput(f"{self._name} {str(error).rstrip('.')}.") from error

@@ -209,9 +209,8 @@ def _found(context: Context, token: str) -> tuple[ImportFiles, ImportFile]:
 
 
 def _mapped(files: ImportFiles, one: ImportFile, body: MappingBody) -> ImportFile:
-    changed = files.change(
-        one, options={"columns": body.columns or {}, "encoding": body.encoding, "decimal": body.decimal}
-    )
+    options = body.model_dump(include={"attributes", "encoding", "decimal"})
+    changed = files.change(one, options={**options, "columns": body.columns or {}})
     try:
         changed.source_options  # noqa: B018  # refuses a field that is none
     except InvalidInput as error:
@@ -261,7 +260,7 @@ async def _shown(context: Context, files: ImportFiles, one: ImportFile, brief: b
         "state": "uploaded" if job is None else job.state,
         "who": one.who,
         "made": one.made,
-        "options": {"columns": {}, "encoding": None, "decimal": None, **one.options},
+        "options": {"columns": {}, "attributes": [], "encoding": None, "decimal": None, **one.options},
         "preview": looked.get("preview"),
         "problem": looked.get("problem"),
         "job": None if job is None else {**job.to_record(), "report": None},

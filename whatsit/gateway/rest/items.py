@@ -16,6 +16,7 @@ from pydantic import AfterValidator, ValidationError
 from starlette.datastructures import UploadFile
 from whatsit_client import catalogue_calls
 
+from whatsit.catalogue.store.item_listing import SORTS
 from whatsit.gateway.body import read_body
 from whatsit.gateway.guard import SLASH
 from whatsit.gateway.inference_request import parse_json
@@ -60,13 +61,18 @@ async def list_items(
     where: Annotated[str | None, Query(max_length=10_000, description='Filter, such as {"brand": "Arla"}.')] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
     offset: Annotated[int, Query(ge=0, le=2**53)] = 0,
+    sort: Annotated[
+        str | None, Query(pattern="^-?[a-z]+$", max_length=20, description="One of " + ", ".join(SORTS) + ".")
+    ] = None,
+    details: Annotated[bool, Query(description="With updated and pictures (how many) of each.")] = False,
 ) -> Response:
     """List items, or find them by words."""
     context = Context.of(request)
-    records, total = await context.read(context.reader.page(text, where, limit, offset))
+    records, total = await context.read(context.reader.page(text, where, limit, offset, sort, details))
     following = None
     if offset + limit < total:
-        asked = {"text": text, "where": where, "limit": limit, "offset": offset + limit}
+        asked = {"text": text, "where": where, "limit": limit, "offset": offset + limit, "sort": sort}
+        asked["details"] = "true" if details else None
         following = f"{context.prefix}/items?" + urlencode({k: v for k, v in asked.items() if v is not None})
     headers = {"link": f'<{following}>; rel="next"'} if following else {}
     page = {"items": [context.item(record) for record in records], "total": total, "next": following}

@@ -94,6 +94,7 @@ class MappingBody(Body):
     """What the person says of a file; null and {} where it is found out."""
 
     columns: dict[str, str] | None = Field(None, description='Field -> column, such as {"title": "Bezeichnung"}.')
+    attributes: list[str] = Field([], max_length=1000, description="Columns that are no field, whatever their names.")
     encoding: str | None = Field(None, max_length=40)
     decimal: str | None = Field(None, pattern=r"^[.,]$")
     publish: bool = False

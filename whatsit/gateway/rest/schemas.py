@@ -47,10 +47,17 @@ class StoredItem(ItemModel):
     images: list[str] = Field(description="URLs of its pictures, the main one first.")
 
 
+class ListedItem(ItemModel):
+    """An item of a list; the last two with details=true alone."""
+
+    updated: str | None = None
+    pictures: int | None = None
+
+
 class ItemPage(BaseModel):
     """A page of items."""
 
-    items: list[ItemModel]
+    items: list[ListedItem]
     total: int
     next: str | None = Field(None, description="URL of the next page; null on the last.")
 

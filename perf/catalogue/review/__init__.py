@@ -1,0 +1,1 @@
+"""The studio's review queues, measured by simulated reviewers."""
