@@ -89,7 +89,7 @@ class CatalogueReader:
             where: filter, None for none.
             limit: items of the page.
             offset: items before it.
-            sort: see `ItemListing.numbers`.
+            sort: see `ItemListing.page`.
             details: with the last change and the number of pictures of each.
 
         Raises:
@@ -152,11 +152,10 @@ class CatalogueReader:
         self, text: str | None, where: str | None, limit: int, offset: int, sort: str | None, details: bool
     ) -> tuple[list[Record], int]:
         if self._listing is not None:
-            listed = self._listing.numbers(text, where, sort)
-            numbers = listed[offset : offset + limit].tolist()
+            numbers, total = self._listing.page(text, where, sort, limit, offset)
             records = self._store.records(numbers)
             more = self._listing.details(numbers) if details else {}
-            return [{**record, **more.get(number, {})} for number, record in records.items()], len(listed)
+            return [{**record, **more.get(number, {})} for number, record in records.items()], total
         if sort is not None or details:
             raise InvalidInput("A catalogue in Milvus lists its items in the order of adding, without details.")
         condition = Filter.parse(where) if where else None

@@ -16,6 +16,7 @@ _WORDS = {
     "deleted": "deleted",
     "restored": "restored",
 }
+_RANKS = {"added": 0, "undone": 2, "deleted": 3, "restored": 4}
 _VERDICTS = {
     "dropped": "pictures hidden",
     "merged": "items merged",
@@ -102,7 +103,9 @@ def read_item_history(store: Store, id: str, limit: int) -> list[dict[str, Any]]
     if not entries:
         return None
     usual = {"number": None, "undoable": False, "before": None, "after": None}
-    return [{**usual, **entry} for entry in sorted(entries, key=lambda one: str(one["at"]), reverse=True)][:limit]
+    # Within one second by what can come after what.
+    entries.sort(key=lambda one: (str(one["at"]), _RANKS.get(str(one["kind"]), 1)), reverse=True)
+    return [{**usual, **entry} for entry in entries[:limit]]
 
 
 def _sentence(entry: dict[str, Any]) -> str:

@@ -120,7 +120,17 @@ CREATE TABLE IF NOT EXISTS jobs (
 CREATE INDEX IF NOT EXISTS jobs_subject ON jobs (kind, subject, job);
 """
 
-_STATEMENTS = [one for text in (_DECISIONS, _REVIEW, _SEARCHES, _OTHERS) for one in text.split(";") if one.strip()]
+# A list of items is read in any order from these (and the indexes of `schema`) without a look at the items.
+_LISTS = """
+CREATE INDEX IF NOT EXISTS items_merged ON items (merged_into);
+CREATE INDEX IF NOT EXISTS items_title ON items (title COLLATE NOCASE);
+CREATE INDEX IF NOT EXISTS items_price ON items (price);
+CREATE INDEX IF NOT EXISTS items_updated ON items (updated);
+"""
+
+_STATEMENTS = [
+    one for text in (_DECISIONS, _REVIEW, _SEARCHES, _OTHERS, _LISTS) for one in text.split(";") if one.strip()
+]
 _NAMES = tuple(one.split()[5] for one in _STATEMENTS)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Sequence
@@ -74,6 +75,27 @@ class ItemText:
         """
         words = words_of(text)  # the last one may be unfinished
         return self._found(f'{_quoted(words)} OR "{words[-1]}" *', limit, allowed)
+
+    def list_all(self, text: str, allowed: npt.NDArray[np.int64] | None, common: int) -> npt.NDArray[np.int64]:
+        """Return all items that hold any of the words, int64.
+
+        Args:
+            text: the caller's.
+            allowed: numbers of the items that may be found; None for all.
+            common: of more items than these the order is that of adding; else best first by BM25.
+
+        Raises:
+            InvalidInput: the text has no words, or too many.
+        """
+        words = words_of(text)
+        query = f'{_quoted(words)} OR "{words[-1]}" *'
+        matching = "FROM item_text WHERE item_text MATCH ?"
+        if self._database.rows(f"SELECT count(*) {matching}", [query])[0][0] <= common:
+            return self._found(query, -1, allowed)
+        # As JSON, which is faster than so many rows.
+        (text,) = self._database.rows(f"SELECT json_group_array(rowid) {matching}", [query])[0]
+        found = np.sort(np.array(json.loads(text), dtype=np.int64))
+        return found if allowed is None else found[np.isin(found, allowed)]
 
     def _found(self, query: str, limit: int, allowed: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64]:
         condition, parameters = "", [query]
