@@ -11,6 +11,7 @@ from tests.catalogue.review.conftest import Clock, sha
 from tests.catalogue.test_cleaning import state
 from whatsit.catalogue.cleaning.clean import find
 from whatsit.catalogue.cleaning.cleaning_settings import CleaningSettings
+from whatsit.catalogue.review.box_labels import reviewed_labels
 from whatsit.catalogue.review.catalogue_review import Review
 from whatsit.catalogue.review.refresh import refresh
 from whatsit.catalogue.review.task_decisions import Changed
@@ -167,3 +168,5 @@ def test_boxes_are_clipped_and_kept_with_the_decision(review: Review) -> None:
     with review.store.snapshot() as connection:
         (text,) = connection.execute("SELECT outcome FROM decision_notes").fetchone()
     assert '"box": [0.0, 0.0, 60.0, 20.0]' in text
+    ((path, picture),) = reviewed_labels(review.store)
+    assert (path, picture.width, [box.corners for box in picture.boxes]) == ("/a0.jpg", 100, [(0, 0, 60, 20)])

@@ -100,7 +100,8 @@ class ItemText:
     def _found(self, query: str, limit: int, allowed: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64]:
         condition, parameters = "", [query]
         if allowed is not None:
-            condition = "AND rowid IN (SELECT value FROM json_each(?)) "
+            # The plus keeps SQLite from matching the words once for each allowed item.
+            condition = "AND +rowid IN (SELECT value FROM json_each(?)) "
             parameters.append("[" + ",".join(map(str, allowed.tolist())) + "]")
         rows = self._database.rows(
             f"SELECT rowid FROM item_text WHERE item_text MATCH ? {condition}"

@@ -1,4 +1,4 @@
-"""`whatsit label rounds|review|decide|compare`: reviewed labels and their quality."""
+"""`whatsit label rounds|review|decide|reviewed|compare`: labels by people."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: whatsit label rounds photos --labels part.json --out rounds --minutes 10")(rounds)
     app.command(epilog="Example: whatsit label review labels.json photos --out review")(review)
     app.command(epilog="Example: whatsit label decide labels.json review/review.csv --out decided.json")(decide)
+    app.command(epilog="Example: whatsit label reviewed demo/catalogue --out reviewed")(reviewed)
     app.command(epilog="Example: whatsit label compare weak.json trusted.json --single")(compare)
 
 
@@ -142,6 +143,26 @@ def decide(
         log.writelines(json.dumps(decision.row()) + "\n" for decision in decisions)
     verdicts = [decision.verdict or "open" for decision in decisions]
     print_summary(decided, out, None, as_json, {name: verdicts.count(name) for name in ("keep", "drop", "open")})
+
+
+def reviewed(
+    catalogue: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a catalogue.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder that gets pictures/ and labels.json (COCO).")] = Path("reviewed"),
+    as_json: AsJson = False,
+) -> None:
+    """Write the boxes that reviewers drew in the studio as labels for training."""
+    import json
+
+    from whatsit.catalogue.backends import open_embedded
+    from whatsit.catalogue.review.box_labels import export_labels
+
+    with open_embedded(catalogue, "where nothing is reviewed") as store:
+        written, unread = export_labels(store, out)
+    if as_json:
+        typer.echo(json.dumps({"pictures": written, "unread": unread, "labels": str(out / "labels.json")}))
+    else:
+        lost = f"; {unread} could not be read" if unread else ""
+        typer.echo(f"{written} pictures with a reviewer's boxes in {out / 'labels.json'}{lost}.")
 
 
 def compare(
