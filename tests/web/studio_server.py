@@ -11,7 +11,8 @@ from typing import Any, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.web.conftest import WEB, StaticSite
-from tests.web.studio_review import NOW, Record, Review
+from tests.web.studio_review import NOW, Review
+from tests.web.studio_tasks import Record
 
 Reply = tuple[int, dict[str, str], bytes]
 
