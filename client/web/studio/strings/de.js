@@ -294,5 +294,7 @@ export default {
   stLog_assigned: "Zugeordnet",
   stLog_created: "Angelegt",
   stLog_not_for_sale: "Nicht im Angebot",
+  stLog_right: "Richtig",
+  stLog_unclear: "Unklar",
   stLog_useless: "Unbrauchbar",
 };

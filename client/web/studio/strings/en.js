@@ -294,5 +294,7 @@ export default {
   stLog_assigned: "Assigned",
   stLog_created: "Created",
   stLog_not_for_sale: "Not for sale",
+  stLog_right: "Right",
+  stLog_unclear: "Unclear",
   stLog_useless: "Useless",
 };

@@ -294,5 +294,7 @@ export default {
   stLog_assigned: "已分配",
   stLog_created: "已新建",
   stLog_not_for_sale: "不出售",
+  stLog_right: "正确",
+  stLog_unclear: "不清楚",
   stLog_useless: "无用",
 };

@@ -1,4 +1,3 @@
-import { cosine } from "../../../src/answer.js";
 import { facts, itemPicture, titleOf } from "../../../src/cards.js";
 import { h, icon, showDialog } from "../../../src/dom.js";
 import { date, percent, t } from "../../../src/i18n.js";
@@ -49,7 +48,7 @@ function photo(one, ctx) {
 function proposals(task, ctx, pick) {
   if (!task.proposals.length) return h("p.quiet", { text: t("stNoProposals") });
   return h("div", {}, h("h2.small-title", { text: t("stIsIt") }), h("div.tiles.proposals", {}, ...task.proposals.map(({ item, score }, at) => h("button.tile", { type: "button", onclick: () => pick(item), "data-id": item.id },
-    itemPicture(ctx.api, item, 320), h("span.name", {}, h("kbd", { text: at + 1 }), h("span", { text: titleOf(item), dir: "auto" })), facts(item), h("p.facts", {}, h("span", { text: t("look") }), h("b", { text: percent(cosine(score)) }))))));
+    itemPicture(ctx.api, item, 320), h("span.name", {}, h("kbd", { text: at + 1 }), h("span", { text: titleOf(item), dir: "auto" })), facts(item), h("p.facts", {}, h("span", { text: t("look") }), h("b", { text: percent(score) }))))));
 }
 
 /** Look for an item by words, and pick it. */

@@ -1,0 +1,1 @@
+"""The studio, measured and photographed in a real browser."""
