@@ -14,7 +14,7 @@ import numpy.typing as npt
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.review.task_table import Candidate, Filled, TaskTable
-from whatsit.catalogue.store.click_log import Click, Clicks
+from whatsit.catalogue.store.click_log import Click
 from whatsit.catalogue.store.search_counts import SearchCounts
 from whatsit.catalogue.store.store import Store
 from whatsit.engines.fingerprint import embedder_fingerprint
@@ -71,8 +71,8 @@ def fill_queues(store: Store, layout: Layout, pairs: int, others: int) -> None:
             for n in range(others)
         ],
         "unanswered": [
-            Candidate(f"u{n}", 0.8 - n / 40, {"clicks": clicks[others + n : others + n + 6], "proposals": near[n], "reason": _VAIN})
-            for n in range(others)
+            Candidate(f"u{n}", 0.8 - n / 40, {"clicks": group, "proposals": near[n], "reason": _VAIN})
+            for n, group in enumerate(clicks[others + n : others + n + 6] for n in range(others))
         ],
     }  # fmt: skip
     for queue, candidates in found.items():
@@ -146,12 +146,11 @@ def _items(layout: Layout, count: int, fingerprint: str) -> Iterator[tuple[ItemF
             vector = rng.standard_normal(128).astype(np.float32)
             found = Vector((0.0, 0.0, float(SIDE), float(SIDE)), vector / np.linalg.norm(vector))
             pictures.append(Picture(str(path), name, (found,)))
-        fields = {"brand": product.brand, "category": product.category, "price": round(1.5 + n % 170 / 10, 2)}
-        yield (
-            ItemFields(f"{product.id}-{n:04}", title=product.title, attributes={"shelf": n % 12}, **fields),
-            pictures,
-            fingerprint,
-        )
+        fields = ItemFields(
+            f"{product.id}-{n:04}", product.title, product.brand, product.category, round(1.5 + n % 170 / 10, 2),
+            attributes={"shelf": n % 12},
+        )  # fmt: skip
+        yield fields, pictures, fingerprint
 
 
 def _shifted(pixels: Pixels, turn: int) -> Pixels:
@@ -165,14 +164,13 @@ def _clicks(store: Store, layout: Layout, count: int) -> list[int]:
     """Record photos of visitors; return their numbers in the log."""
     layout.clicks.mkdir(exist_ok=True)
     products = make_products(DRAWN + 12, 9)[DRAWN:]
-    log = Clicks(store)
     for n in range(count + 6):
         photo = np.full((360, 480, 3), (178, 160, 140), np.uint8)
         photo[20:340, 80:400] = _shifted(catalogue_picture(products[n // 6 % 12], SIDE), 0)
         photo = np.clip(photo.astype(np.int16) + (n % 6) * 6 - 18, 0, 255).astype(np.uint8)
         path = layout.clicks / f"{secrets.token_hex(16)}.jpg"
         path.write_bytes(encode_jpeg(photo, 88))
-        log.record(Click("", path, (80.0, 20.0, 400.0, 340.0), "crop" if n < count // 2 else "none"))
+        store.clicks.record(Click("", path, (80.0, 20.0, 400.0, 340.0), "crop" if n < count // 2 else "none"))
     with store.snapshot() as connection:
         return [row[0] for row in connection.execute("SELECT click FROM clicks ORDER BY click")]
 

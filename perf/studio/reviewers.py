@@ -2,8 +2,8 @@
 
 python -m perf.studio.reviewers
 
-Each person presses keys as fast as the page shows the next task with its pictures. Printed: what was decided twice or lost, the
-agreement on the overlap sample, and the time from a key to the next task as it is seen.
+Each person presses keys as fast as the page shows the next task with its pictures. Printed: what was decided twice or
+lost, the agreement on the overlap sample, and the time from a key to the next task as it is seen.
 """
 
 from __future__ import annotations
@@ -35,12 +35,14 @@ STATE = """() => ({
     sending: Boolean(document.querySelector(".sending")),
 })"""
 TIMES = """async (key) => {
-    const ready = () => [...document.querySelectorAll(".task-stage .lens img")].every((one) => one.complete && one.naturalWidth);
-    const before = document.querySelector(".lens img");
+    const images = () => [...document.querySelectorAll(".task-stage .lens img")];
+    const ready = () => images().every((one) => one.complete && one.naturalWidth);
+    const [before] = images();
     const begin = performance.now();
+    const waits = () => performance.now() - begin < 2000;
     dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
-    while (document.querySelector(".lens img") === before && performance.now() - begin < 2000) await new Promise(requestAnimationFrame);
-    while (!ready() && performance.now() - begin < 2000) await new Promise(requestAnimationFrame);
+    while (images()[0] === before && waits()) await new Promise(requestAnimationFrame);
+    while (!ready() && waits()) await new Promise(requestAnimationFrame);
     await new Promise(requestAnimationFrame);
     return document.querySelector(".lens img") ? performance.now() - begin : null;
 }"""
@@ -101,7 +103,8 @@ def main(
 def work(people: list[Person], url: str, end: float) -> int:
     """Let people press keys in turn until nothing is left; return how many keys."""
     while time.monotonic() < end:
-        if any([person.step() for person in people]):
+        busy = [person.step() for person in people]
+        if any(busy):
             continue
         if not queue(url)["open"]:
             break
@@ -121,9 +124,8 @@ def report(url: str, people: list[Person], tasks: int, pressed: int, took: float
     agreement = get(url, "/v1/review/agreement?queue=duplicates")["queues"][0]
     times = sorted(value for person in people for value in person.times)
     print(f"{PEOPLE} contexts, {LEAVING} closed after 40 keys, {tasks} tasks, {pressed} keys in {took:.0f} s")
-    print(
-        f"decided: {len(counts)}; twice: {sum(n > 1 for n in counts.values())}; open: {left}; lost: {tasks - len(counts) - left}"
-    )
+    twice, lost = sum(n > 1 for n in counts.values()), tasks - len(counts) - left
+    print(f"decided: {len(counts)}; twice: {twice}; open: {left}; lost: {lost}")
     print("by:", dict(Counter(row["who"] for row in rows)))
     print("agreement:", {name: agreement[name] for name in ("sample", "both", "same", "agreement", "kappa")})
     print(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,10 @@ PAIRS, OTHERS = 12, 5
 
 
 @pytest.fixture(scope="module")
-def server(page_server: PageServer) -> Iterator[PageServer]:
+def server(page_server: PageServer) -> PageServer:
     """The page's server with tasks in every queue."""
     make_review_shop(Path(page_server.settings.catalogues["default"]), PAIRS, OTHERS, sample=0.0)
-    yield page_server
+    return page_server
 
 
 def review(visit: Visit, queue: str, name: str = "ann") -> Page:
