@@ -63,7 +63,7 @@ def fill_queues(store: Store, layout: Layout, pairs: int, others: int) -> None:
     ]
     found = {
         "duplicates": [_pair(id, pictures[id], n / max(1, len(two))) for n, id in enumerate(two)],
-        "denoise": [_doubt(id, pictures[id], n / others) for n, id in enumerate(ids[:others])],
+        "denoise": [_doubt(id, pictures[id], n / others) for n, id in enumerate(two[-others:])],
         "merge": [_merge(ids[n], ids[n + 1], n / others) for n in range(0, min(2 * others, len(ids) - 1), 2)],
         "boxes": [_boxes(id, pictures[id][0], n / others) for n, id in enumerate(ids[:others])],
         "crops": [
@@ -93,7 +93,8 @@ def _pair(id: str, hashes: Sequence[str], share: float) -> Candidate:
 
 def _doubt(id: str, hashes: Sequence[str], share: float) -> Candidate:
     reason = "Its nearest other picture of the item has a cosine of 0.42; one of another item has 0.91."
-    return Candidate(f"n{id}", round(0.95 - 0.5 * share, 3), {"item": id, "first": hashes[-1], "reason": reason})
+    subject = {"item": id, "first": hashes[-1], "nearest": hashes[0], "reason": reason}
+    return Candidate(f"n{id}", round(0.95 - 0.5 * share, 3), subject)
 
 
 def _merge(first: str, second: str, share: float) -> Candidate:

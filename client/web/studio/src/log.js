@@ -50,7 +50,7 @@ export function openLog(place, studio) {
       look({});
     };
     return h(one.undone ? "li.log-line.undone" : "li.log-line", { "data-decision": one.number }, h("span.log-pictures", {}, ...pictures.map(([id, sha]) => picture(api.picture(`${api.prefix}/items/${encodeURIComponent(id)}/image${sha ? `?sha256=${sha}` : ""}`, 128), ""))),
-      h("div.log-text", {}, h("p", {}, h("span.tag", { text: t(`stLog_${one.verdict}`) }), h("b", { text: [one.item, one.other_item !== one.item && one.other_item].filter(Boolean).join(" · "), dir: "auto" })),
+      h("div.log-text", {}, h("p", {}, h("span.tag", { text: t(one.command.endsWith(" undo") ? "stLog_undo" : `stLog_${one.verdict}`) }), h("b", { text: [one.item, one.other_item !== one.item && one.other_item].filter(Boolean).join(" · "), dir: "auto" })),
         h("p", { text: one.reason, dir: "auto" }), one.why && h("p.why-text", { text: one.why, dir: "auto" }),
         h("p.quiet.small", { text: [`#${one.number}`, one.who, date(new Date(one.made)), one.queue && t(`stQueue_${one.queue}`), one.command !== "review" && one.command, one.undone && t("stUndoneAt", { date: date(new Date(one.undone)) })].filter(Boolean).join(" · "), dir: "auto" })),
       one.undoable && !one.undone && button("act", "undo", t("undo"), undo));

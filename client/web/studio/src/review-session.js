@@ -59,6 +59,7 @@ export class ReviewSession {
         if (outcome === "skipped") return this.notice("undo-skip");
         if (outcome === "lost" || outcome === "refused") return void this.done.pop();
         const reply = await this.api.undo(decision === null || decision === undefined ? { task: last.task.task, lease: last.task.lease } : { decision });
+        if (typeof this.open === "number" && outcome !== "second") this.open += 1;
         this.#back({ ...(reply.task_record || last.task), lease: reply.lease || last.task.lease });
       }
       this.done = this.done.filter((one) => one !== last);

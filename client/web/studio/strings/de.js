@@ -296,5 +296,6 @@ export default {
   stLog_not_for_sale: "Nicht im Angebot",
   stLog_right: "Richtig",
   stLog_unclear: "Unklar",
+  stLog_undo: "Zurückgenommen",
   stLog_useless: "Unbrauchbar",
 };

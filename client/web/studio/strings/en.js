@@ -296,5 +296,6 @@ export default {
   stLog_not_for_sale: "Not for sale",
   stLog_right: "Right",
   stLog_unclear: "Unclear",
+  stLog_undo: "Taken back",
   stLog_useless: "Useless",
 };

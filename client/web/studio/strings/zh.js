@@ -296,5 +296,6 @@ export default {
   stLog_not_for_sale: "不出售",
   stLog_right: "正确",
   stLog_unclear: "不清楚",
+  stLog_undo: "已撤销",
   stLog_useless: "无用",
 };
