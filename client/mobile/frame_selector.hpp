@@ -228,15 +228,17 @@ public:
                                int height, const std::vector<Thing>* found) {
         const State before = selector.state;
         const State state = selector.push(gray, gray_width, gray_height, time_ms);
-        const float longer = static_cast<float>(std::max(width, height));
-        if (!selector.shift) tracker.reset();
-        else tracker.shift(static_cast<float>(selector.shift->first) * longer, static_cast<float>(selector.shift->second) * longer);
+        move(width, height);
         if (found) {
             detected_ms_ = time_ms;
             tracker.update(*found, width, height);
         }
-        if (selector.is_best) best_ = choose(time_ms, width, height);
+        if (selector.is_best) {
+            since_best_ = {0, 0};
+            best_ = choose(time_ms, width, height);
+        }
         if (state != State::sent || before == State::sent || !best_) return std::nullopt;
+        if (!best_->track) best_ = choose(best_->time_ms, width, height);  // the thing was found after that frame
         if (!best_->track) return without_box ? best_ : std::nullopt;
         for (Track& track : tracker.tracks)
             if (track.id == best_->track) {
@@ -247,16 +249,29 @@ public:
     }
 
 private:
+    // Move all things along with the picture.
+    void move(int width, int height) {
+        if (!selector.shift) return tracker.reset();
+        const double longer = std::max(width, height);
+        const float dx = static_cast<float>(selector.shift->first * longer);
+        const float dy = static_cast<float>(selector.shift->second * longer);
+        tracker.shift(dx, dy);
+        since_best_ = {since_best_[0] + dx, since_best_[1] + dy};
+    }
+
+    // Return the main thing, where it was in the best frame.
     Choice choose(double time_ms, int width, int height) {
         const Track* main = tracker.main(width, height);
         const float right = static_cast<float>(width), bottom = static_cast<float>(height);
         if (!main) return {time_ms, 0, {0, 0, right, bottom}, 1, 0};
         Box box = main->box;
-        for (int side = 0; side < 4; ++side) box[side] = std::clamp(box[side], 0.f, side % 2 ? bottom : right);
+        for (int side = 0; side < 4; ++side)
+            box[side] = std::clamp(box[side] - since_best_[side % 2], 0.f, side % 2 ? bottom : right);
         return {time_ms, main->id, box, main->score, main->label};
     }
 
     std::optional<Choice> best_;
+    std::array<float, 2> since_best_{0, 0};  // motion of the picture in pixels of the frame
     double detected_ms_ = -std::numeric_limits<double>::infinity();
 };
 

@@ -33,6 +33,16 @@ def test_a_file_needs_no_key_and_is_sent_once(call: Call, path: str, kind: str) 
     assert "unsafe" not in plain.headers["content-security-policy"]
 
 
+def test_the_detectors_worker_alone_may_compile_webassembly(call: Call) -> None:
+    policies = {
+        path: call("GET", path, None).headers["content-security-policy"]
+        for path in ("/web/scan/detector-worker.js", "/web/scan/index.js", "/")
+    }
+    assert [path for path, policy in policies.items() if "wasm-unsafe-eval" in policy] == [
+        "/web/scan/detector-worker.js"
+    ]
+
+
 @pytest.mark.parametrize("path", ["/web/", "/web/nothing.js", "/web/../pyproject.toml", "/web/%2e%2e/pyproject.toml"])
 def test_there_is_nothing_else(call: Call, path: str) -> None:
     assert call("GET", path, None).status in (400, 404)

@@ -27,6 +27,7 @@ export class ScanDecision {
     this.isBest = false;
     this.detectedMs = -Infinity;
     this.best = null;
+    this.sinceBest = [0, 0]; // motion of the picture in pixels of the frame
   }
 
   /** Return whether the detector should run on the frame of that time. */
@@ -45,16 +46,28 @@ export class ScanDecision {
    *   null for the whole frame.
    */
   step(gray, grayWidth, grayHeight, timeMs, frame, found = null) {
-    const { selector, tracker } = this;
+    const { selector } = this;
     const before = selector.state;
     const state = selector.push(gray, grayWidth, grayHeight, timeMs);
-    const longer = Math.max(frame.width, frame.height);
-    if (!selector.shift) tracker.reset();
-    else tracker.shift(selector.shift[0] * longer, selector.shift[1] * longer);
+    this.#move(frame);
     if (found) this.addDetections(found, timeMs, frame);
     this.isBest = selector.isBest;
-    if (selector.isBest) this.best = this.#choose(timeMs, frame);
-    return state === "sent" && before !== "sent" && this.best ? this.#send(this.best) : null;
+    if (selector.isBest) {
+      this.sinceBest = [0, 0];
+      this.best = this.#choose(timeMs, selector.sharpness, frame);
+    }
+    if (state !== "sent" || before === "sent" || !this.best) return null;
+    const { best } = this;
+    return this.#send(best.track ? best : this.#choose(best.timeMs, best.sharpness, frame)); // or found after that frame
+  }
+
+  /** Move all things along with the picture. */
+  #move({ width, height }) {
+    const { shift } = this.selector;
+    if (!shift) return this.tracker.reset();
+    const [dx, dy] = shift.map((part) => part * Math.max(width, height));
+    this.tracker.shift(dx, dy);
+    this.sinceBest = [this.sinceBest[0] + dx, this.sinceBest[1] + dy];
   }
 
   /** Take things that were found late, already moved along to where they are in the last frame. */
@@ -63,11 +76,11 @@ export class ScanDecision {
     this.tracker.update(found, width, height);
   }
 
-  #choose(timeMs, { width, height }) {
+  /** Return the main thing, where it was in the best frame. */
+  #choose(timeMs, sharpness, { width, height }) {
     const main = this.tracker.main(width, height);
-    const { sharpness } = this.selector;
     if (!main) return { timeMs, track: 0, box: null, score: 1, label: 0, sharpness };
-    const box = main.box.map((side, i) => Math.min(i % 2 ? height : width, Math.max(0, side)));
+    const box = main.box.map((side, i) => Math.min(i % 2 ? height : width, Math.max(0, side - this.sinceBest[i % 2])));
     return { timeMs, track: main.id, box, score: main.score, label: main.label, sharpness };
   }
 

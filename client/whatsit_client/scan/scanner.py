@@ -114,6 +114,7 @@ class ScanDecision:
         self.is_best = False
         self._detected_ms = -np.inf
         self._best: Choice | None = None
+        self._since_best = (0.0, 0.0)  # motion of the picture in pixels of the frame
 
     def wants_detection(self, time_ms: float) -> bool:
         """Return whether the detector should run on the frame of that time."""
@@ -132,27 +133,39 @@ class ScanDecision:
         """
         selector, before = self.selector, self.selector.state
         state = selector.push(gray, time_ms)
-        if selector.shift is None:
-            self.tracker.reset()
-        else:
-            longer = max(frame)
-            self.tracker.shift(selector.shift[0] * longer, selector.shift[1] * longer)
+        self._move(frame)
         if found is not None:
             self._detected_ms = time_ms
             self.tracker.update(found, frame)
         self.is_best = selector.is_best
         if selector.is_best:
-            self._best = self._choose(time_ms, frame)
+            self._since_best = (0.0, 0.0)
+            self._best = self._choose(time_ms, selector.light.sharpness, frame)
         if state != "sent" or before == "sent" or self._best is None:
             return None
-        return self._send(self._best)
+        best = self._best
+        if not best.track:  # the thing was found after that frame
+            best = self._choose(best.time_ms, best.sharpness, frame)
+        return self._send(best)
 
-    def _choose(self, time_ms: float, frame: tuple[int, int]) -> Choice:
-        main, sharpness = self.tracker.main(frame), self.selector.light.sharpness
+    def _move(self, frame: tuple[int, int]) -> None:
+        """Move all things along with the picture."""
+        shift, longer = self.selector.shift, max(frame)
+        if shift is None:
+            self.tracker.reset()
+            return
+        dx, dy = shift[0] * longer, shift[1] * longer
+        self.tracker.shift(dx, dy)
+        self._since_best = (self._since_best[0] + dx, self._since_best[1] + dy)
+
+    def _choose(self, time_ms: float, sharpness: float, frame: tuple[int, int]) -> Choice:
+        """Return the main thing, where it was in the best frame."""
+        main = self.tracker.main(frame)
         if main is None:
             return Choice(time_ms, 0, None, 1.0, 0, sharpness)
+        dx, dy = self._since_best
         limit = np.array([*frame, *frame], np.float32)
-        box = as_box(np.clip(main.box, 0, limit).tolist())
+        box = as_box(np.clip(main.box - np.array([dx, dy, dx, dy], np.float32), 0, limit).tolist())
         return Choice(time_ms, main.id, box, main.score, main.label, sharpness)
 
     def _send(self, choice: Choice) -> Choice | None:

@@ -62,6 +62,10 @@ def films() -> list[dict[str, Any]]:
     boxes_in(shaken, [[120, 60, 260, 210, 0.9, 1], [90, 50, 280, 220, 0.4, 0], [20, 20, 60, 60, 0.5, 0]], lost=6)
     rare = frames_of(3, [(6, 6, 0), (24, 0, 0), (40, 1, 0), (20, 0, 0)])
     boxes_in(rare, [[100, 50, 220, 180, 0.6, 0]], every=3)
+    late = frames_of(9, [(6, 6, 0), (24, 0, 0)])
+    boxes_in(late, [[100, 50, 220, 180, 0.7, 2]])
+    for frame in late[:11]:
+        frame["found"] = None
     cut = frames_of(4, [(24, 0, 0)]) + frames_of(5, [(24, 0, 0)])
     light = (
         frames_of(6, [(10, 0, 0)], gain=9) + frames_of(6, [(6, 0, 0)], gain=150, offset=90) + frames_of(6, [(24, 0, 0)])
@@ -71,6 +75,7 @@ def films() -> list[dict[str, Any]]:
         "two things": two,
         "shaken after it was sent": shaken,
         "detector on every third frame": rare,
+        "found after the best frame": late,
         "cut": cut,
         "dark, bright, right": light,
         "out of focus, then sharp": blurred,
