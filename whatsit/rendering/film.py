@@ -42,7 +42,7 @@ class Film:
     """A camera's way over a scene.
 
     Args:
-        scene: RGB uint8 [H,W,3]; mirrored where the camera looks past it.
+        scene: RGB uint8 [H,W,3], or grey [H,W], which is three times as quick; mirrored where the camera looks past it.
         boxes: f32 [N,4], things in the scene, pixels of the scene.
         path: the camera's way.
         kind: its name.
@@ -90,10 +90,10 @@ class Film:
         return np.asarray((self.path.pose(times + step) - self.path.pose(times - step))[:2] / (2 * step))
 
     def frames(self) -> Iterator[Pixels]:
-        """Yield the frames, RGB uint8 [H,W,3]."""
+        """Yield the frames, uint8 [H,W,3], or [H,W] of a grey scene."""
         rng = np.random.default_rng(self.seed)
         width, height = self.size
-        grain = rng.normal(0, self.noise, (height + 64, width + 64, 3)).astype(np.int16)
+        grain = rng.normal(0, self.noise, (height + 64, width + 64, *self.scene.shape[2:])).astype(np.int16)
         for one in self.truth:
             frame = self._expose(one)
             defocus = self.path.defocus(one.time_ms / 1000)
@@ -108,7 +108,7 @@ class Film:
         travel = one.speed * max(self.size) * self.exposure
         count = int(np.clip(np.ceil(travel / _EXPOSURE_PIXELS), 1, _MOST_EXPOSURES))
         times = one.time_ms / 1000 + self.exposure * ((np.arange(count) + 0.5) / count - 0.5)
-        total = np.zeros((self.size[1], self.size[0], 3), np.float32)
+        total = np.zeros((self.size[1], self.size[0], *self.scene.shape[2:]), np.float32)
         velocity = self._velocity(times)
         for pose, (vx, vy) in zip(self.path.pose(times).T, velocity.T, strict=True):
             view = self._view(pose, vx, vy)
