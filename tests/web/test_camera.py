@@ -142,28 +142,6 @@ def test_scanning_gives_one_frame_of_each_scene(
     browser.close()
 
 
-DETECTOR = """camera.mode = 'scan';
-camera.detector = { onEveryFrame: true, detect: async () => [{ box: [120, 90, 360, 270], score: 0.9, label: 1 }] };
-camera.start()"""
-
-
-def test_with_a_detector_one_thing_is_cut_out(
-    filmed: Callable[[], Any], open_page: Callable[..., Any], scene: Image.Image
-) -> None:
-    browser = filmed()
-    page = open_page(browser)
-    page.evaluate(DETECTOR)
-    frame = wait_for_frames(page, 1)[0]
-    shown = picture(frame)
-    assert shown.size == (frame["width"], frame["height"])
-    assert 240 < shown.width < WIDTH  # the thing and 15 % around it
-    x1, y1, x2, y2 = frame["box"]
-    assert 0 < x1 < x2 < shown.width
-    assert 0 < y1 < y2 < shown.height
-    assert page.violations == []
-    browser.close()
-
-
 def test_the_shutter_gives_a_photo_of_a_moving_scene(pattern: Any, open_page: Callable[..., Any]) -> None:
     page = open_page(pattern)
     page.evaluate("camera.start()")
