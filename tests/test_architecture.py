@@ -33,7 +33,13 @@ FLOORS = [
 FLOOR = {package: height for height, packages in enumerate(FLOORS) for package in packages}
 
 # Besides training/ and models/, only these files import torch.
-TORCH_FILES = {"calibration/ranker_training.py", "engines/export.py", "engines/trained_networks.py", "engines/build.py"}
+TORCH_FILES = {
+    "calibration/ranker_training.py",
+    "engines/export.py",
+    "engines/export_ncnn.py",
+    "engines/trained_networks.py",
+    "engines/build.py",
+}
 
 # Module names that several packages share, and what the package says about the difference.
 SHARED_NAMES = {

@@ -21,7 +21,9 @@ def register(app: typer.Typer) -> None:
 
 
 def _build(
-    engine: Annotated[str, typer.Argument(help="embedder, detector, classifier, or the name of a recipe in build/.")],
+    engine: Annotated[
+        str, typer.Argument(help="embedder, detector, classifier, scan, or the name of a recipe in build/.")
+    ],
     checkpoint: Annotated[
         Path | None,
         typer.Option(help="best.pt of `whatsit train`; it is first converted to build/checkpoints/ENGINE.safetensors."),
@@ -83,6 +85,8 @@ def _build(
         paths = replace(paths, plan=out)
     elif out is not None:
         paths = replace(paths, out=out, tensorrt=out.with_name("tensorrt.onnx"))
+    if paths.engine == "scan" and (compiles or bisect or from_onnx or from_transformers):
+        raise InvalidInput("The scan network is built for ONNX Runtime and ncnn alone: leave the other options out.")
     result: dict[str, Any] = {}
     try:
         if from_onnx or from_transformers:
@@ -108,7 +112,18 @@ def _is_recipe(path: Path) -> bool:
 
 def _build_networks(paths: BuildPaths, trained: Path | None, check: bool, bisect: bool, fresh: bool) -> dict[str, Any]:
     from whatsit.engines.build import build
+    from whatsit.engines.build_paths import SCAN
+    from whatsit.engines.build_scan import build_scan
 
+    if paths.engine == SCAN:
+        scan = build_scan(paths, trained=trained, check=check, fresh=fresh)
+        return {
+            "files": {form: str(path) for form, path in scan.files.items()},
+            "card": str(scan.card),
+            "parity": scan.parity,
+            "identical": scan.identical,
+            "differences": list(scan.differences),
+        }
     built = build(paths, trained=trained, check=check, bisect=bisect, fresh=fresh)
     return {
         "model": str(built.model),
@@ -165,9 +180,11 @@ def _compile_plan(paths: BuildPaths, target: str) -> dict[str, Any]:
 
 
 def _print(result: dict[str, Any], check: bool) -> None:
-    for name in ("model", "tensorrt", "plan"):
-        if name in result and Path(result[name]).is_file():
-            typer.echo(f"{result[name]}  {Path(result[name]).stat().st_size / 1e6:.2f} MB")
+    named = [result[name] for name in ("model", "tensorrt", "plan") if name in result]
+    made = [Path(file) for file in (*named, *result.get("files", {}).values())]
+    for path in made:
+        if path.is_file():
+            typer.echo(f"{path}  {path.stat().st_size / 1e6:.2f} MB")
     for form, values in result.get("parity", {}).items():
         typer.echo(f"{form}, against float:")
         for name, value in values.items():
@@ -180,8 +197,8 @@ def _print(result: dict[str, Any], check: bool) -> None:
         if check:
             typer.echo(f"Not the bytes in the card {result['card']}; what differs:")
         else:
-            files = " ".join(result[name] for name in ("model", "tensorrt", "card"))
-            typer.echo(f"The network in {result['model']} was replaced. To get the committed one back:")
+            files = " ".join(str(path) for path in (*made, result["card"]))
+            typer.echo(f"The network in {made[0]} was replaced. To get the committed one back:")
             typer.echo(f"  git checkout -- {files} build/checkpoints")
             typer.echo("What differs from the previous build:")
         for line in result["differences"]:

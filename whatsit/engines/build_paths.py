@@ -8,13 +8,16 @@ from pathlib import Path
 from whatsit.engines.checkpoint_file import SUFFIX
 from whatsit.engines.repository import default_root, plan_file
 
+SCAN = "scan"
+"""The engine whose files phones and browsers run; they lie beside the mobile client."""
+
 
 @dataclass(frozen=True)
 class BuildPaths:
     """The files of one build.
 
     Args:
-        engine: embedder, detector or classifier.
+        engine: embedder, detector, classifier or scan.
         recipe: YAML file with an `engine:` section.
         checkpoint: the committed checkpoint, `.safetensors`.
         out: the INT8 file for the CPU, `model.onnx`.
@@ -54,12 +57,14 @@ class BuildPaths:
         work = (root or Path()) / "build" / "runs" / "engines" / name
         root = default_root() if installed else root or Path()
         networks = root / "model_repository"
-        shipped = networks / engine / "1" if name == engine else work
+        shipped = (
+            work if name != engine else root / "client/mobile/models" if engine == SCAN else networks / engine / "1"
+        )
         return cls(
             engine,
             root / "build" / f"{name}.yaml",
             root / "build" / "checkpoints" / f"{name}{SUFFIX}",
-            (work if installed else shipped) / "model.onnx",
+            (work if installed else shipped) / ("scan.onnx" if engine == SCAN else "model.onnx"),
             shipped / "tensorrt.onnx",
             plan_file(networks, engine, new=True) if name == engine else work / "model.plan",
             root / "build" / f"{name}.card.md" if name == engine and not installed else work / "card.md",

@@ -27,6 +27,7 @@ def export_onnx(
     tolerance: float = 1e-3,
     seed: int = 0,
     batches: Sequence[int] = (1, 3),
+    any_size: bool = False,
 ) -> float:
     """Export `module` and verify that ONNX Runtime computes the same.
 
@@ -43,6 +44,7 @@ def export_onnx(
         tolerance: largest difference allowed between torch and ONNX Runtime, relative to the output's largest value.
         seed: of the random input.
         batches: batch sizes to compare; empty compares nothing.
+        any_size: leave height and width free too ("h", "w" of the input); the network must not depend on them.
 
     Returns:
         The largest difference found, relative to the output's largest value.
@@ -65,7 +67,10 @@ def export_onnx(
             output_names=list(outputs),
             opset_version=OPSET,
             dynamo=False,
-            dynamic_axes={name: {0: "n"} for name in ("images", *outputs)},
+            dynamic_axes={
+                "images": {0: "n", **({2: "h", 3: "w"} if any_size else {})},
+                **{name: {0: "n", **({2: f"{name}_h", 3: f"{name}_w"} if any_size else {})} for name in outputs},
+            },
         )
     model = onnx.load(path)
     # Without the version of TorchScript, equal nodes give an equal file.

@@ -1,4 +1,4 @@
-"""Loads the three networks from checkpoints, ready for export."""
+"""Loads the networks from checkpoints, ready for export."""
 
 from __future__ import annotations
 
@@ -138,12 +138,23 @@ def _detector(weights: Mapping[str, Tensor] | None, recipe: Mapping[str, Any]) -
     return EngineNetwork(export, size, outputs, lambda pixels: letterbox(pixels, size)[0], recipe, ("scores",))
 
 
+def _scan(weights: Mapping[str, Tensor] | None, recipe: Mapping[str, Any]) -> EngineNetwork:
+    from whatsit.models.centernet import CenterNet, CenterNetForExport
+
+    network, size = CenterNet.from_recipe(recipe), int(recipe["canvas"])
+    if weights is not None:
+        network.load_state_dict(dict(weights))
+    export = CenterNetForExport(network.eval())
+    return EngineNetwork(export, size, export.output_names, lambda pixels: letterbox(pixels, size)[0], recipe)
+
+
 Load = Callable[[Mapping[str, Tensor] | None, Mapping[str, Any]], EngineNetwork]
 
 ENGINES: dict[str, Load] = {
     "embedder": _embedder,
     "detector": _detector,
     "classifier": _classifier,
+    "scan": _scan,
 }
 
 

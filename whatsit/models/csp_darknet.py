@@ -86,10 +86,11 @@ class CspDarknet(nn.Module):
         )
         self._frozen = 0
 
-    def stages(self, x: Tensor) -> dict[int, Tensor]:
+    def stages(self, x: Tensor, finest: int = 8) -> dict[int, Tensor]:
         """Return maps of strides 8, 16, 32: f32 [n, 64|128|256, h/stride, w/stride].
 
-        In training on a CPU the frozen blocks see one picture at a time: their wide maps then stay in the cache.
+        A `finest` of 4 adds that stride's map of 32 channels. In training on a CPU the frozen blocks see one picture at
+        a time: their wide maps then stay in the cache.
         """
         maps = []
         if self.training and self._frozen and x.device.type == "cpu":
@@ -98,7 +99,7 @@ class CspDarknet(nn.Module):
             maps = [torch.cat(level) for level in zip(*rows, strict=True)]
             x = maps[-1]
         maps += self._walk(x, len(maps), len(self.blocks))
-        return dict(zip((8, 16, 32), maps[2:], strict=True))
+        return {2**i: level for i, level in enumerate(maps, 1) if 2**i >= finest}
 
     def freeze(self, until_block: int) -> None:
         """Stop training the stem (0) and the blocks 1..until_block of four; -1 frees all."""

@@ -170,6 +170,26 @@ def detector(
     options.train("detector", train_detector, recipe, held_out=names)
 
 
+@_command(minutes=60)
+def scan(
+    options: TrainingOptions,
+    held_out: Annotated[Path, typer.Option(help="Names of coco128 pictures that training never sees.")] = Path(
+        "build/detector.heldout.txt"
+    ),
+) -> None:
+    """Train the scan network, the detector that runs on a phone.
+
+    The first run labels the photos with the shipped detector, renders shop scenes and decodes every picture once (about
+    six minutes on one core, kept in --out); --max-minutes does not count that.
+    """
+    from whatsit.evaluation.datasets.labelled_pictures import read_names
+    from whatsit.training.detector.centernet_recipe import ScanRecipe
+    from whatsit.training.detector.centernet_task import train_scan
+
+    recipe = options.resolve("scan", ScanRecipe, "recall", {})
+    options.train("scan", train_scan, recipe, held_out=read_names(held_out))
+
+
 @_command(minutes=30)
 def classifier(options: TrainingOptions, csv: _Tags = None) -> None:
     """Train the classifier: intent, source, topic and tags of a whole picture.

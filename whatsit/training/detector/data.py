@@ -5,7 +5,8 @@ Everything that costs time (the teacher's boxes, rendering) is kept in a cache f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,8 +42,18 @@ class DetectorData:
     validation: dict[str, list[LabelledPicture]]
 
 
+Teach = Callable[[Photos, Callable[[], None]], Iterator[LabelledPicture]]
+"""Labels photos, and calls its second argument after each."""
+
+
 def load_detector_data(
-    data: Path, weights: Path, held_out: frozenset[str], cache: Path, recipe: DetectorRecipe, console: Console
+    data: Path,
+    weights: Path,
+    held_out: frozenset[str],
+    cache: Path,
+    recipe: DetectorRecipe,
+    console: Console,
+    teacher: Teach | None = None,
 ) -> DetectorData:
     """Read or make all sources.
 
@@ -53,6 +64,7 @@ def load_detector_data(
         cache: where labels and rendered pictures are kept.
         recipe: how much is rendered.
         console: shows progress.
+        teacher: labels the photos; None for YOLOX-nano.
 
     Raises:
         InvalidInput: a folder is missing or empty.
@@ -66,13 +78,8 @@ def load_detector_data(
         "grocery-validation": _grocery(data, "val")[::8],
         "clothing-validation": _clothing(data, "validation")[::10],
     }
-    with OnnxRunner(weights / "yolox_nano.onnx") as runner:
-        (outputs,) = runner.outputs
-
-        def run(images: FloatArray) -> FloatArray:
-            return np.asarray(runner.run({"images": images})[outputs.name], dtype=np.float32)
-
-        taught = {name: _taught(name, group, data, Yolox(run), cache, console) for name, group in groups.items()}
+    with nullcontext(teacher) if teacher else yolox_teacher(weights) as label:
+        taught = {name: _taught(name, group, data, label, cache, console) for name, group in groups.items()}
     shop = make_products(recipe.rendered_products, recipe.rendered_seed)
     other_shop = make_products(300, recipe.rendered_seed + _VALIDATION_SHOP)
     validation = {
@@ -95,6 +102,22 @@ def load_detector_data(
     )
 
 
+@contextmanager
+def yolox_teacher(weights: Path) -> Iterator[Teach]:
+    """Open YOLOX-nano as a teacher.
+
+    Raises:
+        Unavailable: `weights` lacks yolox_nano.onnx.
+    """
+    with OnnxRunner(weights / "yolox_nano.onnx") as runner:
+        (outputs,) = runner.outputs
+
+        def run(images: FloatArray) -> FloatArray:
+            return np.asarray(runner.run({"images": images})[outputs.name], dtype=np.float32)
+
+        yield lambda photos, on_photo: teach(photos, Yolox(run), on_photo)
+
+
 def _grocery(data: Path, split: str) -> list[tuple[Path, int | None]]:
     root = data / "grocery_store" / split
     return [(path, of_grocery(path.relative_to(root).parts[0])) for path in _photos(root)]
@@ -112,13 +135,13 @@ def _photos(root: Path) -> list[Path]:
 
 
 def _taught(
-    name: str, group: Photos, data: Path, teacher: Yolox, cache: Path, console: Console
+    name: str, group: Photos, data: Path, teacher: Teach, cache: Path, console: Console
 ) -> list[LabelledPicture]:
     file = cache / "teacher" / f"{name}.json"
     if not file.is_file():
         with Progress(console=console) as progress:
             task = progress.add_task(f"Teacher looks at {name}", total=len(group))
-            pictures = list(teach(group, teacher, lambda: progress.advance(task)))
+            pictures = list(teacher(group, lambda: progress.advance(task)))
         write_coco(file, data, pictures)
     return read_coco(file, data)
 
