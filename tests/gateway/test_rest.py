@@ -268,3 +268,24 @@ def test_a_named_catalogue(call: Call, known: str) -> None:
     assert call("GET", "/v1/c/default/items", "other").status == 403
     page = call("GET", "/v1/c/default/items?limit=1").json
     assert page["next"].startswith("/v1/c/default/items?")
+
+
+def test_what_is_done_to_an_item_is_its_history(call: Call, gateway: Running) -> None:
+    searches = call("GET", "/v1/overview?days=1", "edit").json["searches"]["total"]
+    answer = call("POST", "/v1/identify?gate=false", body=gateway.target.picture).json["answer"]
+    counted = call("GET", "/v1/overview?days=1", "edit").json["searches"]["total"]
+    assert {name: counted[name] - searches[name] for name in counted if counted[name] != searches[name]} == {
+        answer["state"]: 1
+    }
+    make(call, gateway, "kept", title="Old")
+    put(call, "kept", {"title": "New"})
+    assert call("DELETE", "/v1/items/kept", "edit").status == 204
+    assert call("POST", "/v1/items/kept/restore?reviewer=ann", "search").status == 403
+    assert call("POST", "/v1/items/kept/restore?reviewer=ann", "edit").json["outcome"] == "restored"
+    entries = call("GET", "/v1/items/kept/history", "edit").json["entries"]
+    assert [(one["kind"], one["who"]) for one in entries] == [
+        ("restored", "edit/ann"), ("deleted", "edit"), ("updated", "edit"), ("added", "edit")
+    ]  # fmt: skip
+    assert (entries[2]["before"], entries[2]["after"]) == ({"title": "Old"}, {"title": "New"})
+    assert call("GET", "/v1/items/kept").json["title"] == "New"
+    assert call("DELETE", "/v1/items/kept", "edit").status == 204

@@ -21,7 +21,7 @@ _SECONDS = 5.0  # as much is lost where the gateway is killed
 class SearchCounter:
     """Counts answers, and adds them to the stores every few seconds.
 
-    A catalogue that may not be changed keeps its counts in memory alone.
+    Those of a catalogue that may not be changed are forgotten.
 
     Args:
         catalogues: that are served.
@@ -60,9 +60,7 @@ class SearchCounter:
             taken = counts.take()
             try:
                 store = await run_in_threadpool(self._catalogues.writer(name).quiet_store)
-                if store is None:
-                    counts.add(taken)
-                else:
+                if store is not None:
                     await run_in_threadpool(taken.write, store)
             except (Problem, WhatsitError):
                 counts.add(taken)

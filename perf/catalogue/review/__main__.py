@@ -25,6 +25,7 @@ from perf.common.tables import markdown
 from whatsit.catalogue.cleaning.picture_table import read_picture_table
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.review.picture_candidates import Hashes, duplicate_candidates
+from whatsit.catalogue.review.task_table import Candidate
 from whatsit.catalogue.store.store import Store
 
 app = typer.Typer(help="Measure the studio's review queues.")
@@ -46,10 +47,7 @@ def fit(data: Data = DATA, work: Work = WORK) -> None:
     from sklearn.linear_model import LogisticRegression
 
     folder, truth = prepared(data, work, 0)
-    with Store(Layout(folder).store) as store:
-        table = read_picture_table(store, store.fingerprints()[0])
-        hashes = Hashes.read(store, table, lambda done, total, note: None)
-        found = list(duplicate_candidates(table, hashes, set(), lambda done, total, note: None))
+    found = _all_pairs(folder)
     right = np.array([truth.same(one.subject["first"], one.subject["second"]) for one in found])
     features = np.array([[one.subject["figures"][name] for name in ("bits", "similarity")] for one in found])
     model = LogisticRegression(C=10.0).fit(features, right)
@@ -62,18 +60,21 @@ def reviewer(data: Data = DATA, work: Work = WORK) -> None:
     """Let one reviewer clear 1,000 near duplicates; write precision and recall by order."""
     folder, truth = prepared(data, work, 1)
     session = review(folder, work, truth, "score")
-    rows = session.row("score", truth.duplicates)
-    randomly = [shuffled(session.right, seed) for seed in range(200)]
-    for looks in LOOKS:
+    rows = session.row("by score", truth.duplicates)
+    everything = [truth.same(one.subject["first"], one.subject["second"]) for one in _all_pairs(folder)]
+    randomly = [shuffled(everything, seed) for seed in range(200)]
+    for looks in (*LOOKS, len(everything)):
         found = float(np.mean([sum(order[:looks]) for order in randomly]))
-        row = ["random (mean of 200)", looks, f"{found:.1f}", f"{found / looks:.3f}", f"{found / truth.duplicates:.3f}"]
+        row = ["at random", looks, f"{found:.0f}", f"{found / looks:.3f}", f"{found / truth.duplicates:.3f}"]
         rows.append(row)
     print("\n".join(summary(session, truth.duplicates)))
     for share in (0.9, 0.95, 0.98):
-        wanted = share * sum(session.right)
+        wanted = share * truth.duplicates
+        if sum(session.right) < wanted:
+            continue
         needed = int(np.searchsorted(np.cumsum(session.right), wanted) + 1)
         usual = float(np.mean([np.searchsorted(np.cumsum(order), wanted) + 1 for order in randomly]))
-        print(f"{share:.0%} of those in the queue: {needed} decisions by score, {usual:.0f} at random.")
+        print(f"{share:.0%} of the near duplicates: {needed} decisions by score, {usual:.0f} at random.")
     print("\n".join(markdown(COLUMNS, rows)))
     lines = [",".join(f'"{cell}"' for cell in row) for row in [COLUMNS, *rows]]
     (RESULTS / "review.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -85,11 +86,19 @@ def people(data: Data = DATA, work: Work = WORK) -> None:
     folder, truth = prepared(data, work, 1)
     found = work_together(folder, work, truth)
     print(f"{PEOPLE} reviewers, {TASKS} tasks, {found.seconds:.0f} s: {found.decided} decided, {found.twice} twice, "
-          f"{found.lost} lost, {found.met} held by two at once.")  # fmt: skip
+          f"{found.gone} gone, {found.lost} lost, {found.met} held by two at once.")  # fmt: skip
     print("outcomes:", dict(found.results))
     print("votes:", dict(found.by))
     names = ("sample", "both", "same", "agreement", "kappa")
     print("agreement:", {name: found.figures[name] for name in names}, len(found.figures["disputed"]), "disputed")
+
+
+def _all_pairs(folder: Path) -> list[Candidate]:
+    """Return each picture with the one that it most likely repeats, however unlike they are."""
+    with Store(Layout(folder).store) as store:
+        table = read_picture_table(store, store.fingerprints()[0])
+        hashes = Hashes.read(store, table, lambda done, total, note: None)
+        return list(duplicate_candidates(table, hashes, set(), lambda done, total, note: None, 64, -1.0))
 
 
 if __name__ == "__main__":

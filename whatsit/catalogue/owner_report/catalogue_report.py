@@ -123,7 +123,8 @@ def make_report(
         raise InvalidInput(f"There is nothing to report of {store.path}: it has no items.")
     found = _found(store, since)
     confused = _confused(store, since, limit)
-    never = _never_found(store, found, since)
+    searches = read_searches(store, days, now.date())
+    never = _never_found(store, found, since) if any(searches["total"].values()) else []
     weights = dict(found)
     for pair in confused:
         for id in (pair.one, pair.other):
@@ -137,7 +138,7 @@ def make_report(
         since=since,
         until=now.date().isoformat(),
         counts=counts,
-        searches=read_searches(store, days, now.date()),
+        searches=searches,
         clusters=tuple(clusters),
         never_found=tuple(never[:limit]),
         never_count=len(never),

@@ -52,13 +52,13 @@ def faults_of(pixels: Pixels, width: int, height: int) -> tuple[str, ...]:
     found = []
     if min(width, height) < SMALL:
         found.append(f"small: {width} x {height} pixels")
-    scale = _SIDE / max(pixels.shape[:2])
+    scale = min(_SIDE / max(pixels.shape[:2]), 1.0)
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
     grey = cv2.cvtColor(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
     # Of products on a plain ground the middle alone says how sharp they are.
     border_y, border_x = grey.shape[0] // 8, grey.shape[1] // 8
     middle = grey[border_y : grey.shape[0] - border_y, border_x : grey.shape[1] - border_x]
-    if scale <= 1.0 and float(cv2.Laplacian(middle, cv2.CV_64F).var()) < BLURRED:
+    if float(cv2.Laplacian(middle, cv2.CV_64F).var()) < BLURRED:
         found.append("blurred")
     mean = float(grey.mean())
     if mean < DARK:

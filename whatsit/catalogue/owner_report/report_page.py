@@ -69,7 +69,7 @@ class ReportPage:
                 f"Never found: {report.never_count} of {report.counts['items']} items",
                 "No search of these days was answered with them.",
                 self._grid([self._tile(id, "") for id in report.never_found]),
-                "Every item was found.",
+                "Every item was found." if any(report.searches["total"].values()) else "No search was counted.",
             ),
         ]
         return _page(title, "".join(parts))

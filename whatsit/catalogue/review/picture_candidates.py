@@ -29,7 +29,7 @@ Progress = Callable[[int, int, str], None]
 MAX_BITS = 18
 MIN_SIMILARITY = 0.7
 # Logistic regression on pairs of the even grocery classes (`perf/catalogue/review`): a constant, bits, cosine.
-DUPLICATE_WEIGHTS = (-10.6, -0.62, 16.6)
+DUPLICATE_WEIGHTS = (-1.28, -0.85, 8.86)
 MIN_CONFUSION = 0.2
 MIN_LIKENESS = 0.55
 _MIN_PICTURES = 3
@@ -63,16 +63,33 @@ def duplicate_score(bits: float, similarity: float) -> float:
 
 
 def duplicate_candidates(
-    table: PictureTable, hashes: Hashes, denied: set[Pair], progress: Progress
+    table: PictureTable,
+    hashes: Hashes,
+    denied: set[Pair],
+    progress: Progress,
+    max_bits: int = MAX_BITS,
+    min_similarity: float = MIN_SIMILARITY,
 ) -> Iterator[Candidate]:
-    """Return each picture with the larger or earlier one that it most likely repeats."""
+    """Return each picture with the larger or earlier one that it most likely repeats.
+
+    Args:
+        table: the pictures.
+        hashes: of them.
+        denied: pairs that are not asked again.
+        progress: called with pictures done and in all.
+        max_bits: in which the hashes of a pair may differ.
+        min_similarity: cosine of a pair.
+    """
     for item, members in table.by_item():
         progress(int(members[-1]) + 1, len(table), "comparing pictures")
         ordered = members[np.lexsort((members, -table.sizes[members]))]
         ordered = ordered[hashes.there[ordered]]
         for place in range(1, len(ordered)):
             found = _nearest(table, hashes, int(ordered[place]), ordered[:place], table.ids[item], denied)
-            if found is not None:
+            if found is None:
+                continue
+            bits, similarity = found.subject["figures"]["bits"], found.subject["figures"]["similarity"]
+            if found.score == 1.0 or (bits <= max_bits and similarity >= min_similarity):
                 yield found
 
 
@@ -92,8 +109,6 @@ def _nearest(
         same = table.sha256[kept] == table.sha256[n]
         if frozenset([(id, table.sha256[n]), (id, table.sha256[kept])]) in denied:
             continue
-        if not same and (bits[best] > MAX_BITS or similarity[best] < MIN_SIMILARITY):
-            return None
         reason = (
             f"Their hashes differ in {int(bits[best])} of 64 bits, at a cosine of {similarity[best]:.3f}; the first "
             "one is larger or earlier."
