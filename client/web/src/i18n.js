@@ -37,6 +37,8 @@ export const price = (value, currency) => (currency ? `${money.format(value)} ${
 export const percent = (value) => share.format(value);
 export const date = (value) => new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(value);
 
+export const shortDate = (value) => new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "short" }).format(value);
+
 /** Keep the language and load the page in it. */
 export function chooseLanguage(tag) {
   remember("language", tag);

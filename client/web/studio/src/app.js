@@ -6,7 +6,7 @@ import { notify } from "../../src/toast.js";
 import de from "../strings/de.js";
 import en from "../strings/en.js";
 import zh from "../strings/zh.js";
-import { openCatalogue } from "./catalogue.js";
+import { FIRST_PAGE, openCatalogue } from "./catalogue.js";
 import { showItemDrawer } from "./item-drawer.js";
 import { openLog } from "./log.js";
 import { Outbox } from "./outbox.js";
@@ -51,6 +51,10 @@ function show() {
 
 async function start() {
   $("#main").replaceChildren(waiting());
+  if (location.hash === "#catalogue") { // asked for while the session is
+    studio.early = api.page({ ...FIRST_PAGE });
+    studio.early.catch(() => {}); // the table asks again
+  }
   try {
     studio.session = await api.session();
   } catch (error) {

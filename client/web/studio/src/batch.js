@@ -7,8 +7,8 @@ import { picture } from "./compare.js";
 const LIMIT = 60; // tasks that are looked at
 const SIMPLE = { duplicates: ["duplicate", "keep_second", "different"], denoise: ["wrong", "right"], merge: ["merge", "merge_into_second", "different"], boxes: ["unclear"], crops: ["none", "useless"], unanswered: ["not_for_sale", "useless"] };
 
-/** Decide all tasks of a range of scores at once, after a look at them. */
-export function showBatch(queue, { api }, decided) {
+/** Decide all tasks of a range of scores at once, after a look at them; `taken` is called when that is taken back. */
+export function showBatch(queue, { api }, taken) {
   const low = h("input", { type: "range", min: 0, max: 100, value: 95, "aria-label": t("stFromScore") });
   const high = h("input", { type: "range", min: 0, max: 100, value: 100, "aria-label": t("stToScore") });
   const said = h("output.range-text", { "aria-live": "polite" });
@@ -69,8 +69,7 @@ export function showBatch(queue, { api }, decided) {
     try {
       const reply = await api.decideBatch(queue, { ...range(), verdict: verdict.value, except: [...left], expected: found.count, why: why.value.trim() || undefined });
       dialog.close();
-      decided();
-      const undo = () => api.undo({ run: reply.run }).then(() => { notify(t("undone")); decided(); }, (error) => notify(error.message || t("offlineTitle")));
+      const undo = () => api.undo({ run: reply.run }).then(() => { notify(t("undone")); taken(); }, (error) => notify(error.message || t("offlineTitle")));
       notify(t("stBatchDone", { count: reply.decided }), t("undo"), undo);
     } catch (error) {
       fail(error);
@@ -91,4 +90,5 @@ export function showBatch(queue, { api }, decided) {
   drawRange();
   look();
   api.scores(queue).then((reply) => { bins = reply.bins; drawRange(); }, () => {});
+  return dialog;
 }

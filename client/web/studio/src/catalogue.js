@@ -1,7 +1,7 @@
 import { facts, itemPicture, titleOf } from "../../src/cards.js";
 import { button, h, icon } from "../../src/dom.js";
 import { filterPanel } from "../../src/filters.js";
-import { date, number, price, t } from "../../src/i18n.js";
+import { number, price, shortDate, t } from "../../src/i18n.js";
 import { notify } from "../../src/toast.js";
 import { showAddPictures } from "./add-items.js";
 import { editCell } from "./cell-editor.js";
@@ -14,6 +14,7 @@ import { pickColumn } from "./virtual-table.js";
 const ROW = 60; // pixels
 const DELAY = 90; // ms of rest after which words are searched
 const TABLES = /\.(csv|tsv|txt|xlsx|xlsm|xls|ods|json|jsonl|ndjson|xml|zip|parquet)$/i;
+export const FIRST_PAGE = { text: "", where: {}, sort: "added", limit: 100, offset: 0 };
 const SORTS = ["added", "-updated", "title", "brand", "category", "price", "-price", "id"];
 
 /** Show the whole catalogue as a table. */
@@ -41,7 +42,10 @@ export function openCatalogue(place, studio) {
     studio.tableView = view;
     pages?.close();
     const { text, where, sort: order } = view;
-    const mine = pages = new ItemPages((range, signal) => api.page({ text, where, sort: order, ...range }, signal), () => came(mine), (error) => { if (mine === pages) lost(error); });
+    const early = JSON.stringify(FIRST_PAGE) === JSON.stringify({ text, where, sort: order, limit: 100, offset: 0 }) ? studio.early : null;
+    studio.early = null; // of the first table alone
+    const load = (range, signal) => api.page({ text, where, sort: order, ...range }, signal);
+    const mine = pages = new ItemPages((range, signal) => (early && !range.offset ? early.catch(() => load(range, signal)) : load(range, signal)), () => came(mine), (error) => { if (mine === pages) lost(error); });
     mine.want(0, 0);
     drawFilters();
     api.facets({ text, where: {}, limit: 40 }).then((reply) => { if (mine === pages) { facets = reply.facets; drawFilters(); } }, () => {});
@@ -103,7 +107,7 @@ export function openCatalogue(place, studio) {
     text("brand"), text("category"),
     { name: "price", label: t("price"), edit: true, fill(cell, item) { cell.textContent = typeof item?.price === "number" ? price(item.price, item.attributes?.currency) : ""; } },
     { name: "pictures", label: t("stPictures"), fill(cell, item) { cell.textContent = typeof item?.pictures === "number" ? number(item.pictures) : ""; } },
-    { name: "updated", label: t("stUpdated"), fill(cell, item) { cell.textContent = item?.updated ? date(new Date(item.updated)) : ""; } },
+    { name: "updated", label: t("stUpdated"), fill(cell, item) { cell.textContent = item?.updated ? shortDate(new Date(item.updated)) : ""; } },
     { name: "more", label: t("stOpenItem"), bare: true, fill(cell, item) {
       if (!cell.firstChild) cell.append(h("span.open-item", { "data-open": "" }, icon("edit")));
       cell.setAttribute("aria-label", item ? t("stOpenItem") : "");

@@ -47,7 +47,7 @@ export function showImport(file, page) {
     const preview = record.preview || { columns: [], fields: [], rows: [], notes: [], skipped: [], guesses: [], items: 0, skipped_count: 0, note_count: 0 };
     const columns = preview.columns.map((one) => {
       const choice = h("select", { "aria-label": t("stColumnIs", { column: one.column }), onchange: () => again(choice) },
-        ...[["attribute", t("stAttribute")], ...(one.field ? [] : [["", t("stNotRead")]]), ...preview.fields.map((name) => [name, t(name === "image" ? "photo" : name)])].map(([value, text]) => h("option", { value, text, ".selected": value === (one.field ?? "") })));
+        ...[["attribute", t("stAttribute")], ...(one.field ? [] : [["", t("stNotRead")]]), ...preview.fields.map((name) => [name, t(name === "image" ? "stPictures" : name)])].map(([value, text]) => h("option", { value, text, ".selected": value === (one.field ?? "") })));
       return { ...one, choice };
     });
     const examples = (column, field) => preview.rows.slice(0, 3).map((row) => (field === "attribute" ? row.attributes?.[column] : field === "image" ? row.images?.[0] : row[field])).filter((value) => value !== null && value !== undefined && value !== "");
@@ -118,7 +118,7 @@ export function showImport(file, page) {
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
     });
-    at(3, h("h3", { text: t(state) }), record.job?.error && h("p.problem", { role: "alert", text: record.job.error }), h("dl.report", {}, ...["added", "updated", "unchanged", "skipped_count"].flatMap((name) => [h("dt", { text: t(`stReport_${name}`) }), h(`dd.report-${name}`, { text: number(report[name] ?? 0) })])),
+    at(3, h("h3", { text: t(state) }), record.job?.error && h("p.problem", { role: "alert", text: record.job.error }), h("dl.report", {}, ...["added", "updated", "unchanged", "skipped_count"].map((name) => h("div", {}, h("dt", { text: t(`stReport_${name}`) }), h(`dd.report-${name}`, { text: number(report[name] ?? 0) })))),
       reasons(t("stSkippedRows", { count: report.skipped_count }), report.skipped), reasons(t("stNotes", { count: report.note_count ?? 0 }), report.notes),
       h("div.acts.drawer-acts", {}, button("act.strong", "check", t("stClose"), () => dialog.close()), record.state !== "done" && button("act", "refresh", t("stGoOn"), run), file));
     page.reload();

@@ -18,6 +18,7 @@ export class ReviewSession {
   lost = 0;
   #leasing = null;
   #ended = false;
+  #released = false;
 
   constructor(api, outbox, queue, { order, changed, notice, preload }) {
     Object.assign(this, { api, outbox, queue, order, changed, notice, preload });
@@ -103,7 +104,7 @@ export class ReviewSession {
   }
 
   async #fill() {
-    if (this.#leasing || this.#ended || this.tasks.length > AHEAD) return;
+    if (this.#leasing || this.#ended || this.#released || this.tasks.length > AHEAD) return;
     this.#leasing = new AbortController();
     try {
       const reply = await this.api.lease(this.queue, { count: COUNT, seconds: SECONDS, order: this.order }, this.#leasing.signal);
@@ -135,6 +136,7 @@ export class ReviewSession {
   /** Begin again with another order, or after the page came back. */
   restart(order = this.order) {
     this.order = order;
+    this.#released = false;
     this.#giveBack();
     this.tasks = [];
     this.#leasing?.abort();
@@ -160,7 +162,17 @@ export class ReviewSession {
   }
 
   #giveBack() {
-    for (const lease of new Set(this.tasks.map((task) => task.lease))) if (!this.outbox.uses(lease)) this.api.returnLease(lease).catch(() => {});
+    const leases = [...new Set(this.tasks.map((task) => task.lease))].filter((lease) => !this.outbox.uses(lease));
+    return Promise.all(leases.map((lease) => this.api.returnLease(lease).catch(() => {})));
+  }
+
+  /** Give the tasks back until `restart`, so that a batch may decide them, too. */
+  async release() {
+    const given = this.#giveBack();
+    this.#released = true;
+    this.tasks = [];
+    this.changed();
+    await given;
   }
 
   #leave() { this.#giveBack(); }

@@ -108,7 +108,10 @@ export function openQueue(place, queue, studio) {
   const tool = (symbol, name, key, action) => view?.compare && button("plain", symbol, `${t(name)} (${key})`, action, { "data-key": name });
   const difference = () => view?.compare?.toggleDifference();
   const zoom = () => view?.compare?.toggleZoom();
-  const batch = () => showBatch(queue, studio, () => session.restart());
+  const batch = async () => {
+    await session.release(); // what is leased is left out of a batch
+    showBatch(queue, studio, () => session.restart()).addEventListener("close", () => session.restart());
+  };
 
   function run(action) {
     if (!session.current) return;
