@@ -44,6 +44,7 @@ def shown(selector: str) -> Callable[[Page], None]:
 
 
 def edited(page: Page) -> None:
+    """Choose two rows and begin to change a cell."""
     page.wait_for_selector(".vt-row .col-pick")
     for row in (1, 3):
         page.locator(f'.vt-row[data-index="{row}"] .col-pick').click()
@@ -51,6 +52,7 @@ def edited(page: Page) -> None:
 
 
 def imported(page: Page) -> None:
+    """Send a table and wait for its mapping."""
     page.wait_for_selector(".vt-row")
     file = {"name": "Neuheiten.zip", "mimeType": "application/zip", "buffer": packed(range(30))}
     page.set_input_files("input[type=file]", file)  # type: ignore[arg-type]
@@ -58,6 +60,7 @@ def imported(page: Page) -> None:
 
 
 def opened(page: Page) -> None:
+    """Open an item with its history."""
     page.locator('.vt-row[data-index="1"] .col-more .open-item').click()
     page.wait_for_selector(".history li")
 
