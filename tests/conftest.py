@@ -46,6 +46,8 @@ def _shared(folder: str) -> Path:
 SLOW_FILES = frozenset(
     {
         "cli/test_evaluate.py",
+        "cli/test_scan.py",
+        "client/scan/test_fixtures.py",
         "cli/test_train.py",
         "catalogue/backup/test_verify.py",
         "catalogue/test_any_filter.py",

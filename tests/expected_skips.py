@@ -11,6 +11,7 @@ import pytest
 EXPECTED = (
     r"promtool is not installed",
     r"nvImageCodec does not start without a GPU",
+    r"No C\+\+ compiler is here",
     r"No Chromium is here",  # where .ci/browser could not install it
 )
 # Code blocks of the documentation that say why they are not run.

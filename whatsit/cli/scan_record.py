@@ -26,11 +26,13 @@ class SeenBox:
         track: its number.
         box: in parts of the frame.
         sent: whether it was sent.
+        main: whether the camera points at it.
     """
 
     track: int
     box: Box
     sent: bool
+    main: bool
 
 
 @dataclass(frozen=True)
@@ -128,11 +130,13 @@ def record_scan(name: str, frames: Iterable[SourceFrame], scanner: Scanner, keep
 def _seen(scanner: Scanner, frame: SourceFrame, spent: float, picture: npt.NDArray[np.uint8] | None) -> SeenFrame:
     decision, (height, width) = scanner.decision, frame.pixels.shape[:2]
     selector = decision.selector
-    boxes = []
+    boxes, main = [], decision.tracker.main((width, height))
     for track in decision.tracker.tracks:
         if track.hits >= decision.tracker.options.min_hits:
             x1, y1, x2, y2 = (float(side) for side in track.box)
-            boxes.append(SeenBox(track.id, (x1 / width, y1 / height, x2 / width, y2 / height), track.sent))
+            boxes.append(
+                SeenBox(track.id, (x1 / width, y1 / height, x2 / width, y2 / height), track.sent, track is main)
+            )
     light = selector.light
     return SeenFrame(
         frame.time_ms, selector.state, selector.problem, selector.speed, light.sharpness, tuple(boxes), spent, picture

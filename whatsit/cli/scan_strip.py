@@ -65,12 +65,13 @@ def _draw_frame(sheet: Image.Image, frame: SeenFrame, record: ScanRecord, place:
     assert frame.picture is not None
     size = (_WIDTH * SCALE, tall * SCALE)
     picture = Image.fromarray(frame.picture).resize(size, Image.Resampling.LANCZOS)
-    pen = ImageDraw.Draw(picture)
-    for one in frame.boxes:
+    pen = ImageDraw.Draw(picture, "RGBA")
+    for one in sorted(frame.boxes, key=lambda one: (one.sent, one.main)):
         x1, y1, x2, y2 = one.box
         sides = (x1 * size[0], y1 * size[1], x2 * size[0], y2 * size[1])
-        colour = STATES["sent"] if one.sent else INK
-        pen.rounded_rectangle(_inside(sides, size), 5 * SCALE, outline=colour, width=2 * SCALE)
+        colour = STATES["sent"] if one.sent else INK if one.main else f"{INK}70"
+        width = 2 * SCALE if one.sent or one.main else SCALE
+        pen.rounded_rectangle(_inside(sides, size), 5 * SCALE, outline=colour, width=width)
     x, y = place
     sheet.paste(rounded(picture, 10), (x * SCALE, y * SCALE), rounded(picture, 10))
     pen = ImageDraw.Draw(sheet)

@@ -48,10 +48,11 @@ def draw_scene(seed: int) -> Gray:
 def draw_frame(seed: int, x: int, y: int, blur: int, gain: int, offset: int) -> Gray:
     """Return the part of a scene at x, y, blurred by a box of 2 * blur + 1 pixels, times gain / 64, plus an offset."""
     part = draw_scene(seed)[y : y + HEIGHT, x : x + WIDTH].astype(np.int64)
-    for axis in (1, 0):
-        padded = np.pad(part, [(blur, blur) if one == axis else (0, 0) for one in (0, 1)], mode="edge")
-        windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * blur + 1, axis=axis)
-        part = windows.sum(axis=-1) // (2 * blur + 1)
+    for axis in (1, 0) if blur else ():
+        padded = np.pad(part, [(blur + 1, blur) if one == axis else (0, 0) for one in (0, 1)], mode="edge")
+        sums = padded.cumsum(axis=axis)
+        high, low = np.split(sums, [2 * blur + 1], axis=axis)[1], np.split(sums, [-2 * blur - 1], axis=axis)[0]
+        part = (high - low) // (2 * blur + 1)
     return np.clip((part * gain >> 6) + offset, 0, 255).astype(np.uint8)
 
 

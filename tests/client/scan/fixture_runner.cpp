@@ -52,8 +52,8 @@ std::vector<std::uint8_t> draw_frame(int seed, int x, int y, int blur, int gain,
     for (int row = 0; row < kHeight; ++row)
         for (int column = 0; column < kWidth; ++column)
             part[row * kWidth + column] = scene[(y + row) * kSceneWidth + x + column];
-    part = box_blur(part, kHeight, kWidth, blur, [](int line, int i) { return line * kWidth + i; });
-    part = box_blur(part, kWidth, kHeight, blur, [](int line, int i) { return i * kWidth + line; });
+    if (blur) part = box_blur(part, kHeight, kWidth, blur, [](int line, int i) { return line * kWidth + i; });
+    if (blur) part = box_blur(part, kWidth, kHeight, blur, [](int line, int i) { return i * kWidth + line; });
     std::vector<std::uint8_t> frame(part.size());
     for (std::size_t i = 0; i < part.size(); ++i)
         frame[i] = static_cast<std::uint8_t>(std::clamp((part[i] * gain >> 6) + offset, 0, 255));

@@ -49,8 +49,8 @@ function drawFrame({ scene, x, y, blur, gain, offset }) {
   for (let row = 0; row < HEIGHT; row++) {
     for (let column = 0; column < WIDTH; column++) part[row * WIDTH + column] = all[(y + row) * SCENE_WIDTH + x + column];
   }
-  part = boxBlur(part, HEIGHT, WIDTH, blur, (line, i) => line * WIDTH + i);
-  part = boxBlur(part, WIDTH, HEIGHT, blur, (line, i) => i * WIDTH + line);
+  if (blur) part = boxBlur(part, HEIGHT, WIDTH, blur, (line, i) => line * WIDTH + i);
+  if (blur) part = boxBlur(part, WIDTH, HEIGHT, blur, (line, i) => i * WIDTH + line);
   return Uint8Array.from(part, (value) => Math.min(255, Math.max(0, ((value * gain) >> 6) + offset)));
 }
 
