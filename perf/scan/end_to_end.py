@@ -1,12 +1,13 @@
-"""What scanning is worth: recognition and requests on films of real photos, beside a client that sends two frames a second.
+"""What scanning is worth on films of real photos, beside a client that sends two frames a second.
 
 python -m perf.scan.end_to_end  # writes perf/results/scan_end_to_end.md and .csv; about 15 minutes on one core
 python -m perf.scan.end_to_end --minutes 4  # goes on where it stopped
 
 60 films: val photos of grocery_store, evenly spread, each between two photos of other classes. A camera looks past a
 neighbour, comes to the photo, finds its focus, is held for seven seconds and leaves: 640 x 480, 20 frames a second, of
-which the naive client sends each tenth (as each 15th of 30 would be); tremor, motion blur, rolling shutter, noise. The catalogue holds the 81 shop images. Recognition runs in this process
-(`whatsit.search`), vectors alone; R@1 is the nearest item that the answer names.
+which the naive client sends each tenth (as each 15th of 30 would be); tremor, motion blur, rolling shutter, noise. The
+catalogue holds the 81 shop images. Recognition runs in this process (`whatsit.search`), vectors alone; R@1 is the
+nearest item that the answer names.
 """
 
 from __future__ import annotations

@@ -134,9 +134,8 @@ def _seen(scanner: Scanner, frame: SourceFrame, spent: float, picture: npt.NDArr
     for track in decision.tracker.tracks:
         if track.hits >= decision.tracker.options.min_hits:
             x1, y1, x2, y2 = (float(side) for side in track.box)
-            boxes.append(
-                SeenBox(track.id, (x1 / width, y1 / height, x2 / width, y2 / height), track.sent, track is main)
-            )
+            box = (x1 / width, y1 / height, x2 / width, y2 / height)
+            boxes.append(SeenBox(track.id, box, track.sent, track is main))
     light = selector.light
     return SeenFrame(
         frame.time_ms, selector.state, selector.problem, selector.speed, light.sharpness, tuple(boxes), spent, picture
