@@ -38,11 +38,13 @@ class FakeTriton:
         answer: makes status and body from the number of the inference request, counted from 0.
         ready: whether `/v2/health/ready` says 200.
         documents: path -> status and body of further GET requests.
+        header_length: bytes of JSON in each reply that tensors follow.
     """
 
     answer: Callable[[int], tuple[int, bytes] | None] = lambda number: (200, b"{}")
     ready: bool = True
     documents: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    header_length: int | None = None
     seen: list[Seen] = field(default_factory=list)
     port: int = 0
 
@@ -72,6 +74,8 @@ class FakeTriton:
             def _reply(self, status: int, body: bytes) -> None:
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
+                if fake.header_length is not None:
+                    self.send_header("Inference-Header-Content-Length", str(fake.header_length))
                 self.end_headers()
                 self.wfile.write(body)
 

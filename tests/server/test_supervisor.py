@@ -58,6 +58,7 @@ class FakeServer:
         self.start_errors: list[Exception] = []
         self.load_error: Exception | None = None
         self.children: list[Child] = []
+        self.follow_pairs: Callable[[], None] = lambda: None
 
     def start(self, waiting: Callable[[float], None] | None = None) -> FakeServer:
         self.starts += 1

@@ -12,6 +12,7 @@ from whatsit_client.errors import InvalidInput, Unavailable
 
 from whatsit.calibration.answer_episodes import Episode, episodes
 from whatsit.calibration.calibrator import RANKER_STAGES, Calibrator
+from whatsit.catalogue.serving_pair import own_network
 from whatsit.evaluation.metrics.open_set import OpenSet, PhotoScores
 from whatsit.pipeline.networks import Networks
 from whatsit.ranking.answer_model import FOUND, logistic, logit
@@ -60,7 +61,7 @@ def calibrate(
         Unavailable: nothing is published, a network is missing, or the file cannot be written.
         Damaged: index, store or network cannot be read.
     """
-    with Networks(model_repository) as networks:
+    with Networks(model_repository, embedder=own_network(catalogue)) as networks:
         calibrator = Calibrator(catalogue, networks)
         chosen = calibrator.synthetic(limit) if photos is None else calibrator.real(photos)
         chosen = chosen[:: -(-len(chosen) // limit)] if chosen else []

@@ -15,6 +15,7 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.calibration.calibrator import Calibrator, Photo
 from whatsit.catalogue.layout import Layout
+from whatsit.catalogue.serving_pair import own_network
 from whatsit.catalogue.store.store import Store
 from whatsit.pipeline.networks import Networks
 from whatsit.ranking.learned import FEATURES, features
@@ -66,7 +67,7 @@ def examples(
     Raises:
         InvalidInput: there is no photo of a known item.
     """
-    with Networks(model_repository) as networks:
+    with Networks(model_repository, embedder=own_network(catalogue)) as networks:
         calibrator = Calibrator(catalogue, networks)
         layout = Layout(catalogue)
         with Store(layout.store, read_only=True) as store:

@@ -16,6 +16,7 @@ from whatsit.catalogue.milvus.milvus_store import MilvusStore
 from whatsit.catalogue.milvus.milvus_url import Address
 from whatsit.catalogue.protocols import CatalogueStore, IndexView
 from whatsit.catalogue.publish import compact_note, published
+from whatsit.catalogue.serving_pair import index_root
 from whatsit.catalogue.store.store import Store
 from whatsit.index.current_generation import sync_folder
 from whatsit.index.generation import Generation
@@ -106,7 +107,7 @@ def open_index_view(
         return MilvusIndexView(items, fingerprint)
     if not isinstance(items, Store):
         raise Unavailable(f"The catalogue in {folder} has an engine that cannot be searched.")
-    return LiveIndex(Layout(folder).index, items, fingerprint, place=place)
+    return LiveIndex(index_root(folder, fingerprint), items, fingerprint, place=place)
 
 
 def index_status(items: CatalogueStore, folder: Path, fingerprint: str) -> dict[str, Any]:
@@ -115,7 +116,7 @@ def index_status(items: CatalogueStore, folder: Path, fingerprint: str) -> dict[
     status: dict[str, Any] = {"items": count, "items_indexed": count, "published": None, "pending": 0, "notes": []}
     if items.changes is None:
         return {**status, "vectors_indexed": items.vector_count(fingerprint)}
-    manifest = published(Layout(folder).index)
+    manifest = published(index_root(folder, fingerprint))
     pending = items.changes.pending(manifest.sequence if manifest else 0)
     note = compact_note(pending)
     return {

@@ -84,6 +84,7 @@ class Picture:
         vectors: what the embedder made of it.
         local: its local features as bytes (`LocalFeatures.to_bytes`), None where they were not taken.
         facts: what else was noted of it.
+        others: the same regions by further embedders, by fingerprint.
     """
 
     path: str
@@ -91,6 +92,7 @@ class Picture:
     vectors: tuple[Vector, ...]
     local: bytes | None = None
     facts: PictureMetadata = field(default_factory=PictureMetadata)
+    others: Mapping[str, tuple[Vector, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", _storable(self.path))  # a file's name may be any bytes

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from whatsit.catalogue.serving_pair import EMBEDDERS, index_root, read_pair
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -14,7 +16,8 @@ class Layout:
         folder: holds `catalogue.sqlite` (items, vectors, the change log), `index/` (the published generations),
             `pictures/` (those that callers sent, and those from the web that were to be kept; a merchant's own files
             stay where they are) and, once measured, `calibration.json` (the threshold), `ranker.onnx` (what `learned`
-            learned) and `clicks/` (photos of which a person chose the item).
+            learned), `clicks/` (photos of which a person chose the item), and after a roll-out `pairs.json` and
+            `embedders/` (networks of the catalogue's own, each with its index).
     """
 
     folder: Path
@@ -31,8 +34,14 @@ class Layout:
 
     @property
     def index(self) -> Path:
-        """Return the folder with `CURRENT` and `generations/`."""
-        return self.folder / "index"
+        """Return the folder with `CURRENT` and `generations/` of the embedder that serves."""
+        pair = read_pair(self.folder)
+        return self.folder / "index" if pair is None else index_root(self.folder, pair.serving)
+
+    @property
+    def embedders(self) -> Path:
+        """Return the folder of the catalogue's own embedders."""
+        return self.folder / EMBEDDERS
 
     @property
     def calibration(self) -> Path:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
 
+from whatsit.catalogue.serving_pair import EMBEDDERS, index_roots
 from whatsit.catalogue.store.store import Store
 from whatsit.index import Generation, current, write_generation
 from whatsit.index.current_generation import GENERATIONS
@@ -77,7 +78,9 @@ def publish(
         if geometry is not None and geometry != store.local.kept:
             store.local.keep(geometry)
         unread = store.local.fill(partial(progress, "Local features")) if store.local.kept else 0
-        with exclusively(root / ".publish.lock"):  # or a slower publisher's older state would come after a newer one
+        with exclusively(
+            publish_lock(store.folder, root)
+        ):  # or a slower publisher's older state would come after a newer one
             with store.snapshot():
                 known = store.fingerprints()
                 fingerprint = fingerprint or (known[0] if known else "")
@@ -97,7 +100,7 @@ def publish(
                 root, vectors, numbers, fingerprint,
                 sequence=sequence, local=local, budget=budget, labels=labels, progress=progress,
             )  # fmt: skip
-            store.changes.trim(oldest_sequence(root))
+            store.changes.trim(min(map(oldest_sequence, {root, *published_roots(store.folder)})))
     notes = _notes(items, embedded, unread)
     return Published(generation, (*notes, generation.manifest.note) if generation.manifest.note else notes)
 
@@ -130,6 +133,16 @@ def _labels(store: Store, numbers: Numbers) -> Labels:
         return Labels(np.full(len(numbers), -1, dtype=np.int64), ())
     rows = np.minimum(np.searchsorted(items, numbers), len(items) - 1)
     return Labels(np.where(items[rows] == numbers, codes[rows], -1), tuple(known))
+
+
+def publish_lock(folder: Path, root: Path) -> Path:
+    """Return the lock file of a publication: one for all indexes, which share the change log that it trims."""
+    return (folder / EMBEDDERS if (folder / EMBEDDERS).is_dir() else root) / ".publish.lock"
+
+
+def published_roots(folder: Path) -> list[Path]:
+    """Return the folders of those indexes of a catalogue that were written, whoever's vectors they hold."""
+    return [root for root in index_roots(folder) if current(root) is not None]
 
 
 def published(root: Path) -> Manifest | None:

@@ -28,6 +28,7 @@ from whatsit.cli.evaluate.app import app as evaluate
 from whatsit.cli.keys import app as keys
 from whatsit.cli.label import review as label_review
 from whatsit.cli.label.app import app as label
+from whatsit.cli.rollout import app as rollout
 from whatsit.cli.train import answer as train_answer
 from whatsit.cli.train import ranker as train_ranker
 from whatsit.cli.train.app import app as train
@@ -43,6 +44,7 @@ for _verb in (demo, serve, top, identify, scan, explain, doctor, feedback, repor
     _verb.register(app)
 app.add_typer(catalogue, name="catalogue")
 app.add_typer(keys, name="keys")
+app.add_typer(rollout, name="rollout")
 label_review.register(label)
 app.add_typer(label, name="label")
 train_answer.register(train)

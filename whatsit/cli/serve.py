@@ -194,6 +194,9 @@ def serve(
         closed=not bare,
     )
 
+    if not bare:
+        server.pairs.file = state_file.path.with_name("pairs.json")
+
     def changed(state: State) -> None:
         _print_state(console, state)
         state_file.write(state)

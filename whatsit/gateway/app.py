@@ -23,6 +23,7 @@ from whatsit.gateway.child_jobs import ChildJobs
 from whatsit.gateway.guard import DOCS_FILES, FAILED, Guard, refusal
 from whatsit.gateway.inference import Inference
 from whatsit.gateway.page_files import page_routes
+from whatsit.gateway.pair_routing import PairRouter
 from whatsit.gateway.problems import Problem, ProblemDetails
 from whatsit.gateway.rest import (
     imports,
@@ -65,7 +66,8 @@ def build_app(settings: Settings, grpc_port: int | None = None) -> Guard:
         settings.limits.upstream,
     )
     catalogues = ServedCatalogues(settings)
-    inference = Inference(catalogues, upstream, access, AuditLog(settings.audit_log))
+    pairs = PairRouter(settings.pairs_file)
+    inference = Inference(catalogues, upstream, access, AuditLog(settings.audit_log), pairs)
     jobs, searches = ChildJobs(), SearchCounter(catalogues)
 
     @asynccontextmanager

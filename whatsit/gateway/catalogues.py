@@ -12,7 +12,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from whatsit_client.errors import InvalidInput
 
-from whatsit.catalogue.backends import open_index_view, open_store
+from whatsit.catalogue.backends import open_store
 from whatsit.catalogue.filter.where_filter import Filter
 from whatsit.catalogue.protocols import CatalogueStore
 from whatsit.catalogue.sources.cloud_image import CloudImage, is_cloud
@@ -20,11 +20,10 @@ from whatsit.catalogue.sources.picture_location import archive_of, archived_pict
 from whatsit.catalogue.store.facets import Facet
 from whatsit.catalogue.store.item_listing import ItemListing
 from whatsit.catalogue.store.store import Store
-from whatsit.engines.fingerprint import embedder_fingerprint
-from whatsit.engines.repository import network_file
 from whatsit.gateway.problems import Problem
 from whatsit.gateway.thumbnails import Thumbnails
 from whatsit.search.item_search import ItemSearch, SceneMatch, SimilarItem
+from whatsit.search.serving_items import ServingItems
 from whatsit.vision.picture_file import picture_kind
 
 _MOST_NAMED = 1000
@@ -59,25 +58,21 @@ class CatalogueReader:
     """
 
     def __init__(self, folder: Path, model_repository: Path) -> None:
-        self._folder, self._model_repository = folder, model_repository
+        self._folder = folder
+        self._items = ServingItems(folder, model_repository, lambda: self._store)
 
     @cached_property
     def _store(self) -> CatalogueStore:
         return open_store(self._folder, read_only=True)
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """Fingerprint of the embedder whose vectors are compared."""
-        return embedder_fingerprint(network_file(self._model_repository, "embedder"))
+        return self._items.fingerprint
 
     @cached_property
     def _listing(self) -> ItemListing | None:
         return ItemListing(self._store) if isinstance(self._store, Store) else None
-
-    @cached_property
-    def _items(self) -> ItemSearch:
-        index = open_index_view(self._store, self._folder, self.fingerprint)
-        return ItemSearch(self._store, index, self.fingerprint)
 
     async def page(
         self, text: str | None, where: str | None, limit: int, offset: int, sort: str | None, details: bool
@@ -206,7 +201,7 @@ class CatalogueReader:
     def _by_item(self, id: str) -> ItemSearch:
         if self._store.fields(id) is None or not self._store.pictures(id, self.fingerprint):
             raise Problem(404, f"The catalogue has no item '{id[:100]}' with a picture.")
-        return self._items
+        return self._items()
 
 
 def _condition(where: str | None) -> Filter | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from whatsit_client.calls import Call
@@ -16,7 +18,9 @@ from whatsit.gateway.access import Access, Caller
 from whatsit.gateway.audit import AuditLog
 from whatsit.gateway.inference_request import InferenceRequest
 from whatsit.gateway.keys import Role
+from whatsit.gateway.pair_routing import PairRouter
 from whatsit.gateway.served_catalogues import ServedCatalogues
+from whatsit.gateway.shadow import ShadowCalls
 from whatsit.gateway.upstream import Reply, Upstream
 from whatsit.serving.catalogue_file import unknown_catalogue
 
@@ -36,10 +40,20 @@ class Inference:
         upstream: Triton.
         access: counts requests in flight.
         audit: takes changes.
+        router: finds the model of the embedder that serves; None where there is one.
     """
 
-    def __init__(self, catalogues: ServedCatalogues, upstream: Upstream, access: Access, audit: AuditLog) -> None:
+    def __init__(
+        self,
+        catalogues: ServedCatalogues,
+        upstream: Upstream,
+        access: Access,
+        audit: AuditLog,
+        router: PairRouter | None = None,
+    ) -> None:
         self._catalogues, self.upstream, self._access, self._audit = catalogues, upstream, access, audit
+        self._router = router or PairRouter(None)
+        self._shadow = ShadowCalls(upstream)
 
     async def infer(self, caller: Caller, request: InferenceRequest, id: str, gone: Gone = _stays) -> Reply:
         """Return Triton's reply, whatever its status.
@@ -89,7 +103,11 @@ class Inference:
         return call.read(reply.tensors())
 
     async def _audited(self, caller: Caller, request: InferenceRequest, id: str, catalogue: str) -> Reply:
-        reply = await self.upstream.send(request, trace=f"00-{id}-{id[:16]}-01")
+        folder, begin = self._catalogues.folder(catalogue), time.monotonic()
+        route = partial(self._router.model, request.model, folder)
+        reply = await self.upstream.send(request, f"00-{id}-{id[:16]}-01", route)
+        if beside := self._router.beside(request.model, folder):
+            self._shadow.consider(request, reply, time.monotonic() - begin, folder, beside)
         if request.changes_catalogue or request.operation in ("feedback", "withdraw"):
             ids = _ids(request.inputs.get("ITEM", b"{}"))
             self._audit.record(caller, request.operation, catalogue, ids, reply.status == 200, id)

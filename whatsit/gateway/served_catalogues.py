@@ -46,6 +46,17 @@ class ServedCatalogues:
     def __contains__(self, name: object) -> bool:
         return name in self._now()
 
+    def folder(self, name: str) -> Path:
+        """Return the folder of a catalogue.
+
+        Raises:
+            InvalidInput: there is none of this name.
+        """
+        folders = self._now()
+        if name not in folders:
+            raise unknown_catalogue(name, folders)
+        return folders[name]
+
     def reader(self, name: str) -> CatalogueReader:
         """Return the reader of a catalogue.
 

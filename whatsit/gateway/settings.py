@@ -58,6 +58,7 @@ class Settings(BaseModel):
         upstream: URL of Triton's HTTP endpoint.
         upstream_headers: open Triton's restricted protocols.
         upstream_metrics: URL of Triton's metrics.
+        pairs_file: JSON that the supervisor writes: `base` and `loaded`, the embedders that Triton has; None for one.
         state_file: JSON that the supervisor writes: `state` and `reason`.
         host: address to listen on.
         keys: file of the keys; None where none are needed.
@@ -82,6 +83,7 @@ class Settings(BaseModel):
     upstream: str
     upstream_headers: dict[str, str] = {}
     upstream_metrics: str | None = None
+    pairs_file: Path | None = None
     state_file: Path | None = None
     host: str = "127.0.0.1"
     keys: Path | None = None

@@ -140,6 +140,7 @@ def gateway_of(
         upstream=f"http://{server.http_url}",
         upstream_headers=server.restricted_headers,
         upstream_metrics=server.metrics_url,
+        pairs_file=server.pairs.file,
         state_file=state_file.path,
         host=options.host,
         keys=options.keys,

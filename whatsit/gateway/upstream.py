@@ -165,12 +165,15 @@ class Upstream:
         """Return whether Triton and all its models are ready."""
         return (await self.get("/v2/health/ready")).status == 200
 
-    async def send(self, request: InferenceRequest, trace: str | None = None) -> Reply:
+    async def send(
+        self, request: InferenceRequest, trace: str | None = None, model: Callable[[], str] | None = None
+    ) -> Reply:
         """Send a request; while Triton or a step is away, wait and send it again.
 
         Args:
             request: checked.
             trace: W3C traceparent.
+            model: gives Triton's name of the model, anew for each attempt; None for the request's own.
 
         Returns:
             Triton's reply, whatever its status.
@@ -183,9 +186,10 @@ class Upstream:
         if trace:
             headers["traceparent"] = trace
         loop = asyncio.get_running_loop()
-        url, begin = f"{self._url}/v2/models/{request.model}/infer", loop.time()
+        begin = loop.time()
         while True:
-            sent = True
+            sent, name = True, request.model if model is None else model()
+            url = f"{self._url}/v2/models/{name}/infer"
             try:
                 async with self._open().post(url, data=body, headers=headers) as answer:
                     reply = _reply(answer, await answer.read())

@@ -27,6 +27,7 @@ class Networks:
     Args:
         model_repository: Triton's folder of models; None for Whatsit's own.
         target: "onnxruntime" (CPU), "tensorrt" (engines on a GPU), or "auto".
+        embedder: file of another embedder than the repository's; on TensorRT its `model.plan` lies beside it.
 
     Raises:
         Unavailable: a network or the detector's label file is missing, or there is no GPU for the engines.
@@ -38,12 +39,16 @@ class Networks:
         ('image', 'carton')
     """
 
-    def __init__(self, model_repository: Path | None = None, target: str = "onnxruntime") -> None:
+    def __init__(
+        self, model_repository: Path | None = None, target: str = "onnxruntime", embedder: Path | None = None
+    ) -> None:
         repository = model_repository or default_root() / "model_repository"
-        self.fingerprint = embedder_fingerprint(network_file(repository, "embedder"))
+        self.fingerprint = embedder_fingerprint(embedder or network_file(repository, "embedder"))
         self.names = read_labels(repository / "detector" / "labels.txt")
         find = network_file if config_name(target, repository) is None else plan_file
         files = {network: find(repository, network) for network in NETWORKS}
+        if embedder is not None:
+            files["embedder"] = embedder if find is network_file else embedder.with_name("model.plan")
         self._runners = {network: open_runner(file) for network, file in files.items()}
         self.detector: Network = partial(self.run, "detector")
         self.classifier: Network = partial(self.run, "classifier")

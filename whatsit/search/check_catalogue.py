@@ -9,8 +9,7 @@ from whatsit_client.errors import Unavailable
 from whatsit.catalogue.backends import open_index_view, open_store, store_url
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.milvus.milvus_url import Address
-from whatsit.engines.fingerprint import embedder_fingerprint
-from whatsit.engines.repository import network_file
+from whatsit.catalogue.serving_pair import serving_fingerprint, serving_network
 from whatsit.index.generation import open_generation
 from whatsit.search.answer_calibration import Calibration
 from whatsit.search.trained_ranker import TrainedRanker
@@ -34,7 +33,8 @@ def check_catalogue(folder: Path, model_repository: Path) -> None:
             "'milvus-lite server --data-dir FILE' and name milvus://127.0.0.1:19530 in its place."
         )
     Calibration.read(layout.calibration)
-    fingerprint = embedder_fingerprint(network_file(model_repository, "embedder"))
+    fingerprint = serving_fingerprint(folder, model_repository)
+    serving_network(folder, model_repository)
     TrainedRanker(layout.ranker, fingerprint)
     items = open_store(folder, read_only=True)
     try:

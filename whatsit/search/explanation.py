@@ -12,6 +12,7 @@ import numpy.typing as npt
 from whatsit_client.taxonomy import INTENTS
 from whatsit_client.types import Answer, Box
 
+from whatsit.catalogue.serving_pair import own_network
 from whatsit.index.index_kind import Numbers
 from whatsit.pipeline.networks import Networks
 from whatsit.pipeline.picture_description import describe
@@ -104,7 +105,7 @@ def explain(
         InvalidInput: there is no such item, or the photo or an option is wrong.
         WhatsitError: nothing is published, or networks and index do not fit.
     """
-    with Networks(model_repository) as networks:
+    with Networks(model_repository, embedder=own_network(folder)) as networks:
         retriever = Retriever(folder, networks.fingerprint, min_score=MATCH_SCORE)
         shown = retriever.store.show(id)
         item = retriever.store.show(shown["merged_into"]) if shown["merged_into"] else shown

@@ -16,6 +16,7 @@ from whatsit_client.types import Answer
 from whatsit.catalogue.backends import open_index_view, open_store
 from whatsit.catalogue.layout import Layout
 from whatsit.engines.repository import answer_file
+from whatsit.index.delta_index import DeltaIndex
 from whatsit.index.generation import Generation
 from whatsit.index.gpu_shard import on_gpu
 from whatsit.index.searcher import Searcher
@@ -53,12 +54,14 @@ class Retrieved:
         records: item number -> record, for every item in `regions`.
         answer: decided from the matches.
         places: item number -> place of the match, for each region; () where the catalogue indexes no objects.
+        fingerprints: of the embedder whose vectors were looked up, and of that which made the index.
     """
 
     regions: tuple[Matches, ...]
     records: Mapping[int, Mapping[str, Any]]
     answer: Answer
     places: tuple[Mapping[int, Place], ...] = ()
+    fingerprints: tuple[str, str] = ("", "")
 
     @classmethod
     def nothing(cls, regions: int) -> Retrieved:
@@ -171,7 +174,19 @@ class Retriever:
         verdict = answer(regions, lookup.records, self._rule(min_score))
         shown = tuple(matches.first(options.top_k) for matches in regions)
         places = find_places(self.store, self._fingerprint, embeddings, shown) if self.store.keeps_objects else ()
-        return Retrieved(shown, lookup.records, verdict, places)
+        return Retrieved(shown, lookup.records, verdict, places, (self._fingerprint, self._made_by(index)))
+
+    @property
+    def fingerprints(self) -> tuple[str, str]:
+        """Return the embedder of the queries, and that of the index as it is now."""
+        return self._fingerprint, self._made_by(self.index.now())
+
+    def _made_by(self, index: Searcher) -> str:
+        """Return the embedder that made an index; an empty one fits every embedder."""
+        generation = index.generation if isinstance(index, DeltaIndex) else None
+        if generation is None or not generation.manifest.vectors:
+            return self._fingerprint
+        return generation.manifest.fingerprint
 
     @property
     def items(self) -> ItemSearch:

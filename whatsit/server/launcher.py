@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -20,10 +21,12 @@ from whatsit.engines.repository import NETWORKS, default_root, lay_out_repositor
 from whatsit.engines.runtime_target import TENSORRT, check_tensorrt
 from whatsit.server.installation import Installation, find_installation, lay_out_backends, server_environment
 from whatsit.server.log_summary import last_error
-from whatsit.server.model_control import answers, load_again
+from whatsit.server.model_control import answers, change_model, load_again
 from whatsit.server.named_catalogues import NamedCatalogues
+from whatsit.server.pair_follower import ModelChange, PairFollower
 from whatsit.server.ports import Ports, reserve_ports
 from whatsit.server.restriction import HEADER, hide_in_command_line, make_key, restriction_options
+from whatsit.server.triton_options import triton_options
 from whatsit.serving.environment import LINKS_VARIABLE, READ_ONLY_VARIABLE
 
 _LOCK_FAILURE = "boost::interprocess"
@@ -85,6 +88,12 @@ class Server:
         self._arguments = arguments
         self.read_only = read_only
         self._repositories = ("fused",) if fused else ("model_repository", "ensembles")
+        self.pairs = PairFollower(
+            self.catalogues.folders,
+            self._root / "model_repository" / "embedder" / "1" / "model.onnx",
+            self._repositories,
+            config_name,
+        )
         self._closed = closed
         self._key = make_key()
         self._key_hidden = False
@@ -186,9 +195,13 @@ class Server:
         self._folder = Path(tempfile.mkdtemp(prefix="whatsit-"))
         backends = lay_out_backends(installation, self._folder / "backends")
         lay_out_repositories(self._root, self._folder, os.symlink)
+        self.pairs.lay_out(self._folder)
         flags = {READ_ONLY_VARIABLE: "1" * self.read_only, LINKS_VARIABLE: "1" * self._closed}  # the gateway links
         environment = server_environment(installation, {**self.catalogues.variables(self._folder), **flags})
-        command = [str(installation.binary), *self._command_line(backends)]
+        restriction = restriction_options(self._key, self._closed)
+        repositories = [self._folder / name for name in self._repositories]
+        options = triton_options(repositories, backends, self.host, self.ports, restriction, self._config_name)
+        command = [str(installation.binary), *options, *self._arguments]
         self._key_hidden = False
         with (self._folder / "tritonserver.log").open("wb") as log:
             self._process = subprocess.Popen(
@@ -221,6 +234,16 @@ class Server:
         folders = [self._folder / name / model for name in self._repositories] if self._folder else []
         load_again(model, folders, self.http_url, self.restricted_headers, timeout)
 
+    def follow_pairs(self) -> ModelChange | None:
+        """Load or unload the models of an embedder that a roll-out brought or took; None where none did."""
+        if self._folder is None:
+            return None
+
+        def change(action: str, model: str) -> None:
+            change_model(model, action, self.http_url, self.restricted_headers, 120.0)
+
+        return self.pairs.follow(self._folder, partial(change, "load"), partial(change, "unload"))
+
     def stop(self, grace: float = 15.0) -> None:
         """Stop the server and its processes; does nothing when it is not running.
 
@@ -239,6 +262,7 @@ class Server:
         if self._folder is not None:
             for region in _SHARED_MEMORY.glob(f"{self._folder.name}-*"):  # a server that was killed leaves them
                 region.unlink(missing_ok=True)
+            self.pairs.stop()
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
 
@@ -249,32 +273,6 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-    def _command_line(self, backends: Path) -> list[str]:
-        options = [
-            *(f"--model-repository={backends.parent / name}" for name in self._repositories),
-            f"--backend-directory={backends}",
-            f"--http-address={self.host}",
-            f"--http-port={self.ports.http}",
-            f"--grpc-address={self.host}",
-            f"--grpc-port={self.ports.grpc}",
-            f"--metrics-address={self.host}",
-            f"--metrics-port={self.ports.metrics}",
-            *restriction_options(self._key, self._closed),
-            "--model-control-mode=explicit",
-            "--load-model=*",
-            "--backend-config=python,shm-default-byte-size=33554432",  # growth may end a stub of 2.51: it writes behind
-            f"--backend-config=python,shm-region-prefix-name={backends.parent.name}-",
-            "--model-load-thread-count=8",
-            "--disable-auto-complete-config",  # else a process more per model starts, to ask for what stands there
-            "--metrics-config=summary_latencies=true",
-            "--metrics-config=summary_quantiles=0.5:0.01,0.9:0.01,0.99:0.001",
-            "--exit-timeout-secs=5",
-            "--log-verbose=0",
-        ]
-        if self._config_name:
-            options.append(f"--model-config-name={self._config_name}")
-        return [*options, *self._arguments]
 
     def _wait(self, waiting: Callable[[float], None] | None) -> None:
         assert self._process is not None

@@ -37,7 +37,23 @@ def load_again(model: str, folders: Iterable[Path], http_url: str, headers: Mapp
     """
     for version in (path for folder in folders if folder.is_dir() for path in folder.iterdir() if path.is_dir()):
         os.utime(version)  # Triton loads a model again only where its files are newer
-    url = f"http://{http_url}/v2/repository/models/{model}/load"
+    change_model(model, "load", http_url, headers, timeout)
+
+
+def change_model(model: str, action: str, http_url: str, headers: Mapping[str, str], timeout: float) -> None:
+    """Load or unload a model.
+
+    Args:
+        model: name in the model repository.
+        action: "load" or "unload".
+        http_url: `host:port` of the server.
+        headers: with the server's key.
+        timeout: seconds to wait for it.
+
+    Raises:
+        Unavailable: the server does not run, or could not do it.
+    """
+    url = f"http://{http_url}/v2/repository/models/{model}/{action}"
     try:
         with urllib.request.urlopen(urllib.request.Request(url, b"{}", dict(headers)), timeout=timeout):
             return
@@ -45,4 +61,4 @@ def load_again(model: str, folders: Iterable[Path], http_url: str, headers: Mapp
         reason = error.read().decode(errors="replace")[:400]
     except OSError as error:
         reason = str(error)
-    raise Unavailable(f"The step {model} could not be loaded again: {reason}.")
+    raise Unavailable(f"The step {model} could not be {action}ed: {reason}.")

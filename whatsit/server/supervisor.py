@@ -177,6 +177,23 @@ class Supervisor:
             self._restart(reason)
         else:
             self._end_retired()
+            self._follow_pairs()
+
+    def _follow_pairs(self) -> None:
+        """Load and unload the models of embedders that are rolled out."""
+        change = self.server.follow_pairs()
+        if change is None:
+            return
+        now = time.monotonic()
+        self._retired |= {step.pid: (now, step) for step in self._steps if step.model in change.unloaded}
+        self._take_stock()
+        for model in change.unloaded:
+            del self._expected[model]
+        for model in change.loaded:
+            self._expected[model] = sum(step.model == model for step in self._steps)
+        self._answered = now
+        if change.notice:
+            self._set("ready", change.notice)
 
     def _hangs(self) -> str:
         """The sentence on a Triton that runs and does not answer; "" for one that does."""

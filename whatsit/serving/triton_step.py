@@ -43,7 +43,7 @@ class Step:
         parameters["model_directory"] = args["model_repository"]
         parameters["instance"] = args["model_instance_name"]
         self._names = [tensor["name"] for tensor in config["input"]]
-        self._model = args["model_name"]
+        self._model = args["model_name"].partition("-")[0]  # a further embedder's models end in its fingerprint
         metrics.start(pb_utils, self._model, args["model_instance_name"])
         self._admission = Admission(self._model, args["model_instance_name"], parameters)
         try:

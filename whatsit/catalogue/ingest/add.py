@@ -25,6 +25,7 @@ from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.protocols import CatalogueStore
 from whatsit.catalogue.publish import NO_INDEX, Published, compact_note, published
 from whatsit.catalogue.publish import publish as publish_index
+from whatsit.catalogue.serving_pair import own_network
 from whatsit.catalogue.sources import Skipped, SourceOptions, open_source
 from whatsit.catalogue.store.store import Store
 from whatsit.catalogue.web import Downloads
@@ -132,7 +133,7 @@ def add_to_catalogue(
     if store is not None:
         set_store_url(folder, store)
     with (
-        _open_engine(model_repository, target, workers, engine, ray_address) as (on, fingerprint),
+        _open_engine(folder, model_repository, target, workers, engine, ray_address) as (on, fingerprint),
         closing(open_store(folder)) as items,
     ):
         if objects is not None:
@@ -188,16 +189,20 @@ def index_source(
 
 @contextmanager
 def _open_engine(
-    model_repository: Path | None, target: str, workers: int, engine: str, address: str | None
+    folder: Path, model_repository: Path | None, target: str, workers: int, engine: str, address: str | None
 ) -> Iterator[tuple[Engine, str]]:
     """Open the networks in this process, or an engine of actors that open them.
 
     Yields:
         The engine, and the embedder's fingerprint.
     """
+    embedder = own_network(folder)
     if engine == "local":
-        with PictureAnalyzer(model_repository, target) as analyzer:
+        with PictureAnalyzer(model_repository, target, embedder) as analyzer:
             yield InThreads(analyzer, workers), analyzer.fingerprint
         return
-    file = network_file(model_repository or default_root() / "model_repository", "embedder")
-    yield OnRay(partial(PictureAnalyzer, model_repository, target), workers, address), embedder_fingerprint(file)
+    file = embedder or network_file(model_repository or default_root() / "model_repository", "embedder")
+    yield (
+        OnRay(partial(PictureAnalyzer, model_repository, target, embedder), workers, address),
+        embedder_fingerprint(file),
+    )

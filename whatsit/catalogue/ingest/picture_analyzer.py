@@ -34,14 +34,17 @@ class PictureAnalyzer:
     Args:
         model_repository: Triton's folder of models; None for Whatsit's own.
         target: see `Networks`.
+        embedder: see `Networks`.
 
     Raises:
         Unavailable: a network is missing, or there is no GPU for the engines.
         Damaged: a network cannot be loaded.
     """
 
-    def __init__(self, model_repository: Path | None = None, target: str = "onnxruntime") -> None:
-        self._networks = Networks(model_repository, target)
+    def __init__(
+        self, model_repository: Path | None = None, target: str = "onnxruntime", embedder: Path | None = None
+    ) -> None:
+        self._networks = Networks(model_repository, target, embedder)
         self.fingerprint = self._networks.fingerprint
 
     def __enter__(self) -> PictureAnalyzer:

@@ -13,6 +13,7 @@ from whatsit.catalogue.item import ItemFields, Outcome, Picture
 from whatsit.catalogue.store.change_log import record_change
 from whatsit.catalogue.store.database import Database
 from whatsit.catalogue.store.decision_effects import apply_decisions, apply_merge_decisions
+from whatsit.catalogue.store.kept_embedders import KeptVectors, insert_vectors, kept_vectors
 from whatsit.catalogue.store.picture_files import stored_path
 from whatsit.catalogue.store.picture_metadata import PictureMetadata, record_metadata
 from whatsit.catalogue.store.text_index import record_text
@@ -76,6 +77,7 @@ def put_item(
     attributes = json.dumps(fields.attributes, ensure_ascii=False, allow_nan=False, sort_keys=True)
     values = (fields.title, fields.brand, fields.category, fields.price, fields.url, attributes, now)
     known = connection.execute("SELECT number FROM items WHERE id = ?", (fields.id,)).fetchone()
+    kept: KeptVectors = {}
     if known is None:
         number = connection.execute(
             "INSERT INTO items (title, brand, category, price, url, attributes, updated, added, id) "
@@ -90,19 +92,16 @@ def put_item(
             "updated = ? WHERE number = ?",
             (*values, number),
         )
+        kept = kept_vectors(connection, number, fingerprint)
         connection.execute("DELETE FROM images WHERE item = ?", (number,))
     for position, picture in enumerate(pictures):
         image = connection.execute(
             "INSERT INTO images (item, position, path, sha256, found_as) VALUES (?,?,?,?,?)",
             (number, position, stored_path(picture.path, folder), picture.sha256, number),
         ).lastrowid
-        connection.executemany(
-            "INSERT INTO vectors (image, fingerprint, x1, y1, x2, y2, vector, score) VALUES (?,?,?,?,?,?,?,?)",
-            [
-                (image, fingerprint, *vector.box, vector.values.astype("<f4").tobytes(), vector.score)
-                for vector in picture.vectors
-            ],
-        )
+        others = {**kept.get(picture.sha256, {}), **picture.others, fingerprint: picture.vectors}
+        for embedder, vectors in others.items():
+            insert_vectors(connection, image, embedder, vectors)
         if picture.local is not None:
             connection.execute("INSERT INTO local_features VALUES (?,?)", (image, picture.local))
         if picture.facts != PictureMetadata():

@@ -34,6 +34,7 @@ from whatsit.catalogue.store.item_rows import (
     put_item,
     read_records,
 )
+from whatsit.catalogue.store.kept_embedders import KeptEmbedders
 from whatsit.catalogue.store.local_feature_table import LocalStore
 from whatsit.catalogue.store.object_table import ObjectTable, PlacedVectors
 from whatsit.catalogue.store.picture_metadata import MetadataTable, PictureMetadata
@@ -74,6 +75,7 @@ class Store:
         self.facts = MetadataTable(self._database)
         self.files = FileNames(self._database)
         self.deleted = DeletedItems(self._database)
+        self.embedders = KeptEmbedders(self._database)
         self.check_where = FieldCheck(self._database, self.changes)
         self.field_summaries = partial(field_summaries, self._database)
 
@@ -260,9 +262,8 @@ class Store:
         }
 
     def fingerprints(self) -> list[str]:
-        """Return the embedders whose vectors are here, the latest used one first."""
-        rows = self._database.rows("SELECT fingerprint FROM vectors GROUP BY fingerprint ORDER BY max(rowid) DESC")
-        return [row[0] for row in rows]
+        """Return the embedders whose vectors are here, the serving one or the latest used one first."""
+        return self.embedders.all(self.folder)
 
     def vector_count(self, fingerprint: str) -> int:
         """Return how many vectors of this embedder are here."""

@@ -90,11 +90,11 @@ def scenes(
 @contextmanager
 def _opened(folder: Path, model_repository: Path | None) -> Iterator[tuple[CatalogueStore, ItemSearch]]:
     from whatsit.catalogue.backends import open_index_view, open_store
-    from whatsit.engines.fingerprint import embedder_fingerprint
-    from whatsit.engines.repository import default_root, network_file
+    from whatsit.catalogue.serving_pair import serving_fingerprint
+    from whatsit.engines.repository import default_root
     from whatsit.search.item_search import ItemSearch
 
     repository = model_repository or default_root() / "model_repository"
-    fingerprint = embedder_fingerprint(network_file(repository, "embedder"))
+    fingerprint = serving_fingerprint(folder, repository)
     with closing(open_store(folder, read_only=True)) as store:
         yield store, ItemSearch(store, open_index_view(store, folder, fingerprint), fingerprint)

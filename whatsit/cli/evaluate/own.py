@@ -112,6 +112,7 @@ def _open(
     from whatsit_client.client import Client
     from whatsit_client.errors import InvalidInput
 
+    from whatsit.catalogue.serving_pair import own_network
     from whatsit.pipeline.networks import Networks
     from whatsit.studies.own_photo_answers import EmbeddedCatalogue, ServedCatalogue
 
@@ -120,7 +121,9 @@ def _open(
     if url is not None:
         return ServedCatalogue(stack.enter_context(Client(url, timeout=60.0)), rerank, catalogue)
     assert folder is not None
-    return EmbeddedCatalogue(folder, stack.enter_context(Networks(model_repository)), rerank)
+    return EmbeddedCatalogue(
+        folder, stack.enter_context(Networks(model_repository, embedder=own_network(folder))), rerank
+    )
 
 
 def _known_items(photos: list[OwnPhoto], answering: Answering, console: Console) -> list[OwnPhoto]:

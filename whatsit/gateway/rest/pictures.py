@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -10,7 +12,10 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 from starlette.datastructures import UploadFile
 from whatsit_client import calls, catalogue_calls
+from whatsit_client.calls import Call
 from whatsit_client.errors import InvalidInput
+from whatsit_client.identification import Identification
+from whatsit_client.tensors import Tensors
 
 from whatsit.gateway.body import read_body
 from whatsit.gateway.inference_request import parse_json
@@ -78,13 +83,15 @@ async def identify(
     options: dict[str, Any] = {"top_k": top_k, "where": where, "min_score": min_score, "rerank": rerank, "text": text}
     options |= {"codes": codes, "read": read}
     call = calls.identify(image, **options, boxes=_boxes(boxes), gate=gate)
-    found = await context.call(call)
+    found, prints = await context.call(
+        Call(call.model, call.inputs, call.parameters, partial(_with_fingerprints, call))
+    )
     record = json.loads(found.to_json())
     record["regions"] = [context.region(region) for region in record["regions"]]
     answer = record["answer"]
     context.gateway.searches.count(context.catalogue, answer)
     answer["image"] = context.image_url(answer["ids"][0]) if answer["ids"] and answer["image"] else ""
-    return _json(record)
+    return _json(record, dict(zip(("Whatsit-Embedder", "Whatsit-Index"), prints, strict=False)))
 
 
 @router.post(
@@ -183,5 +190,11 @@ def _boxes(text: str | None) -> list[list[float]] | None:
         raise InvalidInput("boxes is a JSON list of [x1,y1,x2,y2] in pixels.") from error
 
 
-def _json(record: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(record), media_type="application/json")
+def _with_fingerprints(call: Call[Identification], tensors: Tensors) -> tuple[Identification, list[str]]:
+    """Return the result and the fingerprints of embedder and index; [] by steps that do not give them."""
+    prints = [bytes(one).decode() for one in tensors.get("FINGERPRINTS", ())]
+    return call.read(tensors), prints
+
+
+def _json(record: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(record), headers=headers, media_type="application/json")

@@ -13,10 +13,10 @@ from whatsit_client.errors import WhatsitError
 
 from whatsit.catalogue.backends import index_status, open_store, store_url
 from whatsit.catalogue.layout import Layout
+from whatsit.catalogue.serving_pair import serving_fingerprint
 from whatsit.catalogue.sources.picture_location import archive_of
 from whatsit.catalogue.store.store import Store
-from whatsit.engines.fingerprint import embedder_fingerprint
-from whatsit.engines.repository import default_root, network_file
+from whatsit.engines.repository import default_root
 from whatsit.search.answer_calibration import Calibration
 from whatsit.search.check_catalogue import check_catalogue
 from whatsit.server.doctor.check_result import CheckResult, note, ok, wrong
@@ -35,7 +35,7 @@ def check_folder(folder: Path, model_repository: Path | None) -> Iterator[CheckR
     try:
         with closing(open_store(folder, read_only=True)) as store:
             yield ok(_AREA, f"{folder}: {store.count()} items" + (f" in {url}" if (url := store_url(folder)) else ""))
-            fingerprint = embedder_fingerprint(network_file(models, "embedder"))
+            fingerprint = serving_fingerprint(folder, models)
             yield from _vectors(store.fingerprints(), fingerprint, folder)
             if isinstance(store, Store):
                 yield from _index(store, folder, fingerprint)

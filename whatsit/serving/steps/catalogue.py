@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
-from whatsit.catalogue.backends import index_status, open_index_view, open_store
+from whatsit.catalogue.backends import index_status, open_store
 from whatsit.catalogue.ingest.fetch import Fetched
 from whatsit.catalogue.ingest.picture_analysis import Step, separate_objects
 from whatsit.catalogue.item import ItemFields, Picture
@@ -24,14 +23,14 @@ from whatsit.catalogue.store.click_log import KINDS, Click
 from whatsit.catalogue.store.local_feature_table import local_features
 from whatsit.catalogue.store.picture_files import forget_pictures, keep_picture
 from whatsit.catalogue.store.picture_metadata import PictureMetadata
-from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.pipeline.region_selection import check_boxes
-from whatsit.search.item_search import ItemSearch
+from whatsit.search.serving_items import ServingItems
 from whatsit.serving.analyzer_loader import AnalyzerLoader
 from whatsit.serving.catalogue_arguments import given_box, given_picture, read_ids, search_arguments
 from whatsit.serving.environment import is_read_only, links_pictures, served_catalogues
 from whatsit.serving.metrics import definitions as metrics
 from whatsit.serving.open_catalogues import OpenCatalogues
+from whatsit.serving.pair_embedders import PairEmbedders
 from whatsit.serving.picture_links import link_of, linked
 from whatsit.serving.request_options import Options
 from whatsit.serving.step_tensors import text_tensor
@@ -70,9 +69,10 @@ class ServedCatalogue:
         self._analyzer = analyzer or AnalyzerLoader(model_repository)
         self._dimension = dimension
         self._read_only = read_only
-        self._fingerprint = embedder_fingerprint(model_repository / "embedder" / "1" / "model.onnx")
+        self._embedders = PairEmbedders(folder, model_repository)
         self._reading = open_store(folder, read_only=True)
         self._writing: CatalogueStore | None = None
+        self._items = ServingItems(folder, model_repository, lambda: self._reading)
 
     def upsert(self, text: str, image: bytes | None) -> Result:
         """Add an item, or change the sent fields of the one with this id.
@@ -101,11 +101,11 @@ class ServedCatalogue:
 
         def change() -> Iterator[tuple[ItemFields, list[Picture], str]]:
             """Run inside the transaction, so that nothing comes between reading and writing."""
-            before.extend(store.pictures(item.fields.id, self._fingerprint))
+            before.extend(store.pictures(item.fields.id, self._items.fingerprint))
             now.extend([new] if new else before)
             if not any(picture.vectors for picture in now):
                 raise InvalidInput(f"The item '{item.fields.id}' has no picture yet; send it with IMAGE.")
-            yield item.onto(store.fields(item.fields.id)), now, self._fingerprint
+            yield item.onto(store.fields(item.fields.id)), now, self._items.fingerprint
 
         try:
             (outcome,) = store.put(change())
@@ -126,7 +126,9 @@ class ServedCatalogue:
         """
         store = self._writable()
         named = read_ids(parse_object(text))
-        before = [] if store.keeps_deleted else [one for id in named for one in store.pictures(id, self._fingerprint)]
+        before = (
+            [] if store.keeps_deleted else [one for id in named for one in store.pictures(id, self._items.fingerprint)]
+        )
         unknown = store.delete(named)
         self._forget(before)
         return {"deleted": len(named) - len(unknown), "unknown": unknown}
@@ -146,14 +148,14 @@ class ServedCatalogue:
 
         ITEM is `{"id": "X1", "limit": 10, "offset": 0, "where": {…}}`, of which the id is needed.
         """
-        return {"items": [one.to_record() for one in self._items.similar(**search_arguments(parse_object(text)))]}
+        return {"items": [one.to_record() for one in self._items().similar(**search_arguments(parse_object(text)))]}
 
     def scenes(self, text: str) -> Result:
         """Return the `scenes` in which an item appears, and whether `objects` are indexed.
 
         ITEM is as in `similar`.
         """
-        found = self._items.scenes(**search_arguments(parse_object(text)))
+        found = self._items().scenes(**search_arguments(parse_object(text)))
         return {"scenes": [one.to_record() for one in found], "objects": self._reading.keeps_objects}
 
     def feedback(self, text: str, image: bytes | None) -> Result:
@@ -210,13 +212,8 @@ class ServedCatalogue:
         Its keys are `items`, `generation`, `vectors` and `items_indexed` in it, `pending` changed items since, and
         `notes`.
         """
-        status = index_status(self._reading, self._layout.folder, self._fingerprint)
+        status = index_status(self._reading, self._layout.folder, self._items.fingerprint)
         return {**status, "read_only": self._read_only}
-
-    @cached_property
-    def _items(self) -> ItemSearch:
-        index = open_index_view(self._reading, self._layout.folder, self._fingerprint)
-        return ItemSearch(self._reading, index, self._fingerprint)
 
     def _writable(self) -> CatalogueStore:
         if self._read_only:
@@ -234,8 +231,10 @@ class ServedCatalogue:
         facts = PictureMetadata(
             fetched.md5, seen.hashes, objects=None if seen.objects is None else separate_objects(seen.objects)
         )
-        vectors = (*(seen.vectors or ()), *(seen.objects or ()))
-        return Picture(str(path), fetched.sha256, vectors, local, facts)
+        vectors = self._embedders.vectors(image, (*(seen.vectors or ()), *(seen.objects or ())))
+        serving = next(iter(vectors))
+        others = {name: values for name, values in vectors.items() if name != serving}
+        return Picture(str(path), fetched.sha256, vectors[serving], local, facts, others)
 
     def _forget(self, pictures: list[Picture]) -> None:
         forget_pictures(self._layout.pictures, pictures)

@@ -22,12 +22,12 @@ from whatsit.serving.metrics.instruments import Gauge
 from whatsit.serving.open_catalogues import OpenCatalogues
 from whatsit.serving.picture_links import link_of
 from whatsit.serving.request_options import Options
-from whatsit.serving.step_tensors import NO_PRINT, item_tensors, unpack_local_rows, unpack_patches
+from whatsit.serving.step_tensors import NO_PRINT, item_tensors, text_tensor, unpack_local_rows, unpack_patches
 from whatsit.serving.triton_step import Outputs, Tensors
 
 
 class Retrieve:
-    """EMBEDDINGS, AREAS, SCORES, LOCAL, GATED, clues -> ITEM_* tensors and ANSWER.
+    """EMBEDDINGS, AREAS, SCORES, LOCAL, GATED, clues -> ITEM_*, ANSWER, FINGERPRINTS.
 
     The clues are CODES, REGION_BOXES and PRINT; a gated picture is searched by its codes alone.
 
@@ -77,7 +77,11 @@ class Retrieve:
             found = retriever(embeddings, inputs["AREAS"], options, features, clues=clues)
             retrieved = found if not gated or any(map(len, found.regions)) else retrieved
         metrics.retrieved(retrieved.regions, retrieved.answer, gated)
-        return item_tensors(retrieved, options.top_k, link_of(options.catalogue) if self._links else None)
+        outputs = item_tensors(retrieved, options.top_k, link_of(options.catalogue) if self._links else None)
+        if "FINGERPRINTS" in wanted:
+            prints = retrieved.fingerprints if retrieved.fingerprints[0] else retriever.fingerprints
+            outputs["FINGERPRINTS"] = text_tensor(prints)
+        return outputs
 
 
 def _clues(inputs: Tensors, regions: int, gated: bool) -> Clues:

@@ -1,0 +1,1 @@
+"""The loop: what people do becomes a better network, which goes live without an outage."""

@@ -1,0 +1,60 @@
+"""The embedders of a catalogue whose vectors each change writes, while one of them is rolled out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from whatsit_client.errors import WhatsitError
+
+from whatsit.catalogue.ingest.embed_again import RegionEmbedder
+from whatsit.catalogue.item import Vector
+from whatsit.catalogue.serving_pair import PAIRS, kept_network, read_pair_file
+from whatsit.engines.fingerprint import embedder_fingerprint
+from whatsit.search.watched_file import WatchedFile
+
+
+class PairEmbedders:
+    """Follows the pairs of a catalogue.
+
+    Args:
+        folder: of the catalogue.
+        model_repository: whose embedder makes the vectors that `vectors` is given.
+    """
+
+    def __init__(self, folder: Path, model_repository: Path) -> None:
+        self._folder = folder
+        self._own = embedder_fingerprint(model_repository / "embedder" / "1" / "model.onnx")
+        self._pair = WatchedFile(folder / PAIRS, read_pair_file, "pair of embedders")
+        self._opened: dict[str, RegionEmbedder] = {}
+
+    def vectors(self, image: bytes, own: tuple[Vector, ...]) -> dict[str, tuple[Vector, ...]]:
+        """Return the vectors of a picture by every embedder that is kept, the serving one first.
+
+        One beside that fails is left out: the roll-out embeds the picture later.
+
+        Args:
+            image: encoded.
+            own: the vectors by the model repository's embedder.
+
+        Raises:
+            WhatsitError: the embedder that serves fails.
+        """
+        pair = self._pair()
+        if pair is None:
+            return {self._own: own}
+        found: dict[str, tuple[Vector, ...]] = {}
+        for fingerprint in pair.kept:
+            if fingerprint == self._own:
+                found[fingerprint] = own
+                continue
+            try:
+                if fingerprint not in self._opened:
+                    self._opened[fingerprint] = RegionEmbedder(kept_network(self._folder, fingerprint))
+                found[fingerprint] = self._opened[fingerprint](image, own)
+            except WhatsitError as error:
+                if fingerprint == pair.serving:
+                    raise
+                print(f"A picture is left to the roll-out: {error}", flush=True)
+        for gone in self._opened.keys() - set(pair.kept):
+            del self._opened[gone]
+        return found
