@@ -105,7 +105,7 @@ class PairFollower:
         wanted = sets.without(self._sets.base)
         for fingerprint in wanted.keys() - self._loaded.keys():
             names = place_set(work, self._repositories, fingerprint, wanted[fingerprint], self._config)
-            compile_steps(work, self._repositories)
+            compile_steps(work, self._repositories, f"*-{fingerprint}")
             try:
                 for name in names:
                     load(name)

@@ -158,14 +158,14 @@ def _place_model(source: Path, networks: Path, fingerprint: str, config_name: st
     return name
 
 
-def compile_steps(work: Path, repositories: Sequence[str]) -> None:
+def compile_steps(work: Path, repositories: Sequence[str], models: str = "*") -> None:
     """Compile the Python steps that were laid out.
 
     A step that is imported writes its compiled form into its folder, and Triton takes a newer folder for a changed
     model: it would load all steps again with the first ensemble that names them.
     """
     for repository in repositories:
-        for file in (work / repository).glob("*/1/model.py"):
+        for file in (work / repository).glob(f"{models}/1/model.py"):
             py_compile.compile(str(file), quiet=2)
 
 
