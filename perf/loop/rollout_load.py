@@ -10,16 +10,14 @@ import contextlib
 import csv
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,6 +29,7 @@ from rich.console import Console
 from perf.common.command import Out, run_command
 from perf.common.server_fixture import prepare_demo
 from perf.common.setting import RESULTS, Setting
+from perf.loop.caller import Caller
 from perf.loop.changed_embedder import write_changed_embedder
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store.store import Store
@@ -63,48 +62,6 @@ class Sample:
     embedder: str = ""
     mixed: bool = False
     wrong: bool = False
-
-
-class Caller:
-    """Threads that call a server at a rate until they are stopped.
-
-    Args:
-        call: makes the number-th call.
-        rate: calls a second, at random moments (Poisson).
-        threads: calls in flight at most; one that finds none free is late, and its wait counts.
-    """
-
-    def __init__(self, call: Callable[[int], None], rate: float, threads: int, seed: int) -> None:
-        self._call, self._rate = call, rate
-        self._dice = random.Random(seed)
-        self._stop, self._slots = threading.Event(), threading.Semaphore(threads)
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._open: list[threading.Thread] = []
-
-    def __enter__(self) -> Caller:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        for one in self._open:
-            one.join(60)
-
-    def _run(self) -> None:
-        due, number = time.monotonic(), 0
-        while not self._stop.wait(max(0.0, due - time.monotonic())):
-            self._slots.acquire()
-            one = threading.Thread(target=self._one, args=(number,), daemon=True)
-            one.start()
-            self._open = [known for known in self._open if known.is_alive()] + [one]
-            due, number = due + self._dice.expovariate(self._rate), number + 1
-
-    def _one(self, number: int) -> None:
-        try:
-            self._call(number)
-        finally:
-            self._slots.release()
 
 
 class Load:

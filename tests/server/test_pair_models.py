@@ -23,7 +23,8 @@ PRINT = "0123456789abcdef-p1"
 def test_every_model_of_a_set_names_its_own_embedder(tmp_path: Path, fused: bool) -> None:
     lay_out_repositories(ROOT, tmp_path, os.symlink)
     repositories = ("fused",) if fused else ("model_repository", "ensembles")
-    network = tmp_path / "new.onnx"
+    network = tmp_path / "new" / "model.onnx"
+    network.parent.mkdir()
     network.write_bytes(b"another network")
     names = place_set(tmp_path, repositories, PRINT, network, None)
     first = "describe" if fused else "embedder"

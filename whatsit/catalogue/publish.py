@@ -136,12 +136,15 @@ def _labels(store: Store, numbers: Numbers) -> Labels:
 
 
 def publish_lock(folder: Path, root: Path) -> Path:
-    """Return the lock file of a publication: one for all indexes, which share the change log that it trims."""
+    """Return the lock file of a publication.
+
+    It is one for all indexes, which share the change log that a publication trims.
+    """
     return (folder / EMBEDDERS if (folder / EMBEDDERS).is_dir() else root) / ".publish.lock"
 
 
 def published_roots(folder: Path) -> list[Path]:
-    """Return the folders of those indexes of a catalogue that were written, whoever's vectors they hold."""
+    """Return the folders of a catalogue's indexes that were written."""
     return [root for root in index_roots(folder) if current(root) is not None]
 
 

@@ -1,4 +1,4 @@
-"""The pairs of network and index of a catalogue: the one that serves, and one beside it.
+"""Pairs of embedder and index of a catalogue: the serving one, and one beside.
 
 A catalogue without the file is served by the server's own embedder and the index in `index/`. A roll-out copies both
 networks into the catalogue, so that a pair is whole whatever becomes of the server's installation.
@@ -126,7 +126,7 @@ def index_roots(folder: Path) -> list[Path]:
 
 
 def own_network(folder: Path) -> Path | None:
-    """Return the file of the catalogue's own embedder, None where the server's serves it.
+    """Return the file of the catalogue's own embedder, None for the server's.
 
     Raises:
         Damaged: it is not there.
@@ -155,6 +155,6 @@ def serving_network(folder: Path, model_repository: Path) -> Path:
 
 
 def serving_fingerprint(folder: Path, model_repository: Path) -> str:
-    """Return the fingerprint of the embedder that serves a catalogue; see `serving_network`."""
+    """Return the fingerprint of `serving_network`."""
     pair = read_pair(folder)
     return embedder_fingerprint(network_file(model_repository, "embedder")) if pair is None else pair.serving

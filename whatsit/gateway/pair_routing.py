@@ -60,7 +60,7 @@ class PairRouter:
         return loaded.model(model, serving)
 
     def beside(self, model: str, folder: Path) -> tuple[str, str, float] | None:
-        """Return the model with the embedder beside, its fingerprint, and the share of calls that it is sent too."""
+        """Return model, fingerprint and share of calls of the embedder beside."""
         loaded = self._loaded() if self._loaded and model == "identify" else None
         pair = None if loaded is None else self._pair(folder)
         if loaded is None or pair is None or not pair.shadow or pair.beside not in loaded.loaded:

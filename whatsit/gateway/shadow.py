@@ -1,4 +1,4 @@
-"""Shadow calls: the embedder beside answers a share of the real calls too, and both answers are compared."""
+"""Shadow calls: answers of two embedders to the same calls, compared."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class ShadowCalls:
 
 
 def _first(reply: Reply) -> str | None:
-    """Return the id of the first match of the whole picture, "" for none; None where it was not asked for."""
+    """Return the id of the first match, "" for none, None where it is not there."""
     try:
         ids = reply.tensors().get("ITEM_IDS")
     except (ValueError, KeyError, TypeError):

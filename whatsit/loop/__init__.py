@@ -1,1 +1,1 @@
-"""The loop: what people do becomes a better network, which goes live without an outage."""
+"""Jobs around a served catalogue: roll-out of a new embedder."""

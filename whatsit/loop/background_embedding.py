@@ -1,4 +1,4 @@
-"""Embedding of a catalogue's pictures by a second network, beside a server that answers."""
+"""Embedding of a catalogue by a second network, beside a running server."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def picture_place(row: PictureRow) -> str:
 def embed_row(
     embedder: RegionEmbedder, row: PictureRow, place: str, folder: Path, downloads: Downloads
 ) -> tuple[Vector, ...] | str:
-    """Return the vectors of a picture, or a sentence where its bytes are not to be had or are others by now."""
+    """Return the vectors of a picture, or a sentence where its bytes are not there."""
     try:
         data = downloads.get(place) if place.startswith(_WEB) else read_picture(place, folder)
         if hashlib.sha256(data).hexdigest() != row.sha256:

@@ -65,7 +65,7 @@ class Rollout:
         self._progress = progress
 
     def start(self, network: Path, pace: Pace | None = None, shadow: float = 0.1) -> dict[int, str]:
-        """Begin or resume: embed the catalogue with a new network, and let servers load it.
+        """Embed the catalogue with a new network and let servers load it.
 
         Args:
             network: its ONNX file; `model.plan` beside it serves on TensorRT.
@@ -211,7 +211,7 @@ class Rollout:
             time.sleep(0.25)
 
     def _forget(self, pair: ServingPair | None) -> None:
-        """Remove every embedder but the one that serves: its vectors, its index, its network."""
+        """Remove vectors, index and network of every embedder that does not serve."""
         if pair is None:
             return
         with open_embedded(self._folder, NO_MILVUS) as store, self._alone():

@@ -235,7 +235,7 @@ class Server:
         load_again(model, folders, self.http_url, self.restricted_headers, timeout)
 
     def follow_pairs(self) -> ModelChange | None:
-        """Load or unload the models of an embedder that a roll-out brought or took; None where none did."""
+        """Load or unload the models of a roll-out; None where nothing changed."""
         if self._folder is None:
             return None
 

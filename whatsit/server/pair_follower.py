@@ -83,7 +83,7 @@ class PairFollower:
             print(sentence, flush=True)
 
     def follow(self, work: Path, load: Callable[[str], None], unload: Callable[[str], None]) -> ModelChange | None:
-        """Load what is wanted since the last call, unload what is not; None where nothing was to do.
+        """Load what is wanted, unload what is not; None where nothing changed.
 
         Args:
             work: folder with the laid-out repositories.
@@ -142,7 +142,7 @@ class PairFollower:
         return [(name, folder, _stamp(folder / PAIRS)) for name, folder in self._folders().items()]
 
     def _beat(self, now: float) -> None:
-        """Note in each catalogue which embedders are served, for the commands of a roll-out."""
+        """Write into each catalogue which embedders are loaded, for `whatsit rollout`."""
         if now - self._beaten < _HEARTBEAT_SECONDS:
             return
         self._beaten = now
@@ -160,7 +160,7 @@ class PairFollower:
 
 
 def serving_servers(folder: Path) -> dict[str, tuple[str, ...]]:
-    """Return the embedders that each running server of a catalogue has loaded, by server."""
+    """Return the embedders that each running server has loaded, by server."""
     found = {}
     for file in sorted((folder / EMBEDDERS / _SERVERS).glob("*.json")):
         with suppress(OSError, ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""The model sets of a server's embedders: the one of its repositories, and one for each that a roll-out brought.
+"""Model sets of a server: one for each embedder.
 
 Triton serves `identify` with the embedder of the default catalogue, and `identify-FINGERPRINT` with each other one: an
 ensemble of its own, whose retrieval opens the index of these vectors. So a call runs in one set from its beginning to
@@ -103,7 +103,7 @@ def place_base(work: Path, network: Path) -> None:
 def place_set(
     work: Path, repositories: Sequence[str], fingerprint: str, network: Path, config_name: str | None
 ) -> list[str]:
-    """Lay out the models of one more embedder; return their names in the order of loading.
+    """Lay out the models of an embedder; return their names in order of loading.
 
     Args:
         work: folder with laid-out repositories.

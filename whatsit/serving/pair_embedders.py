@@ -1,4 +1,4 @@
-"""The embedders of a catalogue whose vectors each change writes, while one of them is rolled out."""
+"""Embedders of a catalogue whose vectors each change writes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class PairEmbedders:
         self._opened: dict[str, RegionEmbedder] = {}
 
     def vectors(self, image: bytes, own: tuple[Vector, ...]) -> dict[str, tuple[Vector, ...]]:
-        """Return the vectors of a picture by every embedder that is kept, the serving one first.
+        """Return a picture's vectors by each kept embedder, the serving one first.
 
         One beside that fails is left out: the roll-out embeds the picture later.
 

@@ -54,7 +54,9 @@ class KeptEmbedders:
         self._database = database
 
     def all(self, folder: Path) -> list[str]:
-        """Return the embedders whose vectors are here, the serving one or else the latest used one first.
+        """Return the embedders whose vectors are here.
+
+        The serving one is first, or else the one that was used last.
 
         Args:
             folder: of the catalogue.
@@ -64,7 +66,7 @@ class KeptEmbedders:
         return sorted((row[0] for row in rows), key=lambda one: pair is not None and one != pair.serving)
 
     def keep(self, fingerprints: Sequence[str]) -> None:
-        """Keep the vectors of these embedders from now on, () for those of the latest writer alone."""
+        """Keep the vectors of these embedders; () for those of the latest writer alone."""
         with self._database.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO settings VALUES (?,?)", (_KEPT, " ".join(fingerprints)))
 
@@ -79,7 +81,7 @@ class KeptEmbedders:
         return int(row[0])
 
     def next_lacking(self, fingerprint: str, reference: str, after: int, limit: int) -> list[PictureRow]:
-        """Return the next pictures without vectors of an embedder, in the order of their numbers.
+        """Return the next pictures that lack vectors, in the order of their numbers.
 
         Args:
             fingerprint: of the embedder.
@@ -99,7 +101,7 @@ class KeptEmbedders:
         ]
 
     def add(self, fingerprint: str, found: Sequence[tuple[PictureRow, Sequence[Vector]]], log: bool) -> int:
-        """Add vectors of pictures that are still there and still lack them; return how many had it.
+        """Add vectors of pictures that still lack them; return the number of pictures.
 
         Args:
             fingerprint: of the embedder.
@@ -154,7 +156,7 @@ def insert_vectors(
 
 
 def kept_vectors(connection: sqlite3.Connection, item: int, fingerprint: str) -> KeptVectors:
-    """Return the vectors of an item's pictures by the embedders that are kept, but for one."""
+    """Return an item's vectors by the kept embedders, but for one."""
     row = connection.execute("SELECT value FROM settings WHERE name = ?", (_KEPT,)).fetchone()
     kept = [one for one in row[0].split() if one != fingerprint] if row else []
     found: KeptVectors = defaultdict(dict)

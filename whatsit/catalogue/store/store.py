@@ -248,8 +248,7 @@ class Store:
         if not (rows := self._database.rows(f"SELECT {ITEM_FIELDS}, NULL FROM items WHERE id = ?", [id])):
             return None
         record = item_record(rows[0], self.places)
-        del record["image"]
-        return ItemFields(**record)
+        return ItemFields(**{name: value for name, value in record.items() if name != "image"})
 
     def unchanged(self, items: Sequence[tuple[ItemFields, Sequence[Picture]]], fingerprint: str) -> set[str]:
         """Return the ids of those items that are stored with these fields and pictures."""
@@ -262,7 +261,7 @@ class Store:
         }
 
     def fingerprints(self) -> list[str]:
-        """Return the embedders whose vectors are here, the serving one or the latest used one first."""
+        """Return the embedders whose vectors are here, the serving or latest one first."""
         return self.embedders.all(self.folder)
 
     def vector_count(self, fingerprint: str) -> int:

@@ -191,7 +191,7 @@ def _boxes(text: str | None) -> list[list[float]] | None:
 
 
 def _with_fingerprints(call: Call[Identification], tensors: Tensors) -> tuple[Identification, list[str]]:
-    """Return the result and the fingerprints of embedder and index; [] by steps that do not give them."""
+    """Return the result, and the fingerprints of embedder and index or []."""
     prints = [bytes(one).decode() for one in tensors.get("FINGERPRINTS", ())]
     return call.read(tensors), prints
 
