@@ -88,7 +88,7 @@ def test_outputs_have_the_names_types_and_shapes_of_the_contract(server: Server,
         "INTENT",
         "INTENT_SCORES",
     ]
-    names += ["SOURCE_SCORES", "TOPIC_SCORES", "TAG_SCORES", "ANSWER"]
+    names += ["SOURCE_SCORES", "TOPIC_SCORES", "TAG_SCORES", "ANSWER", "FINGERPRINTS"]
     reply = infer(server, "identify", scenes[0].read_bytes(), names)
     n = len(reply["BOXES"])
     assert {name: (array.dtype.kind, array.shape) for name, array in reply.items()} == {
@@ -105,6 +105,7 @@ def test_outputs_have_the_names_types_and_shapes_of_the_contract(server: Server,
         "TOPIC_SCORES": ("f", (9,)),
         "TAG_SCORES": ("f", (42,)),
         "ANSWER": ("O", (1,)),
+        "FINGERPRINTS": ("O", (2,)),
     }
     assert reply["BOX_LABELS"][0] == b"image"
     padding = reply["ITEM_IDS"] == b""
