@@ -130,6 +130,7 @@ def gateway_on(
         upstream=f"http://{server.http_url}",
         upstream_headers=server.restricted_headers,
         upstream_metrics=server.metrics_url,
+        pairs_file=server.pairs.file,
         keys=work / "keys.json",
         audit_log=work / "audit.jsonl",
         access_log=str(work / "access.jsonl"),

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from whatsit_client.errors import Damaged, InvalidInput, Unavailable
 
+from whatsit.catalogue.backup.backup import backup
+from whatsit.catalogue.backup.restore import restore
 from whatsit.catalogue.ingest.picture_analyzer import PictureAnalyzer
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.publish import publish
@@ -213,3 +215,16 @@ def test_the_file_is_replaced_whole(tmp_path: Path) -> None:
     write_pair(tmp_path, pair)
     assert read_pair(tmp_path) == pair
     assert [path.name for path in tmp_path.iterdir()] == ["pairs.json"]
+
+
+def test_a_restored_back_up_is_served_by_its_own_embedder(
+    own_catalogue: Path, new_embedder: Path, known: tuple[str, bytes], tmp_path: Path
+) -> None:
+    rollout = Rollout(own_catalogue)
+    rollout.start(new_embedder)
+    rollout.switch()
+    backup(own_catalogue, tmp_path / "shop.tar")
+    restore(tmp_path / "shop.tar", tmp_path / "restored")
+    assert read_pair(tmp_path / "restored") == ServingPair(embedder_fingerprint(new_embedder))
+    check_catalogue(tmp_path / "restored", MODELS)
+    assert first(tmp_path / "restored", new_embedder, *known)[0] == known[0]

@@ -66,6 +66,10 @@ class ServingPair:
         """Return the embedders that a server loads, the serving one first."""
         return self.kept if self.ready else (self.serving,)
 
+    def to_json(self) -> str:
+        """Return the text of the file."""
+        return json.dumps(asdict(self)) + "\n"
+
 
 def is_fingerprint(text: str) -> bool:
     """Return whether a text is the fingerprint of an embedder."""
@@ -99,7 +103,7 @@ def write_pair(folder: Path, pair: ServingPair) -> None:
     """Replace the file atomically; a reader sees the old pair or the new one."""
     new = folder / f".{PAIRS}.{os.getpid()}"
     with new.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(pair)) + "\n")
+        file.write(pair.to_json())
         file.flush()
         os.fsync(file.fileno())
     os.replace(new, folder / PAIRS)

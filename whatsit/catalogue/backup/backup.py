@@ -30,6 +30,7 @@ from whatsit.catalogue.backup.held_generation import HeldGeneration
 from whatsit.catalogue.backup.picture_copies import PictureCopies
 from whatsit.catalogue.backup.working_folder import working_folder
 from whatsit.catalogue.layout import Layout
+from whatsit.catalogue.serving_pair import PAIRS, ServingPair, is_fingerprint, kept_network
 from whatsit.catalogue.store.store import Store
 from whatsit.index.current_generation import current
 from whatsit.index.manifest import MANIFEST, REPAIR
@@ -197,6 +198,11 @@ def _finish(archive: ArchiveWriter, layout: Layout, state: _State) -> BackupReco
         except OSError as error:
             raise Unavailable(f"{path} cannot be read ({error.strerror}); check its permissions.") from error
         archive.add_bytes(name, data)
+    made_by = "" if state.generation is None else state.generation.manifest.fingerprint
+    network = kept_network(layout.folder, made_by)
+    if is_fingerprint(made_by) and network.is_file():  # the embedder beside stays out, as its index does
+        archive.add_bytes(PAIRS, ServingPair(made_by).to_json().encode())
+        archive.add_bytes(network.relative_to(layout.folder).as_posix(), network.read_bytes())
     files, size = len(archive.sums), archive.bytes
     sums = format_sums(archive.sums)
     record = BackupRecord(

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 
 from whatsit_client.errors import Damaged
 
+from whatsit.catalogue.serving_pair import EMBEDDERS, PAIRS
 from whatsit.catalogue.store.picture_files import is_own
 
 FORMAT = 1
@@ -24,7 +25,9 @@ MAX_PICTURE = 1 << 28
 MB = 1_000_000
 
 _MAX_FILE = 1 << 50
-_FIXED = {DATABASE: _MAX_FILE, CURRENT_FILE: 1 << 10, RECORD: 1 << 24, SUMS: 1 << 30, **SMALL_FILES}
+# Of a catalogue whose embedder was rolled out: the network that serves, so that the index is of use.
+_NETWORK_FILE = re.compile(rf"{EMBEDDERS}/[0-9a-f]{{16}}-p\d{{1,4}}/model\.onnx", re.ASCII)
+_FIXED = {DATABASE: _MAX_FILE, CURRENT_FILE: 1 << 10, PAIRS: 1 << 16, RECORD: 1 << 24, SUMS: 1 << 30, **SMALL_FILES}
 _GENERATION_FILE = re.compile(r"index/generations/\d{6,12}-[0-9a-f]{8}/[A-Za-z0-9_][A-Za-z0-9_.-]{0,50}", re.ASCII)
 _SUM = re.compile(r"([0-9a-f]{64})  (\S+)", re.ASCII)
 
@@ -38,7 +41,7 @@ def size_limit(name: str) -> int | None:
         return _FIXED[name]
     if is_own(name):
         return MAX_PICTURE
-    return _MAX_FILE if _GENERATION_FILE.fullmatch(name) else None
+    return _MAX_FILE if _GENERATION_FILE.fullmatch(name) or _NETWORK_FILE.fullmatch(name) else None
 
 
 @dataclass(frozen=True)
