@@ -94,11 +94,11 @@ class PairFollower:
         if now - self._looked < _LOOK_SECONDS:
             return None
         self._looked = now
-        self._beat(now)
-        seen = self._stamps()
-        if seen == self._seen or now < self._failed:
-            return None
         try:
+            self._beat(now)
+            seen = self._stamps()
+            if seen == self._seen or now < self._failed:
+                return None
             sets = wanted_sets(self._folders().values(), self._own, self._config)
         except WhatsitError as error:
             return self._refused(str(error))
