@@ -1,16 +1,16 @@
 """SIGKILL of roll-out commands at random moments: the old pair or the new one serves, and the command goes on.
 
-python -m perf.loop.rollout_kills --count 10 --seed 1  # ten kills: 100 seconds
+python -m perf.loop.rollout_kills --count 10  # 2 minutes; the next run goes on
 """
 
 from __future__ import annotations
 
+import csv
+import json
 import random
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Annotated
@@ -34,9 +34,10 @@ from whatsit.search.check_catalogue import check_catalogue
 from whatsit.search.retriever import Retriever
 
 _MODELS = default_root() / "model_repository"
-_PRODUCTS = 150
-# The commands of one roll-out, in order, and the longest time after which each is killed.
+_PRODUCTS = 80
+# The commands of one roll-out in order, and the seconds between which each is killed.
 _COMMANDS = ("start", "switch", "back", "switch", "finish")
+_MOMENTS = {"start": (1.0, 9.0)}
 
 
 def command(folder: Path, name: str, network: Path) -> list[str]:
@@ -65,50 +66,64 @@ def check(folder: Path, allowed: set[str]) -> str:
 
 
 def main(
-    count: Annotated[int, typer.Option(min=1, help="Kills.")] = 10,
-    seed: Annotated[int, typer.Option(help="Of the moments; each adds its lines.")] = 1,
+    count: Annotated[int, typer.Option(min=1, help="Commands to kill.")] = 10,
+    work: Annotated[Path, typer.Option(help="Folder of the catalogue; the next run goes on with it.")] = Path(
+        "/tmp/whatsit-rollout-kills"
+    ),
     out: Out = RESULTS,
 ) -> None:
-    """Kill commands at random moments and run each to its end afterwards."""
-    console, dice = Console(), random.Random(seed)
+    """Kill commands at random moments, run each to its end afterwards, and add a line for each."""
+    console, folder = Console(), work / "catalogue"
+    if not folder.is_dir():
+        _prepare(work, folder)
+    notes = json.loads((work / "notes.json").read_text())
     rows: list[list[object]] = []
-    with tempfile.TemporaryDirectory(prefix="whatsit-kills-") as work:
-        write_shop(Path(work, "shop"), count=_PRODUCTS, seed=7)
-        source, folder = Path(work, "source"), Path(work, "catalogue")
-        add_to_catalogue(source, Path(work, "shop", "products.csv"), publish=True)
-        shutil.copytree(source, folder)
-        old = embedder_fingerprint(serving_network(folder, _MODELS))
-        networks = [write_changed_embedder(Path(work, f"{number}.onnx"), seed=number) for number in (1, 2)]
-        longest = dict.fromkeys(_COMMANDS, 2.5) | {"start": 9.0}
-        for kill in range(count):
-            name = _COMMANDS[kill % len(_COMMANDS)]
-            network = networks[kill // len(_COMMANDS) % 2]
-            new = embedder_fingerprint(network)
-            moment = dice.uniform(0.3, longest[name])
-            process = subprocess.Popen(command(folder, name, network), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-            try:
-                process.wait(moment)
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-            killed = process.wait() == -signal.SIGKILL
-            state = rollout_state(folder, _MODELS)
-            wrong = check(folder, {old, new})
-            begin = time.monotonic()
-            again = subprocess.run(command(folder, name, network), capture_output=True, text=True, check=False)
-            resumed = again.returncode == 0 or "serves already" in again.stderr or "nothing to" in again.stderr
-            resumed = resumed or "does not serve" in again.stderr or "serves this catalogue already" in again.stderr
-            after = check(folder, {old, new})
-            doubled = _doubled(folder)
-            rows.append([seed, kill, name, f"{moment:.2f}", killed, state.phase, state.embedded, wrong, resumed, after,
-                         doubled, f"{time.monotonic() - begin:.1f}"])  # fmt: skip
-            console.print(*rows[-1], again.stderr.strip()[-100:])
-            if name == "finish":
-                old = new
-    columns = ["seed", "kill", "command", "after_s", "killed", "phase", "embedded", "wrong", "resumed", "wrong_after",
-               "doubled", "resume_s"]  # fmt: skip
-    Setting.of_this_machine("perf.loop.rollout_kills").write(out / f"rollout_kills_{seed}.csv", columns, rows)
-    bad = [row for row in rows if row[7] or not row[8] or row[9] or row[10]]
-    console.print(f"{sum(bool(row[4]) for row in rows)} of {len(rows)} commands killed; {len(bad)} wrong")
+    for turn in range(notes["turn"], notes["turn"] + count):
+        name = _COMMANDS[turn % len(_COMMANDS)]
+        network = work / f"{turn // len(_COMMANDS) % 2}.onnx"
+        allowed = {notes["old"], embedder_fingerprint(network)}
+        moment = random.Random(turn).uniform(*_MOMENTS.get(name, (0.5, 4.0)))
+        process = subprocess.Popen(command(folder, name, network), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            process.wait(moment)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+        killed = process.wait() == -signal.SIGKILL
+        state, wrong, begin = rollout_state(folder, _MODELS), check(folder, allowed), time.monotonic()
+        again = subprocess.run(command(folder, name, network), capture_output=True, text=True, check=False)
+        resumed = again.returncode == 0 or any(one in again.stderr for one in _DONE)
+        after = check(folder, allowed)
+        rows.append([turn, name, f"{moment:.2f}", killed, state.phase, state.embedded, wrong, resumed, after,
+                     _doubled(folder), f"{time.monotonic() - begin:.1f}"])  # fmt: skip
+        console.print(*rows[-1], again.stderr.strip()[-100:])
+        notes = {"turn": turn + 1, "old": embedder_fingerprint(network) if name == "finish" else notes["old"]}
+        (work / "notes.json").write_text(json.dumps(notes))
+    _add(out / "rollout_kills.csv", rows)
+
+
+# What a command says whose work was done before it was killed.
+_DONE = ("serves already", "nothing to", "does not serve", "serves this catalogue already")
+_COLUMNS = ["turn", "command", "after_s", "killed", "phase", "embedded", "wrong", "resumed", "wrong_after", "doubled",
+            "resume_s"]  # fmt: skip
+
+
+def _prepare(work: Path, folder: Path) -> None:
+    write_shop(work / "shop", count=_PRODUCTS, seed=7)
+    add_to_catalogue(folder, work / "shop" / "products.csv", publish=True)
+    for number in (0, 1):
+        write_changed_embedder(work / f"{number}.onnx", seed=number)
+    old = embedder_fingerprint(serving_network(folder, _MODELS))
+    (work / "notes.json").write_text(json.dumps({"turn": 0, "old": old}))
+
+
+def _add(file: Path, rows: list[list[object]]) -> None:
+    setting = Setting.of_this_machine("perf.loop.rollout_kills")
+    known = file.is_file()
+    with file.open("a", newline="", encoding="utf-8") as sheet:
+        writer = csv.writer(sheet, lineterminator="\n")
+        if not known:
+            writer.writerow([*setting.columns(), *_COLUMNS])
+        writer.writerows([*setting.values(), *row] for row in rows)
 
 
 def _doubled(folder: Path) -> int:
