@@ -35,9 +35,8 @@ from whatsit.search.retriever import Retriever
 
 _MODELS = default_root() / "model_repository"
 _PRODUCTS = 80
-# The commands of one roll-out in order, and the seconds between which each is killed.
+# The commands of one roll-out in order; each is killed within the time that it took before.
 _COMMANDS = ("start", "switch", "back", "switch", "finish")
-_MOMENTS = {"start": (1.0, 9.0)}
 
 
 def command(folder: Path, name: str, network: Path) -> list[str]:
@@ -82,7 +81,7 @@ def main(
         name = _COMMANDS[turn % len(_COMMANDS)]
         network = work / f"{turn // len(_COMMANDS) % 2}.onnx"
         allowed = {notes["old"], embedder_fingerprint(network)}
-        moment = random.Random(turn).uniform(*_MOMENTS.get(name, (0.5, 4.0)))
+        moment = random.Random(turn).uniform(0.2, 1.1) * notes["took"].get(name, 3.0)
         process = subprocess.Popen(command(folder, name, network), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:
             process.wait(moment)
@@ -96,7 +95,12 @@ def main(
         rows.append([turn, name, f"{moment:.2f}", killed, state.phase, state.embedded, wrong, resumed, after,
                      _doubled(folder), f"{time.monotonic() - begin:.1f}"])  # fmt: skip
         console.print(*rows[-1], again.stderr.strip()[-100:])
-        notes = {"turn": turn + 1, "old": embedder_fingerprint(network) if name == "finish" else notes["old"]}
+        took = {**notes["took"], name: max(time.monotonic() - begin - 1.0, 1.0)}
+        notes = {
+            "turn": turn + 1,
+            "took": took,
+            "old": embedder_fingerprint(network) if name == "finish" else notes["old"],
+        }
         (work / "notes.json").write_text(json.dumps(notes))
     _add(out / "rollout_kills.csv", rows)
 
@@ -113,7 +117,7 @@ def _prepare(work: Path, folder: Path) -> None:
     for number in (0, 1):
         write_changed_embedder(work / f"{number}.onnx", seed=number)
     old = embedder_fingerprint(serving_network(folder, _MODELS))
-    (work / "notes.json").write_text(json.dumps({"turn": 0, "old": old}))
+    (work / "notes.json").write_text(json.dumps({"turn": 0, "took": {"start": 6.0}, "old": old}))
 
 
 def _add(file: Path, rows: list[list[object]]) -> None:
