@@ -25,7 +25,7 @@ struct Thresholds {
     double still_below = 0.08;   // motion a second below which the scene begins to settle
     double moving_above = 0.2;   // motion a second above which it moves again
     int moving_frames = 2;       // frames in a row that must move: one alone may be noise
-    double scene_change = 0.4;   // difference of two coarse frames, in standard deviations, that makes two scenes
+    double scene_change = 0.4;   // mean difference of two coarse frames of deviation 1, of two scenes
     double settle_ms = 350;      // how long the scene must be still
     double focus_ms = 200;       // how long no sharper frame may have come
     double min_sharpness = 0.3;
@@ -141,16 +141,20 @@ private:
 
     static double coarse_change(const std::vector<float>& before, const std::vector<float>& after) {
         if (before.size() != after.size()) return std::numeric_limits<double>::infinity();
-        const auto mean = [](const std::vector<float>& all) {
-            return std::accumulate(all.begin(), all.end(), 0.0) / static_cast<double>(all.size());
-        };
-        const double mean_before = mean(before), mean_after = mean(after), count = static_cast<double>(before.size());
-        double difference = 0, variance = 0;
-        for (std::size_t i = 0; i < before.size(); ++i) {
-            difference += std::abs(before[i] - mean_before - (after[i] - mean_after));
-            variance += (before[i] - mean_before) * (before[i] - mean_before);
-        }
-        return difference / count / std::max(8.0, std::sqrt(variance / count));
+        const std::vector<double> first = normalised(before), second = normalised(after);
+        double sum = 0;
+        for (std::size_t i = 0; i < first.size(); ++i) sum += std::abs(first[i] - second[i]);
+        return sum / static_cast<double>(first.size());
+    }
+
+    static std::vector<double> normalised(const std::vector<float>& data) {
+        const double count = static_cast<double>(data.size());
+        const double mean = std::accumulate(data.begin(), data.end(), 0.0) / count;
+        double variance = 0;
+        for (const float value : data) variance += (value - mean) * (value - mean) / count;
+        std::vector<double> values;
+        for (const float value : data) values.push_back((value - mean) / std::max(4.0, std::sqrt(variance)));
+        return values;
     }
 
     bool has_moved(const Frame& frame) {
@@ -172,7 +176,7 @@ private:
         const double longer = std::max(frame.pyramid[0].width, frame.pyramid[0].height);
         if (change <= limits_.scene_change)
             shift = known ? std::make_pair(motion.dx / longer, motion.dy / longer) : std::make_pair(0.0, 0.0);
-        speed = (known ? motion.length / longer : change / 24) / elapsed * 1000;
+        speed = (known ? motion.length / longer : change / 6) / elapsed * 1000;
         if (change > limits_.scene_change || drifted) return true;
         moved_frames_ = speed > limits_.moving_above ? moved_frames_ + 1 : 0;
         return moved_frames_ >= limits_.moving_frames;

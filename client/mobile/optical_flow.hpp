@@ -145,7 +145,7 @@ inline std::vector<Point> find_corners(const Level& level, int count = 80, doubl
     if (wide <= 0 || tall <= 0) return {};
     const int columns = std::max(1, static_cast<int>(std::sqrt(static_cast<double>(count) * wide / tall) + 0.5));
     const int rows = std::max(1, count / columns);
-    std::vector<double> best(static_cast<std::size_t>(columns) * rows, 40.0);  // least mean squared gradient
+    std::vector<double> best(static_cast<std::size_t>(columns) * rows, 10.0);  // least mean squared gradient
     std::vector<int> where(best.size(), -1);
     for (int y = top; y < level.height - top; y += 2)
         for (int x = left; x < level.width - left; x += 2) {

@@ -26,7 +26,7 @@ from perf.common.command import run_command
 from perf.common.setting import RESULTS, ROOT, Setting
 from perf.common.tables import markdown
 from perf.scan.judged_film import JudgedFilm, Sent, judge
-from perf.scan.selection import PRODUCTS, SHOWN, line
+from perf.scan.selection import FIRST_SEED, PRODUCTS, SHOWN, line
 from perf.web.browser import chromium
 from whatsit.rendering.canvas import Pixels
 from whatsit.rendering.film import Film
@@ -73,7 +73,7 @@ def main(
     rows, spent, analysed = [], [], 0
     try:
         for kind in kinds.split(","):
-            for seed in range(1, films + 1):
+            for seed in range(FIRST_SEED, FIRST_SEED + films):
                 film = make_film(kind, seed, PRODUCTS)
                 found = play(film, f"http://127.0.0.1:{server.server_address[1]}", detector)
                 sent = [Sent(one["decided"], one["chosen"]) for one in found["sent"] if one["chosen"] < len(film.truth)]

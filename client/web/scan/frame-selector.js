@@ -8,7 +8,7 @@ export const DEFAULTS = Object.freeze({
   stillBelow: 0.08, // motion a second below which the scene begins to settle
   movingAbove: 0.2, // motion a second above which it moves again
   movingFrames: 2, // frames in a row that must move: one alone may be noise
-  sceneChange: 0.4, // difference of two coarse frames, in standard deviations, above which they show two scenes
+  sceneChange: 0.4, // mean difference of two coarse frames of deviation 1, above which they show two scenes
   settleMs: 350, // how long the scene must be still
   focusMs: 200, // how long no sharper frame may have come: the camera has found its focus
   minSharpness: 0.3, // see measureSharpness
@@ -21,6 +21,8 @@ export const DEFAULTS = Object.freeze({
 const FLOW_SIDE = 200; // frames are halved until their longer side is below
 const COARSE_SIDE = 24;
 const MIN_POINTS = 8;
+const MIN_DEVIATION = 4; // grey levels: the noise of a wall is not stretched to a scene
+const CHANGE_OF_WIDTH = 6; // change of coarse frames that stands for a motion by the whole width
 
 /**
  * Follow a camera's frames: `"moving"`, `"settling"`, `"stable"`, `"sent"`.
@@ -117,7 +119,7 @@ export class FrameSelector {
     const known = tracked >= Math.max(MIN_POINTS, points.length / 8);
     const longer = Math.max(frame.pyramid[0].width, frame.pyramid[0].height);
     if (change <= options.sceneChange) this.shift = known ? [dx / longer, dy / longer] : [0, 0];
-    this.speed = ((known ? motion / longer : change / COARSE_SIDE) / elapsed) * 1000;
+    this.speed = ((known ? motion / longer : change / CHANGE_OF_WIDTH) / elapsed) * 1000;
     if (change > options.sceneChange || drifted) return true;
     this.movedFrames = this.speed > options.movingAbove ? this.movedFrames + 1 : 0;
     return this.movedFrames >= options.movingFrames;
@@ -150,17 +152,16 @@ function describe(gray, width, height, timeMs) {
   return { pyramid, coarse: coarse.data, timeMs };
 }
 
-/** Return the mean difference of two coarse pictures without their means, in standard deviations of the first. */
+/** Return the mean difference of two coarse pictures of mean 0 and deviation 1: a changed exposure is no other scene. */
 function coarseChange(before, after) {
   if (before.length !== after.length) return Infinity;
-  const mean = (data) => data.reduce((sum, value) => sum + value, 0) / data.length;
-  const meanBefore = mean(before);
-  const meanAfter = mean(after);
-  let difference = 0;
-  let variance = 0;
-  for (let i = 0; i < before.length; i++) {
-    difference += Math.abs(before[i] - meanBefore - (after[i] - meanAfter));
-    variance += (before[i] - meanBefore) ** 2;
-  }
-  return difference / before.length / Math.max(8, Math.sqrt(variance / before.length));
+  const first = normalised(before);
+  const second = normalised(after);
+  return first.reduce((sum, value, i) => sum + Math.abs(value - second[i]), 0) / first.length;
+}
+
+function normalised(data) {
+  const mean = data.reduce((sum, value) => sum + value, 0) / data.length;
+  const variance = data.reduce((sum, value) => sum + (value - mean) ** 2, 0) / data.length;
+  return Float64Array.from(data, (value) => (value - mean) / Math.max(MIN_DEVIATION, Math.sqrt(variance)));
 }

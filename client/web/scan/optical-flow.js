@@ -7,7 +7,7 @@
 
 const WINDOW = 3; // radius: 7 x 7 pixels
 const STEPS = 4; // Newton steps a level
-const MIN_EIGENVALUE = 40; // mean squared gradient in the weaker direction, grey levels squared
+const MIN_EIGENVALUE = 10; // mean squared gradient in the weaker direction, grey levels squared
 const MAX_RESIDUAL = 14; // mean grey difference that a tracked window may keep
 
 /** Return a level of half the size, the mean of 2 x 2 pixels. */

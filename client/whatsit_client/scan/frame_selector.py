@@ -24,6 +24,8 @@ Problem = Literal["", "blurred", "dark", "bright"]
 _FLOW_SIDE = 200  # frames are halved until their longer side is below
 _COARSE_SIDE = 24
 _MIN_POINTS = 8
+_MIN_DEVIATION = 4.0  # grey levels: the noise of a wall is not stretched to a scene
+_CHANGE_OF_WIDTH = 6.0  # change of coarse frames that stands for a motion by the whole width
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Thresholds:
         still_below: motion a second below which the scene begins to settle.
         moving_above: motion a second above which it moves again.
         moving_frames: frames in a row that must move: one alone may be noise.
-        scene_change: difference of two coarse frames, in standard deviations, above which they show two scenes.
+        scene_change: mean difference of two coarse frames of deviation 1, above which they show two scenes.
         settle_ms: how long the scene must be still.
         focus_ms: how long no sharper frame may have come: the camera has found its focus.
         min_sharpness: see `measure_sharpness`.
@@ -173,7 +175,7 @@ class FrameSelector:
         if known:
             self.speed = motion / longer / elapsed * 1000
         else:
-            self.speed = change / _COARSE_SIDE / elapsed * 1000
+            self.speed = change / _CHANGE_OF_WIDTH / elapsed * 1000
         if change > limits.scene_change or drifted:
             return True
         self._moved_frames = self._moved_frames + 1 if self.speed > limits.moving_above else 0
@@ -212,12 +214,15 @@ def _describe(gray: Gray, time_ms: float) -> _Frame:
 
 
 def _coarse_change(before: Floats, after: Floats) -> float:
-    """Return the mean difference of two pictures without their means.
+    """Return the mean difference of two pictures of mean 0 and deviation 1.
 
-    It is in standard deviations of the first.
+    So a camera that changes its exposure sees no other scene.
     """
     if before.shape != after.shape:
         return math.inf
-    before, after = before - before.mean(), after - after.mean()
-    spread = math.sqrt(float(np.square(before).mean()))
-    return float(np.abs(before - after).mean()) / max(8.0, spread)
+    return float(np.abs(_normalised(before) - _normalised(after)).mean())
+
+
+def _normalised(level: Floats) -> Floats:
+    level = level - level.mean()
+    return np.asarray(level / max(_MIN_DEVIATION, math.sqrt(float(np.square(level).mean()))))

@@ -17,7 +17,7 @@ Numbers = npt.NDArray[np.int64]
 
 WINDOW = 3  # radius: 7 x 7 pixels
 STEPS = 4  # Newton steps a level
-MIN_EIGENVALUE = 40.0  # mean squared gradient in the weaker direction, grey levels squared
+MIN_EIGENVALUE = 10.0  # mean squared gradient in the weaker direction, grey levels squared
 MAX_RESIDUAL = 14.0  # mean grey difference that a tracked window may keep
 _CONVERGED = 1e-3  # squared step in pixels
 
