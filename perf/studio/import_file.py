@@ -23,8 +23,7 @@ import numpy as np
 import typer
 from playwright.sync_api import Page
 
-from perf.catalogue.studio_server import studio_server
-from perf.studio.studio_page import open_studio, wait_for
+from perf.studio.studio_page import gateway, open_studio, wait_for
 from perf.web.browser import chromium
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.layout import Layout
@@ -87,7 +86,7 @@ def main(rows: Annotated[int, typer.Option(min=100, help="Rows of the export.")]
     with tempfile.TemporaryDirectory() as folder:
         with Store(Layout(Path(folder)).store) as store:
             store.put(known(rows))
-        with studio_server(Path(folder)) as url, chromium() as browser:
+        with gateway(Path(folder)) as url, chromium() as browser:
             page = open_studio(browser, url, "catalogue")
             page.wait_for_selector(".vt-row")
             take(page, "Artikel_Export.csv", table(range(rows), pictures=False))

@@ -21,9 +21,8 @@ from typing import Annotated, Any
 import typer
 from playwright.sync_api import Browser, Page
 
-from perf.catalogue.studio_server import studio_server
 from perf.studio.review_shop import make_review_shop
-from perf.studio.studio_page import open_studio
+from perf.studio.studio_page import gateway, open_studio
 from perf.web.browser import chromium
 
 PEOPLE, LEAVING = 5, 2
@@ -40,7 +39,7 @@ TIMES = """async (key) => {
     const [before] = images();
     const begin = performance.now();
     const waits = () => performance.now() - begin < 2000;
-    dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
     while (images()[0] === before && waits()) await new Promise(requestAnimationFrame);
     while (!ready() && waits()) await new Promise(requestAnimationFrame);
     await new Promise(requestAnimationFrame);
@@ -92,7 +91,7 @@ def main(
     """Let them work, and print what came of it."""
     with tempfile.TemporaryDirectory() as folder:
         made = make_review_shop(Path(folder) / "catalogue", tasks, 2, sample)
-        with studio_server(made) as url, chromium() as browser:
+        with gateway(made) as url, chromium() as browser:
             people = [Person(browser, url, number) for number in range(PEOPLE)]
             begin = time.monotonic()
             pressed = work(people, url, begin + 60 * minutes)

@@ -15,10 +15,9 @@ import typer
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from perf.catalogue.studio_server import studio_server
 from perf.studio.import_file import packed
 from perf.studio.review_shop import make_review_shop
-from perf.studio.studio_page import open_studio
+from perf.studio.studio_page import gateway, open_studio
 from perf.web.browser import chromium
 
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 800}, "has_touch": True, "device_scale_factor": 1.5}
@@ -77,7 +76,7 @@ STATES: dict[str, tuple[str, dict[str, Any], Callable[[Page], None]]] = {
     "boxes": ("review/boxes", WIDE, press()),
     "unanswered": ("review/unanswered", WIDE, press()),
     "wrong-phone": ("review/denoise", PHONE, press()),
-    "catalogue-phone-dark": ("catalogue", PHONE, shown(".vt-row .col-face img")),
+    "catalogue-phone-dark": ("catalogue", PHONE, shown(".vt-row .col-face img:not([hidden])")),
     "log": ("log", WIDE, shown(".log-line")),
     "batch": ("review/duplicates", WIDE, press("b")),
 }
@@ -90,7 +89,7 @@ def main(
     """Take all screenshots."""
     with tempfile.TemporaryDirectory() as folder:
         made = make_review_shop(Path(folder) / "catalogue", 60, 12)
-        with studio_server(made) as url, chromium() as browser:
+        with gateway(made) as url, chromium() as browser:
             for name in STATES:
                 if only in name:
                     take(browser, url, name, out / f"studio-{name}.jpg")

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page
 
 from perf.web.browser import marks
+from whatsit.engines.repository import default_root
+from whatsit.gateway.process import GatewayProcess
+from whatsit.gateway.settings import Settings
 
 FRAMES = """async (milliseconds) => {
     const times = [];
@@ -25,6 +31,21 @@ FRAMES = """async (milliseconds) => {
     });
     return times.slice(1).map((time, index) => time - times[index]);
 }"""
+
+
+@contextmanager
+def gateway(catalogue: Path) -> Iterator[str]:
+    """Run the gateway on a catalogue, without Triton, in a process of its own; give its address."""
+    models = default_root() / "model_repository"
+    settings = Settings(
+        catalogues={"default": catalogue}, model_repository=models, upstream="http://127.0.0.1:9", open_role="admin"
+    )
+    process = GatewayProcess(settings, 0, 0, print)
+    process.start()
+    try:
+        yield f"http://127.0.0.1:{process.port}"
+    finally:
+        process.stop()
 
 
 def open_studio(browser: Browser, url: str, view: str, reviewer: str = "perf", **context: Any) -> Page:

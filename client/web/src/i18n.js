@@ -35,9 +35,10 @@ const share = new Intl.NumberFormat(language, { style: "percent", maximumFractio
 export const number = (value) => plain.format(value);
 export const price = (value, currency) => (currency ? `${money.format(value)} ${currency}` : money.format(value));
 export const percent = (value) => share.format(value);
-export const date = (value) => new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(value);
-
-export const shortDate = (value) => new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "short" }).format(value);
+const medium = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+const brief = new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "short" });
+export const date = (value) => medium.format(value);
+export const shortDate = (value) => brief.format(value);
 
 /** Keep the language and load the page in it. */
 export function chooseLanguage(tag) {

@@ -6,35 +6,33 @@ import { notify } from "../../src/toast.js";
 import de from "../strings/de.js";
 import en from "../strings/en.js";
 import zh from "../strings/zh.js";
-import { FIRST_PAGE, openCatalogue } from "./catalogue.js";
-import { showItemDrawer } from "./item-drawer.js";
-import { openLog } from "./log.js";
 import { Outbox } from "./outbox.js";
-import { openOverview } from "./overview.js";
-import { openQueue } from "./review-task.js";
-import { openReview } from "./review.js";
 import { failure, waiting } from "./states.js";
-import { StudioApi } from "./studio-api.js";
-import "./virtual-table.js";
+import { FIRST_PAGE, StudioApi } from "./studio-api.js";
 
 addTexts({ en, de, zh });
 const $ = (selector) => document.querySelector(selector);
-const VIEWS = { overview: ["chart", openOverview], catalogue: ["list", openCatalogue], review: ["check", openReview], log: ["clock", openLog] };
+const VIEWS = { overview: "chart", catalogue: "list", review: "check", log: "clock" };
+const LOAD = { // of a view when it is first shown; the others follow when the page is idle
+  overview: () => import("./overview.js"), catalogue: () => import("./catalogue.js"), review: () => import("./review.js"), log: () => import("./log.js"), task: () => import("./review-task.js"),
+};
+const IDLE = 2500; // ms after which the rest of the studio is loaded
 const QUEUES = ["duplicates", "denoise", "merge", "boxes", "crops", "unanswered"];
 
 const api = new StudioApi(recall("key", ""), new URLSearchParams(location.search).get("c") || "");
 const studio = {
   api, session: null, problem: "", listeners: new Set(), answered() {}, tableView: {},
   go: (hash) => { location.hash = hash; },
-  openItem: (id) => showItemDrawer(id, { api, studio, facets: () => [], changed() {}, reload: show }),
+  openItem: async (id) => (await import("./item-drawer.js")).showItemDrawer(id, { api, studio, facets: () => [], changed() {}, reload: show }),
   get reviewerName() { return [this.session?.key, api.reviewer].filter(Boolean).join(" / ") || "local"; },
   askName,
 };
 let end = () => {}; // of the view that is shown
 let shownHash = null;
+let turn = 0; // of views that were asked for
 
 /** Show what the address names. */
-function show() {
+async function show() {
   const [name, queue] = location.hash.slice(1).split("/");
   const view = Object.hasOwn(VIEWS, name) ? name : "overview";
   end();
@@ -43,7 +41,16 @@ function show() {
   document.body.dataset.view = view === "review" && queue ? "task" : view;
   for (const link of document.querySelectorAll(".studio-nav a")) link.setAttribute("aria-current", link.dataset.view === view ? "page" : "false");
   document.title = `${t(`st${view[0].toUpperCase()}${view.slice(1)}`)} – Whatsit`;
-  end = view === "review" && QUEUES.includes(queue) ? openQueue(main, queue, studio) : VIEWS[view][1](main, studio);
+  const mine = ++turn;
+  const task = view === "review" && QUEUES.includes(queue);
+  try {
+    const { open } = await LOAD[task ? "task" : view]();
+    if (mine !== turn) return; // another view was asked for meanwhile
+    end = task ? open(main, queue, studio) : open(main, studio);
+  } catch (error) {
+    if (mine === turn) main.replaceChildren(failure({ status: 0, message: error.status ? error.message : "" }, show));
+    return;
+  }
   if (shownHash !== null && shownHash !== location.hash) main.focus({ preventScroll: true });
   shownHash = location.hash;
   scrollTo(0, 0);
@@ -51,6 +58,8 @@ function show() {
 
 async function start() {
   $("#main").replaceChildren(waiting());
+  const [asked, task] = location.hash.slice(1).split("/");
+  LOAD[task ? "task" : Object.hasOwn(VIEWS, asked) ? asked : "overview"]().catch(() => {}); // beside the session
   if (location.hash === "#catalogue") { // asked for while the session is
     studio.early = api.page({ ...FIRST_PAGE });
     studio.early.catch(() => {}); // the table asks again
@@ -73,7 +82,8 @@ async function start() {
   if (left) notify(t("stSentLeft", { count: left }));
   $(".studio-nav").hidden = false;
   addEventListener("hashchange", show);
-  show();
+  await show();
+  setTimeout(() => { for (const load of [...Object.values(LOAD), () => import("./item-drawer.js"), () => import("./import-file.js"), () => import("./add-items.js"), () => import("./set-field.js")]) load().catch(() => {}); }, IDLE);
 }
 
 /** Show that the key may only search. */
@@ -116,7 +126,7 @@ const applyTheme = () => { document.documentElement.dataset.theme = recall("them
 function translate() {
   for (const element of document.querySelectorAll("[data-t]")) element.textContent = t(element.dataset.t);
   $(".studio-nav").setAttribute("aria-label", t("stStudio"));
-  $(".studio-nav").replaceChildren(...Object.entries(VIEWS).map(([name, [symbol]]) => h("a", { href: `#${name}`, "data-view": name }, icon(symbol), h("span", { text: t(`st${name[0].toUpperCase()}${name.slice(1)}`) }))));
+  $(".studio-nav").replaceChildren(...Object.entries(VIEWS).map(([name, symbol]) => h("a", { href: `#${name}`, "data-view": name }, icon(symbol), h("span", { text: t(`st${name[0].toUpperCase()}${name.slice(1)}`) }))));
   for (const [selector, name] of Object.entries({ "#open-settings": "settings", "#open-search": "stToSearch" })) {
     $(selector).setAttribute("aria-label", t(name));
     $(selector).title = t(name);

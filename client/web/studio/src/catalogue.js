@@ -1,29 +1,28 @@
-import { facts, itemPicture, titleOf } from "../../src/cards.js";
+import { titleOf } from "../../src/cards.js";
 import { button, h, icon } from "../../src/dom.js";
 import { filterPanel } from "../../src/filters.js";
 import { number, price, shortDate, t } from "../../src/i18n.js";
 import { notify } from "../../src/toast.js";
-import { showAddPictures } from "./add-items.js";
 import { editCell } from "./cell-editor.js";
-import { showImport } from "./import-file.js";
-import { showItemDrawer } from "./item-drawer.js";
 import { ItemPages } from "./item-pages.js";
 import { failure } from "./states.js";
-import { pickColumn } from "./virtual-table.js";
+import { FIRST_PAGE } from "./studio-api.js";
+import { faceColumn, pickColumn } from "./virtual-table.js";
 
 const ROW = 60; // pixels
 const DELAY = 90; // ms of rest after which words are searched
 const TABLES = /\.(csv|tsv|txt|xlsx|xlsm|xls|ods|json|jsonl|ndjson|xml|zip|parquet)$/i;
-export const FIRST_PAGE = { text: "", where: {}, sort: "added", limit: 100, offset: 0 };
 const SORTS = ["added", "-updated", "title", "brand", "category", "price", "-price", "id"];
 
 /** Show the whole catalogue as a table. */
-export function openCatalogue(place, studio) {
+export function open(place, studio) {
   const { api } = studio;
   let view = { text: "", where: {}, sort: "added", ...studio.tableView };
   let facets = [];
   let pages = null;
   let timer = 0;
+  let counting = 0;
+  let counted = null; // words that the facets are of
   let ended = false;
   let first = true;
   const table = document.createElement("whatsit-virtual-table");
@@ -31,7 +30,7 @@ export function openCatalogue(place, studio) {
   const field = h("input", { type: "search", value: view.text, placeholder: t("stSearchItems"), "aria-label": t("stSearchItems"), autocomplete: "off", dir: "auto", oninput: () => { clearTimeout(timer); timer = setTimeout(() => look({ text: field.value.trim() }), DELAY); } });
   const sort = h("select", { "aria-label": t("stSort"), onchange: () => look({ sort: sort.value }) }, ...SORTS.map((name) => h("option", { value: name, text: t(`stSort_${name}`), ".selected": name === view.sort })));
   const filters = h("aside.table-filters", { hidden: true });
-  const filterButton = button("act", "filter", t("filters"), () => { filters.hidden = !filters.hidden; filterButton.setAttribute("aria-expanded", String(!filters.hidden)); }, { "aria-expanded": "false" });
+  const filterButton = button("act", "filter", t("filters"), () => { filters.hidden = !filters.hidden; filterButton.setAttribute("aria-expanded", String(!filters.hidden)); countValues(0); }, { "aria-expanded": "false" });
   const file = h("input", { type: "file", multiple: true, hidden: true, onchange: () => { take([...file.files]); file.value = ""; } });
   const selection = h("div.selection", { role: "region", "aria-label": t("stSelection"), hidden: true });
   const body = h("div.table-body", {}, filters, table);
@@ -48,7 +47,15 @@ export function openCatalogue(place, studio) {
     const mine = pages = new ItemPages((range, signal) => (early && !range.offset ? early.catch(() => load(range, signal)) : load(range, signal)), () => came(mine), (error) => { if (mine === pages) lost(error); });
     mine.want(0, 0);
     drawFilters();
-    api.facets({ text, where: {}, limit: 40 }).then((reply) => { if (mine === pages) { facets = reply.facets; drawFilters(); } }, () => {});
+    clearTimeout(counting);
+  }
+
+  /** Count the fields' values, once the rows are there: by words where the filters are seen, else of all items and once. */
+  function countValues(wait) {
+    clearTimeout(counting);
+    const text = filters.hidden ? "" : view.text;
+    if (counted === text) return;
+    counting = setTimeout(() => api.facets({ text, where: {}, limit: 40 }).then((reply) => { counted = text; facets = reply.facets; if (!ended) drawFilters(); }, () => {}), wait);
   }
 
   function came(mine) {
@@ -60,6 +67,7 @@ export function openCatalogue(place, studio) {
       const mark = first ? "studio-table" : "studio-rows";
       first = false;
       requestAnimationFrame(() => setTimeout(() => performance.mark(mark))); // as they are seen
+      countValues(filters.hidden ? 1500 : 150);
     } else table.refresh();
     count.textContent = t("itemCount", { count: mine.total });
     body.classList.toggle("no-rows", mine.total === 0);
@@ -93,15 +101,12 @@ export function openCatalogue(place, studio) {
 
   table.configure(t("stCatalogue"), [
     pickColumn(table),
-    { name: "face", label: t("photo"), bare: true, fill(cell, item) {
-      if (cell.dataset.of === (item?.image || "") && cell.firstChild) return;
-      cell.dataset.of = item?.image || "";
-      cell.setAttribute("aria-label", item ? t("photo") : "");
-      cell.replaceChildren(item ? h("span.open-item", { "data-open": "" }, itemPicture(api, item, 96)) : h("span.picture"));
-    } },
+    faceColumn(api),
     { name: "title", label: t("title"), edit: true, fill(cell, item) {
-      if (!item) return void cell.replaceChildren(h("i.bone"));
-      cell.replaceChildren(h("span.cell-title", { text: titleOf(item), dir: "auto" }), h("span.cell-under", {}, facts(item)));
+      if (!cell.querySelector(".cell-title")) cell.replaceChildren(h("span.cell-title", { dir: "auto" }), h("span.cell-under", { dir: "auto" }));
+      const [title, under] = cell.children;
+      title.textContent = item ? titleOf(item) : "…";
+      under.textContent = item ? [item.brand, item.category].filter(Boolean).join(" · ") : "";
     } },
     { name: "id", label: t("id"), fill(cell, item) { cell.textContent = item?.id ?? ""; cell.dir = "auto"; } },
     text("brand"), text("category"),
@@ -115,7 +120,7 @@ export function openCatalogue(place, studio) {
   ], ROW);
 
   const shown = { api, studio, facets: () => facets, changed: (item) => pages.replace(item), reload: () => look() };
-  table.addEventListener("row-open", ({ detail }) => { const item = pages.row(detail.index); if (item) showItemDrawer(item.id, shown); });
+  table.addEventListener("row-open", ({ detail }) => { const item = pages.row(detail.index); if (item) drawer(item.id); });
   table.addEventListener("cell-edit", ({ detail }) => editCell(detail, pages.row(detail.index), shown));
   table.addEventListener("row-choose", ({ detail }) => drawSelection(detail.ids));
   table.addEventListener("keydown", (event) => { if (event.key === "Delete" && event.target === table.grid) remove(table.chosen.size ? [...table.chosen] : [table.active.item?.id].filter(Boolean)); });
@@ -143,16 +148,16 @@ export function openCatalogue(place, studio) {
     look();
   }
 
-  function setField(ids) {
-    import("./set-field.js").then(({ showSetField }) => showSetField(ids, { api, facets, done: look, clear: () => table.clear() }), () => notify(t("offlineTitle")));
-  }
+  const away = () => notify(t("offlineTitle"));
+  const drawer = (id) => import("./item-drawer.js").then(({ showItemDrawer }) => showItemDrawer(id, shown), away);
+  const setField = (ids) => import("./set-field.js").then(({ showSetField }) => showSetField(ids, { api, facets, done: look, clear: () => table.clear() }), away);
 
   /** Take files that were dropped or chosen: a table is imported, pictures become items. */
   function take(files) {
     const given = files.find((one) => TABLES.test(one.name));
-    if (given) return showImport(given, { ...shown, reload: look });
+    if (given) return import("./import-file.js").then(({ showImport }) => showImport(given, shown), away);
     const pictures = files.filter((one) => one.type.startsWith("image/") || /\.(jpe?g|png|webp|heic|heif|avif|gif|bmp|tiff?)$/i.test(one.name));
-    if (pictures.length) return showAddPictures(pictures, { ...shown, reload: look });
+    if (pictures.length) return import("./add-items.js").then(({ showAddPictures }) => showAddPictures(pictures, shown), away);
     notify(t("stUnknownFile"));
   }
 
@@ -171,13 +176,14 @@ export function openCatalogue(place, studio) {
   field.addEventListener("keydown", (event) => { if (event.key === "ArrowDown" || event.key === "Enter") { event.preventDefault(); table.grid.focus(); } });
 
   place.replaceChildren(h("section.catalogue", { "aria-label": t("stCatalogue") }, h("h1.unseen", { text: t("stCatalogue") }),
-    h("div.toolbar", {}, h("label.table-search", {}, icon("search"), field), filterButton, sort, count, h("span.spread"), button("act", "upload", t("stImport"), () => file.click()), button("act.strong", "plus", t("stAddItem"), () => showItemDrawer(null, shown)), file),
+    h("div.toolbar", {}, h("label.table-search", {}, icon("search"), field), filterButton, sort, count, h("span.spread"), button("act", "upload", t("stImport"), () => file.click()), button("act.strong", "plus", t("stAddItem"), () => drawer(null)), file),
     selection, body));
   look();
   return () => {
     ended = true;
     pages.close();
     clearTimeout(timer);
+    clearTimeout(counting);
     removeEventListener("drop", drop);
     removeEventListener("dragover", over);
     removeEventListener("dragleave", leave);

@@ -8,7 +8,7 @@ const QUEUES = ["duplicates", "denoise", "merge", "boxes", "crops", "unanswered"
 const PAGE = 50;
 
 /** Show the decision log: what was decided by whom and why; each can be taken back. */
-export function openLog(place, studio) {
+export function open(place, studio) {
   const { api } = studio;
   let query = { limit: PAGE, offset: 0 };
   let rows = [];

@@ -7,7 +7,7 @@ const RANGES = [7, 30, 90];
 const PARTS = [["found", "var(--chart-good)"], ["unsure", "var(--chart-unsure)"], ["not_found", "var(--chart-bad)"], ["not_searched", "var(--chart-none)"]];
 
 /** Show how the catalogue stands: numbers, searches by day, index, queues, the last changes. */
-export function openOverview(place, studio) {
+export function open(place, studio) {
   let days = 30;
   let ended = false;
 

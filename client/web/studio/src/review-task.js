@@ -18,7 +18,7 @@ const WARM = 4; // tasks whose pictures are decoded ahead
  * @param {Object} studio - api, outbox, go(hash)
  * @returns {function(): void} ends it
  */
-export function openQueue(place, queue, studio) {
+export function open(place, queue, studio) {
   const { api } = studio;
   const warm = []; // images that are kept decoded
   const picture = (address, side) => (address ? api.picture(address, side) : Promise.reject(new Error()));

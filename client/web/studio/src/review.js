@@ -7,7 +7,7 @@ const SYMBOLS = { duplicates: "similar", denoise: "photo", merge: "layers", boxe
 const POLL = 1200; // ms between looks at a job that runs
 
 /** Show all queues: what is open, who agrees, and what fills them. */
-export function openReview(place, studio) {
+export function open(place, studio) {
   const { api } = studio;
   let timer = 0;
   let ended = false;

@@ -3,6 +3,8 @@ import { Api } from "../../src/api.js";
 const json = (method, body, headers = {}) => ({ method, body: JSON.stringify(body ?? {}), headers: { "content-type": "application/json", ...headers } });
 const path = (id) => `/items/${encodeURIComponent(id)}`;
 
+export const FIRST_PAGE = { text: "", where: {}, sort: "added", limit: 100, offset: 0 };
+
 /** Calls of the studio: what is here can be done by a script as well. */
 export class StudioApi extends Api {
   reviewer = "";

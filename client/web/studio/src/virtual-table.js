@@ -3,6 +3,8 @@ import { t } from "../../src/i18n.js";
 
 const BESIDE = 8; // rows drawn above and below those that are seen
 const REST = 70; // ms without a new position after which rows far away are loaded
+const FACE = 90; // ms that a row rests before its picture is asked for
+const FAST = 15; // rows that pass in a frame, too fast to be read
 const MOST_PIXELS = 12_000_000; // height that every browser can scroll; longer tables are scaled
 
 /**
@@ -147,7 +149,7 @@ export class VirtualTable extends HTMLElement {
     for (const row of this.#spare) row.element.hidden = true;
     clearTimeout(this.#timer);
     if (!this.#total) return;
-    const jump = Math.abs(first - (this.lastFirst ?? 0)) > 60;
+    const jump = Math.abs(first - (this.lastFirst ?? 0)) > FAST;
     this.lastFirst = first;
     const load = () => this.#source.want(Math.max(0, first - 20), Math.min(this.#total - 1, last + 40));
     if (jump) this.#timer = setTimeout(load, REST);
@@ -260,6 +262,29 @@ export const pickColumn = (table) => ({
   name: "pick", label: t("stChoose"), bare: true, fill(cell, item) {
     if (!cell.firstChild) cell.append(h("i.tick", { "aria-hidden": "true" }));
     cell.setAttribute("aria-label", item ? t("stChoose") : "");
+  },
+});
+
+/** Return the column of pictures; each is asked for once its row rests. */
+export const faceColumn = (api) => ({
+  name: "face", label: t("photo"), bare: true, fill(cell, item) {
+    if (!cell.firstChild) {
+      const image = h("img", { alt: "", decoding: "async", hidden: true });
+      image.addEventListener("load", () => { image.hidden = false; });
+      cell.append(h("span.open-item", { "data-open": "" }, h("span.picture", {}, image)));
+    }
+    const image = cell.querySelector("img");
+    const address = item?.image || "";
+    if (cell.dataset.of === address) return;
+    cell.dataset.of = address;
+    image.hidden = true;
+    clearTimeout(cell.timer);
+    if (!address) return;
+    cell.timer = setTimeout(async () => {
+      const url = await api.picture(address, 96).catch(() => "");
+      if (cell.dataset.of === address && url) image.src = url;
+    }, FACE);
+    cell.setAttribute("aria-label", t("photo"));
   },
 });
 
