@@ -83,6 +83,11 @@ def _search(
     store: GroceryStore, missing: set[int], catalogue: Path, out: Path, searches: int, rng: random.Random
 ) -> None:
     shots = list(zip(store.queries("val"), store.truth("val"), strict=True))
+    seen: Counter[int] = Counter()
+    for path, label in zip(store.queries("train"), store.truth("train"), strict=True):
+        seen[label] += 1
+        if label in missing or seen[label] > PICTURES:  # not in the catalogue
+            shots.append((path, label))
     wanted = rng.sample([shot for shot in shots if shot[1] in missing], min(searches // 3, 150))
     chosen = wanted + rng.sample([shot for shot in shots if shot[1] not in missing], searches - len(wanted))
     rng.shuffle(chosen)

@@ -61,7 +61,11 @@ def reviewer(data: Data = DATA, work: Work = WORK) -> None:
     folder, truth = prepared(data, work, 1)
     session = review(folder, work, truth, "score")
     rows = session.row("by score", truth.duplicates)
-    everything = [truth.same(one.subject["first"], one.subject["second"]) for one in _all_pairs(folder)]
+    pairs = _all_pairs(folder)
+    everything = [truth.same(one.subject["first"], one.subject["second"]) for one in pairs]
+    for least in (0.99, 0.95, 0.9):
+        chosen = [same for one, same in zip(pairs, everything, strict=True) if one.score >= least]
+        print(f"One batch from a score of {least}: {len(chosen)} pairs, {len(chosen) - sum(chosen)} of them wrong.")
     randomly = [shuffled(everything, seed) for seed in range(200)]
     for looks in (*LOOKS, len(everything)):
         found = float(np.mean([sum(order[:looks]) for order in randomly]))

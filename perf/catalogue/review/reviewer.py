@@ -7,6 +7,7 @@ import shutil
 import statistics
 import time
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from perf.catalogue.studio_server import studio_server
 THINKING = 0.8  # seconds that a person needs for a decision; they pass on a virtual clock
 LOOKS = (100, 300, 1_000)
 BATCH = 20
-WITH_PICTURES = 1_100  # decisions whose pictures are fetched too; the rest of the queue holds hardly any duplicate
+WITH_PICTURES = 300  # decisions whose pictures are fetched too, as a page does; the time of the others is theirs
 
 
 @dataclass
@@ -35,11 +36,6 @@ class Session:
     seconds: list[float]
     lease_seconds: list[float]
     pictures: int = 0
-
-    @property
-    def real(self) -> float:
-        """Return the seconds of all calls."""
-        return sum(self.seconds) + sum(self.lease_seconds)
 
     def row(self, order: str, duplicates: int) -> list[list[Any]]:
         """Return precision and recall after some decisions."""
@@ -97,15 +93,23 @@ def _decide(client: StudioClient, lease: str, task: dict[str, Any], truth: Truth
 
 
 def summary(session: Session, duplicates: int) -> list[str]:
-    """Return the sentences of a session."""
+    """Return the sentences of a session.
+
+    Every decision is counted with the calls and pictures of the mean of those whose pictures were fetched.
+    """
     found, decisions = sum(session.right), len(session.right)
-    whole = decisions * THINKING + session.real
+    calls = statistics.mean(session.seconds[:WITH_PICTURES])
+    whole = decisions * (THINKING + calls) + sum(session.lease_seconds)
+    needed = 1 + next((n for n, total in enumerate(accumulate(session.right)) if total == found), decisions - 1)
+    until = needed * (THINKING + calls) + sum(session.lease_seconds)
     return [
         f"{found} of {duplicates} near duplicates were found in {decisions} decisions: {whole / 60:.1f} minutes at "
-        f"{THINKING} s a decision, of which {session.real:.0f} s were calls ({3600 * decisions / whole:.0f} decisions "
-        "an hour).",
-        f"A decision's calls (two pictures and the verdict) took {1000 * statistics.median(session.seconds):.0f} ms "
-        f"(median), {1000 * max(session.seconds):.0f} ms at most; {BATCH} tasks "
+        f"{THINKING} s a decision and {1000 * calls:.0f} ms of calls ({3600 * decisions / whole:.0f} decisions an "
+        f"hour); the last of them after {needed} decisions, {until / 60:.1f} minutes.",
+        f"A decision's calls (two pictures and the verdict) took "
+        f"{1000 * statistics.median(session.seconds[:WITH_PICTURES]):.0f} ms (median), "
+        f"{1000 * max(session.seconds):.0f} ms at most; without pictures "
+        f"{1000 * statistics.median(session.seconds[WITH_PICTURES:]):.0f} ms; a lease of {BATCH} tasks "
         f"{1000 * statistics.median(session.lease_seconds):.0f} ms.",
     ]
 
