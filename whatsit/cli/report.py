@@ -25,6 +25,9 @@ def report(
     out: Annotated[Path, typer.Option(help="The page, one file with its pictures in it.")] = Path("report.html"),
     days: Annotated[int, typer.Option(min=1, max=366, help="Days that are looked at, today included.")] = 7,
     limit: Annotated[int, typer.Option(min=1, max=100, help="Entries of each section.")] = 12,
+    name: Annotated[
+        str | None, typer.Option(help="Of the shop, for the headline.", show_default="name of the folder")
+    ] = None,
     mail_to: Annotated[
         str | None,
         typer.Option(
@@ -56,7 +59,7 @@ def report(
         raise InvalidInput(f"--mail-to is an e-mail address such as ann@shop.example, not '{mail_to[:60]}'.")
     with open_embedded(folder, _NOT_IN_MILVUS) as store:
         with progress_bars(as_json) as bar:
-            found = make_report(store, days, limit, model_repository=model_repository, progress=bar)
+            found = make_report(store, days, limit, model_repository=model_repository, name=name, progress=bar)
         if as_json:
             print_json(found.to_record())
             return

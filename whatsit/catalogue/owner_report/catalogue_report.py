@@ -100,6 +100,7 @@ def make_report(
     limit: int = 12,
     now: datetime | None = None,
     model_repository: Path | None = None,
+    name: str | None = None,
     progress: Progress = lambda step, done, total: None,
 ) -> CatalogueReport:
     """Collect the report of the last days.
@@ -110,6 +111,7 @@ def make_report(
         limit: entries of each section.
         now: the end; None for this moment.
         model_repository: networks for photos whose vectors are not known; None for Whatsit's own.
+        name: of the catalogue in the report; None for its folder's.
         progress: called with the step, and how much of it is done.
 
     Raises:
@@ -128,13 +130,13 @@ def make_report(
     weights = dict(found)
     for pair in confused:
         for id in (pair.one, pair.other):
-            weights[id] = weights.get(id, 0) + 3 * pair.searches
+            weights[id] = weights.get(id, 0) + pair.searches
     faults = find_faults(store, weights, MOST_READ, limit, lambda done, total: progress("pictures", done, total))
     clusters = _clusters(store, since, limit, model_repository, progress)
     named = {id for pair in confused for id in (pair.one, pair.other)} | set(never[:limit])
     named |= {fault.item for fault in faults} | {one["id"] for cluster in clusters for one in cluster.nearest}
     return CatalogueReport(
-        name=store.folder.name,
+        name=name or store.folder.name,
         since=since,
         until=now.date().isoformat(),
         counts=counts,
