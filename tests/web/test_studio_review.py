@@ -16,7 +16,8 @@ from tests.web.waiting import wait_until
 pytestmark = [pytest.mark.triton, pytest.mark.slow]
 Visit = Callable[..., Page]
 FIRST = ".task-stage :is(.lens img, .be-box, .searched img, .cluster img)"
-PAIRS, OTHERS = 12, 5
+PAIRS, OTHERS = 40, 5
+SLOW = 20_000  # ms: other programs may keep the machine busy
 
 
 @pytest.fixture(scope="module")
@@ -61,21 +62,21 @@ def test_a_queue_from_the_first_key_to_the_log_and_back(
 ) -> None:
     page = review(visit, queue)
     page.keyboard.press(key)
-    expect(page.locator(".counts b").first).to_have_text("1")
+    expect(page.locator(".counts b").first).to_have_text("1", timeout=SLOW)
     sent(page)
     (made,) = decisions(server, queue=queue, standing="true")
     assert (made["verdict"], made["who"], made["undone"]) == (verdict, "ann", None)
     page.keyboard.press("u")
-    expect(page.locator(".counts b").first).to_have_text("0")
+    expect(page.locator(".counts b").first).to_have_text("0", timeout=SLOW)
     assert decisions(server, queue=queue, standing="true") == []
     page.keyboard.press(key)  # the task is there again, and another key decides it
     sent(page)
     page.goto(f"{page.url.partition('#')[0]}#log")
     line = page.locator(".log-line:not(.undone)").filter(has=page.get_by_role("button", name="Undo")).first
-    expect(line).to_contain_text("ann")
+    expect(line).to_contain_text("ann", timeout=SLOW)
     number = line.get_attribute("data-decision")
     line.get_by_role("button", name="Undo").click()
-    expect(page.locator(f'.log-line.undone[data-decision="{number}"]')).to_be_visible()
+    expect(page.locator(f'.log-line.undone[data-decision="{number}"]')).to_be_visible(timeout=SLOW)
     assert decisions(server, queue=queue, standing="true") == []
 
 

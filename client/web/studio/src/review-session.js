@@ -1,5 +1,5 @@
-const AHEAD = 6; // tasks below which more are leased
-const COUNT = 20; // tasks of a lease
+const AHEAD = 5; // tasks below which more are leased
+const [LEAST, MOST] = [8, 20]; // tasks of a lease; few of a short queue, so that others find some, too
 const SECONDS = 300; // of a lease
 const RENEW = 100_000; // ms
 
@@ -107,7 +107,7 @@ export class ReviewSession {
     if (this.#leasing || this.#ended || this.#released || this.tasks.length > AHEAD) return;
     this.#leasing = new AbortController();
     try {
-      const reply = await this.api.lease(this.queue, { count: COUNT, seconds: SECONDS, order: this.order }, this.#leasing.signal);
+      const reply = await this.api.lease(this.queue, { count: Math.min(MOST, Math.max(LEAST, Math.round((this.open ?? 0) / 10))), seconds: SECONDS, order: this.order }, this.#leasing.signal);
       if (this.#ended) return void this.api.returnLease(reply.lease).catch(() => {});
       const known = new Set([...this.tasks.map((one) => one.task), ...this.done.filter((one) => !one.result).map((one) => one.task.task)]);
       const fresh = reply.tasks.filter((task) => !known.has(task.task)).map((task) => ({ ...task, lease: reply.lease }));
