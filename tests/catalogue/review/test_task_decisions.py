@@ -158,7 +158,9 @@ def test_boxes_are_clipped_and_kept_with_the_decision(review: Review) -> None:
     from whatsit.catalogue.review.task_table import Candidate, Filled
 
     subject = {"item": "a", "first": sha("a", 0), "width": 100, "height": 50, "boxes": [{}, {}], "labels": []}
-    review.tasks.fill("boxes", [Candidate("a", 0.5, subject)], Filled(), 0)
+    filled = Filled()
+    review.tasks.fill("boxes", [Candidate("a", 0.5, subject), Candidate("sure", 0.0, subject)], filled, 0)
+    assert (filled.added, review.queues()[3]["open"]) == (1, 1)
     lease = review.leases.lease("boxes", "ann", 1, 60)
     number = lease.tasks[0].task
     for boxes, outcome in (([[200, 0, 300, 20]], "refused"), ([[-5, 0, 60, 20]], "decided")):

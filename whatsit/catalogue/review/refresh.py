@@ -68,7 +68,7 @@ def refresh(
     with closing(found):
         for batch in _batches(found, 1 if queue == "boxes" else _BATCH):
             keys |= {one.key for one in batch}
-            tasks.fill(queue, [one for one in batch if one.score > 0.0], filled, clock())
+            tasks.fill(queue, batch, filled, clock())
     if queue != "boxes":  # of which each refresh looks at others
         tasks.remove_others(queue, keys, filled)
     return filled

@@ -113,6 +113,8 @@ class TaskTable:
     def fill(self, queue: str, candidates: Iterable[Candidate], filled: Filled, now: float) -> None:
         """Add candidates as tasks; those of open tasks bring score and subject up to date.
 
+        One of score 0 is noted as looked at, and not asked.
+
         Args:
             queue: of the tasks.
             candidates: of any number.
@@ -124,10 +126,11 @@ class TaskTable:
             for one in candidates:
                 subject = json.dumps(one.subject, ensure_ascii=False)
                 added = connection.execute(
-                    "INSERT OR IGNORE INTO review_tasks (queue, key, score, subject, sample) VALUES (?,?,?,?,?)",
-                    (queue, one.key, one.score, subject, self._draw() < share),
+                    "INSERT OR IGNORE INTO review_tasks (queue, key, score, subject, sample, state) "
+                    "VALUES (?,?,?,?,?,?)",
+                    (queue, one.key, one.score, subject, self._draw() < share, "open" if one.score else "gone"),
                 ).rowcount
-                filled.added += added
+                filled.added += added if one.score else 0
                 filled.known += 1 - added
                 if not added:
                     connection.execute(
