@@ -35,7 +35,8 @@ def test_a_level_begins_as_its_boxes_seen_from_each_fine_cell():
     fusion = LevelFusion(3, 8, 0, 3, False)
     weight, bias = torch.zeros(5, 64, 1, 1), torch.tensor([0.25, 0.75, 1.0, 2.0, -1.0])
     fusion.start(2, weight, bias)  # stride 32: every cell has its middle at (8, 24) pixels of it
-    own, _ = fusion([torch.zeros(1, 64, 8, 8), torch.zeros(1, 128, 4, 4), torch.zeros(1, 256, 2, 2)], None)
+    levels = [torch.zeros(1, 64, side, side) for side in (8, 4, 2)]
+    own, _ = fusion(levels, levels, None)
     cells = torch.arange(8.0)
     middle = (own[2][0, 0] + cells[None]) * 8
     assert torch.equal(middle[0], torch.tensor([8.0, 8, 8, 8, 40, 40, 40, 40]))

@@ -38,6 +38,9 @@ class CenterOutput(NamedTuple):
     offset: Tensor
 
 
+Features = tuple[list[Tensor], list[Tensor], Tensor | None]
+
+
 class CenterNet(nn.Module):
     """A centre heat map, product classes, sizes and offsets at stride 8 or 4.
 
@@ -98,9 +101,18 @@ class CenterNet(nn.Module):
 
     def forward(self, images: Tensor) -> CenterOutput:
         """Run on RGB f32 [n, 3, h, w], 0..1; h and w multiples of 32."""
+        return self.decide(*self.look(images))
+
+    def look(self, images: Tensor) -> Features:
+        """Return what starts trained: stems and towers of the levels, and the map of stride 4."""
         maps = self.backbone.stages(images, self.stride)
         stages = {stride: self.adapt[str(stride)](x) if self.adapt else x for stride, x in maps.items() if stride > 4}
-        own, shared = self.fuse(self.pyramid(stages), maps.get(4))
+        stems, towers = self.fuse.look(self.pyramid(stages))
+        return stems, towers, maps.get(4)
+
+    def decide(self, stems: list[Tensor], towers: list[Tensor], fine: Tensor | None) -> CenterOutput:
+        """Make the output of what `look` returns."""
+        own, shared = self.fuse(stems, towers, fine)
         centre, size, offset = self.gate(own)
         # A level's box is any number where it sees nothing: the trunk gets it bounded.
         x = self.trunk(torch.cat([(torch.cat(own, dim=1) * _QUIET).clamp(-2.0, 2.0), shared], dim=1))

@@ -93,18 +93,21 @@ class LevelFusion(nn.Module):
         self.share = nn.ModuleList(nn.Conv2d(TOWER, shared * factor**2, 1) for factor in (1, 2, 4))
         self.fine = FineMap(shared, fine) if stride == 4 else None
 
-    def forward(self, levels: list[Tensor], fine: Tensor | None) -> tuple[list[Tensor], Tensor]:
-        """Map f32 [n, 64|128|256, h/8|16|32, w/8|16|32] to fine maps.
+    def look(self, levels: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Map f32 [n, 64|128|256, h/8|16|32, w/8|16|32] to each level's stem and tower."""
+        stems = [cast(LevelTower, tower).stem(level) for tower, level in zip(self.towers, levels, strict=True)]
+        return stems, [cast(LevelTower, t).box_tower(stem) for t, stem in zip(self.towers, stems, strict=True)]
+
+    def forward(self, stems: list[Tensor], towers: list[Tensor], fine: Tensor | None) -> tuple[list[Tensor], Tensor]:
+        """Bring what `look` returns onto the fine map.
 
         Returns:
             f32 [n, 5, h/stride, w/stride] of each level (x, y, log width, log height, objectness), and the shared
             channels.
         """
         own, common = [], []
-        for number, level in enumerate(levels):
-            tower = cast(LevelTower, self.towers[number])
-            stem = tower.stem(level)
-            own.append(_finer(self.own[number](tower.box_tower(stem)), self.factors[number]))
+        for number, (stem, tower) in enumerate(zip(stems, towers, strict=True)):
+            own.append(_finer(self.own[number](tower), self.factors[number]))
             common.append(_finer(self.share[number](self.wide_16(stem) if number == 1 else stem), 2**number))
         shared = common[0] + common[1] + common[2]
         return own, shared if self.fine is None or fine is None else self.fine(shared, fine)

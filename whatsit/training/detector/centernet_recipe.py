@@ -20,5 +20,4 @@ class ScanRecipe(DetectorRecipe):
     stride: Literal[4, 8] = Field(8, description="Pixels per cell of the maps.")
     kernel: int = Field(7, ge=3, le=31, description="Side of the large depthwise kernels, odd.")
     deformable: bool = Field(default=False, description="Put a deformable convolution at stride 16.")
-    frozen_start: bool = Field(default=False, description="Keep all that starts trained: for short comparisons.")
     longest: int = Field(384, ge=64, description="Longer side of the cached training pictures, pixels.")

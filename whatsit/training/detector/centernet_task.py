@@ -62,10 +62,7 @@ class ScanTask:
         weight = np.array([recipe.shares[name] for name in self.sources])
         self.weights = weight / weight.sum()
         self.cutouts, self.validation = cutouts, validation
-        network.backbone.freeze(4 if recipe.frozen_start else recipe.frozen_blocks)
-        if recipe.frozen_start:
-            for name, parameter in network.named_parameters():
-                parameter.requires_grad_(not network.learnt(name))
+        network.backbone.freeze(recipe.frozen_blocks)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return groups by start (trained or new) and by decay (weights or norms)."""
@@ -110,13 +107,10 @@ class ScanTask:
     def _batch(self, epoch: int, step: int) -> Batch:
         rng = np.random.default_rng([self.recipe.seed, epoch, step])
         size = int(rng.choice(self.recipe.sizes))
-        samples = [self._sample(size, rng) for _ in range(self.recipe.batch)]
-        images = torch.from_numpy(np.stack([sample.pixels for sample in samples]).transpose(0, 3, 1, 2).copy())
-        drawn = [center_targets(sample, self.recipe.stride) for sample in samples]
-        names = ("heat", "learns", "boxes", "weight", "product")
-        return images, tuple(torch.from_numpy(np.stack([getattr(one, name) for one in drawn])) for name in names)
+        return as_batch([self.sample(size, rng) for _ in range(self.recipe.batch)], self.recipe.stride)
 
-    def _sample(self, size: int, rng: np.random.Generator) -> Sample:
+    def sample(self, size: int, rng: np.random.Generator) -> Sample:
+        """Draw one training picture."""
         if rng.random() < self.recipe.mosaic:
             return distort(mosaic([self._picture(rng) for _ in range(4)], size, rng), rng)
         sample = single(self._picture(rng), size, rng)
@@ -127,6 +121,14 @@ class ScanTask:
     def _picture(self, rng: np.random.Generator) -> LabelledPicture:
         pictures = self.sources[str(rng.choice(list(self.sources), p=self.weights))]
         return pictures[int(rng.integers(len(pictures)))]
+
+
+def as_batch(samples: Sequence[Sample], stride: int) -> Batch:
+    """Return pictures uint8 [n, 3, S, S] and the tensors of `CenterBatch`."""
+    images = torch.from_numpy(np.stack([sample.pixels for sample in samples]).transpose(0, 3, 1, 2).copy())
+    drawn = [center_targets(sample, stride) for sample in samples]
+    names = CenterBatch._fields
+    return images, tuple(torch.from_numpy(np.stack([getattr(one, name) for one in drawn])) for name in names)
 
 
 def train_scan(
