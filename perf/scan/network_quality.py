@@ -9,6 +9,7 @@ times root of area; photos without one whose sides are over 10 % of the picture'
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -51,6 +52,7 @@ def main(
     side: Annotated[int, typer.Option(help="Longer side of the scan network's pictures.")] = 320,
     scenes: Annotated[int, typer.Option(help="Drawn scenes.")] = 128,
     models: Annotated[Path, typer.Option(help="Folder of the scan network's files.")] = MODELS,
+    append: Annotated[bool, typer.Option("--append", help="Add lines to the CSV instead of writing it anew.")] = False,
     data: Data = DATA,
     out: Table = RESULTS / "scan_quality.csv",
 ) -> None:
@@ -86,7 +88,11 @@ def main(
                 for pixels, box in truth:
                     thing.add(box, finders[name](pixels))
                 add(name, side, f"{title}, main thing", len(truth), len(truth), "", "", "", thing.found, thing.first)
-    setting.write(out, COLUMNS, rows)
+    if append and out.is_file():
+        with out.open("a", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows([*setting.values(), *row] for row in rows)
+    else:
+        setting.write(out, COLUMNS, rows)
 
 
 if __name__ == "__main__":
