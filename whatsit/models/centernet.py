@@ -104,7 +104,7 @@ class CenterNet(nn.Module):
         return self.decide(*self.look(images))
 
     def look(self, images: Tensor) -> Features:
-        """Return what starts trained: stems and towers of the levels, and the map of stride 4."""
+        """Return the stems and towers of the levels, and the map of stride 4."""
         maps = self.backbone.stages(images, self.stride)
         stages = {stride: self.adapt[str(stride)](x) if self.adapt else x for stride, x in maps.items() if stride > 4}
         stems, towers = self.fuse.look(self.pyramid(stages))
