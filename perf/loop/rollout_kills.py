@@ -41,7 +41,7 @@ _COMMANDS = ("start", "switch", "back", "switch", "finish")
 
 def command(folder: Path, name: str, network: Path) -> list[str]:
     """Return a command of a roll-out."""
-    more = [str(network)] if name == "start" else []
+    more = [str(network), "--share", "0.3"] if name == "start" else []
     return [sys.executable, "-m", "whatsit.cli", "rollout", name, str(folder), *more]
 
 
@@ -69,6 +69,7 @@ def main(
     work: Annotated[Path, typer.Option(help="Folder of the catalogue; the next run goes on with it.")] = Path(
         "/tmp/whatsit-rollout-kills"
     ),
+    starts: Annotated[bool, typer.Option("--starts", help="Kill `start` and `abort` alone, by turns.")] = False,
     out: Out = RESULTS,
 ) -> None:
     """Kill commands at random moments, run each to its end afterwards, and add a line for each."""
@@ -78,8 +79,8 @@ def main(
     notes = json.loads((work / "notes.json").read_text())
     rows: list[list[object]] = []
     for turn in range(notes["turn"], notes["turn"] + count):
-        name = _COMMANDS[turn % len(_COMMANDS)]
-        network = work / f"{turn // len(_COMMANDS) % 2}.onnx"
+        name = ("start", "abort")[turn % 2] if starts else _COMMANDS[turn % len(_COMMANDS)]
+        network = work / f"{0 if starts else turn // len(_COMMANDS) % 2}.onnx"
         allowed = {notes["old"], embedder_fingerprint(network)}
         moment = random.Random(turn).uniform(0.2, 1.1) * notes["took"].get(name, 3.0)
         process = subprocess.Popen(command(folder, name, network), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -116,7 +116,11 @@ class Load:
         self._note(phase, kind, begin, "")
 
     def _send(self, method: str, id: str, body: bytes | None = None) -> None:
-        headers = _JSON if body is not None and body[:1] == b"{" else _PICTURE
+        headers = _JSON
+        if body is not None and body[:1] != b"{":
+            parts = [b'item"\r\n\r\n{}', b'image"; filename="a.jpg"\r\n\r\n' + body]
+            body = b"".join(b'--limit\r\nContent-Disposition: form-data; name="' + part + b"\r\n" for part in parts)
+            body, headers = body + b"--limit--\r\n", _FORM
         request = urllib.request.Request(f"{self._url}/v1/items/{id}", body, headers, method=method)
         with urllib.request.urlopen(request, timeout=30) as reply:
             reply.read()
@@ -127,6 +131,7 @@ class Load:
 
 _PICTURE = {"Content-Type": "image/jpeg"}
 _JSON = {"Content-Type": "application/json"}
+_FORM = {"Content-Type": "multipart/form-data; boundary=limit"}
 
 
 @contextlib.contextmanager

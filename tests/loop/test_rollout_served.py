@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from perf.gateway.target import Target, gateway_on, sentence
+from tests.gateway.test_rest import form
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import default_root, network_file
 from whatsit.loop.rollout import Rollout
@@ -61,7 +62,8 @@ def test_network_and_index_change_together(own_catalogue: Path, new_embedder: Pa
     rollout.switch()
     assert answer(target) == (new, new, id, 2.0)
     scene = sorted((shop / "scenes").glob("*.jpg"))[0].read_bytes()
-    added = target.request("PUT", "/v1/items/scene", "edit", scene, {"Content-Type": "image/jpeg"})
+    body, headers = form(item=b"{}", image=scene)
+    added = target.request("PUT", "/v1/items/scene", "edit", body, {"Content-Type": headers["content_type"]})
     assert sentence(added) == ""
     assert answer(target, scene) == (new, new, "scene", 2.0)
     rollout.back()
