@@ -41,7 +41,7 @@ _COMMANDS = ("start", "switch", "back", "switch", "finish")
 
 def command(folder: Path, name: str, network: Path) -> list[str]:
     """Return a command of a roll-out."""
-    more = [str(network), "--share", "0.3"] if name == "start" else []
+    more = [str(network), "--share", "0.3", "--full-speed"] if name == "start" else []
     return [sys.executable, "-m", "whatsit.cli", "rollout", name, str(folder), *more]
 
 
