@@ -64,10 +64,10 @@ export function showImport(file, page) {
     const encodings = h("label.line", {}, h("span", { text: t("stEncoding") }), h("select", { onchange: (event) => { encoding = event.target.value || null; look(record.options.columns); } }, ...["", "utf-8", "cp1252", "utf-16", "gb18030", "shift_jis"].map((value) => h("option", { value, text: value || `${t("stGuessed")}${dialect?.encoding ? ` (${dialect.encoding})` : ""}`, ".selected": value === (encoding ?? "") }))));
     const go = button("act.strong", "check", t("stImportItems", { count: preview.items }), run, { disabled: Boolean(record.problem) || preview.items === 0 || null });
     at(1, record.problem && h("p.problem", { role: "alert", text: record.problem }),
-      h("p.quiet", { text: [dialect && [dialect.kind, dialect.encoding, dialect.delimiter && `“${dialect.delimiter === "\t" ? "⇥" : dialect.delimiter}”`].filter(Boolean).join(" · "), t("stMapText")].filter(Boolean).join(" — ") }),
+      columns.length > 0 && h("p.quiet", { text: [dialect && [dialect.kind, dialect.encoding, dialect.delimiter && `“${dialect.delimiter === "\t" ? "⇥" : dialect.delimiter}”`].filter(Boolean).join(" · "), t("stMapText")].filter(Boolean).join(" — ") }),
       h("div.mapping", {}, ...columns.map(({ column, field, choice }) => h("div.map-row", {}, h("div.map-column", {}, h("b", { text: column, dir: "auto" }), h("span.quiet.small", { text: examples(column, field).join(" · "), dir: "auto" })), icon("open"), choice))),
-      h("details.more-options", {}, h("summary", { text: t("stMoreOptions") }), separators, dialect?.kind === "CSV" && encodings),
-      preview.rows.length > 0 && previewTable(preview), counts(preview), reasons(t("stSkippedRows", { count: preview.skipped_count }), preview.skipped), reasons(t("stNotes", { count: preview.note_count }), preview.notes), h("div.acts.drawer-acts", {}, go, button("act", "close", t("stCancel"), () => dialog.close())));
+      dialect && h("details.more-options", {}, h("summary", { text: t("stMoreOptions") }), separators, dialect?.kind === "CSV" && encodings),
+      preview.rows.length > 0 && previewTable(preview), columns.length > 0 && counts(preview), reasons(t("stSkippedRows", { count: preview.skipped_count }), preview.skipped), reasons(t("stNotes", { count: preview.note_count }), preview.notes), h("div.acts.drawer-acts", {}, go, button("act", "close", t("stCancel"), () => dialog.close())));
   }
 
   async function look(columns) {

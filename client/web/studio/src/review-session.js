@@ -7,7 +7,7 @@ const RENEW = 100_000; // ms
  * One person's way through a queue: tasks leased ahead, decisions sent in the background, undo.
  *
  * `changed()` is called whenever what is to be shown differs; `notice(kind, detail)` for what the person should know:
- * "lost", "refused", "undo-skip", "failed".
+ * "lost", "gone", "refused", "undo-skip", "failed".
  */
 export class ReviewSession {
   tasks = []; // the first is shown
@@ -58,7 +58,7 @@ export class ReviewSession {
         await this.#answer(last);
         const { outcome, decision } = last.result;
         if (outcome === "skipped") return this.notice("undo-skip");
-        if (outcome === "lost" || outcome === "refused") return void this.done.pop();
+        if (["lost", "gone", "refused"].includes(outcome)) return void this.done.pop();
         const reply = await this.api.undo(decision === null || decision === undefined ? { task: last.task.task, lease: last.task.lease } : { decision });
         if (typeof this.open === "number" && outcome !== "second") this.open += 1;
         this.#back({ ...(reply.task_record || last.task), lease: reply.lease || last.task.lease });
@@ -92,6 +92,8 @@ export class ReviewSession {
     if (result.outcome === "lost") {
       this.lost += 1;
       this.notice("lost");
+    } else if (result.outcome === "gone") {
+      this.notice("gone", result.detail);
     } else if (result.outcome === "refused") {
       this.notice("refused", result.detail);
       if (own) {

@@ -31,7 +31,7 @@ export function open(place, queue, studio) {
   };
   const preload = (tasks) => tasks.slice(0, WARM * 3).reduce((before, task) => before.then(() => Promise.allSettled(picturesOf(task).map(load))), Promise.resolve());
   const notices = {
-    lost: () => notify(t("stLost")), refused: (detail) => notify(detail || t("errorTitle")), "undo-skip": () => notify(t("stUndoSkip")), failed: (detail) => notify(detail || t("offlineTitle")),
+    lost: () => notify(t("stLost")), gone: (detail) => notify(detail || t("stGone")), refused: (detail) => notify(detail || t("errorTitle")), "undo-skip": () => notify(t("stUndoSkip")), failed: (detail) => notify(detail || t("offlineTitle")),
   };
   const session = new ReviewSession(api, studio.outbox, queue, { order: "score", changed: () => draw(), notice: (kind, detail) => notices[kind](detail), preload });
   studio.answered = (entry, result, open) => session.answered(entry, result, open);

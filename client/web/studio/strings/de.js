@@ -242,6 +242,7 @@ export default {
   stWhyText: "Ihre Worte stehen im Protokoll bei der nächsten Entscheidung.",
   stKeepNote: "Für die nächste Entscheidung",
   stLost: "Diese Aufgabe hat jetzt jemand anderes; Ihre Entscheidung zählt nicht.",
+  stGone: "Worum es ging, gibt es nicht mehr.",
   stLostCount: "{count} gingen an andere",
   stUndoSkip: "Die übersprungene Aufgabe haben jetzt andere.",
   stRate: "{count} je Stunde",

@@ -242,6 +242,7 @@ export default {
   stWhyText: "Your words stand in the log beside the next decision.",
   stKeepNote: "Keep for the next decision",
   stLost: "Somebody else has this task now; your decision does not count.",
+  stGone: "What this task was about is gone.",
   stLostCount: "{count} went to others",
   stUndoSkip: "A skipped task is with others now.",
   stRate: "{count} an hour",

@@ -242,6 +242,7 @@ export default {
   stWhyText: "您的说明将记录在下一个决定旁。",
   stKeepNote: "用于下一个决定",
   stLost: "此任务已由他人处理，您的决定不计入。",
+  stGone: "此任务的内容已不存在。",
   stLostCount: "{count} 个已转给他人",
   stUndoSkip: "跳过的任务已交给他人。",
   stRate: "每小时 {count}",

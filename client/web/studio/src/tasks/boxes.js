@@ -8,7 +8,7 @@ export function boxes(task, ctx) {
   const editor = document.createElement("whatsit-boxes");
   const label = h("input", { list: "known-labels", "aria-label": t("stLabel"), disabled: true, dir: "auto" });
   let selected = -1;
-  Promise.resolve(ctx.picture(task.first.image, 1600)).then(async (url) => {
+  const drawn = Promise.resolve(ctx.picture(task.first.image, 1600)).then(async (url) => {
     const image = new Image();
     image.src = url;
     await image.decode().catch(() => {});
@@ -25,7 +25,7 @@ export function boxes(task, ctx) {
     h("label.chip", {}, h("span", { text: t("stLabel") }), label, h("datalist", { id: "known-labels" }, ...(task.labels || []).map((value) => h("option", { value })))), h("p.quiet", { text: t("stBoxKeys") }));
   return {
     node: h("div.task-boxes", {}, itemLines(task.first.item), editor, tools), editor,
-    focus: () => editor.next(),
+    focus: () => drawn.then(() => { if (editor.isConnected && !document.querySelector("dialog[open]")) editor.next(); }),
     actions: [
       { verdict: "boxes", key: "Enter", label: t("stBoxesDone"), hint: t("stBoxesHint"), symbol: "check", tone: "good", more: () => ({ boxes: editor.boxes }) },
       { verdict: "unclear", key: "x", label: t("stUnclear"), hint: t("stRemembered"), symbol: "none" },
