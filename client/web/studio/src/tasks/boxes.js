@@ -14,7 +14,7 @@ export function boxes(task, ctx) {
     await image.decode().catch(() => {});
     const size = [task.first.width || image.naturalWidth || 1, task.first.height || image.naturalHeight || 1];
     editor.show(url, size, task.boxes || []);
-  });
+  }).catch(() => editor.replaceWith(h("p.quiet", { text: t("stNoPicture") })));
   editor.addEventListener("focusin", (event) => {
     selected = Number(event.target.dataset?.index ?? -1);
     label.disabled = selected < 0;
