@@ -26,7 +26,9 @@ from whatsit.index import open_generation
 class FakeLook:
     fingerprint = "fake-embedder"
 
-    def __init__(self, model_repository: Path | None = None, target: str = "onnxruntime") -> None:
+    def __init__(
+        self, model_repository: Path | None = None, target: str = "onnxruntime", embedder: Path | None = None
+    ) -> None:
         if model_repository is not None:
             raise Unavailable(f"There is no network in {model_repository}.")
 

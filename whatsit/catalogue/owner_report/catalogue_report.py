@@ -15,6 +15,7 @@ from whatsit.catalogue.owner_report.picture_faults import PictureFault, find_fau
 from whatsit.catalogue.review.catalogue_overview import read_counts, read_searches
 from whatsit.catalogue.review.photo_candidates import NearestItems, Photo, read_photos, unanswered_candidates
 from whatsit.catalogue.review.photo_networks import PhotoNetworks
+from whatsit.catalogue.serving_pair import own_network
 from whatsit.catalogue.store.store import Store
 
 Progress = Callable[[str, int, int], None]
@@ -191,7 +192,7 @@ def _clusters(store: Store, since: str, limit: int, model_repository: Path | Non
     if all(fingerprint == known for *_, fingerprint in rows):
         photos = [Photo(row[0], row[4], np.frombuffer(row[5], dtype="<f4")) for row in rows]
     else:
-        with PhotoNetworks(model_repository) as networks:
+        with PhotoNetworks(model_repository, own_network(store.folder)) as networks:
             known = networks.fingerprint
             photos = read_photos(store, networks, lambda done, total, note: progress(note, done, total))
     of = {click: (path, box, made) for click, path, box, made, *_ in rows}

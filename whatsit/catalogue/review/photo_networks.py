@@ -40,10 +40,11 @@ class PhotoNetworks:
 
     Args:
         model_repository: Triton's folder of models; None for Whatsit's own.
+        embedder: see `Networks`.
     """
 
-    def __init__(self, model_repository: Path | None = None) -> None:
-        self._networks = Networks(model_repository)
+    def __init__(self, model_repository: Path | None = None, embedder: Path | None = None) -> None:
+        self._networks = Networks(model_repository, embedder=embedder)
         self.fingerprint = self._networks.fingerprint
         self.labels = tuple(self._networks.names)
 

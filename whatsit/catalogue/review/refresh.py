@@ -31,6 +31,7 @@ from whatsit.catalogue.review.picture_candidates import (
 )
 from whatsit.catalogue.review.queues import queue_of
 from whatsit.catalogue.review.task_table import Candidate, Filled, TaskTable
+from whatsit.catalogue.serving_pair import own_network
 from whatsit.catalogue.store.store import Store
 
 MOST_BOXES = 500  # pictures that one refresh detects in
@@ -80,7 +81,7 @@ def _candidates(
     if queue in ("duplicates", "denoise", "merge"):
         yield from _of_pictures(store, queue, progress)
         return
-    with PhotoNetworks(model_repository) as networks:
+    with PhotoNetworks(model_repository, own_network(store.folder)) as networks:
         if queue == "boxes":
             yield from box_candidates(store, networks, limit, progress)
             return

@@ -12,8 +12,10 @@ from whatsit_client.errors import InvalidInput
 from whatsit.catalogue.backends import index_status
 from whatsit.catalogue.review.catalogue_overview import read_changes, read_counts, read_item_history, read_searches
 from whatsit.catalogue.review.catalogue_review import Review
+from whatsit.catalogue.serving_pair import serving_network
 from whatsit.catalogue.store.click_log import KINDS
 from whatsit.catalogue.store.item_history import record_history
+from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.gateway.keys import Role
 from whatsit.gateway.problems import Problem, responses
 from whatsit.gateway.rest import studio_schemas as schemas
@@ -30,11 +32,12 @@ async def overview(request: Request, days: Annotated[int, Query(ge=1, le=366)] =
     """Return the state of the catalogue: counts, searches by day, changes, queues."""
     context = Context.of(request, Role.EDIT)
     await context.gateway.searches.write()
-    folder, fingerprint = context.writer.folder, context.reader.fingerprint
+    folder, models = context.writer.folder, context.writer.models
     today = datetime.now(timezone.utc).date()
 
     def work(review: Review) -> dict[str, Any]:
         store = review.store
+        fingerprint = embedder_fingerprint(serving_network(folder, models))
         return {
             **read_counts(store),
             "searches": read_searches(store, days, today),
