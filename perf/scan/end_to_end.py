@@ -12,13 +12,13 @@ nearest item that the answer names.
 
 from __future__ import annotations
 
-import json
+import functools
 import math
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+import cv2
 import typer
 from whatsit_client.scan import open_detector
 
@@ -26,6 +26,7 @@ from perf.common.command import DATA, Data, run_command
 from perf.common.setting import RESULTS, ROOT, Setting
 from perf.common.tables import markdown
 from perf.scan.photo_films import clean_reply, film_of, scan_film
+from perf.scan.resumable import measure_all
 from whatsit.evaluation.datasets.grocery import GroceryStore
 from whatsit.pipeline.networks import Networks
 from whatsit.search.offline_identifier import OfflineIdentifier
@@ -37,31 +38,23 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def run(data: Path, work: Path, detector: str, films: int, minutes: float) -> list[dict[str, Any]]:
-    """Measure the films that are not in the file of results yet; return all."""
-    results = work / "films.jsonl"
-    work.mkdir(parents=True, exist_ok=True)
-    rows = [json.loads(line) for line in results.read_text().splitlines()] if results.is_file() else []
-    done, end = {row["photo"] for row in rows}, time.monotonic() + 60 * minutes
-    store = GroceryStore(data / "grocery_store")
-    photos = store.photos("val", films)
+def measure(task: tuple[int, int, str, str, str]) -> dict[str, Any]:
+    """Return what both clients made of one film: its number of so many, data, catalogue and detector."""
+    index, films, data, catalogue, detector = task
+    cv2.setNumThreads(1)
+    identifier, photos, model = _opened(films, data, catalogue, detector)
+    path, item = photos[index]
+    clean = int(clean_reply(identifier, path).id == item.name)
+    found = scan_film(film_of(index, photos), model, identifier, item.name)
+    return {"photo": path.name, "clean": clean, **found}
+
+
+@functools.cache
+def _opened(films: int, data: str, catalogue: str, detector: str) -> tuple[OfflineIdentifier, Any, Any]:
+    """Open networks, catalogue and detector once in each process."""
     model = open_detector(None if detector == "auto" else Path(detector)) if detector != "none" else None
-    with Networks() as networks, results.open("a") as file:
-        catalogue = grocery_catalogue(store, work, lambda step, at, total: None, geometry=False)
-        identifier = OfflineIdentifier(catalogue, networks)
-        for index, (path, item) in enumerate(photos):
-            if path.name in done or time.monotonic() > end:
-                continue
-            clean = int(clean_reply(identifier, path).id == item.name)
-            row = {
-                "photo": path.name,
-                "clean": clean,
-                **scan_film(film_of(index, photos), model, identifier, item.name),
-            }
-            file.write(json.dumps(row) + "\n")
-            file.flush()
-            rows.append(row)
-    return rows
+    photos = GroceryStore(Path(data)).photos("val", films)
+    return OfflineIdentifier(Path(catalogue), Networks()), photos, model
 
 
 def table(rows: Sequence[dict[str, Any]]) -> list[list[object]]:
@@ -92,12 +85,16 @@ def main(
     films: Annotated[int, typer.Option(min=1, help="Films.")] = 60,
     detector: Annotated[str, typer.Option(help="auto (the scan network), none, a folder or an ONNX file.")] = "auto",
     minutes: Annotated[float, typer.Option(help="Stop after so many; the next run goes on.")] = 60,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
     work: Annotated[Path, typer.Option(help="Catalogue, and what was measured.")] = ROOT / "perf" / "tools" / "scan",
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = RESULTS,
 ) -> None:
     """Measure, print and write the table."""
     setting = Setting.of_this_machine("perf.scan.end_to_end")
-    rows = run(data, work, detector, films, minutes)
+    store = GroceryStore(data / "grocery_store")
+    catalogue = grocery_catalogue(store, work, lambda step, at, total: None, geometry=False)
+    fixed = (films, str(data / "grocery_store"), str(catalogue), detector)
+    rows = measure_all([(i, *fixed) for i in range(films)], measure, work / "films.jsonl", minutes, workers)
     lines = markdown(("client", "R@1 (95 %)", "requests a film", "kB a film"), table(rows))
     requests, naive = (sum(row[name] for row in rows) for name in ("requests", "naive_requests"))
     sent, naive_sent = (sum(row[name] for row in rows) for name in ("bytes", "naive_bytes"))

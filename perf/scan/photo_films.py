@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
-from whatsit_client.scan import Detector, Scanner
+from whatsit_client.scan import Detector, Scanner, ScanOptions
 from whatsit_client.scan.frame_pixels import encode_jpeg
 from whatsit_client.types import Box
 
@@ -61,7 +61,7 @@ def identify(identifier: OfflineIdentifier, picture: bytes, box: Box | None = No
 
 def scan_film(film: Film, detector: Detector | None, identifier: OfflineIdentifier, name: str) -> dict[str, Any]:
     """Return what both clients sent of a film and how much of it was recognised."""
-    scanner = Scanner(detector)
+    scanner = Scanner(detector, ScanOptions(detect_every_ms=100))
     row: dict[str, Any] = {"frames": 0, "requests": 0, "bytes": 0, "right": 0, "moving": 0}
     naive: list[Reply] = []
     row["naive_bytes"] = 0

@@ -9,7 +9,6 @@ the page's camera looks at. No threshold was set on them (seeds 41 to 60); seeds
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from collections.abc import Sequence
@@ -27,6 +26,7 @@ from perf.common.command import run_command
 from perf.common.setting import RESULTS, ROOT, Setting
 from perf.common.tables import markdown
 from perf.scan.judged_film import JudgedFilm, Sent, index_at, judge
+from perf.scan.resumable import measure_all
 from whatsit.rendering.film import Film
 from whatsit.rendering.film_kinds import KINDS, make_film
 from whatsit.rendering.product import make_products
@@ -59,24 +59,13 @@ def select(film: Film) -> tuple[list[Sent], list[float]]:
     return sent, spent
 
 
-def run(work: Path, films: int, minutes: float) -> list[dict[str, Any]]:
-    """Measure the films that are not in the file of results yet; return all."""
-    work.parent.mkdir(parents=True, exist_ok=True)
-    rows = [json.loads(line) for line in work.read_text().splitlines()] if work.is_file() else []
-    done = {(row["kind"], row["seed"]) for row in rows}
-    end = time.monotonic() + 60 * minutes
-    with work.open("a") as file:
-        for seed in range(FIRST_SEED, FIRST_SEED + films // len(KINDS)):
-            for kind in KINDS:
-                if (kind, seed) in done or time.monotonic() > end:
-                    continue
-                film = as_measured(make_film(kind, seed, PRODUCTS))
-                sent, spent = select(film)
-                row = judge(film, seed, sent).to_record() | {"ms": statistics.median(spent), "ms_least": min(spent)}
-                file.write(json.dumps(row) + "\n")
-                file.flush()
-                rows.append(row)
-    return rows
+def measure(task: tuple[str, int]) -> dict[str, Any]:
+    """Return what the selector did with the film of a kind and seed."""
+    kind, seed = task
+    cv2.setNumThreads(1)
+    film = as_measured(make_film(kind, seed, PRODUCTS))
+    sent, spent = select(film)
+    return judge(film, seed, sent).to_record() | {"ms": statistics.median(spent), "ms_least": min(spent)}
 
 
 def line(name: str, rows: Sequence[dict[str, Any]]) -> list[object]:
@@ -109,13 +98,14 @@ def quantile(values: Sequence[float], part: float) -> float:
 def main(
     films: Annotated[int, typer.Option(min=10, help="Films, a tenth of each kind.")] = 200,
     minutes: Annotated[float, typer.Option(help="Stop after so many; the next run goes on.")] = 60,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
     work: Annotated[Path, typer.Option(help="What was measured so far.")] = ROOT / "perf" / "tools" / "scan.jsonl",
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = RESULTS,
 ) -> None:
     """Measure, print and write the table."""
-    cv2.setNumThreads(1)
     setting = Setting.of_this_machine("perf.scan.selection")
-    rows = run(work, films, minutes)
+    seeds = range(FIRST_SEED, FIRST_SEED + films // len(KINDS))
+    rows = measure_all([(kind, seed) for seed in seeds for kind in KINDS], measure, work, minutes, workers)
     by_kind = {kind: [row for row in rows if row["kind"] == kind] for kind in KINDS}
     table = [line(kind, some) for kind, some in by_kind.items() if some]
     table.append(line("**all**", rows))
