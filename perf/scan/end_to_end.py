@@ -3,11 +3,11 @@
 python -m perf.scan.end_to_end  # writes perf/results/scan_end_to_end.md and .csv; about 15 minutes on one core
 python -m perf.scan.end_to_end --minutes 4  # goes on where it stopped
 
-60 films: val photos of grocery_store, evenly spread, each between two photos of other classes. A camera looks past a
-neighbour, comes to the photo, finds its focus, is held for seven seconds and leaves: 640 x 480, 20 frames a second, of
-which the naive client sends each tenth (as each 15th of 30 would be); tremor, motion blur, rolling shutter, noise. The
-catalogue holds the 81 shop images. Recognition runs in this process (`whatsit.search`), vectors alone; R@1 is the
-nearest item that the answer names.
+Films of val photos of grocery_store, evenly spread over 60, each between two photos of other classes. A camera looks
+past a neighbour, comes to the photo, finds its focus, is held for seven seconds and leaves: 640 x 480, 20 frames a
+second, of which the naive client sends each tenth (as each 15th of 30 would be); tremor, motion blur, rolling shutter,
+noise. The catalogue holds the 81 shop images. Recognition runs in this process (`whatsit.search`), vectors alone; R@1
+is the nearest item that the answer names.
 """
 
 from __future__ import annotations
@@ -109,7 +109,6 @@ def main(
     typer.echo("\n".join(lines))
     if len(rows) < films:
         typer.echo(f"{len(rows)} of {films} films so far: run the command again.")
-        return
     setting.write(out / "scan_end_to_end.csv", COLUMNS, [[row.get(name, 0) for name in COLUMNS] for row in rows])
     where = f"`python -m perf.scan.end_to_end`, {setting.date}, commit {setting.commit}, {setting.processor}."
     text = ["# Scanning end to end", "", where, (__doc__ or "").split("\n\n")[-1].strip(), "", *lines, ""]

@@ -3,8 +3,9 @@
 python -m perf.scan.selection  # writes perf/results/scan_selection.md and .csv; about 12 minutes on one core
 python -m perf.scan.selection --minutes 4  # goes on where it stopped
 
-200 films: 20 of each of ten kinds (`whatsit.rendering.film_kinds`), 640 x 480 in grey, 20 frames a second, as many as
-the page's camera looks at. No threshold was set on them (seeds 41 to 60); seeds 1 to 20 were looked at before.
+Films of ten kinds (`whatsit.rendering.film_kinds`), 20 of each unless `--films` says otherwise, 640 x 480 in grey, 20
+frames a second, as many as the page's camera looks at. No threshold was set on them (seeds 41 and on); seeds 1 to 20
+were looked at before.
 """
 
 from __future__ import annotations
@@ -118,7 +119,6 @@ def main(
     typer.echo("\n".join(lines))
     if len(rows) < films:
         typer.echo(f"{len(rows)} of {films} films so far: run the command again.")
-        return
     setting.write(out / "scan_selection.csv", COLUMNS, [[row[name] for name in COLUMNS] for row in rows])
     where = f"`python -m perf.scan.selection`, {setting.date}, commit {setting.commit}, {setting.processor}."
     text = ["# Choice of frames", "", where, (__doc__ or "").split("\n\n")[-1].strip(), "", *lines, ""]
