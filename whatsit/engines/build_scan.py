@@ -216,7 +216,7 @@ def _detections(maps: parity.Outputs) -> parity.Outputs:
     scores, labels = np.zeros(boxes.shape[:2], np.float32), np.zeros(boxes.shape[:2], np.int64)
     for row, (heat, size, offset) in enumerate(zip(maps["heat"], maps["size"], maps["offset"], strict=True)):
         planes = [np.asarray(plane, np.float32) for plane in (heat, size, offset)]
-        found = center_boxes(*planes, min_score=0.02, top=_BOXES)
+        found = center_boxes(planes[0], planes[1], planes[2], min_score=0.02, top=_BOXES)
         count = len(found.scores)
         boxes[row, :count], scores[row, :count] = found.boxes, found.scores
     return {"boxes": boxes, "scores": scores, "labels": labels}

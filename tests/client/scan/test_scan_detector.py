@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -11,7 +12,11 @@ import pytest
 from onnx import TensorProto, helper
 from whatsit_client.errors import Damaged, InvalidInput, Unavailable
 from whatsit_client.scan import BoxDetector, Contract, ScanDetector, decode_centers, open_detector
+from whatsit_client.scan.center_decoding import overlaps
 from whatsit_client.scan.frame_pixels import canvas_of, reduce_gray, widened
+
+from whatsit.rendering.film_kinds import make_film
+from whatsit.rendering.product import make_products
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -98,3 +103,15 @@ def test_errors_say_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "scan.json").write_text("{")
     with pytest.raises(Damaged, match="no JSON"):
         ScanDetector(tmp_path)
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "ncnn"])
+def test_the_shipped_network_finds_the_thing_of_a_film(runtime: str) -> None:
+    if runtime == "ncnn":
+        pytest.importorskip("ncnn", reason="ncnn is not installed")
+    film = make_film("steady", 5, make_products(8, 3))
+    still = next(i for i, one in enumerate(film.truth) if one.hold == 0)
+    pixels = next(itertools.islice(film.frames(), still, None))
+    found = ScanDetector(runtime=runtime)(pixels)
+    truth = film.boxes_at(still)[film.path.stops[0].thing]
+    assert overlaps(truth, found.boxes).max() > 0.6
