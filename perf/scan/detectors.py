@@ -43,12 +43,12 @@ def shipped_detector() -> CspDetector:
 
 
 class DenseServer(nn.Module):
-    """The shipped detector's dense part: pixels 0..1 in, logits and deltas out.
+    """The shipped detector's dense part: pixels 0..1 in, raw maps of each level out.
 
     Anchors, the top boxes and the thinning stay outside, as on a phone.
     """
 
-    output_names = ("objects", "products", "deltas")
+    output_names = tuple(f"{kind}_{stride}" for stride in (8, 16, 32) for kind in ("label", "box"))
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,10 +57,16 @@ class DenseServer(nn.Module):
         with torch.no_grad():
             first[0].weight.mul_(255.0)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Run on RGB f32 [n, 3, S, S]."""
-        out = self.network(images)
-        return out[0], out[1], out[2]
+        maps: list[Tensor] = []
+        for level, head in zip(
+            self.network.pyramid(self.network.backbone.stages(images)), self.network.heads, strict=True
+        ):
+            part: Any = head
+            x = part.stem(level)
+            maps += [part.label_head(part.label_tower(x)), part.box_head(part.box_tower(x))]
+        return tuple(maps)
 
 
 def server_at(side: int, folder: Path) -> Path:

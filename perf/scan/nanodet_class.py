@@ -27,7 +27,7 @@ class _Shuffle(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
         half = outputs // 2
-        self.stride = stride
+        self.stride, self.mix = stride, nn.ChannelShuffle(2)
         start = inputs if stride == 2 else half
         self.right = nn.Sequential(_conv(start, half), _conv(half, half, 3, stride, half, False), _conv(half, half))
         if stride == 2:
@@ -35,9 +35,9 @@ class _Shuffle(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.stride == 2:
-            return F.channel_shuffle(torch.cat([self.left(x), self.right(x)], dim=1), 2)
+            return self.mix(torch.cat([self.left(x), self.right(x)], dim=1))
         left, right = x.chunk(2, dim=1)
-        return F.channel_shuffle(torch.cat([left, self.right(right)], dim=1), 2)
+        return self.mix(torch.cat([left, self.right(right)], dim=1))
 
 
 class NanoDetClass(nn.Module):
