@@ -6,6 +6,8 @@ each level, 80 classes and 4 x 8 bins of distances (RangiLyu/nanodet, Apache-2.0
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -35,9 +37,9 @@ class _Shuffle(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.stride == 2:
-            return self.mix(torch.cat([self.left(x), self.right(x)], dim=1))
+            return cast(Tensor, self.mix(torch.cat([self.left(x), self.right(x)], dim=1)))
         left, right = x.chunk(2, dim=1)
-        return self.mix(torch.cat([left, self.right(right)], dim=1))
+        return cast(Tensor, self.mix(torch.cat([left, self.right(right)], dim=1)))
 
 
 class NanoDetClass(nn.Module):
