@@ -43,7 +43,7 @@ class Colours:
 
     fingerprint = "colours"
 
-    def __init__(self, model_repository: Path | None = None) -> None: ...
+    def __init__(self, model_repository: Path | None = None, embedder: Path | None = None) -> None: ...
 
     def __enter__(self) -> Colours:
         return self

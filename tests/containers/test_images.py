@@ -90,12 +90,12 @@ def test_images_do_not_run_as_root_and_install_an_extra_that_exists(name: str) -
 
 def test_the_server_starts_triton_as_the_launcher_does() -> None:
     """The launcher's flags that say how models behave, not where things lie, are the container's too."""
-    from whatsit.server.launcher import Server
     from whatsit.server.ports import Ports
+    from whatsit.server.triton_options import triton_options
 
     command = json.loads(instructions("server", "CMD")[0])
     assert command[0] == "tritonserver"
-    launched = Server(Path(), ports=Ports(0, 0, 0), config_name="tensorrt")._command_line(Path("/x/backends"))
+    launched = triton_options([Path("/x")], Path("/x/backends"), "127.0.0.1", Ports(0, 0, 0), [], "tensorrt")
     placed = ("--model-repository", "--backend-directory", "--http-", "--grpc-", "--metrics-", "--exit-timeout")
     placed += ("--log-verbose", "--backend-config=python,shm-region-prefix-name")
     placed += ("--model-control", "--load-model", "--disable-auto-complete")  # to replace steps; to start sooner

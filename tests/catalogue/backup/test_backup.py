@@ -27,7 +27,7 @@ from whatsit.index.current_generation import current
 
 StateOf = Callable[[Path], dict[str, object]]
 # What a back-up holds of each place of a catalogue; a new place must be thought of here.
-PLACES = {"store", "address", "index", "calibration", "ranker", "clicks", "pictures"}
+PLACES = {"store", "address", "index", "calibration", "ranker", "clicks", "pictures", "embedders"}
 
 
 def test_every_place_of_the_layout_is_thought_of() -> None:
