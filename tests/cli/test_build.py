@@ -25,7 +25,9 @@ def build(*arguments: str) -> tuple[int, str]:
 
 def test_an_unknown_name_lists_the_recipes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(ROOT)
-    with pytest.raises(InvalidInput, match="choose classifier, classifier-fp16, detector, .*embedder-fp16, scan, or pass"):
+    with pytest.raises(
+        InvalidInput, match="choose classifier, classifier-fp16, detector, .*embedder-fp16, scan, or pass"
+    ):
         build("detectr")
     for name in ("model_repository", "ensembles"):
         (tmp_path / name).mkdir()

@@ -16,6 +16,7 @@ from whatsit.catalogue.backends import open_store, set_store_url
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.store.store import Store
+from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import default_root
 from whatsit.search.retriever import Retriever
 from whatsit.serving.environment import CATALOGUE_VARIABLE, READ_ONLY_VARIABLE
@@ -23,6 +24,7 @@ from whatsit.serving.request_options import Options
 from whatsit.serving.steps.catalogue import ChangeCatalogue, ServedCatalogue
 
 NETWORKS = default_root() / "model_repository"
+FINGERPRINT = embedder_fingerprint(NETWORKS / "embedder" / "1" / "model.onnx")
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def unit(seed: int, rows: int = 1) -> list[list[float]]:
 
 
 def found(folder: Path, changing: ServedCatalogue, vector: list[float], **options: Any) -> list[str]:
-    retriever = Retriever(folder, changing._fingerprint, min_score=0.0, stages="none")
+    retriever = Retriever(folder, FINGERPRINT, min_score=0.0, stages="none")
     retrieved = retriever(np.array([vector], dtype=np.float32), np.ones(1, np.float32), Options(**options))
     return [retrieved.records[int(number)]["id"] for number in retrieved.regions[0].numbers]
 
@@ -59,7 +61,7 @@ def test_a_picture_is_kept_embedded_and_found_until_it_is_deleted(
     assert (got["item"]["title"], got["item"]["attributes"]) == ("A scene", {"colour": "red"})
     assert Path(got["item"]["image"]).read_bytes() == first
     with Store(Layout(folder).store, read_only=True) as store:
-        vector = store.pictures("new", changing._fingerprint)[0].vectors[0].values
+        vector = store.pictures("new", FINGERPRINT)[0].vectors[0].values
     assert found(folder, changing, vector.tolist())[0] == "new"
 
     assert changing.upsert('{"id": "new", "title": "Renamed"}', None)["outcome"] == "updated"

@@ -59,7 +59,7 @@ class CatalogueReader:
 
     def __init__(self, folder: Path, model_repository: Path) -> None:
         self._folder = folder
-        self._items = ServingItems(folder, model_repository, lambda: self._store)
+        self._items = ServingItems(folder, model_repository)
 
     @cached_property
     def _store(self) -> CatalogueStore:
@@ -201,7 +201,7 @@ class CatalogueReader:
     def _by_item(self, id: str) -> ItemSearch:
         if self._store.fields(id) is None or not self._store.pictures(id, self.fingerprint):
             raise Problem(404, f"The catalogue has no item '{id[:100]}' with a picture.")
-        return self._items()
+        return self._items(self._store)
 
 
 def _condition(where: str | None) -> Filter | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
@@ -21,11 +20,10 @@ class ServingItems:
     Args:
         folder: of the catalogue.
         model_repository: whose embedder serves where there was no roll-out.
-        store: gives the catalogue.
     """
 
-    def __init__(self, folder: Path, model_repository: Path, store: Callable[[], CatalogueStore]) -> None:
-        self._folder, self._models, self._store = folder, model_repository, store
+    def __init__(self, folder: Path, model_repository: Path) -> None:
+        self._folder, self._models = folder, model_repository
         self._pair = WatchedFile(folder / PAIRS, read_pair_file, "pair of embedders")
         self._opened: dict[str, ItemSearch] = {}
 
@@ -35,15 +33,17 @@ class ServingItems:
         pair = self._pair()
         return self._own if pair is None else pair.serving
 
-    def __call__(self) -> ItemSearch:
+    def __call__(self, store: CatalogueStore) -> ItemSearch:
         """Return the search.
+
+        Args:
+            store: the catalogue; always the same one.
 
         Raises:
             WhatsitError: nothing is published, or it is damaged.
         """
         fingerprint = self.fingerprint
         if fingerprint not in self._opened:
-            store = self._store()
             index = open_index_view(store, self._folder, fingerprint)
             self._opened = {fingerprint: ItemSearch(store, index, fingerprint)}
         return self._opened[fingerprint]

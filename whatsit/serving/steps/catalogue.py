@@ -72,7 +72,7 @@ class ServedCatalogue:
         self._embedders = PairEmbedders(folder, model_repository)
         self._reading = open_store(folder, read_only=True)
         self._writing: CatalogueStore | None = None
-        self._items = ServingItems(folder, model_repository, lambda: self._reading)
+        self._items = ServingItems(folder, model_repository)
 
     def upsert(self, text: str, image: bytes | None) -> Result:
         """Add an item, or change the sent fields of the one with this id.
@@ -148,14 +148,18 @@ class ServedCatalogue:
 
         ITEM is `{"id": "X1", "limit": 10, "offset": 0, "where": {…}}`, of which the id is needed.
         """
-        return {"items": [one.to_record() for one in self._items().similar(**search_arguments(parse_object(text)))]}
+        return {
+            "items": [
+                one.to_record() for one in self._items(self._reading).similar(**search_arguments(parse_object(text)))
+            ]
+        }
 
     def scenes(self, text: str) -> Result:
         """Return the `scenes` in which an item appears, and whether `objects` are indexed.
 
         ITEM is as in `similar`.
         """
-        found = self._items().scenes(**search_arguments(parse_object(text)))
+        found = self._items(self._reading).scenes(**search_arguments(parse_object(text)))
         return {"scenes": [one.to_record() for one in found], "objects": self._reading.keeps_objects}
 
     def feedback(self, text: str, image: bytes | None) -> Result:
