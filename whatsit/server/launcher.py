@@ -44,7 +44,7 @@ class Server:
         host: address to listen on; loopback by default.
         ports: 0 takes a free port.
         config_name: Triton's `--model-config-name`, such as "tensorrt"; None for the CPU default.
-        ready_timeout: seconds to wait for readiness.
+        ready_timeout: seconds to wait for readiness; after half of them the start is tried once more.
         arguments: further arguments for tritonserver.
         read_only: refuse to change the catalogue over the network.
         fused: serve the repository `fused/`, in which one step does what five do in the others; on CPUs.
@@ -176,10 +176,12 @@ class Server:
         for last in (False, True):
             self._launch(installation)
             try:
-                self._wait(waiting)
+                self._wait(waiting, self._ready_timeout if last else self._ready_timeout / 2)
             except BaseException as error:
-                # Seen on a very busy machine: two of the Python backend's processes fight over a lock while they start.
-                again = isinstance(error, WhatsitError) and _LOCK_FAILURE in self.log and not last
+                # Seen on a very busy machine: two of the Python backend's processes fight over a lock while they start,
+                # and end, or wait for each other.
+                hung = isinstance(error, Unavailable) or (isinstance(error, WhatsitError) and _LOCK_FAILURE in self.log)
+                again = hung and not last
                 self.stop()
                 if not again:
                     raise
@@ -274,7 +276,7 @@ class Server:
     ) -> None:
         self.stop()
 
-    def _wait(self, waiting: Callable[[float], None] | None) -> None:
+    def _wait(self, waiting: Callable[[float], None] | None, limit: float) -> None:
         assert self._process is not None
         begin = time.monotonic()
         # The metrics endpoint opens a moment after the others.
@@ -285,8 +287,8 @@ class Server:
             waited = time.monotonic() - begin
             if self._process.poll() is not None:
                 raise WhatsitError(f"Triton ended before it was ready: {last_error(self.log)}")
-            if waited > self._ready_timeout:
-                raise Unavailable(f"Triton was not ready after {self._ready_timeout:.0f} s: {last_error(self.log)}")
+            if waited > limit:
+                raise Unavailable(f"Triton was not ready after {limit:.0f} s: {last_error(self.log)}")
             if waiting:
                 waiting(waited)
             time.sleep(0.1)
