@@ -67,7 +67,7 @@ class Cached:
         network = CenterNet(stride=4, start=weights).eval()
         task = ScanTask(recipe, network, content.sources, content.cutouts, {})
         rng = np.random.default_rng(0)
-        self.samples = [[task.sample(recipe.canvas, rng) for _ in range(recipe.batch)] for _ in range(batches)]
+        self.samples = [[task.mixture.sample(recipe.canvas, rng) for _ in range(recipe.batch)] for _ in range(batches)]
         self.features: list[Features] = []
         with torch.no_grad():
             for samples in self.samples:

@@ -22,11 +22,12 @@ from whatsit.training.common.prefetch import prefetch
 from whatsit.training.common.run_training import RunOptions, prepare, run_training
 from whatsit.training.detector.centernet_recipe import ScanRecipe
 from whatsit.training.detector.centernet_targets import center_targets
-from whatsit.training.detector.copy_paste import Cutout, paste
+from whatsit.training.detector.copy_paste import Cutout
 from whatsit.training.detector.data import DetectorData, load_detector_data
 from whatsit.training.detector.losses.heat_map_loss import CenterBatch, center_loss
-from whatsit.training.detector.mosaic import Sample, distort, mosaic, single
+from whatsit.training.detector.mosaic import Sample
 from whatsit.training.detector.picture_cache import cache_pictures
+from whatsit.training.detector.sample_mixture import SampleMixture, detector_parameters
 from whatsit.training.detector.served_teacher import ServedTeacher
 
 if TYPE_CHECKING:
@@ -58,23 +59,13 @@ class ScanTask:
         self.module: nn.Module = network
         self.network = network
         self.steps_per_epoch = recipe.steps_per_epoch
-        self.sources = {name: sources[name] for name, share in recipe.shares.items() if share > 0 and sources.get(name)}
-        weight = np.array([recipe.shares[name] for name in self.sources])
-        self.weights = weight / weight.sum()
-        self.cutouts, self.validation = cutouts, validation
+        self.mixture = SampleMixture(recipe, sources, cutouts)
+        self.validation = validation
         network.backbone.freeze(recipe.frozen_blocks)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return groups by start (trained or new) and by decay (weights or norms)."""
-        groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
-        for name, parameter in self.network.named_parameters():
-            if parameter.requires_grad:
-                rate = self.recipe.backbone_rate if self.network.learnt(name) else self.recipe.head_rate
-                groups.setdefault((rate, parameter.ndim > 1), []).append(parameter)
-        return [
-            {"params": parameters, "lr": rate, **({} if decays else {"weight_decay": 0.0})}
-            for (rate, decays), parameters in groups.items()
-        ]
+        return detector_parameters(self.module, self.network.learnt, self.recipe)
 
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
         """Compose batches a few steps ahead of the network."""
@@ -107,20 +98,7 @@ class ScanTask:
     def _batch(self, epoch: int, step: int) -> Batch:
         rng = np.random.default_rng([self.recipe.seed, epoch, step])
         size = int(rng.choice(self.recipe.sizes))
-        return as_batch([self.sample(size, rng) for _ in range(self.recipe.batch)], self.recipe.stride)
-
-    def sample(self, size: int, rng: np.random.Generator) -> Sample:
-        """Draw one training picture."""
-        if rng.random() < self.recipe.mosaic:
-            return distort(mosaic([self._picture(rng) for _ in range(4)], size, rng), rng)
-        sample = single(self._picture(rng), size, rng)
-        if self.cutouts and rng.random() < self.recipe.pasted:
-            sample = paste(sample, self.cutouts, rng)
-        return distort(sample, rng)
-
-    def _picture(self, rng: np.random.Generator) -> LabelledPicture:
-        pictures = self.sources[str(rng.choice(list(self.sources), p=self.weights))]
-        return pictures[int(rng.integers(len(pictures)))]
+        return as_batch([self.mixture.sample(size, rng) for _ in range(self.recipe.batch)], self.recipe.stride)
 
 
 def as_batch(samples: Sequence[Sample], stride: int) -> Batch:

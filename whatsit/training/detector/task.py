@@ -19,13 +19,13 @@ from whatsit.training.common.initial_weights import IMAGENET, begin
 from whatsit.training.common.loop import Outcome
 from whatsit.training.common.prefetch import prefetch
 from whatsit.training.common.run_training import RunOptions, prepare, run_training
-from whatsit.training.detector.copy_paste import Cutout, paste
+from whatsit.training.detector.copy_paste import Cutout
 from whatsit.training.detector.custom import add_built_in, custom_detector_data
 from whatsit.training.detector.data import DetectorData, load_detector_data
 from whatsit.training.detector.losses.detection_loss import BoxTargets, detection_loss
 from whatsit.training.detector.losses.two_stage_loss import two_stage_loss
-from whatsit.training.detector.mosaic import Sample, distort, mosaic, single
 from whatsit.training.detector.recipe import DetectorRecipe
+from whatsit.training.detector.sample_mixture import SampleMixture, detector_parameters
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -57,25 +57,13 @@ class DetectorTask:
         self.module: nn.Module = network
         self.network = network
         self.steps_per_epoch = recipe.steps_per_epoch
-        self.sources = {name: sources[name] for name, share in recipe.shares.items() if share > 0 and sources.get(name)}
-        weight = np.array([recipe.shares[name] for name in self.sources])
-        self.weights = weight / weight.sum()
-        self.cutouts = cutouts
+        self.mixture = SampleMixture(recipe, sources, cutouts)
         self.validation = validation
         network.backbone.freeze(recipe.frozen_blocks)  # type: ignore[operator]
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return groups by start (trained or new) and by decay (weights or norms)."""
-        learnt = self.network.learnt
-        groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
-        for name, parameter in self.network.named_parameters():
-            if parameter.requires_grad:
-                rate = self.recipe.backbone_rate if learnt(name) else self.recipe.head_rate
-                groups.setdefault((rate, parameter.ndim > 1), []).append(parameter)
-        return [
-            {"params": parameters, "lr": rate, **({} if decays else {"weight_decay": 0.0})}
-            for (rate, decays), parameters in groups.items()
-        ]
+        return detector_parameters(self.module, self.network.learnt, self.recipe)
 
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
         """Compose batches a few steps ahead of the network."""
@@ -113,24 +101,12 @@ class DetectorTask:
     def _batch(self, epoch: int, step: int) -> Batch:
         rng = np.random.default_rng([self.recipe.seed, epoch, step])
         size = int(rng.choice(self.recipe.sizes))
-        samples = [self._sample(size, rng) for _ in range(self.recipe.batch)]
+        samples = [self.mixture.sample(size, rng) for _ in range(self.recipe.batch)]
         images = torch.from_numpy(np.stack([sample.pixels for sample in samples]).transpose(0, 3, 1, 2).copy())
         return images, [
             (torch.from_numpy(sample.boxes), torch.from_numpy(sample.labels), torch.from_numpy(sample.doubtful))
             for sample in samples
         ]
-
-    def _sample(self, size: int, rng: np.random.Generator) -> Sample:
-        if rng.random() < self.recipe.mosaic:
-            return distort(mosaic([self._picture(rng) for _ in range(4)], size, rng), rng)
-        sample = single(self._picture(rng), size, rng)
-        if self.cutouts and rng.random() < self.recipe.pasted:
-            sample = paste(sample, self.cutouts, rng)
-        return distort(sample, rng)
-
-    def _picture(self, rng: np.random.Generator) -> LabelledPicture:
-        pictures = self.sources[str(rng.choice(list(self.sources), p=self.weights))]
-        return pictures[int(rng.integers(len(pictures)))]
 
 
 def train_detector(
