@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.web.studio_server import StudioServer
-from tests.web.waiting import wait_until
+from tests.web.waiting import wait_stored, wait_until
 
 Open = Callable[..., Page]
 PHONE = {"viewport": {"width": 390, "height": 800}, "has_touch": True}
@@ -176,6 +176,7 @@ def test_decisions_outlive_a_closed_tab_while_the_server_is_away(open_studio: Op
     for _ in range(4):
         page.keyboard.press("1")
     expect(page.locator(".sending")).to_contain_text("4 ")
+    wait_stored(page, 4)
     again = page.context.new_page()
     page.close()
     studio.down = False

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from perf.studio.review_shop import make_review_shop
 from tests.web.page_server import PageServer
-from tests.web.waiting import wait_until
+from tests.web.waiting import wait_stored, wait_until
 
 pytestmark = [pytest.mark.triton, pytest.mark.slow]
 Visit = Callable[..., Page]
@@ -96,6 +96,7 @@ def test_a_closed_tab_loses_nothing(visit: Visit, server: PageServer) -> None:
     page.route("**/decide*", lambda route: route.abort())  # a network that fails as the tab closes
     for _ in range(3):
         page.keyboard.press("3")
+    wait_stored(page, 3)
     again = page.context.new_page()
     page.close()
     again.goto(f"{server.url}/studio#review")

@@ -66,7 +66,10 @@ export class Outbox {
 
   #store(work) {
     try {
-      return work(this.#database?.transaction("decisions", "readwrite").objectStore("decisions"));
+      const transaction = this.#database?.transaction("decisions", "readwrite", { durability: "relaxed" });
+      const request = work(transaction?.objectStore("decisions"));
+      transaction?.commit?.(); // at once: a tab that closes before the request's event would take an open transaction along
+      return request;
     } catch {
       return undefined; // a browser without storage keeps decisions in memory alone
     }
