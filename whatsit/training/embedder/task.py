@@ -11,7 +11,6 @@ import numpy.typing as npt
 import torch
 from rich.console import Console
 from torch import Tensor, nn
-from whatsit_client.errors import InvalidInput
 
 from whatsit.models.embedder import CROP_SIZE, Embedder
 from whatsit.training.common import run_checkpoint as checkpoint
@@ -206,7 +205,8 @@ def train_embedder(
 ) -> Outcome:
     """Train the embedder on the built-in data sets, custom products, or both.
 
-    A recipe that starts from an earlier run on the built-in data (`*.pt`) keeps its class vectors too.
+    A recipe that starts from an earlier run on the built-in data (`*.pt`) keeps its class vectors too where both have
+    the same classes; otherwise the class vectors start as the means of their pictures.
 
     Args:
         recipe: the recipe.
@@ -216,27 +216,29 @@ def train_embedder(
         options: of the run.
 
     Raises:
-        InvalidInput: data or weights are missing, `out` does not fit `resume`, or the start has other classes.
+        InvalidInput: data or weights are missing, `out` does not fit `resume`, or the start is of another network.
     """
     console = prepare(recipe.seed, **options)
     task = EmbedderTask(recipe, data, weights / WEIGHTS if recipe.start == IMAGENET else None)
     begin(task.network, recipe.start, "embedder")
     task.teach(weights / WEIGHTS, out.parent / "teachers", console)
     if not options.get("resume") and not (out / checkpoint.LAST).exists():
-        if recipe.custom is None and recipe.start.endswith(".pt"):
-            _load_module(task.module, Path(recipe.start))
-        else:
+        earlier = recipe.custom is None and recipe.start.endswith(".pt")
+        if not (earlier and _load_module(task.module, Path(recipe.start))):
             task.start(console)
         out.mkdir(parents=True, exist_ok=True)
         checkpoint.save(out / START, {"module": task.module.state_dict()})
     return run_training(task, recipe, out, recipe.blend, lambda: checkpoint.load(out / START)["module"], **options)
 
 
-def _load_module(module: nn.Module, path: Path) -> None:
-    try:
-        module.load_state_dict(checkpoint.load(path)["module"])
-    except RuntimeError as error:
-        raise InvalidInput(f"{path} was trained with other classes or another network: leave --start out.") from error
+def _load_module(module: nn.Module, path: Path) -> bool:
+    """Load an earlier run's module; return False where its classes are others."""
+    weights = checkpoint.load(path)["module"]
+    own = module.state_dict()
+    if weights.keys() != own.keys() or any(weights[name].shape != value.shape for name, value in own.items()):
+        return False
+    module.load_state_dict(weights)
+    return True
 
 
 def _few_of_each(labels: npt.NDArray[np.int64], few: int) -> list[int]:
