@@ -50,13 +50,13 @@ def open_embedder(name: str, weights: Path, threads: int = 1) -> MeasuredEmbedde
     if name in ("efficientnet_lite0", "efficientnet_lite2"):
         network = EfficientNetLite(2 if name.endswith("2") else 0, pretrained=True).eval()
         size = LITE2_SIZE if name.endswith("2") else CROP_SIZE
-        return MeasuredEmbedder(name, size, _torch(lambda images: pooled(network(images))))
+        return MeasuredEmbedder(name, size, torch_embedding(lambda images: pooled(network(images))))
     file = SHIPPED if name == "shipped" else file
     if not file.is_file():
         raise InvalidInput(f"There is no network {file}: pass a file, or one of the names of --help.")
     if file.suffix in (".pt", ".safetensors"):
         own = trained_embedder(file)
-        return MeasuredEmbedder(label, CROP_SIZE, _torch(own))
+        return MeasuredEmbedder(label, CROP_SIZE, torch_embedding(own))
     session = open_runner(file, threads)
     return MeasuredEmbedder(label, CROP_SIZE, lambda crops: _f32(session.run({"images": crops})))
 
@@ -93,7 +93,9 @@ def measure_all(
     return rows
 
 
-def _torch(network: Any) -> Any:
+def torch_embedding(network: Any) -> Any:
+    """Return a function that embeds pictures uint8 [n, 3, s, s] with a torch network of inputs in -1..1."""
+
     @torch.inference_mode()
     def embed(crops: Image) -> npt.NDArray[np.float32]:
         vectors: npt.NDArray[np.float32] = network(scaled(torch.from_numpy(crops))).numpy()

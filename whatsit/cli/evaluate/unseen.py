@@ -30,6 +30,10 @@ def unseen(
     split: Annotated[list[int] | None, typer.Option(help="Only these; the last is for choosing settings.")] = None,
     blend: Annotated[float, typer.Option(min=0, max=1, help="Share of the trained weights in the final ones.")] = 1.0,
     max_minutes: Annotated[float | None, typer.Option(min=0, help="Training time of each split.")] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(help="Go on from this best.pt, and train whole networks by --recipe (train embedder's recipe)."),
+    ] = None,
     threads: TorchThreads = None,
     csv: Annotated[Path | None, typer.Option(help="Write every row there.")] = None,
 ) -> None:
@@ -43,7 +47,9 @@ def unseen(
     from rich.console import Console
     from rich.table import Table
 
-    from whatsit.studies.unseen_products import Pictures, measure_split, splits
+    from whatsit.evaluation.datasets.grocery import GroceryStore
+    from whatsit.studies.unseen_continued import measure_continued_split
+    from whatsit.studies.unseen_products import Pictures, UnseenRow, measure_split, splits
     from whatsit.training.common.run_training import prepare
     from whatsit.training.common.training_recipe import read_recipe
     from whatsit.training.embedder.recipe import EmbedderRecipe
@@ -53,16 +59,25 @@ def unseen(
     console = prepare(settings.seed, threads=threads)
     groups = splits(81, 16, seed=2026)
     choosing = len(groups) - 1
-    pictures = Pictures(settings, data, weights / WEIGHTS, out / "maps", console)
+    names_of = [c.name for c in GroceryStore(data / "grocery_store").classes]
+    pictures = None if start else Pictures(settings, data, weights / WEIGHTS, out / "maps", console)
+
+    def measured(number: int, blends: tuple[float, ...]) -> list[UnseenRow]:
+        run, group = out / f"split-{number}", groups[number]
+        if pictures is not None:
+            return measure_split(pictures, settings, group, run, blends, max_minutes, console)
+        recipe = settings.model_copy(update={"start": str(start)})
+        return measure_continued_split(recipe, data, weights, group, run, blends, max_minutes, console)
+
     lines, kept = [], []
     for number in split if split is not None else range(choosing):
         blends = (0.4, 0.5, 0.6, 0.7, 0.8, 1.0) if number == choosing else (blend,)
-        rows = measure_split(pictures, settings, groups[number], out / f"split-{number}", blends, max_minutes, console)
-        names = " ".join(pictures.store.classes[label].name for label in groups[number])
+        rows = measured(number, blends)
+        names = " ".join(names_of[label] for label in groups[number])
         role = "choosing" if number == choosing else "reported"
         lines += [(number, role, *vars(row).values(), names) for row in rows]
         if role == "reported":
-            kept.append((rows[0], rows[1]))
+            kept.append((rows[0], rows[-1]))
     table = Table(title="photos of 16 classes never trained on -> their 16 shop images")
     for column in COLUMNS[:-1]:
         table.add_column(column, justify="right")

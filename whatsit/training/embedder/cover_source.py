@@ -28,7 +28,7 @@ class CoverSource:
     """
 
     def __init__(self, photographs: Sequence[Path], count: int, seed: int) -> None:
-        self._photographs, self._seed = list(photographs), seed
+        self._photographs, self.seed = list(photographs), seed
         self.classes = count
         self.labels = np.arange(count, dtype=np.int64)
 
@@ -46,6 +46,6 @@ class CoverSource:
     def _drawn(self, index: int) -> Image:
         number = index // 2
         if index % 2:
-            return draw_label(number, self._seed, _HEIGHT)
+            return draw_label(number, self.seed, _HEIGHT)
         photograph = self._photographs[photograph_of(number) % len(self._photographs)]
-        return draw_cover(read_rgb(photograph), number, self._seed, _HEIGHT)
+        return draw_cover(read_rgb(photograph), number, self.seed, _HEIGHT)

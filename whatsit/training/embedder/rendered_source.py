@@ -30,7 +30,7 @@ class RenderedSource:
     """
 
     def __init__(self, products: int, seed: int) -> None:
-        self._products = make_products(products, seed)
+        self.seed, self._products = seed, make_products(products, seed)
         self.classes = len(self._products)
         self.labels = np.arange(self.classes, dtype=np.int64)
         self._drawn: dict[tuple[int, int], bytes] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -19,6 +18,7 @@ from whatsit.models.mobilenet_v2 import MobileNetV2, pooled
 from whatsit.training.common.progress import counted
 from whatsit.training.embedder.embed_batch import embed
 from whatsit.training.embedder.mixture import Ingredient, Place
+from whatsit.training.embedder.picture_sources import PictureSource
 
 TeacherName = Literal["mobilenet_v2", "efficientnet_lite0", "efficientnet_lite2"]
 _SIZES: dict[TeacherName, int] = {"mobilenet_v2": CROP_SIZE, "efficientnet_lite0": CROP_SIZE, "efficientnet_lite2": 256}
@@ -34,7 +34,7 @@ class Teachers:
         names: of the networks.
         ingredients: of the mixture, in its order.
         weights: the ImageNet MobileNetV2.
-        folder: where the features are kept, a file for each teacher and source.
+        folder: where the features are kept, a file for each teacher; pictures that it has are not computed again.
         console: where progress goes.
 
     Raises:
@@ -52,14 +52,17 @@ class Teachers:
         folder.mkdir(parents=True, exist_ok=True)
         parts = []
         for name in names:
+            kept = _KeptFeatures(folder / f"{name}.npz")
             network: Callable[[Tensor], Tensor] | None = None
             rows = []
             for number, ingredient in enumerate(ingredients, start=1):
-                file = folder / f"{name}-{number}-{_fingerprint(ingredient)}.npy"
-                if not file.exists():
+                keys = _keys(ingredient.source)
+                if missing := [index for index, key in enumerate(keys) if key not in kept.places]:
                     network = network or _open(name, weights)
-                    self._compute(network, _SIZES[name], ingredient, file, f"{name}, source {number}", console)
-                rows.append(np.load(file))
+                    counting = counted(missing, f"{name}, source {number}", console)
+                    pictures = (ingredient.source.plain(index, _SIZES[name]) for index in counting)
+                    kept.add([keys[index] for index in missing], embed(network, pictures, torch.device("cpu")).numpy())
+                rows.append(kept.of(keys))
             features = np.concatenate(rows).astype(np.float32)
             features -= features.mean(0)
             parts.append(features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-6))
@@ -70,16 +73,30 @@ class Teachers:
         """Return the features of pictures, f32 [n, d], unit length."""
         return self._features[[int(self._first[k]) + index for k, index in places]]
 
-    @staticmethod
-    def _compute(
-        network: Callable[[Tensor], Tensor], size: int, ingredient: Ingredient, file: Path, what: str, console: Console
-    ) -> None:
-        indices = range(len(ingredient.source.labels))
-        pictures = (ingredient.source.plain(i, size) for i in counted(indices, what, console))
-        features: npt.NDArray[np.float16] = embed(network, pictures, torch.device("cpu")).numpy().astype(np.float16)
-        part = file.with_suffix(".part.npy")
-        np.save(part, features)
-        part.replace(file)
+
+class _KeptFeatures:
+    """Features of one teacher by picture, in a file that is replaced as a whole."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.places: dict[str, int] = {}
+        self._features: npt.NDArray[np.float16] | None = None
+        if file.exists():
+            with np.load(file) as stored:
+                self.places = {key: place for place, key in enumerate(stored["keys"].tolist())}
+                self._features = stored["features"]
+
+    def add(self, keys: Sequence[str], features: npt.NDArray[np.float32]) -> None:
+        rows = features.astype(np.float16)
+        self._features = rows if self._features is None else np.concatenate([self._features, rows])
+        self.places.update({key: len(self.places) + n for n, key in enumerate(keys)})
+        part = self._file.with_suffix(".part.npz")
+        np.savez(part, keys=np.array(list(self.places)), features=self._features)
+        part.replace(self._file)
+
+    def of(self, keys: Sequence[str]) -> npt.NDArray[np.float16]:
+        assert self._features is not None
+        return self._features[[self.places[key] for key in keys]]
 
 
 def _open(name: TeacherName, weights: Path) -> Callable[[Tensor], Tensor]:
@@ -92,11 +109,10 @@ def _open(name: TeacherName, weights: Path) -> Callable[[Tensor], Tensor]:
     return lambda images: pooled(network(images))
 
 
-def _fingerprint(ingredient: Ingredient) -> str:
-    """Return 12 hex digits of what a source holds: its kind, its files and labels."""
-    source = ingredient.source
-    digest = hashlib.sha256(type(source).__name__.encode())
-    for path in getattr(source, "files", ()):
-        digest.update(f"{path.parent.name}/{path.name}".encode())
-    digest.update(np.ascontiguousarray(source.labels).tobytes())
-    return digest.hexdigest()[:12]
+def _keys(source: PictureSource) -> list[str]:
+    """Return a name for each picture of a source that is the same in every run."""
+    files: Sequence[Path] | None = getattr(source, "files", None)
+    if files is not None:
+        return ["/".join(path.parts[-3:]) for path in files]
+    drawn = f"{type(source).__name__}-{getattr(source, 'seed', 0)}-{len(source.labels)}"
+    return [f"{drawn}-{index}" for index in range(len(source.labels))]
