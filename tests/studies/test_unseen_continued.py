@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 
 from whatsit.evaluation.datasets.grocery import GroceryStore  # noqa: E402 (after the skip)
 from whatsit.models.embedder import Embedder  # noqa: E402
+from whatsit.studies import domain_recall  # noqa: E402
 from whatsit.studies import unseen_continued as study  # noqa: E402
 from whatsit.training.common import run_checkpoint as checkpoint  # noqa: E402
 from whatsit.training.embedder.recipe import EmbedderRecipe  # noqa: E402
@@ -35,6 +36,8 @@ def test_held_out_photos_are_searched_among_the_held_out_shop_images(
 
     monkeypatch.setattr(study, "train_embedder", trained)
     monkeypatch.setattr(study, "FROZEN", ())
+    monkeypatch.setattr(study, "CROP_SIZE", 32)
+    monkeypatch.setattr(domain_recall, "CROP_SIZE", 32)
     store = GroceryStore(evaluation_data / "grocery_store")
     rows = study.measure_continued_split(
         recipe, evaluation_data, tmp_path, (0, 2), tmp_path / "run", (0.5, 1.0), None, Console(quiet=True)

@@ -94,7 +94,10 @@ def measure_all(
 
 
 def torch_embedding(network: Any) -> Any:
-    """Return a function that embeds pictures uint8 [n, 3, s, s] with a torch network of inputs in -1..1."""
+    """Return a function from pictures to vectors by a torch network.
+
+    Pictures are uint8 [n, 3, s, s], the network's inputs f32 in -1..1, vectors f32 [n, d].
+    """
 
     @torch.inference_mode()
     def embed(crops: Image) -> npt.NDArray[np.float32]:
