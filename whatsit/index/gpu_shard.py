@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from whatsit.index.generation import Generation
+from whatsit.index.selection import Selection
 from whatsit.index.shard import Floats, Numbers, Shard
 
 MOST_ROWS = 2048
@@ -41,17 +42,17 @@ class GpuShard(Shard):
     copy: Any = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def search(self, queries: Floats, rows: int, allowed: npt.NDArray[np.bool_] | None) -> tuple[Floats, Numbers]:
+    def search(self, queries: Floats, rows: int, allowed: Selection | None) -> tuple[Floats, Numbers]:
         """Return the nearest rows, exact; see `Shard.search`."""
         if not 0 < rows <= MOST_ROWS:
             return super().search(queries, rows, allowed)
         if allowed is None:
             return self._nearest(queries, rows)
-        total = len(allowed)
-        ask = int(rows / max(float(allowed.mean()), 1 / total) * _SPARE) + 1
+        total = len(allowed.mask)
+        ask = int(rows / max(allowed.share, 1 / total) * _SPARE) + 1
         while ask <= MOST_ROWS:
             distances, found = self._nearest(queries, min(ask, total))
-            kept = (found >= 0) & allowed[np.maximum(found, 0)]
+            kept = (found >= 0) & allowed.mask[np.maximum(found, 0)]
             if ask >= total or bool((kept.sum(axis=1) >= rows).all()):
                 return _first(distances, found, kept, rows)
             ask *= 2

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import faiss
 import numpy as np
-import numpy.typing as npt
 from whatsit_client.errors import Damaged
 
 from whatsit.index.index_kind import HNSW_LINKS, Effort, Floats, Kind, Numbers
+from whatsit.index.selection import Selection
 
 __all__ = ["FLAT_UP_TO", "Floats", "Numbers", "Shard", "choose_kind", "open_index"]
 
@@ -42,6 +43,12 @@ def open_index(file: Path) -> Any:
         raise Damaged(f"{file} cannot be read as an index; run 'whatsit catalogue publish' again.") from error
 
 
+@lru_cache(maxsize=64)
+def _parameters_without_filter(effort: int) -> Any:
+    """Return a graph search's parameters, which no search changes: making them takes longer than a step of it."""
+    return faiss.SearchParametersHNSW(efSearch=effort)
+
+
 @dataclass(frozen=True)
 class Shard:
     """FAISS index with its rows' item numbers, safe for concurrent search.
@@ -64,14 +71,16 @@ class Shard:
             Damaged: one of them cannot be read, or they do not fit together.
         """
         try:
-            shard = cls(open_index(file), np.load(items, mmap_mode="r", allow_pickle=False), effort or {})
+            mapped = np.load(items, mmap_mode="r", allow_pickle=False)
+            # A plain view of the same pages: each operation on a `memmap` makes another one, which takes longer.
+            shard = cls(open_index(file), mapped.view(np.ndarray), effort or {})
         except (OSError, ValueError, EOFError) as error:
             raise Damaged(f"{items} cannot be read; run 'whatsit catalogue publish' again.") from error
         if shard.items.dtype != np.int64 or shard.items.shape != (shard.index.ntotal,):
             raise Damaged(f"{file} and {items} do not fit together; run 'whatsit catalogue publish' again.")
         return shard
 
-    def search(self, queries: Floats, rows: int, allowed: npt.NDArray[np.bool_] | None) -> tuple[Floats, Numbers]:
+    def search(self, queries: Floats, rows: int, allowed: Selection | None) -> tuple[Floats, Numbers]:
         """The nearest rows.
 
         Where a structure finds fewer rows than were asked for, those queries are answered by a scan.
@@ -79,24 +88,21 @@ class Shard:
         Args:
             queries: f32 [Q,D].
             rows: how many rows per query, at most the number of rows that may be returned.
-            allowed: bool [N], the rows that may be returned; None for all.
+            allowed: the rows that may be returned; None for all.
 
         Returns:
             L2 distances f32 [Q,rows] and row numbers int64 [Q,rows], nearest first, inf and -1 where rows ran out.
         """
-        share, selector = 1.0, None
-        if allowed is not None:
-            count = int(np.count_nonzero(allowed))
-            if count <= _GATHER_UP_TO < len(allowed):
-                return self._gather(queries, rows, np.flatnonzero(allowed))
-            share = count / len(allowed)
-            selector = faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
-        squared, found = self._walk(queries, rows, share, selector)
-        short = np.flatnonzero((found < 0).any(axis=1))
-        if len(short):
-            squared[short], found[short] = self._scan(queries[short], rows, selector)
-        distances = np.sqrt(np.maximum(squared, 0.0), dtype=np.float32)
-        distances[found < 0] = np.inf
+        if allowed is not None and allowed.count <= _GATHER_UP_TO < len(allowed.mask):
+            return self._gather(queries, rows, allowed.rows)
+        squared, found = self._walk(queries, rows, allowed)
+        is_short = bool(found.min() < 0)
+        if is_short:
+            short = np.flatnonzero((found < 0).any(axis=1))
+            squared[short], found[short] = self._scan(queries[short], rows, allowed)
+        distances = np.sqrt(np.maximum(squared, 0.0, out=squared), out=squared)
+        if is_short:
+            distances[found < 0] = np.inf
         return distances, found
 
     def rows_of(self, item: int) -> range:
@@ -108,19 +114,23 @@ class Shard:
         """The stored vectors of these rows, int64 [R]: f32 [R,D]."""
         return np.asarray(self.index.reconstruct_batch(rows), dtype=np.float32)
 
-    def _walk(self, queries: Floats, rows: int, share: float, selector: Any) -> tuple[Floats, Numbers]:
+    def _walk(self, queries: Floats, rows: int, allowed: Selection | None) -> tuple[Floats, Numbers]:
         """Search the index, with a larger nprobe or a scan where a filter leaves little."""
         index, total = self.index, len(self.items)
+        share, selector = (1.0, None) if allowed is None else (allowed.share, allowed.selector)
         if isinstance(index, faiss.IndexHNSW):
             effort = max(self._effort("ef_search", "hnsw"), rows)
             if selector is not None and share * share * total < _WALK_OVER_SCAN * HNSW_LINKS * effort:
-                return self._scan(queries, rows, selector)
-            parameters = faiss.SearchParametersHNSW(efSearch=int(effort / share), sel=selector)
+                return self._scan(queries, rows, allowed)
+            if selector is None:
+                parameters = _parameters_without_filter(effort)
+            else:
+                parameters = faiss.SearchParametersHNSW(efSearch=int(effort / share), sel=selector)
         elif isinstance(index, faiss.IndexRefine):
             codes = faiss.downcast_index(index.base_index)
             probes = int(self._effort("nprobe", "ivfpq") / share)
             if probes > codes.nlist // 2 and selector is not None:
-                return self._scan(queries, rows, selector)
+                return self._scan(queries, rows, allowed)
             lists = faiss.SearchParametersIVF(nprobe=min(probes, codes.nlist), sel=selector)
             factor = self._effort("k_factor", "ivfpq")
             parameters = faiss.IndexRefineSearchParameters(k_factor=factor, base_index_params=lists)
@@ -132,8 +142,9 @@ class Shard:
         squared, found = index.search(queries, rows, params=parameters)
         return squared, found
 
-    def _scan(self, queries: Floats, rows: int, selector: Any) -> tuple[Floats, Numbers]:
+    def _scan(self, queries: Floats, rows: int, allowed: Selection | None) -> tuple[Floats, Numbers]:
         """By all vectors that are kept: squared distances and rows."""
+        selector = None if allowed is None else allowed.selector
         index, parameters = self.index, faiss.SearchParameters(sel=selector)
         if isinstance(index, faiss.IndexHNSW):
             index = faiss.downcast_index(index.storage)
@@ -153,4 +164,8 @@ class Shard:
         return np.pad(distances, padding, constant_values=np.inf), np.pad(among[places], padding, constant_values=-1)
 
     def _effort(self, name: str, structure: str) -> int:
-        return self.effort.get(name) or Kind.parse(structure).usual_effort(len(self.items))[name]
+        return self.effort.get(name) or self._usual_efforts[structure][name]
+
+    @cached_property
+    def _usual_efforts(self) -> Mapping[str, Mapping[str, int]]:
+        return {name: Kind.parse(name).usual_effort(len(self.items)) for name in ("hnsw", "ivf", "ivfpq")}

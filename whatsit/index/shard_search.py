@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 from whatsit_client.errors import InvalidInput
 
 from whatsit.index.router import Router
+from whatsit.index.selection import Selection
 from whatsit.index.shard import Floats, Numbers, Shard
 
 # So few allowed items are looked up one by one among a shard's, which are sorted.
 _FEW = 1_000
+# A filter that calls repeat is turned into rows once: so many are kept for each shard.
+_KEPT = 4
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Part:
 
     shard: Shard
     alive: npt.NDArray[np.bool_] | None = None
+    _recent: dict[int, tuple[Numbers, Selection]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def without(self, items: Numbers) -> Part:
         """The same shard with the rows of these items (int64, ascending) hidden."""
@@ -44,22 +49,42 @@ class Part:
         """The rows of an item that still count."""
         return [row for row in self.shard.rows_of(item) if self.alive is None or self.alive[row]]
 
-    def selected(self, allowed: Numbers | None) -> npt.NDArray[np.bool_] | None:
-        """The rows that a search may return, bool [N]; None for all of them."""
+    @cached_property
+    def _living(self) -> Selection | None:
+        return None if self.alive is None else Selection(self.alive)
+
+    def selected(self, allowed: Numbers | None) -> Selection | None:
+        """The rows that a search may return; None for all of them.
+
+        Args:
+            allowed: item numbers, ascending; an array that nobody changes, for the answer is kept for it.
+        """
         if allowed is None:
-            return self.alive
+            return self._living
+        known = self._recent.get(id(allowed))
+        if known is not None and known[0] is allowed:
+            return known[1]
+        mask = self._mask(allowed)
+        selection = Selection(mask if self.alive is None else mask & self.alive)
+        if len(self._recent) >= _KEPT:
+            self._recent.clear()
+        self._recent[id(allowed)] = allowed, selection
+        return selection
+
+    def _mask(self, allowed: Numbers) -> npt.NDArray[np.bool_]:
+        """The rows of these items, bool [N]."""
         if len(allowed) <= _FEW:
             mask = np.zeros(len(self.shard.items), dtype=bool)
             starts = np.searchsorted(self.shard.items, allowed, "left")
             ends = np.searchsorted(self.shard.items, allowed, "right")
             for start, end in zip(starts, ends, strict=True):
                 mask[start:end] = True
-        else:  # item numbers are dense: a table of them is small, and nothing has to be sorted
-            first, last = (int(self.shard.items[place]) for place in (0, -1)) if len(self.shard.items) else (0, -1)
-            table = np.zeros(last - first + 1, dtype=bool)
-            table[allowed[(allowed >= first) & (allowed <= last)] - first] = True
-            mask = table[self.shard.items - first] if len(table) else np.zeros(0, dtype=bool)
-        return mask if self.alive is None else mask & self.alive
+            return mask
+        # Item numbers are dense: a table of them is small, and nothing has to be sorted.
+        first, last = (int(self.shard.items[place]) for place in (0, -1)) if len(self.shard.items) else (0, -1)
+        table = np.zeros(last - first + 1, dtype=bool)
+        table[allowed[(allowed >= first) & (allowed <= last)] - first] = True
+        return table[self.shard.items - first] if len(table) else np.zeros(0, dtype=bool)
 
 
 @dataclass(frozen=True)
@@ -98,18 +123,23 @@ def search_parts(
     Returns:
         L2 distances f32 [Q,k] and item numbers int64 [Q,k], nearest first, filled up with inf and -1.
     """
-    masks = [part.selected(allowed) for part in parts]
-    useful = np.array([len(p.shard.items) > 0 if m is None else m.any() for p, m in zip(parts, masks, strict=True)])
-    wanted = np.repeat(useful[None].astype(bool), len(queries), axis=0)
+    if len(parts) == 1 and routing is None:
+        return _search_items(parts[0], parts[0].selected(allowed), queries, k, k * rows_per_item)
+    chosen = [part.selected(allowed) for part in parts]
+    counts = [
+        len(part.shard.items) if rows is None else rows.count for part, rows in zip(parts, chosen, strict=True)
+    ]
+    wanted = np.repeat(np.array(counts)[None] > 0, len(queries), axis=0)
     if routing is not None:
-        wanted[:, : routing.shards] = routing.router.route(queries, routing.nprobe, useful[: routing.shards])
+        useful = np.array(counts[: routing.shards]) > 0
+        wanted[:, : routing.shards] = routing.router.route(queries, routing.nprobe, useful)
     found = []
-    for part, mask, asked in zip(parts, masks, wanted.T, strict=True):
+    for part, rows, asked in zip(parts, chosen, wanted.T, strict=True):
         if asked.all():
-            found.append(_search_items(part, mask, queries, k, k * rows_per_item))
+            found.append(_search_items(part, rows, queries, k, k * rows_per_item))
         elif asked.any():
             answer = nothing(len(queries), k)
-            answer[0][asked], answer[1][asked] = _search_items(part, mask, queries[asked], k, k * rows_per_item)
+            answer[0][asked], answer[1][asked] = _search_items(part, rows, queries[asked], k, k * rows_per_item)
             found.append(answer)
     if not found:
         return nothing(len(queries), k)
@@ -152,33 +182,53 @@ def nearest_vectors(parts: Sequence[Part], query: Floats, items: Numbers) -> Flo
 
 
 def _search_items(
-    part: Part, mask: npt.NDArray[np.bool_] | None, queries: Floats, k: int, rows: int
+    part: Part, chosen: Selection | None, queries: Floats, k: int, rows: int
 ) -> tuple[Floats, Numbers]:
     """Double the rows until every query has k distinct items or none are left."""
     shard = part.shard
-    available = len(shard.items) if mask is None else int(mask.sum())
+    available = len(shard.items) if chosen is None else chosen.count
     if not available or not len(queries):
         return nothing(len(queries), k)
     rows = min(rows, available)
     while True:
-        distances, found = shard.search(queries, rows, mask)
-        items = np.where(found >= 0, shard.items[np.maximum(found, 0)], -1)
-        distances, items = first_of_each(distances, items, k)
-        if rows == available or (items >= 0).all():
+        distances, found = shard.search(queries, rows, chosen)
+        items = shard.items[found]  # of row -1, where rows ran out, that of the last row
+        if found.min() < 0:
+            items[found < 0] = -1
+        distances, items = first_of_each(distances, items, k, ascending=True)
+        if rows == available or items.min() >= 0:
             return distances, items
         rows = min(rows * 2, available)
 
 
-def first_of_each(distances: Floats, items: Numbers, k: int) -> tuple[Floats, Numbers]:
-    """Keep each item's nearest row: [Q,R] rows -> [Q,k] items, nearest first."""
-    best, numbers = nothing(len(items), k)
-    for query, (row_distances, row_items) in enumerate(zip(distances, items, strict=True)):
-        order = np.argsort(row_distances, kind="stable")
-        order = order[row_items[order] >= 0]
-        _, firsts = np.unique(row_items[order], return_index=True)
-        chosen = order[np.sort(firsts)][:k]
-        best[query, : len(chosen)] = row_distances[chosen]
-        numbers[query, : len(chosen)] = row_items[chosen]
+def first_of_each(distances: Floats, items: Numbers, k: int, *, ascending: bool = False) -> tuple[Floats, Numbers]:
+    """Keep each item's nearest row: [Q,R] rows -> [Q,k] items, nearest first.
+
+    Args:
+        distances: f32 [Q,R].
+        items: int64 [Q,R], -1 for no row.
+        k: items per query.
+        ascending: the distances of each query ascend already.
+    """
+    best, numbers = np.empty((len(items), k), dtype=np.float32), np.empty((len(items), k), dtype=np.int64)
+    for query in range(len(items)):
+        row_distances, row_items = distances[query], items[query]
+        if not ascending:
+            order = np.argsort(row_distances, kind="stable")
+            row_distances, row_items = row_distances[order], row_items[order]
+        nearest = row_items[:k].tolist()
+        if len(set(nearest)) == k and min(nearest) >= 0:  # mostly: each row is of another item
+            best[query], numbers[query] = row_distances[:k], row_items[:k]
+            continue
+        firsts: dict[int, int] = {}  # item -> its first row; quicker than np.unique at the lengths that searches have
+        for place, item in enumerate(row_items.tolist()):
+            if item >= 0 and item not in firsts:
+                firsts[item] = place
+                if len(firsts) == k:
+                    break
+        count = len(firsts)
+        best[query, :count], best[query, count:] = row_distances[list(firsts.values())], np.inf
+        numbers[query, :count], numbers[query, count:] = list(firsts), -1
     return best, numbers
 
 

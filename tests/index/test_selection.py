@@ -1,0 +1,48 @@
+"""Selections of rows, and the items of several rows."""
+
+from __future__ import annotations
+
+import faiss
+import numpy as np
+
+from whatsit.index.index_kind import Kind, build
+from whatsit.index.selection import Selection
+from whatsit.index.shard import Shard
+from whatsit.index.shard_search import Part, first_of_each
+
+
+def test_forms_of_a_selection_agree() -> None:
+    selection = Selection(np.arange(100) % 3 == 0)
+    assert (selection.count, selection.share) == (34, 0.34)
+    np.testing.assert_array_equal(selection.rows, np.arange(0, 100, 3))
+    assert [selection.selector.is_member(row) for row in range(100)] == selection.mask.tolist()
+    assert isinstance(selection.selector, faiss.IDSelectorBitmap)
+
+
+def test_a_filter_is_turned_into_rows_once() -> None:
+    vectors = np.eye(8, dtype=np.float32)
+    part = Part(Shard(build(vectors, Kind()), np.arange(8) // 2))
+    allowed = np.array([1, 3])
+    first = part.selected(allowed)
+    assert first is not None
+    assert first.rows.tolist() == [2, 3, 6, 7]
+    assert part.selected(allowed) is first
+    assert part.selected(allowed.copy()) is not first
+    gone = part.without(np.array([3]))
+    left = gone.selected(allowed)
+    assert left is not None
+    assert left.rows.tolist() == [2, 3]
+    assert gone.selected(None) is gone.selected(None)
+
+
+def test_first_rows_of_items_are_those_of_a_full_sort() -> None:
+    rng = np.random.default_rng(0)
+    distances = np.sort(rng.integers(0, 6, (20, 12)).astype(np.float32), axis=1)
+    items = rng.integers(-1, 9, (20, 12))
+    sorted_first = first_of_each(distances, items, 5, ascending=True)
+    again = first_of_each(distances, items, 5)
+    np.testing.assert_array_equal(sorted_first[0], again[0])
+    np.testing.assert_array_equal(sorted_first[1], again[1])
+    for row in range(20):
+        expected = list(dict.fromkeys(item for item in items[row].tolist() if item >= 0))[:5]
+        assert sorted_first[1][row].tolist() == expected + [-1] * (5 - len(expected))

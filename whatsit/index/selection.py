@@ -1,0 +1,44 @@
+"""Rows of a shard that a search may return, in the forms that searches need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+from whatsit.index.index_kind import Numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """A choice of rows, never changed; each form is made once, when it is first asked for.
+
+    Args:
+        mask: bool [N], the chosen rows.
+    """
+
+    mask: npt.NDArray[np.bool_]
+
+    @cached_property
+    def count(self) -> int:
+        """Return how many rows are chosen."""
+        return int(np.count_nonzero(self.mask))
+
+    @property
+    def share(self) -> float:
+        """Return the chosen share of all rows, 0..1."""
+        return self.count / max(len(self.mask), 1)
+
+    @cached_property
+    def rows(self) -> Numbers:
+        """Return the chosen rows, int64 ascending."""
+        return np.flatnonzero(self.mask)
+
+    @cached_property
+    def selector(self) -> Any:
+        """Return the FAISS selector of the chosen rows; safe for concurrent search."""
+        return faiss.IDSelectorBitmap(np.packbits(self.mask, bitorder="little"))
