@@ -126,9 +126,7 @@ def search_parts(
     if len(parts) == 1 and routing is None:
         return _search_items(parts[0], parts[0].selected(allowed), queries, k, k * rows_per_item)
     chosen = [part.selected(allowed) for part in parts]
-    counts = [
-        len(part.shard.items) if rows is None else rows.count for part, rows in zip(parts, chosen, strict=True)
-    ]
+    counts = [len(part.shard.items) if rows is None else rows.count for part, rows in zip(parts, chosen, strict=True)]
     wanted = np.repeat(np.array(counts)[None] > 0, len(queries), axis=0)
     if routing is not None:
         useful = np.array(counts[: routing.shards]) > 0
@@ -181,9 +179,7 @@ def nearest_vectors(parts: Sequence[Part], query: Floats, items: Numbers) -> Flo
     return nearest
 
 
-def _search_items(
-    part: Part, chosen: Selection | None, queries: Floats, k: int, rows: int
-) -> tuple[Floats, Numbers]:
+def _search_items(part: Part, chosen: Selection | None, queries: Floats, k: int, rows: int) -> tuple[Floats, Numbers]:
     """Double the rows until every query has k distinct items or none are left."""
     shard = part.shard
     available = len(shard.items) if chosen is None else chosen.count
