@@ -15,7 +15,7 @@ from whatsit.index.index_kind import Numbers
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """A choice of rows, never changed; each form is made once, when it is first asked for.
+    """Chosen rows, never changed; each form is made once, when first asked for.
 
     Args:
         mask: bool [N], the chosen rows.

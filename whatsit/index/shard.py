@@ -45,7 +45,7 @@ def open_index(file: Path) -> Any:
 
 @lru_cache(maxsize=64)
 def _parameters_without_filter(effort: int) -> Any:
-    """Return a graph search's parameters, which no search changes: making them takes longer than a step of it."""
+    """Return parameters of a graph search, which no search changes."""
     return faiss.SearchParametersHNSW(efSearch=effort)
 
 
