@@ -60,27 +60,27 @@ def measure_continued_split(
     there = (out / checkpoint.LAST).exists()
     train_embedder(classes, data, weights, out, resume=there, max_minutes=max_minutes, console=console)
     store = GroceryStore(data / "grocery_store")
-    rows = [_measure(open_embedder(name, weights), store, held_out) for name in FROZEN]
-    rows.append(_measure(open_embedder(f"start={recipe.start}", weights), store, held_out))
+    rows = [measure_unseen(open_embedder(name, weights), store, held_out) for name in FROZEN]
+    rows.append(measure_unseen(open_embedder(f"start={recipe.start}", weights), store, held_out))
     start, trained = (checkpoint.load(out / name)["module"] for name in ("start.pt", checkpoint.BEST))
     network = trained_embedder(out / checkpoint.BEST)
     for share in blends:
         mixed = wise_ft(start, trained, share)
         network.load_state_dict({k.removeprefix(_PREFIX): v for k, v in mixed.items() if k.startswith(_PREFIX)})
         blended = MeasuredEmbedder(f"blend {share:.2f}", CROP_SIZE, torch_embedding(network))
-        rows.append(_measure(blended, store, held_out))
+        rows.append(measure_unseen(blended, store, held_out))
     return rows
 
 
-def _measure(embedder: MeasuredEmbedder, store: GroceryStore, held_out: Sequence[int]) -> UnseenRow:
+def measure_unseen(embedder: MeasuredEmbedder, store: GroceryStore, held_out: Sequence[int]) -> UnseenRow:
     """Search the held-out classes' photos among their shop images."""
     classes = np.array(held_out)
     shop = [c.image for label, c in enumerate(store.gallery()) if label in set(held_out)]
     train, of_val = ([pair for pair in _pairs(store, split) if pair[1] in set(held_out)] for split in _SPLITS)
-    photos = _vectors(embedder, [path for path, _ in (*train, *of_val)])
+    photos = vectors_of_files(embedder, [path for path, _ in (*train, *of_val)])
     truth = np.array([label for _, label in (*train, *of_val)])
     val = np.arange(len(truth)) >= len(train)
-    gallery = _vectors(embedder, shop)
+    gallery = vectors_of_files(embedder, shop)
     recall = recall_at_k(photos, gallery, truth, classes)
     val_recall = recall_at_k(photos[val], gallery, truth[val], classes, ks=(1,))
     return UnseenRow(embedder.name, len(photos), recall[1], recall[5], len(of_val), val_recall[1])
@@ -90,7 +90,8 @@ def _pairs(store: GroceryStore, split: Split) -> Iterator[tuple[Path, int]]:
     return zip(store.queries(split), store.truth(split), strict=True)
 
 
-def _vectors(embedder: MeasuredEmbedder, files: Sequence[Path]) -> npt.NDArray[np.float32]:
+def vectors_of_files(embedder: MeasuredEmbedder, files: Sequence[Path]) -> npt.NDArray[np.float32]:
+    """Return the unit vectors of whole pictures squashed to the input, f32 [n, d]."""
     parts = [
         embedder.embed(np.stack([crop_resize(read_rgb(f), size=embedder.size) for f in files[i : i + 16]]))
         for i in range(0, len(files), 16)

@@ -15,7 +15,16 @@ from whatsit.training.selfsupervised.moco import MocoTask, MomentumContrast, fin
 from whatsit.training.selfsupervised.moco_recipe import MocoRecipe
 
 RECIPE = MocoRecipe(
-    start="random", batch=4, size=32, queue=16, dimension=8, epochs=2, frozen_blocks=-1, ema_decay=0, photographed=0
+    start="random",
+    batch=4,
+    size=32,
+    queue=16,
+    dimension=8,
+    epochs=2,
+    frozen_blocks=-1,
+    ema_decay=0,
+    photographed=0,
+    clusters=3,
 )
 
 
@@ -79,6 +88,9 @@ def test_a_run_ends_with_a_start_for_the_embedder(photos: Path, tmp_path: Path) 
     before = network.head.weight.clone()
     begin(network, str(tmp_path / "run" / "best.pt"), "embedder")
     assert not torch.equal(network.head.weight, before)
+    with np.load(tmp_path / "run" / "clusters.npz") as stored:
+        assert [key.rpartition("/")[2] for key in stored["keys"]] == [f"{k}.png" for k in range(8)]
+        assert set(stored["clusters"]) <= set(range(RECIPE.clusters))
 
 
 def test_too_few_pictures_are_refused(photos: Path, tmp_path: Path) -> None:

@@ -30,6 +30,20 @@ class PictureSource(Protocol):
         """Return an augmented view of picture `index`, uint8 [3, size, size]."""
 
 
+def file_key(path: Path) -> str:
+    """Return the name of a picture file that is the same wherever the data sets lie."""
+    return "/".join(path.parts[-3:])
+
+
+def picture_keys(source: PictureSource) -> list[str]:
+    """Return a name for each picture of a source that is the same in every run."""
+    files: Sequence[Path] | None = getattr(source, "files", None)
+    if files is not None:
+        return [file_key(path) for path in files]
+    drawn = f"{type(source).__name__}-{getattr(source, 'seed', 0)}-{len(source.labels)}"
+    return [f"{drawn}-{index}" for index in range(len(source.labels))]
+
+
 class PhotoSource:
     """Photos on disk, labelled by class or each its own class.
 

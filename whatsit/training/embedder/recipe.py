@@ -71,6 +71,7 @@ class EmbedderRecipe(TrainingRecipe):
     teachers: tuple[TeacherName, ...] = Field((), description="Frozen networks whose similarities are distilled.")
     distil_weight: float = Field(1.0, ge=0, description="Of that distillation; without teachers it is none.")
     tasks: tuple[TaskName, ...] = Field((), description="What heads learn beside the product, in training only.")
+    clusters: str = Field("", description="Pseudo-labels of the task cluster: clusters.npz of `whatsit train moco`.")
     task_weight: float = Field(0.2, ge=0, description="Of the mean loss of the tasks.")
     task_weighting: TaskWeighting = Field("equal", description="trend: by how much their validation losses move.")
     task_interval: int = Field(50, ge=1, description="Steps between two looks at the validation losses.")
@@ -108,6 +109,10 @@ class EmbedderRecipe(TrainingRecipe):
             raise ValueError("margin is at most 1, but for sphereface")
         if self.tasks and self.task_weighting == "trend" and not self.held_out_photos:
             raise ValueError("task_weighting: trend looks at held-out photos; set held_out_photos above 0")
+        if ("cluster" in self.tasks) != bool(self.clusters):
+            raise ValueError("the task cluster needs clusters: a file, and clusters needs the task")
+        if "cluster" in self.tasks and (self.mining != "none" or self.custom is not None):
+            raise ValueError("the task cluster needs mining: none, and the built-in data")
         if list(self.mining_layers) != sorted(self.mining_layers) or not all(0 <= s <= 1 for s in self.mining_layers):
             raise ValueError("mining_layers are shares from 0 to 1, ascending")
         if self.teachers and (self.mining != "none" or self.custom is not None):

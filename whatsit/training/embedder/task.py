@@ -29,6 +29,7 @@ from whatsit.training.embedder.losses.simclr import positive_pairs, simclr_loss
 from whatsit.training.embedder.losses.similarity_distillation import similarity_distillation
 from whatsit.training.embedder.mined_mixture import HardGroups, MinedMixture
 from whatsit.training.embedder.mixture import Ingredient, Mixture
+from whatsit.training.embedder.pseudo_labels import PseudoLabels
 from whatsit.training.embedder.random_erasing import erase
 from whatsit.training.embedder.recipe import EmbedderRecipe
 from whatsit.training.embedder.task_labels import TaskLabels, viewpoint_of, viewpoints_of_batch
@@ -66,7 +67,9 @@ class EmbedderTask:
         self.groups = None if recipe.mining == "none" else HardGroups(np.unique(photos), recipe.mining_layers)
         self.mutual = None if recipe.mutual == "none" else self._mutual(weights)
         self.teachers: Teachers | None = None
-        self.labels = TaskLabels(recipe.tasks, content.classes)
+        self.clusters = PseudoLabels(Path(recipe.clusters), self.ingredients) if recipe.clusters else None
+        self._first = np.cumsum([0, *(len(i.source.labels) for i in self.ingredients)])
+        self.labels = TaskLabels(recipe.tasks, content.classes, self.clusters.classes if self.clusters else 0)
         self.tasks = self._multi_task() if recipe.tasks else None
         parts.update({n: m for n in ("groups", "mutual", "tasks") if (m := getattr(self, n)) is not None})
         self.module: nn.Module = nn.ModuleDict(parts)
@@ -89,9 +92,9 @@ class EmbedderTask:
         ]
 
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
-        """Yield views, labels and, with teachers, their features.
+        """Yield views, labels, the teachers' features and the pseudo-labels.
 
-        uint8 [n, 3, size, size], int64 [n], f32 [n, e].
+        uint8 [n, 3, size, size], int64 [n], f32 [n, e] with teachers, int64 [n] with clusters.
         """
         if self.groups is not None and isinstance(self.mixture, MinedMixture):
             if start == 0:
@@ -125,7 +128,8 @@ class EmbedderTask:
             added = similarity_distillation(vectors, batch[2])
             loss, shown["distillation"] = loss + recipe.distil_weight * added, float(added.detach())
         if self.tasks is not None:
-            added = self.tasks(features, self.labels.of(labels, self._viewpoints))
+            clusters = batch[-1] if self.clusters is not None else None
+            added = self.tasks(features, self.labels.of(labels, self._viewpoints, clusters))
             loss, shown["tasks"] = loss + recipe.task_weight * added, float(added.detach())
         if self.mutual is not None:
             of_large, added = self.mutual(wide, labels, class_logits(self.criterion, vectors, recipe.scale))
@@ -138,9 +142,13 @@ class EmbedderTask:
             self.teachers = Teachers(self.recipe.teachers, self.ingredients, weights, folder, console)
 
     def _batch(self, number: int) -> Batch:
-        if self.teachers is None:
-            return self.mixture.batch(number)
-        return *self.mixture.batch(number), self.teachers.of(self.mixture.places(number))
+        batch: Batch = self.mixture.batch(number)
+        if self.teachers is not None:
+            batch = *batch, self.teachers.of(self.mixture.places(number))
+        if self.clusters is not None:
+            rows = [int(self._first[k]) + index for k, index in self.mixture.places(number)]
+            batch = *batch, torch.from_numpy(self.clusters.of_picture[rows])
+        return batch
 
     def validate(self) -> dict[str, float]:
         """Return the metrics of the embedder's validation sets."""

@@ -11,11 +11,11 @@ from torch import Tensor
 from whatsit.evaluation.datasets.grocery import GroceryClass
 from whatsit.training.embedder.mixture import Ingredient
 from whatsit.training.embedder.picture_sources import PictureSource, ShopSource
+from whatsit.training.embedder.pseudo_labels import UNKNOWN
 from whatsit.training.embedder.rendered_source import RenderedSource
 
-TaskName = Literal["category", "department", "viewpoint"]
+TaskName = Literal["category", "department", "viewpoint", "cluster"]
 
-UNKNOWN = -1
 VIEWPOINTS = ("photo", "shop image", "drawing")
 
 
@@ -24,27 +24,31 @@ class TaskLabels:
 
     Args:
         names: the tasks: "category" (the data set's coarse class, for instance Apple), "department" (Fruit, Vegetables
-            or Packages), "viewpoint" (one of VIEWPOINTS). The first two are known of groceries alone.
+            or Packages), "viewpoint" (one of VIEWPOINTS), "cluster" (a pseudo-label of each picture). The first two are
+            known of groceries alone.
         groceries: the products; their labels are the first of the mixture.
+        clusters: number of pseudo-labels.
 
     Attributes:
         classes: number of classes of each task.
     """
 
-    def __init__(self, names: Sequence[TaskName], groceries: Sequence[GroceryClass]) -> None:
+    def __init__(self, names: Sequence[TaskName], groceries: Sequence[GroceryClass], clusters: int = 0) -> None:
         self.names = tuple(names)
         tables = {"category": [c.coarse for c in groceries], "department": [c.department for c in groceries]}
         self._of_product = {task: _numbered(values) for task, values in tables.items()}
-        self.classes: dict[str, int] = {
-            name: len(VIEWPOINTS) if name == "viewpoint" else int(self._of_product[name].max()) + 1 for name in names
-        }
+        counts = {"viewpoint": len(VIEWPOINTS), "cluster": clusters}
+        counts |= {task: int(numbers.max()) + 1 for task, numbers in self._of_product.items() if task in names}
+        self.classes: dict[str, int] = {name: counts[name] for name in names}
 
-    def of(self, labels: Tensor, viewpoints: Tensor) -> Tensor:
+    def of(self, labels: Tensor, viewpoints: Tensor, clusters: Tensor | None = None) -> Tensor:
         """Return the task labels of a batch, int64 [tasks, n]; UNKNOWN where unknown."""
         rows = []
         for name in self.names:
             if name == "viewpoint":
                 rows.append(viewpoints.to(labels.device))
+            elif name == "cluster":
+                rows.append(torch.full_like(labels, UNKNOWN) if clusters is None else clusters.to(labels.device))
             else:
                 table = self._of_product[name].to(labels.device)
                 of_known = table[labels.clamp(max=len(table) - 1)]

@@ -18,7 +18,7 @@ from whatsit.models.mobilenet_v2 import MobileNetV2, pooled
 from whatsit.training.common.progress import counted
 from whatsit.training.embedder.embed_batch import embed
 from whatsit.training.embedder.mixture import Ingredient, Place
-from whatsit.training.embedder.picture_sources import PictureSource
+from whatsit.training.embedder.picture_sources import picture_keys
 
 TeacherName = Literal["mobilenet_v2", "efficientnet_lite0", "efficientnet_lite2"]
 _SIZES: dict[TeacherName, int] = {"mobilenet_v2": CROP_SIZE, "efficientnet_lite0": CROP_SIZE, "efficientnet_lite2": 256}
@@ -56,7 +56,7 @@ class Teachers:
             network: Callable[[Tensor], Tensor] | None = None
             rows = []
             for number, ingredient in enumerate(ingredients, start=1):
-                keys = _keys(ingredient.source)
+                keys = picture_keys(ingredient.source)
                 if missing := [index for index, key in enumerate(keys) if key not in kept.places]:
                     network = network or _open(name, weights)
                     counting = counted(missing, f"{name}, source {number}", console)
@@ -107,12 +107,3 @@ def _open(name: TeacherName, weights: Path) -> Callable[[Tensor], Tensor]:
         network = EfficientNetLite(2 if name == "efficientnet_lite2" else 0, pretrained=True)
     network.eval()
     return lambda images: pooled(network(images))
-
-
-def _keys(source: PictureSource) -> list[str]:
-    """Return a name for each picture of a source that is the same in every run."""
-    files: Sequence[Path] | None = getattr(source, "files", None)
-    if files is not None:
-        return ["/".join(path.parts[-3:]) for path in files]
-    drawn = f"{type(source).__name__}-{getattr(source, 'seed', 0)}-{len(source.labels)}"
-    return [f"{drawn}-{index}" for index in range(len(source.labels))]

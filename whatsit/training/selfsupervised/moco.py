@@ -19,13 +19,16 @@ from torch import Tensor, nn
 from whatsit_client.errors import InvalidInput
 
 from whatsit.models.embedder import CROP_SIZE, Embedder
+from whatsit.training.common import run_checkpoint as checkpoint
 from whatsit.training.common.initial_weights import IMAGENET, begin
 from whatsit.training.common.loop import Outcome
 from whatsit.training.common.prefetch import prefetch
+from whatsit.training.common.progress import counted
 from whatsit.training.common.run_training import RunOptions, prepare, run_training
 from whatsit.training.embedder.augment import Image, random_blur, random_box, random_light, random_turn
 from whatsit.training.embedder.embed_batch import embed, scaled, vectors_of
 from whatsit.training.embedder.picture_sources import photographed_view, read_rgb
+from whatsit.training.embedder.pseudo_labels import write_pseudo_labels
 from whatsit.training.embedder.task import WEIGHTS
 from whatsit.training.selfsupervised.moco_recipe import MocoRecipe
 from whatsit.vision.crop import crop_resize
@@ -200,18 +203,28 @@ def train_moco(
         recipe: the recipe.
         data: the folder of the data sets; not read where `photos` is given.
         weights: the folder that holds the ImageNet MobileNetV2; read only for that start.
-        out: the run's folder; `out/best.pt` is a start for `whatsit train embedder`, and can be built itself.
+        out: the run's folder; `out/best.pt` is a start for `whatsit train embedder`, and can be built itself;
+            `out/clusters.npz` holds the pictures' pseudo-labels for its task "cluster".
         photos: pictures of your own.
         options: of the run.
 
     Raises:
         InvalidInput: there are too few pictures, or `out` does not fit `resume`.
     """
-    prepare(recipe.seed, **options)
+    console = prepare(recipe.seed, **options)
     files = find_pictures([photos] if photos else [data / name for name in recipe.photos])
     task = MocoTask(recipe, files, weights / WEIGHTS if recipe.start == IMAGENET else None)
     begin(task.contrast.network, recipe.start, "embedder")
     if not options.get("resume") and recipe.start == IMAGENET:
         task.start()
     task.contrast.start_keys()
-    return run_training(task, recipe, out, **options)
+    outcome = run_training(task, recipe, out, **options)
+    if outcome.finished:
+        network = task.contrast.network
+        best = checkpoint.load(out / checkpoint.BEST)["module"]
+        own = {name.removeprefix("network."): value for name, value in best.items() if name.startswith("network.")}
+        network.load_state_dict(own)
+        pictures = (crop_resize(read_rgb(path), size=CROP_SIZE) for path in counted(files, "clustering", console))
+        vectors = vectors_of(network.eval(), pictures)
+        write_pseudo_labels(files, vectors, recipe.clusters, recipe.seed, out / "clusters.npz")
+    return outcome

@@ -28,6 +28,7 @@ class MocoRecipe(TrainingRecipe):
     frozen_blocks: int = Field(3, ge=-1, le=18)
     backbone_rate: float = Field(2e-4, gt=0)
     head_rate: float = Field(1e-3, gt=0)
+    clusters: int = Field(256, ge=2, description="Pseudo-labels that are written beside best.pt.")
     photos: tuple[str, ...] = Field(
         (
             "grocery_store/train",

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from whatsit.training.embedder.losses.trend_weights import TrendWeights
-from whatsit.training.embedder.task_labels import UNKNOWN
+from whatsit.training.embedder.pseudo_labels import UNKNOWN
 
 TaskWeighting = Literal["equal", "trend"]
 
