@@ -212,6 +212,20 @@ struct Choice {
     int label;
 };
 
+// Return the part of a frame that is sent for a choice, x1, y1, x2, y2 in whole pixels. A thing that covers less of the
+// frame than `context` is sent with all of it: it may be one fruit of a heap, and the server looks up both.
+inline std::array<int, 4> sent_crop(const Choice& choice, int width, int height, double margin = 0.15,
+                                    double context = 0.25) {
+    const double x1 = choice.box[0], y1 = choice.box[1], x2 = choice.box[2], y2 = choice.box[3];
+    if (!choice.track || (x2 - x1) * (y2 - y1) < context * width * height) return {0, 0, width, height};
+    const double across = margin * (x2 - x1), down = margin * (y2 - y1);
+    const int left = std::max(0, static_cast<int>(std::floor(x1 - across)));
+    const int top = std::max(0, static_cast<int>(std::floor(y1 - down)));
+    const int right = std::min(width, static_cast<int>(std::ceil(x2 + across)));
+    const int bottom = std::min(height, static_cast<int>(std::ceil(y2 + down)));
+    return {left, top, std::max(left + 1, right), std::max(top + 1, bottom)};
+}
+
 // Grey frames and boxes in, at most one choice for each thing that is held still out.
 class ScanDecision {
 public:

@@ -23,7 +23,8 @@ struct Contract {
     int stride = 8;      // pixels of the canvas per cell
     int padding = 114;   // grey value around the frame
     float min_score = 0.3f;
-    int top = 50;        // the most peaks that are looked at
+    int window = 3;      // only cells that are the highest of window x window cells count; 1 for every cell
+    int top = 50;        // the most cells that are looked at
     float iou = 0.5f;
     int boxes = 20;      // the most boxes that are returned
     float min_product = 0.3f;
@@ -68,10 +69,10 @@ inline float overlap(const Box& a, const Box& b) {
 
 namespace detail {
 
-inline bool is_peak(const Maps& maps, int x, int y) {
+inline bool is_peak(const Maps& maps, int x, int y, int reach) {
     const float value = maps.heat[y * maps.width + x];
-    for (int row = std::max(0, y - 1); row <= std::min(maps.height - 1, y + 1); ++row)
-        for (int column = std::max(0, x - 1); column <= std::min(maps.width - 1, x + 1); ++column)
+    for (int row = std::max(0, y - reach); row <= std::min(maps.height - 1, y + reach); ++row)
+        for (int column = std::max(0, x - reach); column <= std::min(maps.width - 1, x + reach); ++column)
             if (maps.heat[row * maps.width + column] > value) return false;
     return true;
 }
@@ -91,13 +92,14 @@ inline std::vector<Thing> decode_centers(const Maps& maps, const Contract& contr
     std::vector<int> peaks;
     for (int y = 0; y < maps.height; ++y)
         for (int x = 0; x < maps.width; ++x)
-            if (maps.heat[y * maps.width + x] >= contract.min_score && detail::is_peak(maps, x, y))
+            if (maps.heat[y * maps.width + x] >= contract.min_score && detail::is_peak(maps, x, y, contract.window / 2))
                 peaks.push_back(y * maps.width + x);
     std::stable_sort(peaks.begin(), peaks.end(), [&](int a, int b) { return maps.heat[a] > maps.heat[b]; });
     if (static_cast<int>(peaks.size()) > contract.top) peaks.resize(contract.top);
     std::vector<Box> boxes;
     std::vector<int> cells;
     for (const int cell : peaks) {
+        if (static_cast<int>(boxes.size()) == contract.boxes) break;
         const float x = (cell % maps.width + maps.offset[cell]) * contract.stride;
         const float y = (cell / maps.width + maps.offset[maps.plane() + cell]) * contract.stride;
         const float wide = maps.size[cell] / 2, tall = maps.size[maps.plane() + cell] / 2;
@@ -108,7 +110,7 @@ inline std::vector<Thing> decode_centers(const Maps& maps, const Contract& contr
         cells.push_back(cell);
     }
     std::vector<Thing> things;
-    for (std::size_t i = 0; i < boxes.size() && static_cast<int>(i) < contract.boxes; ++i) {
+    for (std::size_t i = 0; i < boxes.size(); ++i) {
         Box box = boxes[i];
         for (int side = 0; side < 4; ++side)
             box[side] = std::clamp(box[side] / scale, 0.f, static_cast<float>(side % 2 ? frame_height : frame_width));

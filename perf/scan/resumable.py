@@ -16,7 +16,7 @@ Row = dict[str, Any]
 def measure_all(
     tasks: Sequence[Task], measure: Callable[[Task], Row], work: Path, minutes: float, workers: int = 1
 ) -> list[Row]:
-    """Measure the tasks that are not in the file of results yet; return all rows.
+    """Measure the tasks that are not in the file of results yet; return their rows.
 
     Args:
         tasks: what is measured; each is part of its row.
@@ -41,4 +41,5 @@ def measure_all(
                 file.write(json.dumps(row) + "\n")
                 file.flush()
                 rows.append(row)
-    return rows
+    wanted = {str(task) for task in tasks}
+    return [row for row in rows if row["task"] in wanted]

@@ -48,10 +48,9 @@ def test_every_form_finds_the_things_of_a_drawn_scene(contract, scene, name):
     else:
         runner = OnnxRunner(MODELS / file, 1)
     with runner:
-        # 320 x 256 is enough for a frame of 4 : 3.
-        out = runner.run({contract["input"]: np.ascontiguousarray(canvas[None, :, :256])})
-    found = center_boxes(
-        *(out[key][0] for key in contract["outputs"]), contract["stride"], min_score=contract["min_score"]
-    )
+        width = -(-contract["side"] * 3 // 4 // contract["multiple"]) * contract["multiple"]  # enough for 4 : 3
+        out = runner.run({contract["input"]: np.ascontiguousarray(canvas[None, :, :width])})
+    settings = {key: contract[key] for key in ("stride", "min_score", "top")} | {"window": contract.get("window", 3)}
+    found = center_boxes(*(out[key][0] for key in contract["outputs"]), **settings)
     boxes = (found.boxes / scale)[nms(found.boxes, found.scores, contract["iou"])]
     assert (iou(scene.boxes, boxes.astype(np.float32)).max(axis=1) > 0.5).all()

@@ -15,7 +15,7 @@ def test_a_peak_is_a_box_around_its_centre_in_pixels():
     heat, size, offset = maps()
     heat[0, 1, 3], heat[0, 1, 2], heat[7, 1, 3] = 0.9, 0.8, 0.6
     size[:, 1, 3], offset[:, 1, 3] = (20, 10), (0.25, -1.0)
-    found = center_boxes(heat, size, offset)
+    found = center_boxes(heat, size, offset, window=3)
     np.testing.assert_allclose(found.boxes, [[26 - 10, 0 - 5, 26 + 10, 0 + 5]])
     assert found.scores.tolist() == [np.float32(0.9)]
     assert found.labels.tolist() == [7]
@@ -31,6 +31,13 @@ def test_equal_neighbours_both_count_in_reading_order_and_the_rest_is_cut():
     assert center_boxes(heat, size, offset, min_score=0.8).boxes.shape == (0, 4)
 
 
+def test_without_a_window_every_sure_cell_is_a_box():
+    heat, size, offset = maps()
+    heat[0, 1, 3], heat[0, 1, 2] = 0.9, 0.8
+    assert len(center_boxes(heat, size, offset).boxes) == 2
+    assert len(center_boxes(heat, size, offset, window=3).boxes) == 1
+
+
 def test_peaks_are_those_of_a_max_pool():
     rng = np.random.default_rng(0)
     heat, size, offset = maps(9, 7)
@@ -41,6 +48,6 @@ def test_peaks_are_those_of_a_max_pool():
         for x in range(7)
         if heat[0, y, x] >= heat[0, max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2].max()
     }
-    boxes = center_boxes(heat, size, offset, min_score=0.0).boxes
+    boxes = center_boxes(heat, size, offset, min_score=0.0, window=3).boxes
     middle = (boxes[:, :2] + boxes[:, 2:]) / 2 / 8 - 0.5
     assert {(int(y), int(x)) for x, y in middle} == want

@@ -38,7 +38,8 @@ SHIPPED = {FLOAT: "scan.onnx", INT8: "scan-int8.onnx", NCNN_HALF: "scan.param", 
 """Names of the files that clients get, by form; a `.param` has its `.bin` beside it."""
 CONTRACT = "scan.json"
 
-_BOXES = 50
+_CELLS, _WINDOW = 400, 1
+_PEAKS = 50  # that a build is compared by
 _MULTIPLE = 32
 _MIN_SCORE, _MIN_PRODUCT, _IOU, _KEPT = 0.3, 0.3, 0.5, 20
 
@@ -212,11 +213,11 @@ def _network_of(network: EngineNetwork) -> CenterNet:
 
 def _detections(maps: parity.Outputs) -> parity.Outputs:
     """Return the boxes of dense maps as a detector's outputs, padded with score 0."""
-    boxes = np.zeros((len(maps["heat"]), _BOXES, 4), np.float32)
+    boxes = np.zeros((len(maps["heat"]), _PEAKS, 4), np.float32)
     scores, labels = np.zeros(boxes.shape[:2], np.float32), np.zeros(boxes.shape[:2], np.int64)
     for row, (heat, size, offset) in enumerate(zip(maps["heat"], maps["size"], maps["offset"], strict=True)):
         planes = [np.asarray(plane, np.float32) for plane in (heat, size, offset)]
-        found = center_boxes(planes[0], planes[1], planes[2], min_score=0.02, top=_BOXES)
+        found = center_boxes(planes[0], planes[1], planes[2], min_score=0.02, top=_PEAKS, window=3)
         count = len(found.scores)
         boxes[row, :count], scores[row, :count] = found.boxes, found.scores
     return {"boxes": boxes, "scores": scores, "labels": labels}
@@ -280,7 +281,8 @@ def client_contract(network: EngineNetwork, files: dict[str, Path]) -> dict[str,
         "input": "images",
         "outputs": list(network.outputs),
         "min_score": _MIN_SCORE,
-        "top": _BOXES,
+        "window": _WINDOW,
+        "top": _CELLS,
         "iou": _IOU,
         "boxes": _KEPT,
         "min_product": _MIN_PRODUCT,

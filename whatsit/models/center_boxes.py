@@ -31,26 +31,30 @@ def center_boxes(
     stride: int = 8,
     *,
     min_score: float = 0.3,
-    top: int = 50,
+    top: int = 400,
     min_product: float = 0.3,
+    window: int = 1,
 ) -> CenterBoxes:
-    """Return the boxes at the peaks of the centre heat map, before NMS.
+    """Return the boxes of the surest cells of the centre heat map, before NMS.
 
-    A peak is a cell that no neighbour exceeds (a 3x3 max-pool).
+    With a window of 3 only peaks count, as in CenterNet: cells that no neighbour exceeds (a 3x3 max-pool). A thing
+    whose middle lies beside that of a smaller one is then lost; with a window of 1 NMS alone thins the boxes.
 
     Args:
         heat: [24, h, w], scores 0..1 of "a thing's centre" and the product classes.
         size: [2, h, w], width and height in pixels.
         offset: [2, h, w], from a cell's corner to the centre, in cells.
         stride: pixels per cell.
-        min_score: of a peak.
-        top: most peaks.
+        min_score: of a cell.
+        top: most cells.
         min_product: least score of a product class.
+        window: side of the max-pool in cells, odd.
     """
     there = heat[0]
-    padded = np.pad(there, 1, constant_values=-np.inf)
+    padded = np.pad(there, window // 2, constant_values=-np.inf)
     height, width = there.shape
-    around = np.stack([padded[y : y + height, x : x + width] for y in range(3) for x in range(3)]).max(axis=0)
+    shifts = [(y, x) for y in range(window) for x in range(window)]
+    around = np.stack([padded[y : y + height, x : x + width] for y, x in shifts]).max(axis=0)
     cells = np.flatnonzero((there == around) & (there >= min_score))
     order = np.argsort(-there.reshape(-1)[cells], kind="stable")[:top]
     cells = cells[order]

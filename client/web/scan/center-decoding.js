@@ -7,6 +7,7 @@ export const CONTRACT = Object.freeze({
   stride: 8,
   padding: 114,
   min_score: 0.3,
+  window: 3, // only cells that are the highest of window x window cells count; 1 for every cell
   top: 50,
   iou: 0.5,
   boxes: 20,
@@ -29,21 +30,22 @@ export function overlap(a, b) {
   return union > 0 ? (wide * tall) / union : 0;
 }
 
-/** Return the cells that are no lower than their eight neighbours and at least `least`, the highest first. */
-function findPeaks(heat, width, height, least) {
+/** Return the cells of at least `least` that are no lower than the others of their window, the highest first. */
+function findPeaks(heat, width, height, least, reach) {
   const peaks = [];
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const value = heat[y * width + x];
-      if (value >= least && isHighest(heat, width, height, x, y, value)) peaks.push(y * width + x);
+      if (value >= least && isHighest(heat, width, height, x, y, reach)) peaks.push(y * width + x);
     }
   }
   return peaks.sort((a, b) => heat[b] - heat[a] || a - b);
 }
 
-function isHighest(heat, width, height, x, y, value) {
-  for (let row = Math.max(0, y - 1); row <= Math.min(height - 1, y + 1); row++) {
-    for (let column = Math.max(0, x - 1); column <= Math.min(width - 1, x + 1); column++) {
+function isHighest(heat, width, height, x, y, reach) {
+  const value = heat[y * width + x];
+  for (let row = Math.max(0, y - reach); row <= Math.min(height - 1, y + reach); row++) {
+    for (let column = Math.max(0, x - reach); column <= Math.min(width - 1, x + reach); column++) {
       if (heat[row * width + column] > value) return false;
     }
   }
@@ -75,7 +77,8 @@ export function decodeCenters(maps, contract, scale, frameWidth, frameHeight) {
   const cells = width * height;
   const least = Math.fround(contract.min_score);
   const kept = [];
-  for (const cell of findPeaks(heat, width, height, least).slice(0, contract.top)) {
+  for (const cell of findPeaks(heat, width, height, least, contract.window >> 1).slice(0, contract.top)) {
+    if (kept.length === contract.boxes) break;
     const x = Math.fround(Math.fround((cell % width) + offset[cell]) * contract.stride);
     const y = Math.fround(Math.fround(Math.floor(cell / width) + offset[cells + cell]) * contract.stride);
     const halfWidth = size[cell] / 2;
@@ -84,7 +87,7 @@ export function decodeCenters(maps, contract, scale, frameWidth, frameHeight) {
     if (kept.every((other) => overlap(box, other.box) <= contract.iou)) kept.push({ box, cell });
   }
   const clip = (value, limit) => Math.min(limit, Math.max(0, value / scale));
-  return kept.slice(0, contract.boxes).map(({ box, cell }) => ({
+  return kept.map(({ box, cell }) => ({
     box: box.map((value, i) => clip(value, i % 2 ? frameHeight : frameWidth)),
     score: heat[cell],
     label: labelAt(heat, cells, heat.length / cells, cell, Math.fround(contract.min_product)),

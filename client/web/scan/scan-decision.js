@@ -6,6 +6,8 @@ import { Tracker } from "./tracker.js";
 export const SCAN_DEFAULTS = Object.freeze({
   detectEveryMs: 0, // the detector runs at most so often; 0 for every frame
   idleEveryMs: 250, // the same while a sent thing is still in view
+  margin: 0.15, // part of the thing's sides that is sent around it
+  context: 0.25, // a thing that covers less of the frame is sent with all of the frame: it may be one fruit of a heap
   withoutBox: true, // send the whole frame where the detector finds nothing in a still, sharp one
 });
 
@@ -92,6 +94,12 @@ export class ScanDecision {
     if (track) track.sent = true;
     return choice;
   }
+}
+
+/** Return the part of a frame that is sent for a box, in whole pixels; null stands for the whole frame. */
+export function sentCrop(box, width, height, { margin, context } = SCAN_DEFAULTS) {
+  const isSmall = box && (box[2] - box[0]) * (box[3] - box[1]) < context * width * height;
+  return box && !isSmall ? widened(box, margin, width, height) : [0, 0, width, height];
 }
 
 /** Return whole pixels of a box that is widened by a part of its sides, inside a frame. */

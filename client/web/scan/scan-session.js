@@ -1,10 +1,9 @@
 /** A video and a detector that comes late: the decision of each frame, and the crop to send. */
 
 import { LateDetections } from "./late-detections.js";
-import { ScanDecision, widened } from "./scan-decision.js";
+import { ScanDecision, sentCrop } from "./scan-decision.js";
 import { Tracker } from "./tracker.js";
 
-const MARGIN = 0.15; // of the thing's sides, sent around it
 const LONGEST = 640; // longer side of what is sent of a thing
 
 /** One scan of one camera. */
@@ -56,10 +55,10 @@ export class ScanSession {
     return tracker.main(kept.width, kept.height)?.box ?? null;
   }
 
-  /** Return the JPEG of a box of the kept frame with its surroundings, and the box in its pixels. */
+  /** Return the JPEG of what is sent for a box of the kept frame, and the box in its pixels. */
   async encode(grabber, box) {
     const { width, height } = grabber.held;
-    const crop = box ? widened(box, MARGIN, width, height) : [0, 0, width, height];
+    const crop = sentCrop(box, width, height, this.decision.options);
     const picture = await grabber.encode(crop, box ? LONGEST : Infinity);
     const scale = picture.width / (crop[2] - crop[0]);
     const inner = box && box.map((side, i) => Math.min(i % 2 ? picture.height : picture.width, Math.max(0, (side - crop[i % 2]) * scale)));

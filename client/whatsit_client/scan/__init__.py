@@ -7,7 +7,7 @@ and Pillow; the detector needs ncnn or ONNX Runtime (`whatsit-client[scan]`).
 from whatsit_client.scan.center_decoding import Contract, Detections, decode_centers
 from whatsit_client.scan.frame_selector import FrameSelector, Thresholds
 from whatsit_client.scan.scan_detector import BoxDetector, Detector, ScanDetector, open_detector
-from whatsit_client.scan.scanner import Choice, ScanDecision, Scanner, ScanOptions, ScanRequest
+from whatsit_client.scan.scanner import Choice, ScanDecision, Scanner, ScanOptions, ScanRequest, sent_crop
 from whatsit_client.scan.tracker import Track, Tracker, TrackerOptions
 
 __all__ = [
@@ -28,4 +28,5 @@ __all__ = [
     "TrackerOptions",
     "decode_centers",
     "open_detector",
+    "sent_crop",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,8 +24,9 @@ class Contract:
         multiple: both sides of the canvas are multiples of it.
         stride: pixels of the canvas per cell.
         padding: grey value around the frame.
-        min_score: peaks below are no things.
-        top: the most peaks that are looked at.
+        min_score: cells below are no things.
+        window: only cells that are the highest of window x window cells count, odd; 1 for every cell.
+        top: the most cells that are looked at.
         iou: overlap above which the weaker of two boxes is dropped.
         boxes: the most boxes that are returned.
         min_product: a product class below that score is none.
@@ -36,6 +38,7 @@ class Contract:
     stride: int = 8
     padding: int = 114
     min_score: float = 0.3
+    window: int = 3
     top: int = 50
     iou: float = 0.5
     boxes: int = 20
@@ -87,9 +90,7 @@ def decode_centers(
         frame: width and height in pixels.
     """
     width = heat.shape[2]
-    framed = np.pad(heat[0], 1, constant_values=-np.inf)
-    rows = np.maximum(np.maximum(framed[:-2], framed[1:-1]), framed[2:])
-    highest = np.maximum(np.maximum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
+    highest = _highest_around(heat[0], contract.window)
     peaks = np.flatnonzero((heat[0] == highest) & (heat[0] >= np.float32(contract.min_score)))
     scores = heat[0].ravel()[peaks]
     order = np.argsort(-scores, kind="stable")[: contract.top]
@@ -98,7 +99,7 @@ def decode_centers(
     centre = (cells + offset.reshape(2, -1)[:, peaks]) * np.float32(contract.stride)
     half = size.reshape(2, -1)[:, peaks] / 2
     boxes = np.concatenate([centre - half, centre + half]).T.astype(np.float32)
-    kept = suppress(boxes, contract.iou)[: contract.boxes]
+    kept = suppress(boxes, contract.iou, contract.boxes)
     products = heat[1:].reshape(len(heat) - 1, -1)[:, peaks[kept]]
     labels = np.zeros(len(kept), np.int32)
     if len(products) and len(kept):
@@ -107,6 +108,13 @@ def decode_centers(
     return Detections(
         np.clip(boxes[kept] / np.float32(scale), 0, limit).astype(np.float32), scores[kept], labels.astype(np.int32)
     )
+
+
+def _highest_around(plane: Floats, window: int) -> Floats:
+    """Return the highest value of the window x window cells around each cell."""
+    framed, (height, width) = np.pad(plane, window // 2, constant_values=-np.inf), plane.shape
+    rows = functools.reduce(np.maximum, (framed[y : y + height] for y in range(window)))
+    return functools.reduce(np.maximum, (rows[:, x : x + width] for x in range(window)))
 
 
 def overlaps(box: Floats, boxes: Floats) -> Floats:
@@ -118,13 +126,15 @@ def overlaps(box: Floats, boxes: Floats) -> Floats:
     return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0))
 
 
-def suppress(boxes: Floats, iou: float) -> list[int]:
+def suppress(boxes: Floats, iou: float, most: int | None = None) -> list[int]:
     """Return the indices that greedy non-maximum suppression keeps.
 
-    Boxes are f32 [N,4], the best first.
+    Boxes are f32 [N,4], the best first; at most `most` are kept.
     """
     kept: list[int] = []
     for index in range(len(boxes)):
+        if most is not None and len(kept) >= most:
+            break
         if not kept or not (overlaps(boxes[index], boxes[kept]) > iou).any():
             kept.append(index)
     return kept

@@ -25,6 +25,8 @@ class ScanOptions:
 
     Args:
         margin: part of the thing's sides that is sent around it.
+        context: a thing that covers less of the frame than this share is sent with the whole frame around it: it may be
+            one fruit of a heap, and the server looks up both, frame and box.
         detect_every_ms: the detector runs at most so often; 0 for every frame.
         idle_every_ms: the same while a sent thing is still in view.
         bytes_per_minute: budget of requests; None for no limit.
@@ -33,6 +35,7 @@ class ScanOptions:
     """
 
     margin: float = 0.15
+    context: float = 0.25
     detect_every_ms: float = 0
     idle_every_ms: float = 250
     bytes_per_minute: float | None = None
@@ -67,7 +70,7 @@ class ScanRequest:
 
     Args:
         choice: frame and thing.
-        image: JPEG of the thing with some surroundings.
+        image: JPEG of the thing with some surroundings, of the whole frame where it is small (`ScanOptions.context`).
         boxes: the thing in pixels of `image`; None for the whole picture.
         crop: x1, y1, x2, y2 of `image` in the frame.
         thumbnail: small JPEG of the whole frame.
@@ -85,6 +88,20 @@ class ScanRequest:
     def size(self) -> int:
         """Bytes of both pictures."""
         return len(self.image) + len(self.thumbnail)
+
+
+def sent_crop(box: Box | None, frame: tuple[int, int], options: ScanOptions) -> tuple[int, int, int, int]:
+    """Return the part of a frame that is sent for a thing, in whole pixels.
+
+    Args:
+        box: of the thing; None for the whole frame.
+        frame: width and height.
+        options: `margin` and `context` of them.
+    """
+    width, height = frame
+    if box is None or (box[2] - box[0]) * (box[3] - box[1]) < options.context * width * height:
+        return 0, 0, width, height
+    return widened(box, options.margin, width, height)
 
 
 class ScanDecision:
@@ -250,8 +267,7 @@ class Scanner:
         if self._kept is None:
             raise InvalidInput("There is no frame to send: push frames of one camera only.")
         height, width = self._kept.shape[:2]
-        whole, margin = (0, 0, width, height), self.decision.options.margin
-        x1, y1, x2, y2 = crop = widened(choice.box or whole, margin, width, height)
+        x1, y1, x2, y2 = crop = sent_crop(choice.box, (width, height), self.decision.options)
         thumbnail, _ = encode_jpeg(self._kept, self.decision.options.thumbnail, 70)
         for longest, quality in _SIZES:
             image, scale = encode_jpeg(self._kept[y1:y2, x1:x2], longest, quality)

@@ -79,9 +79,11 @@ void run_film(int count) {
         for (const Track& track : decision.tracker.tracks)
             std::printf(" %d %.3f %.3f %.3f %.3f", track.id, track.box[0], track.box[1], track.box[2], track.box[3]);
         std::printf("\n");
-        if (choice)
-            std::printf("choice %d %.1f %d %.3f %.3f %.3f %.3f\n", index, choice->time_ms, choice->track, choice->box[0],
-                        choice->box[1], choice->box[2], choice->box[3]);
+        if (!choice) continue;
+        std::printf("choice %d %.1f %d", index, choice->time_ms, choice->track);
+        for (const int side : sent_crop(*choice, 640, 480)) std::printf(" %d", side);
+        for (const float side : choice->box) std::printf(" %.3f", side);
+        std::printf("\n");
     }
 }
 
@@ -95,8 +97,8 @@ void run_maps() {
     int seed, frame_width, frame_height, peaks;
     Contract contract;
     float scale;
-    std::cin >> seed >> scale >> frame_width >> frame_height >> contract.min_score >> contract.iou >> contract.top >>
-        contract.boxes >> peaks;
+    std::cin >> seed >> scale >> frame_width >> frame_height >> contract.min_score >> contract.iou >> contract.window >>
+        contract.top >> contract.boxes >> peaks;
     Numbers draw{static_cast<std::uint32_t>(seed)};
     auto heat = plane(draw, kChannels, 0.4, 0);
     const auto size = plane(draw, 2, 120, 8), offset = plane(draw, 2, 1.5, -0.25);

@@ -66,7 +66,9 @@ function runFilm(sdk, frames) {
     said.speed.push(Math.min(decision.selector.speed, 1e6));
     said.sharpness.push(decision.selector.sharpness);
     said.tracks.push(decision.tracker.tracks.map(({ id, box }) => [id, ...box]));
-    if (choice) said.choices.push({ frame: index, timeMs: choice.timeMs, track: choice.track, box: choice.box });
+    if (!choice) return;
+    const crop = sdk.sentCrop(choice.box, FRAME.width, FRAME.height);
+    said.choices.push({ frame: index, timeMs: choice.timeMs, track: choice.track, box: choice.box, crop });
   });
   return said;
 }

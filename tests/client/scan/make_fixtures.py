@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from whatsit_client.scan import Contract, Detections, ScanDecision, decode_centers
+from whatsit_client.scan import Contract, Detections, ScanDecision, ScanOptions, decode_centers, sent_crop
 
 from tests.client.scan.drawn_frames import FRAME, Numbers, draw_frame, draw_maps
 
@@ -54,23 +54,23 @@ def boxes_in(frames: list[Frame], things: list[list[float]], every: int = 1, los
 
 def films() -> list[dict[str, Any]]:
     """Return the films without what is expected of them."""
-    still = [(30, 0, 0)]
+    still = [(18, 0, 0)]
     arrival = [(12, 6, 1), *[(2, 0, blur) for blur in (3, 3, 2, 2, 1)], *still]
-    two = frames_of(1, [*arrival, (14, 6, 1), (24, 0, 0)])
+    two = frames_of(1, [*arrival, (14, 6, 1), (16, 0, 0)])
     boxes_in(two, [[110, 70, 240, 200, 0.8, 3], [300, 60, 400, 200, 0.7, 0]])
-    shaken = frames_of(2, [(8, 5, 1), (24, 0, 0), (4, 5, 1), (4, -5, 1), (24, 0, 0)])
+    shaken = frames_of(2, [(8, 5, 1), (16, 0, 0), (4, 5, 1), (4, -5, 1), (16, 0, 0)])
     boxes_in(shaken, [[120, 60, 260, 210, 0.9, 1], [90, 50, 280, 220, 0.4, 0], [20, 20, 60, 60, 0.5, 0]], lost=6)
-    rare = frames_of(3, [(6, 6, 0), (24, 0, 0), (40, 1, 0), (20, 0, 0)])
+    rare = frames_of(3, [(6, 6, 0), (16, 0, 0), (30, 1, 0), (14, 0, 0)])
     boxes_in(rare, [[100, 50, 220, 180, 0.6, 0]], every=3)
-    late = frames_of(9, [(6, 6, 0), (24, 0, 0)])
+    late = frames_of(9, [(6, 6, 0), (16, 0, 0)])
     boxes_in(late, [[100, 50, 220, 180, 0.7, 2]])
     for frame in late[:11]:
         frame["found"] = None
-    cut = frames_of(4, [(24, 0, 0)]) + frames_of(5, [(24, 0, 0)])
+    cut = frames_of(4, [(14, 0, 0)]) + frames_of(5, [(14, 0, 0)])
     light = (
-        frames_of(6, [(10, 0, 0)], gain=9) + frames_of(6, [(6, 0, 0)], gain=150, offset=90) + frames_of(6, [(24, 0, 0)])
+        frames_of(6, [(10, 0, 0)], gain=9) + frames_of(6, [(6, 0, 0)], gain=150, offset=90) + frames_of(6, [(14, 0, 0)])
     )
-    blurred = frames_of(7, [(24, 0, 6), (24, 0, 0)])
+    blurred = frames_of(7, [(24, 0, 6), (14, 0, 0)])
     listed = {
         "two things": two,
         "shaken after it was sent": shaken,
@@ -79,12 +79,12 @@ def films() -> list[dict[str, Any]]:
         "cut": cut,
         "dark, bright, right": light,
         "out of focus, then sharp": blurred,
-        "wall": frames_of(0, [(24, 0, 0)]),
-        "gap": frames_of(8, [(24, 0, 0), (24, 0, 0)]),
+        "wall": frames_of(0, [(14, 0, 0)]),
+        "gap": frames_of(8, [(14, 0, 0), (14, 0, 0)]),
     }
     for name, frames in listed.items():
         for index, frame in enumerate(frames):
-            frame["timeMs"] = 50 * index + (5000 if name == "gap" and index >= 24 else 0)
+            frame["timeMs"] = 50 * index + (5000 if name == "gap" and index >= 14 else 0)
     return [{"name": name, "frames": frames} for name, frames in listed.items()]
 
 
@@ -122,7 +122,10 @@ def run_film(frames: list[Frame]) -> dict[str, Any]:
         )
         if choice:
             box = None if choice.box is None else [round(side, 2) for side in choice.box]
-            said["choices"].append({"frame": index, "timeMs": choice.time_ms, "track": choice.track, "box": box})
+            crop = sent_crop(choice.box, FRAME, ScanOptions())
+            said["choices"].append(
+                {"frame": index, "timeMs": choice.time_ms, "track": choice.track, "box": box, "crop": list(crop)}
+            )
     return said
 
 
@@ -146,6 +149,13 @@ def maps() -> list[dict[str, Any]]:
             "scale": 0.25,
             "frame": [1280, 960],
             "contract": {"top": 9, "boxes": 5, "iou": 0.2},
+        },
+        {
+            "seed": 14,
+            "peaks": planted,
+            "scale": 0.6,
+            "frame": [640, 480],
+            "contract": {"window": 1, "top": 400, "boxes": 12},
         },
     ]
     for case in cases:

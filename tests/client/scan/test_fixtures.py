@@ -41,6 +41,8 @@ def check(films: list[Said], maps: list[list[list[float]]]) -> None:
             assert [one[key] for one in said["choices"]] == [one[key] for one in expected["choices"]], name
         boxes = [(one["box"], other["box"]) for one, other in zip(said["choices"], expected["choices"], strict=True)]
         assert all(other is None or one == pytest.approx(other, abs=0.5) for one, other in boxes), name
+        for one, other in zip(said["choices"], expected["choices"], strict=True):
+            assert one["crop"] == pytest.approx(other["crop"], abs=1), name
     for case, found in zip(fixture("maps"), maps, strict=True):
         assert len(found) == len(case["expected"]) > 0
         for ours, theirs in zip(found, case["expected"], strict=True):
@@ -135,9 +137,9 @@ def as_numbers() -> str:
             words += [one[key] for key in ("scene", "x", "y", "blur", "gain", "offset", "timeMs")]
             words += [-1 if found is None else len(found), *(value for box in found or () for value in box)]
     for case in fixture("maps"):
-        contract = {"min_score": 0.3, "iou": 0.5, "top": 50, "boxes": 20} | case["contract"]
+        contract = {"min_score": 0.3, "iou": 0.5, "window": 3, "top": 50, "boxes": 20} | case["contract"]
         words += ["maps", case["seed"], case["scale"], *case["frame"]]
-        words += [contract[key] for key in ("min_score", "iou", "top", "boxes")]
+        words += [contract[key] for key in ("min_score", "iou", "window", "top", "boxes")]
         words += [len(case["peaks"]), *(value for peak in case["peaks"] for value in peak)]
     return " ".join(map(str, words))
 
@@ -157,8 +159,9 @@ def read_lines(text: str) -> tuple[list[Said], list[list[list[float]]]]:
         elif kind == "thing":
             maps[-1].append([*map(float, words[:5]), int(words[5])])
         elif kind == "choice":
-            frame, time_ms, track, *box = map(float, words)
-            films[-1]["choices"].append({"frame": frame, "timeMs": time_ms, "track": track, "box": box})
+            frame, time_ms, track, *sides = map(float, words)
+            choice = {"frame": frame, "timeMs": time_ms, "track": track, "crop": sides[:4], "box": sides[4:]}
+            films[-1]["choices"].append(choice)
         else:
             for key, word in zip(("states", "problems", "best"), words, strict=False):
                 films[-1][key] += word

@@ -43,7 +43,7 @@ def scan(scanner: Scanner, frames: list[Pixels], begin: float = 0, every: float 
 
 
 def test_one_request_with_the_thing_and_its_surroundings() -> None:
-    (request,) = scan(Scanner(OneThing(THING)), [frame(1)] * 30)
+    (request,) = scan(Scanner(OneThing(THING)), [frame(1)] * 14)
     crop = Image.open(io.BytesIO(request.image))
     assert request.crop == (78, 29, 442, 471)
     assert crop.size == (364, 442)
@@ -54,30 +54,39 @@ def test_one_request_with_the_thing_and_its_surroundings() -> None:
     assert request.size == len(request.image) + len(request.thumbnail)
 
 
+def test_a_small_thing_is_sent_with_the_whole_frame_around_it() -> None:
+    small = (120.0, 80.0, 320.0, 280.0)
+    (request,) = scan(Scanner(OneThing(small)), [frame(1)] * 14)
+    assert request.crop == (0, 0, 640, 480)
+    assert request.boxes == (pytest.approx(small, abs=1),)
+    (cut,) = scan(Scanner(OneThing(small), ScanOptions(context=0.1)), [frame(1)] * 14)
+    assert cut.crop == (90, 50, 350, 310)
+
+
 def test_without_a_detector_the_whole_frame_is_sent() -> None:
-    (request,) = scan(Scanner(), [frame(1)] * 30)
+    (request,) = scan(Scanner(), [frame(1)] * 14)
     assert request.boxes is None
     assert Image.open(io.BytesIO(request.image)).size == (640, 480)
 
 
 def test_nothing_found_can_mean_nothing_sent() -> None:
-    assert len(scan(Scanner(OneThing()), [frame(1)] * 30)) == 1
-    assert not scan(Scanner(OneThing(), ScanOptions(without_box=False)), [frame(1)] * 30)
+    assert len(scan(Scanner(OneThing()), [frame(1)] * 14)) == 1
+    assert not scan(Scanner(OneThing(), ScanOptions(without_box=False)), [frame(1)] * 14)
 
 
 def test_a_thing_is_not_sent_twice_after_a_shake() -> None:
     shake = [frame(1, 8 + 6 * step) for step in (1, 2, 3, 2, 1)]
-    assert len(scan(Scanner(OneThing(THING)), [frame(1)] * 30 + shake + [frame(1)] * 30)) == 1
-    assert len(scan(Scanner(), [frame(1)] * 30 + shake + [frame(1)] * 30)) == 2, "without boxes there is no identity"
+    assert len(scan(Scanner(OneThing(THING)), [frame(1)] * 14 + shake + [frame(1)] * 14)) == 1
+    assert len(scan(Scanner(), [frame(1)] * 14 + shake + [frame(1)] * 14)) == 2, "without boxes there is no identity"
 
 
 def test_another_scene_is_another_thing() -> None:
-    assert len(scan(Scanner(OneThing(THING)), [frame(1)] * 30 + [frame(2)] * 30)) == 2
+    assert len(scan(Scanner(OneThing(THING)), [frame(1)] * 14 + [frame(2)] * 14)) == 2
 
 
 def test_the_detector_rests_once_the_thing_was_sent() -> None:
     detector = OneThing(THING)
-    scan(Scanner(detector), [frame(1)] * 20)
+    scan(Scanner(detector), [frame(1)] * 14)
     before = detector.calls
     assert before < 20
     every = OneThing(THING)
@@ -86,22 +95,22 @@ def test_the_detector_rests_once_the_thing_was_sent() -> None:
 
 
 def test_the_budget_lowers_the_quality_and_then_makes_requests_wait() -> None:
-    (whole,) = scan(Scanner(), [frame(1)] * 30)
-    (small,) = scan(Scanner(options=ScanOptions(bytes_per_minute=0.8 * whole.size)), [frame(1)] * 30)
+    (whole,) = scan(Scanner(), [frame(1)] * 14)
+    (small,) = scan(Scanner(options=ScanOptions(bytes_per_minute=0.8 * whole.size)), [frame(1)] * 14)
     assert small.size < 0.8 * whole.size
     scanner = Scanner(options=ScanOptions(bytes_per_minute=1.2 * small.size))
-    requests = scan(scanner, [frame(1)] * 30 + [frame(2)] * 40)
+    requests = scan(scanner, [frame(1)] * 14 + [frame(2)] * 14)
     assert len(requests) == 1
     assert scanner.held
-    assert scan(scanner, [frame(2)] * 70, 3500, every=900), "the budget grows with time"
+    assert scan(scanner, [frame(2)] * 70, 1400, every=900), "the budget grows with time"
     assert not scanner.held
 
 
 def test_a_waiting_request_is_dropped_with_its_scene() -> None:
     scanner = Scanner(options=ScanOptions(bytes_per_minute=10))
-    assert not scan(scanner, [frame(1)] * 30)
+    assert not scan(scanner, [frame(1)] * 14)
     assert scanner.held
-    scanner.push(frame(2), 1550)
+    scanner.push(frame(2), 750)
     assert not scanner.held
 
 
