@@ -136,9 +136,10 @@ def main(
         f"{naive / max(1, requests):.1f} times fewer requests, {naive_sent / max(1, sent):.1f} times fewer bytes.",
     ]
     lines += [f"{once} of {len(rows)} films: exactly one request. Sent while moving: {moving}."]
+    whole = sum(row["whole"] for row in rows)
     lines += [
-        f"{boxed} of {requests} requests had a box of the detector `{detector}`, {sum(row['whole'] for row in rows)} of them"
-        " within the whole frame, since the thing covered less than a quarter of it."
+        f"{boxed} of {requests} requests had a box of the detector `{detector}`, {whole} of them within the whole frame,"
+        " since the thing covered less than a quarter of it."
     ]
     typer.echo("\n".join(lines))
     if len(rows) < films:
