@@ -138,7 +138,7 @@ def main(
     lines += [f"{once} of {len(rows)} films: exactly one request. Sent while moving: {moving}."]
     whole = sum(row["whole"] for row in rows)
     lines += [
-        f"{boxed} of {requests} requests had a box of the detector `{detector}`, {whole} of them within the whole frame,"
+        f"{boxed} of {requests} requests had a box of the detector `{detector}`, {whole} of them with the whole frame,"
         " since the thing covered less than a quarter of it."
     ]
     typer.echo("\n".join(lines))
