@@ -12,12 +12,12 @@ class Caller:
     """Threads that call a server at a rate until they are stopped.
 
     Args:
-        call: makes the number-th call.
+        call: makes the number-th call; it is given the number, and the moment (`time.monotonic`) that it was due.
         rate: calls a second, at random moments (Poisson).
-        threads: calls in flight at most; one that finds none free is late, and its wait counts.
+        threads: calls in flight at most; one that finds none free is late, and its wait counts from when it was due.
     """
 
-    def __init__(self, call: Callable[[int], None], rate: float, threads: int, seed: int) -> None:
+    def __init__(self, call: Callable[[int, float], None], rate: float, threads: int, seed: int) -> None:
         self._call, self._rate = call, rate
         self._dice = random.Random(seed)
         self._stop, self._slots = threading.Event(), threading.Semaphore(threads)
@@ -38,13 +38,13 @@ class Caller:
         due, number = time.monotonic(), 0
         while not self._stop.wait(max(0.0, due - time.monotonic())):
             self._slots.acquire()
-            one = threading.Thread(target=self._one, args=(number,), daemon=True)
+            one = threading.Thread(target=self._one, args=(number, due), daemon=True)
             one.start()
             self._open = [known for known in self._open if known.is_alive()] + [one]
             due, number = due + self._dice.expovariate(self._rate), number + 1
 
-    def _one(self, number: int) -> None:
+    def _one(self, number: int, due: float) -> None:
         try:
-            self._call(number)
+            self._call(number, due)
         finally:
             self._slots.release()

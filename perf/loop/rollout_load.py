@@ -37,7 +37,7 @@ from whatsit.loop.rollout_state import rollout_state
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 _SAMPLES = "rollout_samples.csv"
-_COLUMNS = ["repetition", "phase", "kind", "ms", "error", "embedder", "mixed", "wrong"]
+_COLUMNS = ["repetition", "at", "phase", "kind", "ms", "error", "embedder", "mixed", "wrong"]
 _MODELS = Path(__file__).resolve().parents[2] / "model_repository"
 
 
@@ -46,15 +46,17 @@ class Sample:
     """One call.
 
     Args:
-        phase: of the roll-out when it began.
+        at: seconds after the first call when it was due.
+        phase: of the roll-out when it was due.
         kind: "identify" or the kind of a change.
-        ms: until the reply.
+        ms: from when it was due until the reply.
         error: what was answered instead of a result, "" where all is well.
         embedder: fingerprint in the reply.
         mixed: whether the reply names two fingerprints.
         wrong: whether the photo's own item was not the first match with a full score, as it is by either pair.
     """
 
+    at: float
     phase: str
     kind: str
     ms: float
@@ -77,30 +79,31 @@ class Load:
         self._url, self._known, self._changing = url, known, changing
         self.phase = "without"
         self.samples: list[Sample] = []
+        self.begin = time.monotonic()
         self._added: list[str] = []
 
-    def identify(self, number: int) -> None:
+    def identify(self, number: int, due: float) -> None:
         """Send a known item's picture and check the reply."""
         id, picture = self._known[number % len(self._known)]
-        phase, begin = self.phase, time.monotonic()
+        phase = self.phase
         try:
             request = urllib.request.Request(f"{self._url}/v1/identify?gate=false", picture, _PICTURE)
             with urllib.request.urlopen(request, timeout=30) as reply:
                 record = json.loads(reply.read())
                 prints = reply.headers["Whatsit-Embedder"], reply.headers["Whatsit-Index"]
         except OSError as error:
-            self._note(phase, "identify", begin, str(error))
+            self._note(phase, "identify", due, str(error))
             return
         matches = record["regions"][0]["matches"]
         first = matches[0]["score"] if matches else 0.0
         tied = [match["item"]["id"] for match in matches if match["score"] > 1.999]
         wrong = first < 1.999 or id not in tied
-        self._note(phase, "identify", begin, "", prints[0] or "", prints[0] != prints[1] or not prints[0], wrong)
+        self._note(phase, "identify", due, "", prints[0] or "", prints[0] != prints[1] or not prints[0], wrong)
 
-    def change(self, number: int) -> None:
+    def change(self, number: int, due: float) -> None:
         """Change fields, add an item with a picture, or delete one that was added: 70, 15 and 15 %."""
         kind = "add" if number % 20 in (3, 9, 15) else "delete" if number % 20 in (6, 12, 18) else "fields"
-        phase, begin = self.phase, time.monotonic()
+        phase = self.phase
         id, picture = self._changing[number % len(self._changing)]
         try:
             if kind == "add":
@@ -111,9 +114,9 @@ class Load:
             else:
                 self._send("PUT", id, json.dumps({"price": number % 97 + 0.5}).encode())
         except (OSError, IndexError) as error:
-            self._note(phase, kind, begin, str(error))
+            self._note(phase, kind, due, str(error))
             return
-        self._note(phase, kind, begin, "")
+        self._note(phase, kind, due, "")
 
     def _send(self, method: str, id: str, body: bytes | None = None) -> None:
         headers = _JSON
@@ -125,10 +128,12 @@ class Load:
         with urllib.request.urlopen(request, timeout=30) as reply:
             reply.read()
 
-    def _note(self, phase: str, kind: str, begin: float, error: str, *found: Any) -> None:
-        self.samples.append(Sample(phase, kind, 1000 * (time.monotonic() - begin), error, *found))
+    def _note(self, phase: str, kind: str, due: float, error: str, *found: Any) -> None:
+        ms = 1000 * (time.monotonic() - due)
+        self.samples.append(Sample(due - self.begin, phase, kind, ms, error, *found))
 
 
+_WARM_SECONDS = 8.0
 _PICTURE = {"Content-Type": "image/jpeg"}
 _JSON = {"Content-Type": "application/json"}
 _FORM = {"Content-Type": "multipart/form-data; boundary=limit"}
@@ -171,9 +176,10 @@ def run(
         pictures = _pictures(folder)
         with served(folder, Path(work, "serve.log")) as url:
             load = Load(url, pictures[: len(pictures) // 2], pictures[len(pictures) // 2 :])
-            load.identify(0)  # the first call of a server is slower
-            load.samples.clear()
+            load.phase = "warm"  # a server's first seconds are slower
             with Caller(load.identify, rate, 16, noise), Caller(load.change, changes, 16, noise + 1):
+                time.sleep(_WARM_SECONDS)
+                load.phase = "without"
                 time.sleep(seconds / 2)
                 marks = _roll_out(load, folder, network, seconds, console)
                 load.phase = "without"
@@ -188,8 +194,8 @@ def run(
         if not known:
             writer.writerow(_COLUMNS)
         for one in load.samples:
-            writer.writerow([repetition, one.phase, one.kind, f"{one.ms:.1f}", one.error, one.embedder, int(one.mixed),
-                             int(one.wrong)])  # fmt: skip
+            found = [one.error, one.embedder, int(one.mixed), int(one.wrong)]
+            writer.writerow([repetition, f"{one.at:.2f}", one.phase, one.kind, f"{one.ms:.1f}", *found])
     _print(console, [row for row in _rows(file) if int(row["repetition"]) == repetition])
 
 
@@ -213,6 +219,8 @@ def _roll_out(load: Load, folder: Path, network: Path, seconds: float, console: 
     load.phase = "switch"
     _command("back", folder)
     _command("abort", folder)
+    load.phase = "unloading"
+    time.sleep(4.0)
     return ready, loaded, switch
 
 
@@ -236,7 +244,7 @@ def _p99(rows: Sequence[dict[str, str]], *phases: str) -> float:
     return float(np.percentile(times, 99)) if times else float("nan")
 
 
-_DURING = ("embedding", "loading", "shadow", "switch", "new")
+_DURING = ("embedding", "loading", "shadow", "switch", "new", "unloading")
 
 
 def _print(console: Console, rows: Sequence[dict[str, str]]) -> list[list[object]]:

@@ -13,6 +13,7 @@ kubernetes_validate = pytest.importorskip("kubernetes_validate")
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "kubernetes"
+LOOP = FOLDER / "loop" / "cronjob.yaml"
 OLDEST, NEWEST = "1.28", "1.33"
 
 
@@ -106,3 +107,27 @@ def test_the_autoscaler_reads_the_metric_that_its_rule_makes() -> None:
     assert models
     for model in models[1].split("|"):
         assert (ROOT / "model_repository" / model / "config.pbtxt").is_file()
+
+
+@pytest.mark.parametrize("release", [OLDEST, NEWEST])
+def test_the_nightly_loop_fits_the_schema(release: str) -> None:
+    for document in yaml.safe_load_all(LOOP.read_text(encoding="utf-8")):
+        kubernetes_validate.validate(document, release, strict=True)
+
+
+def test_the_nightly_loop_runs_a_command_that_there_is() -> None:
+    from typer.testing import CliRunner
+
+    from whatsit.cli.app import app
+
+    job, claim = yaml.safe_load_all(LOOP.read_text(encoding="utf-8"))
+    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert job["spec"]["concurrencyPolicy"] == "Forbid"
+    assert {volume["persistentVolumeClaim"]["claimName"] for volume in pod["volumes"]} == {
+        "whatsit-catalogue",
+        claim["metadata"]["name"],
+    }
+    name, *arguments = pod["containers"][0]["command"]
+    outcome = CliRunner().invoke(app, arguments)
+    assert name == "whatsit"
+    assert "There is no catalogue in /catalogue" in str(outcome.exception)  # and no option that there is not

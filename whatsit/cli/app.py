@@ -28,6 +28,7 @@ from whatsit.cli.evaluate.app import app as evaluate
 from whatsit.cli.keys import app as keys
 from whatsit.cli.label import review as label_review
 from whatsit.cli.label.app import app as label
+from whatsit.cli.loop import app as loop
 from whatsit.cli.rollout import app as rollout
 from whatsit.cli.train import answer as train_answer
 from whatsit.cli.train import ranker as train_ranker
@@ -45,6 +46,7 @@ for _verb in (demo, serve, top, identify, scan, explain, doctor, feedback, repor
 app.add_typer(catalogue, name="catalogue")
 app.add_typer(keys, name="keys")
 app.add_typer(rollout, name="rollout")
+app.add_typer(loop, name="loop")
 label_review.register(label)
 app.add_typer(label, name="label")
 train_answer.register(train)

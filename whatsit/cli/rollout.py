@@ -39,6 +39,10 @@ def start(
     full_speed: Annotated[
         bool, typer.Option("--full-speed", help="Compete with queries for the cores, instead of using idle ones alone.")
     ] = False,
+    address: Annotated[
+        str | None,
+        typer.Option(help="Ray cluster that embeds, with --threads workers: its address, auto, or local."),
+    ] = None,
     model_repository: ModelRepository = None,
     as_json: AsJson = False,
 ) -> None:
@@ -49,11 +53,13 @@ def start(
     """
     from whatsit.cli.progress_bar import progress_bars
     from whatsit.loop.background_embedding import Pace, work_in_idle_time
+    from whatsit.loop.ray_embedding import RayCluster, ray_embedding
 
     if not full_speed:
         work_in_idle_time()
+    embedding = None if address is None else ray_embedding(RayCluster(address, threads))
     with progress_bars(as_json) as bar:
-        left_out = _rollout(folder, model_repository, bar).start(network, Pace(threads, share), shadow)
+        left_out = _rollout(folder, model_repository, bar).start(network, Pace(threads, share), shadow, embedding)
     for sentence in list(left_out.values())[:10]:
         typer.echo(f"Left out: {sentence}", err=True)
     if len(left_out) > 10:

@@ -7,8 +7,9 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from whatsit_client.errors import InvalidInput
@@ -65,7 +66,8 @@ def embed_lacking(
 ) -> dict[int, str]:
     """Embed every picture that has vectors of one embedder and none of another.
 
-    What was written stays when the work is interrupted, and the next call goes on behind it.
+    What was written stays when the work is interrupted, and the next call goes on behind it. Pictures are written as
+    they come, 16 at a time.
 
     Args:
         store: the catalogue, which may change meanwhile.
@@ -74,7 +76,7 @@ def embed_lacking(
         embed: embeds pictures.
         log: note the items as changed, where servers have opened the index of `fingerprint`.
         progress: called with pictures that have the vectors, and with how many there are.
-        batch: pictures that are written at once.
+        batch: pictures that `embed` is given at once.
 
     Returns:
         Picture -> sentence, of those that cannot be embedded.
@@ -84,17 +86,30 @@ def embed_lacking(
         after, found = 0, 0
         while rows := store.embedders.next_lacking(fingerprint, reference, after, batch):
             after = rows[-1].image
-            done: list[Embedded] = []
-            for row, vectors in embed([row for row in rows if row.image not in left_out]):
-                if isinstance(vectors, str):
-                    left_out[row.image] = vectors
-                else:
-                    done.append((row, vectors))
-            found += store.embedders.add(fingerprint, done, log)
-            total = store.embedders.pictures(reference)
-            progress(total - store.embedders.lacking(fingerprint, reference), total)
+            outcomes = iter(embed([row for row in rows if row.image not in left_out]))
+            while some := list(islice(outcomes, _BATCH)):
+                done: list[Embedded] = []
+                for row, vectors in some:
+                    if isinstance(vectors, str):
+                        left_out[row.image] = vectors
+                    else:
+                        done.append((row, vectors))
+                found += store.embedders.add(fingerprint, done, log)
+                total = store.embedders.pictures(reference)
+                progress(total - store.embedders.lacking(fingerprint, reference), total)
         if not found:
             return left_out
+
+
+# Opens the embedding by a network at a pace; gives what embeds, and how many pictures it takes at once.
+OpenEmbedding = Callable[[Path, Store, Pace], AbstractContextManager[tuple[EmbedRows, int]]]
+
+
+@contextmanager
+def local_embedding(network: Path, store: Store, pace: Pace) -> Iterator[tuple[EmbedRows, int]]:
+    """Embed in threads of this process."""
+    with LocalEmbedding(network, store, pace) as embed:
+        yield embed, _BATCH
 
 
 class LocalEmbedding:

@@ -36,7 +36,7 @@ from whatsit.engines.repository import default_root
 from whatsit.index.current_generation import sync_folder
 from whatsit.index.generation import open_generation
 from whatsit.index.index_budget import IndexBudget
-from whatsit.loop.background_embedding import LocalEmbedding, Pace, embed_lacking
+from whatsit.loop.background_embedding import OpenEmbedding, Pace, embed_lacking, local_embedding
 from whatsit.loop.network_copies import copy_network, is_own_embedder
 from whatsit.loop.rollout_state import NO_MILVUS
 from whatsit.server.pair_follower import serving_servers
@@ -64,13 +64,20 @@ class Rollout:
         self._models = model_repository or default_root() / "model_repository"
         self._progress = progress
 
-    def start(self, network: Path, pace: Pace | None = None, shadow: float = 0.1) -> dict[int, str]:
+    def start(
+        self,
+        network: Path,
+        pace: Pace | None = None,
+        shadow: float = 0.1,
+        embedding: OpenEmbedding | None = None,
+    ) -> dict[int, str]:
         """Embed the catalogue with a new network and let servers load it.
 
         Args:
             network: its ONNX file; `model.plan` beside it serves on TensorRT.
             pace: limits on the work.
             shadow: share of the calls that the new embedder answers too once it is loaded, 0..1.
+            embedding: where the pictures are embedded, such as `ray_embedding`; None for threads of this process.
 
         Returns:
             Picture -> sentence, of those that could not be embedded.
@@ -86,7 +93,7 @@ class Rollout:
         new = embedder_fingerprint(network)
         with open_embedded(self._folder, NO_MILVUS) as store, self._alone():
             pair = self._prepared(store, network, new, shadow)
-            left_out = self._embed(store, new, pair.serving, pace or Pace())
+            left_out = self._embed(store, new, pair.serving, pace or Pace(), embedding or local_embedding)
             self._write_index(store, new, pair.serving)
             write_pair(self._folder, replace(pair, ready=True, shadow=shadow))
         return left_out
@@ -167,11 +174,15 @@ class Rollout:
             write_pair(self._folder, pair)
         return pair
 
-    def _embed(self, store: Store, fingerprint: str, reference: str, pace: Pace) -> dict[int, str]:
+    def _embed(
+        self, store: Store, fingerprint: str, reference: str, pace: Pace, embedding: OpenEmbedding = local_embedding
+    ) -> dict[int, str]:
         log = published(index_root(self._folder, fingerprint)) is not None
-        with LocalEmbedding(kept_network(self._folder, fingerprint), store, pace) as embed:
+        with embedding(kept_network(self._folder, fingerprint), store, pace) as (embed, rows):
             stage = "Embedding"
-            return embed_lacking(store, fingerprint, reference, embed, log, lambda *at: self._progress(stage, *at))
+            return embed_lacking(
+                store, fingerprint, reference, embed, log, lambda *at: self._progress(stage, *at), rows
+            )
 
     def _write_index(self, store: Store, fingerprint: str, serving: str) -> None:
         """Publish the vectors of an embedder, with the budgets of the index that serves."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import shutil
 import signal
@@ -19,9 +18,10 @@ from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
 
 from whatsit.engines.repository import NETWORKS, default_root, lay_out_repositories, network_file
 from whatsit.engines.runtime_target import TENSORRT, check_tensorrt
+from whatsit.server.child_process import die_with_parent
 from whatsit.server.installation import Installation, find_installation, lay_out_backends, server_environment
 from whatsit.server.log_summary import last_error
-from whatsit.server.model_control import answers, change_model, load_again
+from whatsit.server.model_control import ModelControl, answers, control_socket, load_again
 from whatsit.server.named_catalogues import NamedCatalogues
 from whatsit.server.pair_follower import ModelChange, PairFollower
 from whatsit.server.ports import Ports, reserve_ports
@@ -48,7 +48,7 @@ class Server:
         arguments: further arguments for tritonserver.
         read_only: refuse to change the catalogue over the network.
         fused: serve the repository `fused/`, in which one step does what five do in the others; on CPUs.
-        closed: no gRPC, and HTTP for holders of the key alone (`restricted_headers`); on the loopback address.
+        closed: no port for gRPC, and HTTP for holders of the key alone (`restricted_headers`); on the loopback address.
 
     A key keeps everyone else from loading and unloading models, in a server that is not closed too. It is one of
     Triton's options, and Triton takes options from its command line alone, which every user of the machine may read.
@@ -200,9 +200,10 @@ class Server:
         self.pairs.lay_out(self._folder)
         flags = {READ_ONLY_VARIABLE: "1" * self.read_only, LINKS_VARIABLE: "1" * self._closed}  # the gateway links
         environment = server_environment(installation, {**self.catalogues.variables(self._folder), **flags})
-        restriction = restriction_options(self._key, self._closed)
+        socket = control_socket(self._folder, self._closed)
+        restriction = restriction_options(self._key, self._closed, bool(socket))
         repositories = [self._folder / name for name in self._repositories]
-        options = triton_options(repositories, backends, self.host, self.ports, restriction, self._config_name)
+        options = triton_options(repositories, backends, self.host, self.ports, restriction, self._config_name, socket)
         command = [str(installation.binary), *options, *self._arguments]
         self._key_hidden = False
         with (self._folder / "tritonserver.log").open("wb") as log:
@@ -214,7 +215,7 @@ class Server:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches the launcher alone, which then stops the server in order
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
 
     def is_live(self) -> bool:
@@ -234,17 +235,20 @@ class Server:
             Unavailable: the server does not run, or could not load the model.
         """
         folders = [self._folder / name / model for name in self._repositories] if self._folder else []
-        load_again(model, folders, self.http_url, self.restricted_headers, timeout)
+        load_again(model, folders, self._control, timeout)
 
     def follow_pairs(self) -> ModelChange | None:
         """Load or unload the models of a roll-out; None where nothing changed."""
         if self._folder is None:
             return None
 
-        def change(action: str, model: str) -> None:
-            change_model(model, action, self.http_url, self.restricted_headers, 120.0)
+        control = self._control
+        return self.pairs.follow(self._folder, partial(control, "load"), partial(control, "unload"))
 
-        return self.pairs.follow(self._folder, partial(change, "load"), partial(change, "unload"))
+    @property
+    def _control(self) -> ModelControl:
+        socket = control_socket(self._folder, self._closed)
+        return ModelControl(self.http_url, self.restricted_headers, f"{socket}:{self.ports.grpc}" if socket else "")
 
     def stop(self, grace: float = 15.0) -> None:
         """Stop the server and its processes; does nothing when it is not running.
@@ -292,9 +296,3 @@ class Server:
             if waiting:
                 waiting(waited)
             time.sleep(0.1)
-
-
-def _die_with_parent() -> None:
-    """Make Linux end the server if the launcher is killed."""
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)

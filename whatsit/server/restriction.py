@@ -28,19 +28,21 @@ def make_key() -> str:
     return secrets.token_hex(32)
 
 
-def restriction_options(key: str, closed: bool) -> list[str]:
+def restriction_options(key: str, closed: bool, control: bool = False) -> list[str]:
     """Return Triton's options that restrict protocols to holders of the key.
 
     Args:
         key: of `make_key`.
         closed: all of HTTP, and no other protocol but metrics; else models alone cannot be loaded or unloaded.
+        control: a closed server has gRPC, for holders of the key too: on a socket in a folder of this user.
     """
     if closed:
+        groups = ",".join(HTTP_GROUPS)
         return [
-            "--allow-grpc=false",
+            f"--grpc-restricted-protocol={groups}:{HEADER}={key}" if control else "--allow-grpc=false",
             "--allow-sagemaker=false",
             "--allow-vertex-ai=false",  # with AIP_MODE=PREDICTION in the environment it would listen
-            f"--http-restricted-api={','.join(HTTP_GROUPS)}:{HEADER}={key}",
+            f"--http-restricted-api={groups}:{HEADER}={key}",
         ]
     return [
         f"--http-restricted-api={MODEL_CONTROL}:{HEADER}={key}",

@@ -15,6 +15,7 @@ def triton_options(
     ports: Ports,
     restriction: Sequence[str],
     config_name: str | None,
+    socket: str = "",
 ) -> list[str]:
     """Return the options of tritonserver.
 
@@ -25,13 +26,14 @@ def triton_options(
         ports: to listen on.
         restriction: options that close protocols.
         config_name: of the models' configurations, None for their default.
+        socket: gRPC address in place of the host, "" for none.
     """
     options = [
         *(f"--model-repository={folder}" for folder in repositories),
         f"--backend-directory={backends}",
         f"--http-address={host}",
         f"--http-port={ports.http}",
-        f"--grpc-address={host}",
+        f"--grpc-address={socket or host}",
         f"--grpc-port={ports.grpc}",
         f"--metrics-address={host}",
         f"--metrics-port={ports.metrics}",

@@ -49,7 +49,7 @@ class OnRay:
         Raises:
             Unavailable: Ray is not installed, or there is no cluster at the address.
         """
-        ray = _started(self.address, self.actors, self.memory)
+        ray = start_ray(self.address, self.actors, self.memory)
         try:
             yield from self._run(ray, batches, fetch, settings)
         except ray.exceptions.RayError as error:
@@ -105,17 +105,27 @@ class _Actor:
         return pyarrow.table({"done": pyarrow.array(done, pyarrow.large_binary())})
 
 
-def _started(address: str | None, actors: int, memory: int | None) -> Any:
+def start_ray(address: str | None, cores: int, memory: int | None) -> Any:
+    """Connect to a cluster, or start one on this machine, unless this process has one; return the module.
+
+    Args:
+        address: of a cluster; None to start Ray on this machine.
+        cores: that a Ray on this machine counts.
+        memory: bytes of its object store, None for Ray's own choice.
+
+    Raises:
+        Unavailable: Ray is not installed, or there is no cluster at the address.
+    """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
         import ray.data
     except ModuleNotFoundError as error:
-        raise Unavailable("The engine 'ray' needs Ray Data: pip install 'whatsit[ray]'.") from error
+        raise Unavailable("This needs Ray Data: pip install 'whatsit[ray]'.") from error
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     if ray.is_initialized():
         return ray
-    options: dict[str, Any] = {} if address else {"num_cpus": actors, "object_store_memory": memory}
+    options: dict[str, Any] = {} if address else {"num_cpus": cores, "object_store_memory": memory}
     options |= {"include_dashboard": False, "logging_level": logging.ERROR, "log_to_driver": False}
     try:
         ray.init(address=address or "local", **options)

@@ -1,0 +1,1 @@
+"""One turn of the loop: from what visitors did to a network that serves."""
