@@ -67,7 +67,7 @@ def resume(
     model_repository: ModelRepository = None,
     as_json: AsJson = False,
 ) -> None:
-    """Go on with a turn that was stopped, or look again at one whose network is being watched."""
+    """Go on with a turn that was stopped, or whose network is being watched."""
     from whatsit.cli.progress_bar import progress_bars
     from whatsit.loop.turn.loop_recipe import LoopRecipe
 

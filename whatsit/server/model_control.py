@@ -17,8 +17,9 @@ _LONGEST_SOCKET = 100  # of the system's 108 bytes, with a number behind it
 
 
 def control_socket(folder: Path | None, closed: bool) -> str:
-    """Return the gRPC address of a closed server in its folder, to which Triton adds a colon and its port.
+    """Return the gRPC address of a closed server, a socket in its folder.
 
+    Triton adds a colon and its port to it.
     "" for an open server, and where the system takes no path so long.
     """
     path = f"{folder}/control"

@@ -106,7 +106,9 @@ class _Actor:
 
 
 def start_ray(address: str | None, cores: int, memory: int | None) -> Any:
-    """Connect to a cluster, or start one on this machine, unless this process has one; return the module.
+    """Connect to a cluster, or start one here, and return the module.
+
+    A process that is connected stays so.
 
     Args:
         address: of a cluster; None to start Ray on this machine.

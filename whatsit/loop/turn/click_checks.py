@@ -1,4 +1,4 @@
-"""Checks of clicks before they train: does each agree with the catalogue and with the other clicks?"""
+"""Checks of clicks against the catalogue and against one another."""
 
 from __future__ import annotations
 
@@ -98,7 +98,9 @@ def _refuse(checked: list[CheckedClick], refused: Sequence[bool], check: Check) 
 
 
 def _repeated(checked: Sequence[CheckedClick], digests: Sequence[str]) -> list[bool]:
-    """Return which clicks repeat a photo; one that was clicked for two items is no click of either."""
+    """Return which clicks repeat a photo.
+
+    One that was clicked for two items is no click of either."""
     items = defaultdict[tuple[str, object], set[str]](set)
     for one, digest in zip(checked, digests, strict=True):
         items[digest, one.photo.box].add(one.photo.item)
@@ -118,8 +120,9 @@ def _vote(
     known: tuple[Floats, Sequence[str]],
     neighbours: int,
 ) -> None:
-    """Note what the most similar other photos were clicked as; a tie speaks for the click.
+    """Note what the most similar other photos were clicked as.
 
+    A tie speaks for the click.
     A photo votes where it looks about as much like this one as the clicked item's own picture does, or more, so that a
     click without company is not outvoted by strangers.
     """

@@ -134,7 +134,10 @@ def _search(
     catalogue: Path,
     progress: Progress,
 ) -> tuple[list[str], list[float]]:
-    """Return the first item of each query, "" for an unreadable one, and by how much a wrong one leads."""
+    """Return the first item of each query, and by how much a wrong one leads.
+
+    The item of an unreadable query is "".
+    """
     total = len(queries) + len(shown)
     rows, items = [], []
     for done, picture in enumerate(shown, start=1):
@@ -161,7 +164,10 @@ def _search(
 
 
 def query_crop(path: str, box: Box | None, catalogue: Path, drawn: int = -1) -> npt.NDArray[np.uint8] | None:
-    """Return the crop of a photo, or of a synthetic photograph of a catalogue picture; None for an unreadable one."""
+    """Return the crop of a photo, or of a synthetic photograph of it.
+
+    None for an unreadable one.
+    """
     try:
         crop, _ = read_crop(path, box, catalogue)
     except InvalidInput:

@@ -1,4 +1,4 @@
-"""Last steps of a turn: the network goes live, is watched, and goes back if people are served worse."""
+"""Last steps of a turn: roll-out, watch, and the way back."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ def look(turn: Turn) -> Comparison:
 
 
 def watch(turn: Turn, progress: Progress, sleep: Callable[[float], None] = time.sleep) -> Result | None:
-    """Go back where fewer searches are answered or clicked; None while there are too few to tell.
+    """Go back where fewer searches are answered or clicked.
+
+    None while there are too few searches to tell.
 
     Raises:
         WhatsitError: see `Rollout`.

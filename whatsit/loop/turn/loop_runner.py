@@ -133,7 +133,7 @@ class LoopRunner:
         return state
 
     def _start(self, serving: str, start: str) -> str:
-        """Return the checkpoint of the serving embedder: that of an earlier turn, or the recipe's."""
+        """Return the checkpoint of an earlier turn's embedder, or the recipe's."""
         file = self.work / CHECKPOINTS
         known: dict[str, str] = read_json(file) if file.is_file() else {}
         if serving in known and Path(known[serving]).is_file():
@@ -192,7 +192,7 @@ class LoopRunner:
         write_json(file, {**known, fingerprint: str(trained.resolve())})
 
     def _ended(self, state: TurnState) -> TurnState:
-        """Return the state with its outcome, where the step that was just done ended the turn."""
+        """Return the state with its outcome, where the last step ended the turn."""
         recipe = LoopRecipe.model_validate(state.recipe)
         done = state.steps
 

@@ -57,7 +57,7 @@ def open_embedder(network: Path, threads: int = 1) -> Iterator[Embed]:
 
 
 def read_crop(path: str, box: Box | None, folder: Path) -> tuple[Pixels, str]:
-    """Return what an embedder sees of a photo, uint8 [3, 224, 224], and the file's SHA-256.
+    """Return a photo's crop, uint8 [3, 224, 224], and its file's SHA-256.
 
     Raises:
         InvalidInput: it cannot be read, or is no picture.

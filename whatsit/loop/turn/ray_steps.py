@@ -14,7 +14,9 @@ _LOOK_SECONDS = 1.0
 def run_on_ray(
     step: Callable[..., Result], turn: Turn, cluster: RayCluster, progress: Callable[[int, int | None], None]
 ) -> Result:
-    """Run a step on a worker; one that dies is replaced, and goes on from what the step kept.
+    """Run a step on a worker.
+
+    One that dies is replaced, and goes on from what the step kept.
 
     The turn's folder, the catalogue and the pictures lie on storage that all machines see under the same path.
 
