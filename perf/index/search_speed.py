@@ -1,4 +1,4 @@
-"""Recall@10 against queries a second: Whatsit's whole search, bare FAISS, hnswlib, usearch.
+"""Recall@10 against queries a second of Whatsit's search and other libraries.
 
 python -m perf.index.search_speed --build  # once; 5 to 10 minutes a graph for 200,000 vectors; stays in --work
 python -m perf.index.search_speed  # 3 minutes: perf/results/search_speed.csv, .md and .png
@@ -111,7 +111,7 @@ def _hnswlib(file: Path, dimension: int) -> Search:
 def _usearch(file: Path) -> Search:
     from usearch.index import Index
 
-    graph = Index.restore(str(file), view=False)
+    graph: Any = Index.restore(str(file), view=False)
 
     def search(query: Floats, effort: int) -> Numbers:
         graph.expansion_search = effort
@@ -161,7 +161,7 @@ def one_round(subject: Subject, questions: Floats, effort: int) -> tuple[float, 
 
 
 def at_recall(points: Mapping[int, tuple[float, list[float]]], wanted: float) -> float | None:
-    """Return the rate at a recall, between the measured points; None where it is not reached."""
+    """Return the rate at a recall, between measured points; None if out of reach."""
     curve = sorted((share, float(np.median(rates))) for share, rates in points.values())
     shares, rates = [point[0] for point in curve], [point[1] for point in curve]
     if shares[-1] < wanted:

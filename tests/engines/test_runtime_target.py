@@ -68,8 +68,8 @@ def test_no_gpu(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_unknown_target(repository: Path) -> None:
-    with pytest.raises(InvalidInput, match="onnxruntime, tensorrt, auto"):
-        config_name("openvino", repository)
+    with pytest.raises(InvalidInput, match="onnxruntime, openvino, tensorrt, auto"):
+        config_name("coreml", repository)
 
 
 def test_the_command_explains_itself_in_one_sentence(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_ingestion_takes_the_engines_where_it_is_told_to(repository: Path, monke
 
     shutil.copytree(default_root() / "model_repository", repository, dirs_exist_ok=True)
     opened: list[Path] = []
-    monkeypatch.setattr(module, "open_runner", lambda path: opened.append(path) or nullcontext())
+    monkeypatch.setattr(module, "open_runner", lambda path, **options: opened.append(path) or nullcontext())
     on_gpu, on_cpu = module.Networks(repository, "tensorrt"), module.Networks(repository)
     assert [path.name for path in opened] == ["model.plan"] * 3 + ["model.onnx"] * 3
     assert on_gpu.fingerprint == on_cpu.fingerprint, (

@@ -20,6 +20,7 @@ from whatsit.cli import (
     tune,
 )
 from whatsit.cli.catalogue.app import app as catalogue
+from whatsit.cli.engines import app as engines
 from whatsit.cli.evaluate import classifier as evaluate_classifier
 from whatsit.cli.evaluate import identify as evaluate_identify
 from whatsit.cli.evaluate import own as evaluate_own
@@ -45,6 +46,7 @@ for _verb in (demo, serve, top, identify, scan, explain, doctor, feedback, repor
     _verb.register(app)
 app.add_typer(catalogue, name="catalogue")
 app.add_typer(keys, name="keys")
+app.add_typer(engines, name="engines")
 app.add_typer(rollout, name="rollout")
 app.add_typer(loop, name="loop")
 label_review.register(label)

@@ -99,7 +99,11 @@ def serve(
         typer.Option(help="Folder with model_repository/ and ensembles/ (or fused/) instead of Whatsit's own."),
     ] = None,
     target: Annotated[
-        str, typer.Option(help="onnxruntime (CPU), tensorrt (NVIDIA GPU), or auto: tensorrt where it can be.")
+        str,
+        typer.Option(
+            help="onnxruntime or openvino (CPU), tensorrt (NVIDIA GPU), or auto: tensorrt where it can be, else "
+            "what `whatsit engines choose --write` chose.",
+        ),
     ] = "auto",
     config: Annotated[
         str | None,
@@ -134,7 +138,7 @@ def serve(
     from whatsit.catalogue.backends import set_store_url
     from whatsit.cli.serve_addresses import Addresses
     from whatsit.engines.repository import default_root
-    from whatsit.engines.runtime_target import config_name
+    from whatsit.engines.runtime_target import TENSORRT, config_name
     from whatsit.gateway.settings import Limits
     from whatsit.gateway.startup import Options, StateFile, choose_catalogues, gateway_of
     from whatsit.server.core_usage import core_usage_warning
@@ -168,7 +172,8 @@ def serve(
     models = (repository or default_root()) / "model_repository"
     if fused:
         _check_fused(target, config)
-    gpu = None if fused else config_name(target, models)
+    engines = None if fused else config_name(target, models)
+    gpu = engines == TENSORRT
     if config is not None:
         check_named(models, config)
         if stale := stale_models(models, config):
@@ -186,7 +191,7 @@ def serve(
         repository,
         host if bare else "127.0.0.1",
         Ports(8000 if http_port is None else http_port, grpc_port, metrics_port) if bare else Ports(0, 0, metrics_port),
-        config or gpu,
+        config or engines,
         ready_timeout,
         traced,
         read_only,

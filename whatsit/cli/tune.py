@@ -38,7 +38,9 @@ def tune(
     repository: Annotated[
         Path | None, typer.Option(help="Folder with model_repository/ and ensembles/ instead of Whatsit's own.")
     ] = None,
-    target: Annotated[str, typer.Option(help="Configs to begin from: onnxruntime, tensorrt, or auto.")] = "auto",
+    target: Annotated[
+        str, typer.Option(help="Configs to begin from: onnxruntime, openvino, tensorrt, or auto.")
+    ] = "auto",
     start: Annotated[str, typer.Option(help="Where to begin: shipped, or worst (to see the tuner work).")] = "shipped",
     min_regions: Annotated[
         int | None,

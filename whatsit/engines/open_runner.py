@@ -7,16 +7,18 @@ from pathlib import Path
 from whatsit_client.errors import InvalidInput
 
 from whatsit.engines.onnx_runner import OnnxRunner, Runner
+from whatsit.engines.openvino_runner import OpenVinoRunner
 from whatsit.engines.plan_runner import PlanRunner
 
 
-def open_runner(path: str | Path, threads: int = 1, device: int = 0) -> Runner:
+def open_runner(path: str | Path, threads: int = 1, device: int = 0, engine: str = "onnxruntime") -> Runner:
     """Open a network by the suffix of its file.
 
     Args:
-        path: `.onnx` runs with ONNX Runtime on the CPU, `.plan` with TensorRT on a GPU.
+        path: `.onnx` runs on the CPU with ONNX Runtime or OpenVINO, `.plan` with TensorRT on a GPU.
         threads: CPU threads inside one operator.
         device: number of the GPU.
+        engine: "onnxruntime" or "openvino" for an `.onnx` file.
 
     Raises:
         InvalidInput: another suffix.
@@ -24,6 +26,8 @@ def open_runner(path: str | Path, threads: int = 1, device: int = 0) -> Runner:
         Damaged: the file cannot be loaded.
     """
     path = Path(path)
+    if path.suffix == ".onnx" and engine == "openvino":
+        return OpenVinoRunner(path, threads=threads)
     if path.suffix == ".onnx":
         return OnnxRunner(path, threads=threads)
     if path.suffix == ".plan":

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from whatsit.engines.available_cores import available_cores
-from whatsit.engines.onnx_runner import OnnxRunner
+from whatsit.engines.onnx_runner import Runner
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
@@ -25,7 +25,7 @@ class ParallelBatchRunner:
         threads: maximum of parallel runs; 0 for the number of cores that this process may use.
     """
 
-    def __init__(self, runner: OnnxRunner, threads: int) -> None:
+    def __init__(self, runner: Runner, threads: int) -> None:
         self._runner = runner
         self._threads = threads or available_cores()
         self._pool = ThreadPoolExecutor(self._threads - 1, "rows") if self._threads > 1 else None

@@ -1,4 +1,4 @@
-"""Target of the networks: INT8 on the CPU (ONNX Runtime) or TensorRT on a GPU."""
+"""Target of the networks: ONNX Runtime or OpenVINO on the CPU, TensorRT on a GPU."""
 
 from __future__ import annotations
 
@@ -7,37 +7,65 @@ from pathlib import Path
 
 from whatsit_client.errors import InvalidInput, Unavailable
 
+from whatsit.engines.chosen_engines import CHOSEN, chosen_engines
 from whatsit.engines.gpu import find_gpus
+from whatsit.engines.openvino_runner import check_openvino
 from whatsit.engines.plan_runtime import installed_runtimes
-from whatsit.engines.repository import NETWORKS, plan_file
+from whatsit.engines.repository import NETWORKS, config_file, plan_file
 
-TARGETS = ("onnxruntime", "tensorrt", "auto")
-TENSORRT = "tensorrt"
-"""Also the name of the configs, for Triton's `--model-config-name`."""
+TARGETS = ("onnxruntime", "openvino", "tensorrt", "auto")
+TENSORRT, OPENVINO = "tensorrt", "openvino"
+"""Also the names of the configs, for Triton's `--model-config-name`."""
 
 
 def config_name(target: str, model_repository: Path) -> str | None:
     """Return the name of the configs that a target serves; None for config.pbtxt.
 
     Args:
-        target: of `TARGETS`. "auto" takes TensorRT where every network has a plan and a GPU can run it.
+        target: of `TARGETS`. "auto" takes TensorRT where every network has a plan and a GPU can run it, else what
+            `whatsit engines choose --write` chose for these networks on this machine.
         model_repository: the folder with the networks.
 
     Raises:
         InvalidInput: an unknown target.
-        Unavailable: "tensorrt" where it cannot be.
+        Unavailable: "tensorrt" or "openvino" where it cannot be.
     """
     if target not in TARGETS:
         raise InvalidInput(f"The target {target!r} is not known; choose {', '.join(TARGETS)}.")
     if target == "onnxruntime":
         return None
+    if target == OPENVINO:
+        _check_openvino_configs(model_repository)
+        return OPENVINO
     try:
         check_tensorrt(model_repository)
     except Unavailable:
         if target == "auto":
-            return None
+            return CHOSEN if OPENVINO in chosen_engines(model_repository).values() else None
         raise
     return TENSORRT
+
+
+def network_engines(target: str, model_repository: Path) -> dict[str, str]:
+    """Return the engine of each network: "onnxruntime", "openvino" or "tensorrt".
+
+    Raises:
+        InvalidInput, Unavailable: as `config_name`.
+    """
+    name = config_name(target, model_repository)
+    if name == CHOSEN:
+        return chosen_engines(model_repository)
+    return dict.fromkeys(NETWORKS, name or "onnxruntime")
+
+
+def _check_openvino_configs(model_repository: Path) -> None:
+    check_openvino()
+    missing = [name for name in NETWORKS if not config_file(model_repository, name, OPENVINO).is_file()]
+    if missing:
+        raise Unavailable(
+            f"The target openvino cannot be served: {model_repository} has no configs/openvino.pbtxt for "
+            f"{', '.join(missing)}; copy them from Whatsit's own, or serve with --target onnxruntime."
+        )
 
 
 def check_tensorrt(model_repository: Path) -> None:

@@ -15,7 +15,7 @@ from whatsit_client.errors import Damaged, Unavailable
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.open_runner import open_runner
 from whatsit.engines.repository import NETWORKS, default_root, network_file, plan_file
-from whatsit.engines.runtime_target import config_name
+from whatsit.engines.runtime_target import TENSORRT, network_engines
 
 # Images uint8 [N,3,side,side] -> the network's outputs by name, each [N,...].
 Network = Callable[[npt.NDArray[np.uint8]], dict[str, npt.NDArray[Any]]]
@@ -26,7 +26,7 @@ class Networks:
 
     Args:
         model_repository: Triton's folder of models; None for Whatsit's own.
-        target: "onnxruntime" (CPU), "tensorrt" (engines on a GPU), or "auto".
+        target: "onnxruntime" or "openvino" (CPU), "tensorrt" (engines on a GPU), or "auto".
         embedder: file of another embedder than the repository's; on TensorRT its `model.plan` lies beside it.
 
     Raises:
@@ -45,11 +45,13 @@ class Networks:
         repository = model_repository or default_root() / "model_repository"
         self.fingerprint = embedder_fingerprint(embedder or network_file(repository, "embedder"))
         self.names = read_labels(repository / "detector" / "labels.txt")
-        find = network_file if config_name(target, repository) is None else plan_file
+        engines = network_engines(target, repository)
+        on_gpu = TENSORRT in engines.values()
+        find = plan_file if on_gpu else network_file
         files = {network: find(repository, network) for network in NETWORKS}
         if embedder is not None:
-            files["embedder"] = embedder if find is network_file else embedder.with_name("model.plan")
-        self._runners = {network: open_runner(file) for network, file in files.items()}
+            files["embedder"] = embedder.with_name("model.plan") if on_gpu else embedder
+        self._runners = {network: open_runner(file, engine=engines[network]) for network, file in files.items()}
         self.detector: Network = partial(self.run, "detector")
         self.classifier: Network = partial(self.run, "classifier")
         self.embedder: Network = partial(self.run, "embedder")

@@ -108,7 +108,7 @@ def add(
     ] = False,
     model_repository: ModelRepository = None,
     target: Annotated[
-        str, typer.Option(help="Where the networks run: onnxruntime (CPU), tensorrt (NVIDIA GPU), or auto.")
+        str, typer.Option(help="Where the networks run: onnxruntime or openvino (CPU), tensorrt (NVIDIA GPU), or auto.")
     ] = "onnxruntime",
     as_json: AsJson = False,
 ) -> None:
