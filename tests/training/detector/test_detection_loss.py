@@ -74,3 +74,47 @@ def test_unknown_products_are_objects_that_teach_no_class():
     other = detection_loss(output(), [target(box, [NO_PRODUCT])], [16])
     assert unknown["object"].item() == pytest.approx(other["object"].item())
     assert unknown["product"].item() < other["product"].item()
+
+
+def weighted(boxes, labels, weights, background=()):
+    plain = target(boxes, labels)
+    windows = torch.tensor(background, dtype=torch.float32).reshape(-1, 5)
+    return BoxTargets(plain.boxes, plain.labels, plain.doubtful, torch.tensor(weights), windows)
+
+
+SURE, WEAK = [6.0, 6.0, 34.0, 34.0], [0.0, 16.0, 16.0, 32.0]
+
+
+@pytest.mark.parametrize("level_sizes", [[16], None])
+def test_a_box_of_weight_0_is_absent_in_loss_and_gradient(level_sizes):
+    def learn(one):
+        dense = output()
+        parts = [part.requires_grad_() for part in dense[:3]]
+        total = sum(detection_loss(dense, [one], level_sizes).values())
+        total.backward()
+        return [total.detach(), *(part.grad for part in parts)]
+
+    absent = learn(target([SURE], [2]))
+    for found, wanted in zip(learn(weighted([SURE, WEAK], [2, 1], [1.0, 0.0])), absent, strict=True):
+        assert torch.equal(found, wanted)
+    for found, wanted in zip(learn(weighted([SURE], [2], [1.0])), absent, strict=True):
+        assert torch.equal(found, wanted)
+    assert not torch.equal(learn(weighted([SURE, WEAK], [2, 1], [1.0, 0.5]))[0], absent[0])
+
+
+def test_the_weight_multiplies_the_loss_of_the_box():
+    whole = [[-100.0, -100.0, 200.0, 200.0, 0.0]]  # background teaches nothing, so the box alone is left
+    sizes = {w: detection_loss(output(), [weighted([SURE], [2], [w], whole)], [16]) for w in (0.05, 0.1)}
+    for name in ("object", "product", "box"):
+        assert sizes[0.1][name].item() == pytest.approx(2 * sizes[0.05][name].item(), rel=1e-4)
+
+
+def test_background_counts_by_its_window():
+    left = [[0.0, -50.0, 16.0, 50.0, 0.25]]
+    dense = output()
+    parts = detection_loss(dense, [weighted([], [], [], left)], [16])
+    centre = ((ANCHORS[:, 0] + ANCHORS[:, 2]) / 2).numpy()
+    factor = np.where((centre >= 0) & (centre < 16), 0.25, 1.0)
+    assert set(factor) == {0.25, 1.0}
+    expected = (focal(dense.objects[0].numpy(), 0.0) * factor).sum()
+    assert parts["object"].item() == pytest.approx(expected, rel=1e-4)

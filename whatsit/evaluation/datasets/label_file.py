@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,8 +18,8 @@ from whatsit.vision.boxes import FloatArray, iou
 OBJECT = "object"
 """Name of a box of unknown kind."""
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
-_BOX_KEYS = ("id", "image_id", "category_id", "bbox", "area", "iscrowd", "score", "origin")
-_PICTURE_KEYS = ("id", "file_name", "width", "height")
+_BOX_KEYS = ("id", "image_id", "category_id", "bbox", "area", "iscrowd", "score", "origin", "weight")
+_PICTURE_KEYS = ("id", "file_name", "width", "height", "background_weight")
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Box:
         origin: of the box, such as "teacher" or "person".
         id: of the annotation; None until it is written.
         more: the other keys of the file, kept as they are.
+        weight: of the box in training, 1 for a trusted one; 0 is no box.
     """
 
     x: float
@@ -45,6 +47,7 @@ class Box:
     origin: str = ""
     id: int | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
+    weight: float = 1.0
 
     @classmethod
     def of_corners(cls, corners: Sequence[float] | FloatArray, name: str = OBJECT, **rest: Any) -> Box:
@@ -77,6 +80,7 @@ class Picture:
         boxes: of it.
         id: of the image; None until it is written.
         more: the other keys of the file, kept as they are.
+        background: weight in training of the places without a box; below 1 where things may lack their box.
     """
 
     file: str
@@ -85,6 +89,7 @@ class Picture:
     boxes: tuple[Box, ...] = ()
     id: int | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
+    background: float = 1.0
 
     def corners(self, doubtful: bool = False) -> FloatArray:
         """Return corners of the sure (or the doubtful) boxes, float32 [N, 4]."""
@@ -127,7 +132,8 @@ class LabelFile:
         for picture in self.pictures:
             number = image_ids.of(picture.id)
             size = {"width": picture.width, "height": picture.height} if picture.width else {}
-            images.append({"id": number, "file_name": picture.file, **size, **picture.more})
+            weight = {} if picture.background == 1 else {"background_weight": picture.background}
+            images.append({"id": number, "file_name": picture.file, **size, **weight, **picture.more})
             annotations += [_annotation(box, box_ids.of(box.id), number, ids[box.name]) for box in picture.boxes]
         return {**self.more, "images": images, "annotations": annotations, "categories": categories}
 
@@ -163,6 +169,7 @@ def _annotation(box: Box, number: int, image: int, category: int) -> dict[str, A
     entry |= {"area": round(box.width * box.height, 2), "iscrowd": int(box.doubtful)}
     entry |= {} if box.score is None else {"score": box.score}
     entry |= {"origin": box.origin} if box.origin else {}
+    entry |= {} if box.weight == 1 else {"weight": box.weight}
     return {**entry, **box.more}
 
 
@@ -192,6 +199,7 @@ def read_labels(file: Path) -> LabelFile:
                 tuple(boxes[image["id"]]),
                 image["id"],
                 {key: value for key, value in image.items() if key not in _PICTURE_KEYS},
+                _weight(image, "background_weight"),
             )
             for image in document["images"]
         )
@@ -210,7 +218,15 @@ def _box(entry: Mapping[str, Any], name: str) -> Box:
     if "area" in entry and entry["area"] != round(width * height, 2):
         more["area"] = entry["area"]  # of the outline, where there is one
     score, origin = entry.get("score"), str(entry.get("origin", ""))
-    return Box(x, y, width, height, name, score, bool(entry.get("iscrowd", 0)), origin, entry["id"], more)
+    weight = _weight(entry, "weight")
+    return Box(x, y, width, height, name, score, bool(entry.get("iscrowd", 0)), origin, entry["id"], more, weight)
+
+
+def _weight(entry: Mapping[str, Any], key: str) -> float:
+    weight = float(entry.get(key, 1.0))
+    if not 0 <= weight < math.inf:
+        raise ValueError(f"{key} is {weight}, not a number from 0 on")
+    return weight
 
 
 def matching(files: Iterable[str], known: Iterable[str]) -> dict[str, str]:

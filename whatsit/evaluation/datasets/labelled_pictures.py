@@ -32,12 +32,16 @@ class LabelledPicture:
         boxes: float32 [N, 4], x1,y1,x2,y2 in pixels.
         labels: int64 [N], product label 1.., `NO_PRODUCT` or `UNKNOWN`.
         doubtful: float32 [D, 4], boxes of uncertain objects.
+        weights: float32 [N], of the boxes in training; None for 1 each.
+        background: weight in training of the places without a box.
     """
 
     path: Path
     boxes: FloatArray
     labels: npt.NDArray[np.int64]
     doubtful: FloatArray = field(default_factory=_no_boxes)
+    weights: FloatArray | None = None
+    background: float = 1.0
 
     @classmethod
     def of(cls, picture: Picture, path: Path, label_of: Callable[[str], int]) -> LabelledPicture:
@@ -48,8 +52,14 @@ class LabelledPicture:
             path: of the picture file.
             label_of: returns the label of a box's name.
         """
-        labels = np.array([label_of(box.name) for box in picture.boxes if not box.doubtful], dtype=np.int64)
-        return cls(path, picture.corners(), labels, picture.corners(doubtful=True))
+        sure = [box for box in picture.boxes if not box.doubtful]
+        labels = np.array([label_of(box.name) for box in sure], dtype=np.int64)
+        weights = np.array([box.weight for box in sure], dtype=np.float32)
+        return cls(path, picture.corners(), labels, picture.corners(doubtful=True), weights, picture.background)
+
+    def box_weights(self) -> FloatArray:
+        """Return the weights of the boxes in training, float32 [N]."""
+        return np.ones(len(self.boxes), dtype=np.float32) if self.weights is None else self.weights
 
     def pixels(self) -> Pixels:
         """Return the picture, RGB uint8 [H, W, 3].

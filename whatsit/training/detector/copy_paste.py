@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -84,11 +84,12 @@ def _drawn(sample: Sample, patch: npt.NDArray[np.uint8], label: int, rng: np.ran
     view[:] = (view * (1 - alpha) + np.clip(patch[..., :3] * light, 0, 255) * alpha).astype(np.uint8)
     box = np.array([[x, y, x + width, y + height]], dtype=np.float32)
     kept = _covered(sample.boxes, box[0]) <= _MOST_COVERED
-    return Sample(
-        sample.pixels,
-        np.concatenate([sample.boxes[kept], box]),
-        np.append(sample.labels[kept], label),
-        np.concatenate([sample.doubtful, sample.boxes[~kept]]),
+    return replace(
+        sample,
+        boxes=np.concatenate([sample.boxes[kept], box]),
+        labels=np.append(sample.labels[kept], label),
+        doubtful=np.concatenate([sample.doubtful, sample.boxes[~kept]]),
+        weights=np.append(sample.box_weights()[kept], np.float32(1)),
     )
 
 

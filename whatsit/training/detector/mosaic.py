@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -26,12 +26,20 @@ class Sample:
         boxes: float32 [N, 4], pixels.
         labels: int64 [N].
         doubtful: float32 [D, 4], pixels.
+        weights: float32 [N] of the boxes; None for 1 each.
+        background: float32 [K, 5], windows x1, y1, x2, y2 and the weight of background in each; it is 1 elsewhere.
     """
 
     pixels: npt.NDArray[np.uint8]
     boxes: FloatArray
     labels: npt.NDArray[np.int64]
     doubtful: FloatArray
+    weights: FloatArray | None = None
+    background: FloatArray = field(default_factory=lambda: np.zeros((0, 5), dtype=np.float32))
+
+    def box_weights(self) -> FloatArray:
+        """Return the weights of the boxes, float32 [N]."""
+        return np.ones(len(self.boxes), dtype=np.float32) if self.weights is None else self.weights
 
 
 def empty(size: int) -> Sample:
@@ -79,6 +87,8 @@ def place(
         np.concatenate([canvas.boxes, boxes[kept]]),
         np.concatenate([canvas.labels, picture.labels[kept]]),
         np.concatenate([canvas.doubtful, boxes[~kept & (visible > 0)], doubtful[shown > 0]]),
+        np.concatenate([canvas.box_weights(), picture.box_weights()[kept]]),
+        canvas.background if picture.background == 1 else _and_window(canvas.background, seen, picture.background),
     )
 
 
@@ -118,7 +128,17 @@ def distort(sample: Sample, rng: np.random.Generator) -> Sample:
     if rng.random() < 0.1:
         pixels = cv2.GaussianBlur(np.asarray(pixels), (0, 0), rng.uniform(0.5, 1.5))
     usable = (sample.boxes[:, 2:] - sample.boxes[:, :2]).min(axis=1, initial=np.inf) >= _LEAST_SIDE
-    return Sample(np.asarray(pixels, dtype=np.uint8), sample.boxes[usable], sample.labels[usable], sample.doubtful)
+    return replace(
+        sample,
+        pixels=np.asarray(pixels, dtype=np.uint8),
+        boxes=sample.boxes[usable],
+        labels=sample.labels[usable],
+        weights=sample.box_weights()[usable],
+    )
+
+
+def _and_window(background: FloatArray, window: tuple[int, int, int, int], weight: float) -> FloatArray:
+    return np.concatenate([background, np.array([[*window, weight]], dtype=np.float32)])
 
 
 def _moved(boxes: FloatArray, width: int, flip: bool, scale: float, x: int, y: int) -> FloatArray:

@@ -67,7 +67,8 @@ def cache_pictures(
         start += stored.size
         factor = np.float32(scale)
         boxes, doubtful = picture.boxes * factor, picture.doubtful * factor
-        result.append(CachedPicture(picture.path, boxes, picture.labels, doubtful, np.asarray(stored)))
+        more = (picture.weights, picture.background, np.asarray(stored))
+        result.append(CachedPicture(picture.path, boxes, picture.labels, doubtful, *more))
     return result
 
 

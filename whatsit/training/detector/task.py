@@ -30,7 +30,7 @@ from whatsit.training.detector.sample_mixture import SampleMixture, detector_par
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-Target = tuple[Tensor, Tensor, Tensor]
+Target = tuple[Tensor, ...]
 Batch = tuple[Tensor, list[Target]]
 
 
@@ -104,7 +104,12 @@ class DetectorTask:
         samples = [self.mixture.sample(size, rng) for _ in range(self.recipe.batch)]
         images = torch.from_numpy(np.stack([sample.pixels for sample in samples]).transpose(0, 3, 1, 2).copy())
         return images, [
-            (torch.from_numpy(sample.boxes), torch.from_numpy(sample.labels), torch.from_numpy(sample.doubtful))
+            tuple(
+                map(
+                    torch.from_numpy,
+                    (sample.boxes, sample.labels, sample.doubtful, sample.box_weights(), sample.background),
+                )
+            )
             for sample in samples
         ]
 

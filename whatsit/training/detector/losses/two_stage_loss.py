@@ -40,11 +40,11 @@ def two_stage_loss(
             output.objects[i].float(),
             output.classes[i].float(),
             output.deltas[i].float(),
-            target,
+            target.present(),
         )
         for i, target in enumerate(targets)
     ]
-    positives = max(1, sum(part[3] for part in parts))
+    positives = max(1.0, sum(part[3] for part in parts))
     summed = torch.stack([torch.stack(part[:3]) for part in parts]).sum(dim=0) / positives
     return {
         **dict(zip(("object", "product", "box"), summed, strict=True)),
@@ -54,7 +54,7 @@ def two_stage_loss(
 
 def _second(
     boxes: Tensor, objects: Tensor, classes: Tensor, deltas: Tensor, target: BoxTargets
-) -> tuple[Tensor, Tensor, Tensor, int]:
+) -> tuple[Tensor, Tensor, Tensor, float]:
     quality, product = torch.zeros_like(objects), torch.zeros_like(classes)
     box_loss = deltas.sum() * 0
     positive = torch.zeros_like(objects, dtype=torch.bool)
@@ -64,15 +64,16 @@ def _second(
         positive = best >= _POSITIVE
     counted = ~doubtful_places(boxes, target.doubtful.to(boxes)) | positive
     known = counted.clone()
+    factor = target.factors(boxes, positive, truth[positive])
     if positive.any():
         chosen = truth[positive]
         iou, giou = iou_and_giou(decode(deltas[positive], boxes[positive]), target.boxes.to(boxes)[chosen])
-        box_loss = (1 - giou).sum() * _BOX_WEIGHT
+        box_loss = ((1 - giou) * factor[positive]).sum() * _BOX_WEIGHT
         labels = target.labels.to(chosen.device)[chosen]
         rows = torch.nonzero(positive).flatten()
         quality[positive] = iou.detach()
         product[rows[labels > 0], labels[labels > 0] - 1] = iou.detach()[labels > 0]
         known[rows[labels == UNKNOWN]] = False
-    object_loss = quality_focal(objects, quality)[counted].sum()
-    product_loss = quality_focal(classes, product)[known].sum()
-    return object_loss, product_loss, box_loss, int(positive.sum())
+    object_loss = (quality_focal(objects, quality) * factor)[counted].sum()
+    product_loss = (quality_focal(classes, product) * factor[:, None])[known].sum()
+    return object_loss, product_loss, box_loss, float(factor[positive].sum())
