@@ -1,0 +1,1 @@
+"""Labels from what people crop, measured with simulated people."""
