@@ -11,15 +11,21 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from perf.loop.crops.people import Habits, crop_picture
+from whatsit.catalogue.crops.crop_tasks import crop_box_candidates
+from whatsit.catalogue.crops.cropped_pictures import cropped_pictures
+from whatsit.catalogue.crops.weak_boxes import Annotations, weak_boxes
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.review.task_table import Candidate, Filled, TaskTable
-from whatsit.catalogue.store.click_log import Click
+from whatsit.catalogue.store.click_log import Click, PhotoPicture
+from whatsit.catalogue.store.picture_files import keep_again
 from whatsit.catalogue.store.search_counts import SearchCounts
 from whatsit.catalogue.store.store import Store
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.repository import default_root, network_file
 from whatsit.rendering.product import make_products
+from whatsit.rendering.scene import make_scene
 from whatsit.rendering.shop import catalogue_picture, encode_jpeg
 
 Pixels = npt.NDArray[np.uint8]
@@ -74,6 +80,7 @@ def fill_queues(store: Store, layout: Layout, pairs: int, others: int) -> None:
             Candidate(f"u{n}", 0.8 - n / 40, {"clicks": group, "proposals": near[n], "reason": _VAIN})
             for n, group in enumerate(clicks[others + n : others + n + 6] for n in range(others))
         ],
+        "crop_boxes": cropped_scenes(store, layout, min(others, 4)),
     }  # fmt: skip
     for queue, candidates in found.items():
         TaskTable(store).fill(queue, candidates, Filled(), 0.0)
@@ -174,6 +181,31 @@ def _clicks(store: Store, layout: Layout, count: int) -> list[int]:
         store.clicks.record(Click("", path, (80.0, 20.0, 400.0, 340.0), "crop" if n < count // 2 else "none"))
     with store.snapshot() as connection:
         return [row[0] for row in connection.execute("SELECT click FROM clicks ORDER BY click")]
+
+
+def cropped_scenes(store: Store, layout: Layout, count: int) -> list[Candidate]:
+    """Record what simulated people cropped in drawn scenes; return the tasks."""
+    products = make_products(DRAWN, 7)
+    names: dict[str, dict[tuple[float, ...], str]] = {}
+    for n in range(count):
+        scene = make_scene(products, np.random.default_rng([3, n]), size=(640, 480), count=3 + n % 3)
+        photo = encode_jpeg(scene.image, 90)
+        digest = hashlib.sha256(photo).hexdigest()
+        rng = np.random.default_rng([4, n])
+        made = crop_picture(scene.boxes, (640, 480), 9.0, rng, Habits(stray=0.05))
+        category = {one.id: one.category for one in products}
+        known = names.setdefault(digest, {})
+        for box, thing in zip(made.boxes, made.things, strict=True):
+            path = keep_again(store.clicks.photo_of(digest), layout.clicks, photo)
+            x1, y1, x2, y2 = (round(float(side), 1) for side in box)
+            store.clicks.record(Click("", path, (x1, y1, x2, y2), "crop"), PhotoPicture(digest, 640, 480))
+            known[x1, y1, x2, y2] = category[scene.product_ids[thing]] if thing >= 0 else ""
+    labelled = []
+    for one in cropped_pictures(store):
+        if one.sha256 in names:
+            said = [Annotations({names[one.sha256][crop.box]: 1.0}) for crop in one.crops]
+            labelled.append((one, weak_boxes(one.boxes(), (one.width, one.height), said)))
+    return list(crop_box_candidates(labelled, "object"))
 
 
 def _count_searches(store: Store) -> None:

@@ -10,6 +10,7 @@ VERDICTS = {
     "denoise": ["wrong", "right"],
     "merge": ["merge", "merge_into_second", "different"],
     "boxes": ["boxes", "unclear"],
+    "crop_boxes": ["boxes", "unclear"],
     "crops": ["item", "none", "useless"],
     "unanswered": ["assign", "create", "not_for_sale", "useless"],
 }
@@ -48,6 +49,12 @@ def _shape(queue: str, first: Record, second: Record) -> Record:
             "denied": True,
         },
         "boxes": {"first": _picture(first, "a"), "boxes": boxes, "labels": ["bottle", "can"]},
+        "crop_boxes": {
+            "first": {"item": None, "sha256": "f", "image": photo["image"], "width": 400, "height": 400},
+            "boxes": boxes,
+            "labels": ["bottle", "can"],
+            "crops": [[50, 50, 210, 310], [64, 58, 190, 290], [210, 90, 320, 330]],
+        },
         "crops": {"photo": photo, "proposals": proposals},
         "unanswered": {"photos": [photo] * 7, "searches": 31, "proposals": proposals, **_SPAN},
     }

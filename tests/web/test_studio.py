@@ -65,6 +65,7 @@ VIEWS = {
     "review/denoise": ".others img",
     "review/merge": ".differing",
     "review/boxes": ".be-box",
+    "review/crop_boxes": "canvas.heat-map",
     "review/crops": ".proposals .tile",
     "review/unanswered": ".cluster img",
 }

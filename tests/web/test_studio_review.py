@@ -53,6 +53,7 @@ def sent(page: Page) -> None:
         ("denoise", "1", "dropped"),
         ("merge", "1", "merged"),
         ("boxes", "Enter", "labelled"),
+        ("crop_boxes", "Enter", "labelled"),
         ("crops", "1", "assigned"),
         ("unanswered", "n", "not_for_sale"),
     ],

@@ -27,6 +27,7 @@ from whatsit.cli.evaluate import own as evaluate_own
 from whatsit.cli.evaluate import ranking as evaluate_ranking
 from whatsit.cli.evaluate.app import app as evaluate
 from whatsit.cli.keys import app as keys
+from whatsit.cli.label import crops as label_crops
 from whatsit.cli.label import review as label_review
 from whatsit.cli.label.app import app as label
 from whatsit.cli.loop import app as loop
@@ -50,6 +51,7 @@ app.add_typer(engines, name="engines")
 app.add_typer(rollout, name="rollout")
 app.add_typer(loop, name="loop")
 label_review.register(label)
+label_crops.register(label)
 app.add_typer(label, name="label")
 train_answer.register(train)
 train_ranker.register(train)

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import squareform
 
 from whatsit.vision.boxes import FloatArray, iou
 
@@ -94,6 +92,9 @@ def cluster_boxes(boxes: FloatArray, weights: FloatArray | None = None) -> list[
         return []
     labels = np.zeros(1, dtype=np.int64)
     if len(kept) > 1:
+        from scipy.cluster.hierarchy import fcluster, linkage
+        from scipy.spatial.distance import squareform
+
         distance = np.clip(1 - iou(kept, kept), 0, 1).astype(np.float64)
         np.fill_diagonal(distance, 0)
         labels = fcluster(linkage(squareform(distance, checks=False), "average"), 1 - JOIN, "distance")

@@ -41,6 +41,7 @@ const PATHS = {
   code: "M4 6v12M7 6v12M11 6v12M14 6v12M16.500 6v12M20 6v12",
   filter: "M4 6h16M7 12h10M10 18h4",
   trash: "M5 7h14M10 7V4.500h4V7M7 7l1 12.500h8L17 7",
+  crop: "M6 2v16h16M2 6h16v16",
   whole: "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5",
   swap: "M4 9h14M14 5l4 4-4 4M20 15H6M10 11l-4 4 4 4",
   skip: "M5 6l7 6-7 6zM13 6l7 6-7 6z",

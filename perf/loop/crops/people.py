@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -86,7 +87,8 @@ def _shares(
 def _crops(
     things: npt.NDArray[np.int64], boxes: FloatArray, size: tuple[int, int], rng: np.random.Generator, habits: Habits
 ) -> Crops:
-    found, meant = [], []
+    found: list[npt.NDArray[Any]] = []
+    meant: list[int] = []
     for thing in rng.permutation(things):
         kind = rng.random()
         if kind < habits.stray:

@@ -14,8 +14,10 @@ import csv
 import json
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from rich.console import Console
 
@@ -86,7 +88,7 @@ def train_start(args: argparse.Namespace) -> Path | None:
         if not fit_detector(recipe, data, args.weights, out, resume=resume, threads=1).finished:
             return None
         (out / "done").touch()
-    return out / run_checkpoint.BEST
+    return Path(out / run_checkpoint.BEST)
 
 
 def recipe_of(seed: int, steps: int, start: str) -> DetectorRecipe:
@@ -101,7 +103,7 @@ def recipe_of(seed: int, steps: int, start: str) -> DetectorRecipe:
         "canvas": 256,
         "sizes": (256,),
         "channels": 64,
-        "frozen_blocks": 9,
+        "frozen_blocks": 17,
         "shares": {"custom": 1.0},
         "monitor": None,
         "checkpoint_minutes": 0.5,
@@ -136,9 +138,10 @@ def evaluate(checkpoint: Path, recipe: DetectorRecipe, pictures: list[LabelledPi
     begin(network, str(checkpoint), "detector")
     detector = for_export(network, recipe.canvas).eval()
 
-    def run(images: np.ndarray) -> tuple[np.ndarray, ...]:
+    def run(images: npt.NDArray[np.uint8]) -> tuple[Any, Any, Any]:
         with torch.no_grad():
-            return tuple(one.numpy() for one in detector(torch.from_numpy(images)))
+            boxes, scores, labels = detector(torch.from_numpy(images))
+        return boxes.numpy(), scores.numpy(), labels.numpy()
 
     scores = evaluate_detector(class_free(run, recipe.canvas), iterate_pictures(pictures))
     return {"recall": scores.recall, "recall_big": scores.recall_big, "ap50": scores.ap50, "boxes": scores.boxes}
@@ -162,7 +165,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--weights", type=Path, default=Path("../shared/weights"))
     parser.add_argument("--out", type=Path, default=Path("build/runs/crops"))
-    parser.add_argument("--steps", type=int, default=220)
+    parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--start-steps", type=int, default=200)
     args = parser.parse_args()
     if args.what == "report":
@@ -170,8 +173,9 @@ def main() -> None:
         return
     args.out.mkdir(parents=True, exist_ok=True)
     start = train_start(args)
-    for seed, arm in product(SEEDS, ARMS) if start else ():
-        train(arm, seed, start, args)
+    if start is not None:
+        for seed, arm in product(SEEDS, ARMS):
+            train(arm, seed, start, args)
 
 
 if __name__ == "__main__":

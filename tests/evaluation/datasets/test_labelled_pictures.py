@@ -1,10 +1,12 @@
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from whatsit_client.errors import Damaged, InvalidInput
 
+from whatsit.evaluation.datasets.label_file import Box, LabelFile, Picture, read_labels
 from whatsit.evaluation.datasets.labelled_pictures import LabelledPicture, read_coco, write_coco
 from whatsit.evaluation.datasets.yolo_labels import read_coco_scenes
 from whatsit.models.product_labels import NO_PRODUCT, UNKNOWN, product_label
@@ -56,3 +58,18 @@ def test_yolo_text_with_cocos_classes(tmp_path):
     assert pictures[1].boxes.shape == (0, 4)
     with pytest.raises(InvalidInput, match="no pictures"):
         read_coco_scenes(tmp_path / "nowhere")
+
+
+def test_weights_of_boxes_and_background_are_kept(tmp_path: Path) -> None:
+    boxes = (Box(1, 2, 30, 40, "cup", weight=0.25), Box(5, 5, 9, 9, "cup"))
+    LabelFile((Picture("a.jpg", 100, 80, boxes, background=0.5), Picture("b.jpg", 100, 80))).write(tmp_path / "l.json")
+    first, second = read_labels(tmp_path / "l.json").pictures
+    assert ([box.weight for box in first.boxes], first.background, second.background) == ([0.25, 1.0], 0.5, 1.0)
+    picture = LabelledPicture.of(first, tmp_path / "a.jpg", lambda name: 1)
+    assert (picture.box_weights().tolist(), picture.background) == ([0.25, 1.0], 0.5)
+    document = json.loads((tmp_path / "l.json").read_text())
+    assert "weight" not in document["annotations"][1]
+    document["annotations"][0]["weight"] = -1
+    (tmp_path / "l.json").write_text(json.dumps(document))
+    with pytest.raises(Damaged, match="weight is -1"):
+        read_labels(tmp_path / "l.json")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 # The last three are of people alone: boxes of things in pictures, and photos of visitors.
-Step = Literal["duplicates", "denoise", "merge", "boxes", "crops", "unanswered"]
+Step = Literal["duplicates", "denoise", "merge", "boxes", "crops", "crop_boxes", "unanswered"]
 # `kept` and `reported` change nothing; they say what was weighed. Of those behind `merged`, which only people give,
 # `different`, `right`, `unclear`, `useless` and `not_for_sale` deny what was proposed, so that it is not asked again.
 Verdict = Literal[

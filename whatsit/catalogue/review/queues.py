@@ -31,6 +31,7 @@ _ALL = (
     Queue("merge", {"merge": "merged", "merge_into_second": "merged", "different": "different"}),
     Queue("boxes", {"boxes": "labelled", "unclear": "unclear"}, frozenset({"boxes"})),
     Queue("crops", {"item": "assigned", "none": "different", "useless": "useless"}, frozenset({"item"})),
+    Queue("crop_boxes", {"boxes": "labelled", "unclear": "unclear"}, frozenset({"boxes"})),
     Queue(
         "unanswered",
         {"assign": "assigned", "create": "created", "not_for_sale": "not_for_sale", "useless": "useless"},

@@ -13,6 +13,8 @@ from whatsit_client.errors import InvalidInput
 from whatsit.catalogue.cleaning.cleaning_settings import CleaningSettings
 from whatsit.catalogue.cleaning.decision_log import DecisionLog
 from whatsit.catalogue.cleaning.picture_table import PictureTable, read_picture_table
+from whatsit.catalogue.crops.crop_labels import label_pictures
+from whatsit.catalogue.crops.crop_tasks import crop_box_candidates
 from whatsit.catalogue.review.photo_candidates import (
     NearestItems,
     Photo,
@@ -54,7 +56,7 @@ def refresh(
         store: the catalogue.
         queue: its name.
         limit: of `boxes` how many pictures are looked at.
-        model_repository: networks of `boxes`, `crops` and `unanswered`; None for Whatsit's own.
+        model_repository: networks of `boxes`, `crops`, `crop_boxes` and `unanswered`; None for Whatsit's own.
         progress: called with steps done, steps in all and what is done.
         clock: of the leases.
 
@@ -84,6 +86,9 @@ def _candidates(
     with PhotoNetworks(model_repository, own_network(store.folder)) as networks:
         if queue == "boxes":
             yield from box_candidates(store, networks, limit, progress)
+            return
+        if queue == "crop_boxes":
+            yield from crop_box_candidates(label_pictures(store, networks, progress), networks.labels[0])
             return
         photos = read_photos(store, networks, progress)
         nearest = NearestItems(store, networks.fingerprint)

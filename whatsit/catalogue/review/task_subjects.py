@@ -38,6 +38,8 @@ def is_there(connection: sqlite3.Connection, task: Task) -> bool:
         return all(is_visible(connection, subject["item"], sha256) for sha256 in hashes)
     if task.queue == "merge":
         return all(_is_item(connection, id) for id in (subject["first"], subject["second"]))
+    if task.queue == "crop_boxes":
+        return kept_clicks(connection, subject["clicks"]) > 0
     return bool(open_clicks(connection, subject["clicks"]))
 
 
@@ -57,6 +59,14 @@ def open_clicks(connection: sqlite3.Connection, clicks: Sequence[int]) -> list[i
         (json.dumps(list(clicks)),),
     )
     return [row[0] for row in rows]
+
+
+def kept_clicks(connection: sqlite3.Connection, clicks: Sequence[int]) -> int:
+    """Return how many of these entries of the click log are there."""
+    row = connection.execute(
+        "SELECT count(*) FROM clicks WHERE click IN (SELECT value FROM json_each(?))", (json.dumps(list(clicks)),)
+    ).fetchone()
+    return int(row[0])
 
 
 def _is_item(connection: sqlite3.Connection, id: str) -> bool:
@@ -113,6 +123,12 @@ class SubjectReader:
         (first,) = self._pictures(subject["item"], [subject["first"]])
         size = {"width": subject["width"], "height": subject["height"]}
         return {"first": {**first, **size}, "boxes": subject["boxes"], "labels": subject["labels"]}
+
+    def _crop_boxes(self, subject: Record) -> Record:
+        photos = self._photos(subject["clicks"])
+        size = {"width": subject["width"], "height": subject["height"]}
+        first = {"item": None, "sha256": subject["first"], "image": photos[0]["image"], **size} if photos else None
+        return {"first": first, **{name: subject[name] for name in ("boxes", "labels", "crops")}}
 
     def _crops(self, subject: Record) -> Record:
         photos = self._photos(subject["clicks"])

@@ -13,7 +13,7 @@ from whatsit_client.errors import InvalidInput
 from whatsit.catalogue.cleaning.decision import Decision
 from whatsit.catalogue.review.photo_items import add_photo, create_item
 from whatsit.catalogue.review.queues import queue_of
-from whatsit.catalogue.review.task_subjects import is_visible, open_clicks
+from whatsit.catalogue.review.task_subjects import is_visible, kept_clicks, open_clicks
 from whatsit.catalogue.review.task_table import Task
 from whatsit.catalogue.store.decision_outcomes import choose_item
 from whatsit.catalogue.store.store import Store
@@ -138,6 +138,23 @@ def _boxes(_: Store, connection: sqlite3.Connection, task: Task, verdict: Verdic
     return Effect(Decision("boxes", "labelled", item, sha256, None, None, reason, figures), outcome)
 
 
+def _crop_boxes(_: Store, connection: sqlite3.Connection, task: Task, verdict: Verdict) -> Effect:
+    subject = task.subject
+    if not kept_clicks(connection, subject["clicks"]):
+        raise Gone("The photo was withdrawn.")
+    figures = {"crops": len(subject["crops"]), "proposed": len(subject["boxes"])}
+    if verdict.verdict == "unclear":
+        reason = "A reviewer could not tell what is in the photo."
+        return Effect(Decision("crop_boxes", "unclear", "", subject["first"], None, None, reason, figures))
+    boxes = _checked_boxes(verdict.boxes, subject["width"], subject["height"])
+    outcome = {"boxes": boxes, "width": subject["width"], "height": subject["height"]}
+    reason = f"A reviewer saw {len(boxes)} boxes; {len(subject['crops'])} crops had proposed {len(subject['boxes'])}."
+    decision = Decision(
+        "crop_boxes", "labelled", "", subject["first"], None, None, reason, {**figures, "boxes": len(boxes)}
+    )
+    return Effect(decision, outcome)
+
+
 def _photos(store: Store, connection: sqlite3.Connection, task: Task, verdict: Verdict) -> Effect:
     """Verdicts on crops and on unanswered searches."""
     clicks = open_clicks(connection, task.subject["clicks"])
@@ -178,6 +195,7 @@ _EFFECTS: Mapping[str, Callable[[Store, sqlite3.Connection, Task, Verdict], Effe
     "merge": _merge,
     "boxes": _boxes,
     "crops": _photos,
+    "crop_boxes": _crop_boxes,
     "unanswered": _photos,
 }
 

@@ -66,6 +66,13 @@ CREATE TABLE IF NOT EXISTS click_vectors (
     width REAL NOT NULL,
     height REAL NOT NULL
 );
+CREATE TABLE IF NOT EXISTS click_pictures (
+    click INTEGER PRIMARY KEY,
+    sha256 TEXT NOT NULL,
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS click_pictures_sha256 ON click_pictures (sha256);
 """
 
 # Answers are counted by day; of an answer that was not sure the first two items are a pair that is confused.

@@ -40,6 +40,21 @@ class Click:
         return self.path.stem
 
 
+@dataclass(frozen=True)
+class PhotoPicture:
+    """What is known of the picture in a photo: entries on one picture share it.
+
+    Args:
+        sha256: of the file.
+        width: of the upright picture, pixels.
+        height: of the upright picture, pixels.
+    """
+
+    sha256: str
+    width: int
+    height: int
+
+
 class Clicks:
     """The log of one store.
 
@@ -51,8 +66,12 @@ class Clicks:
         self._database = database
         self._folder = database.path.parent.resolve()
 
-    def record(self, click: Click) -> None:
+    def record(self, click: Click, picture: PhotoPicture | None = None) -> None:
         """Append an entry.
+
+        Args:
+            click: the entry.
+            picture: what its photo shows; None leaves that to whoever needs it.
 
         Raises:
             InvalidInput: the catalogue has no such item.
@@ -63,10 +82,21 @@ class Clicks:
             known = connection.execute("SELECT 1 FROM items WHERE id = ?", (click.item,)).fetchone()
             if click.kind == "match" and known is None:
                 raise InvalidInput(f"The catalogue has no item '{click.item}'.")
-            connection.execute(
+            number = connection.execute(
                 "INSERT INTO clicks (item, path, box, made, kind) VALUES (?,?,?,?,?)",
                 (click.item, stored_path(str(click.path), self._folder), box, now, click.kind),
-            )
+            ).lastrowid
+            if picture is not None:
+                values = (number, picture.sha256, picture.width, picture.height)
+                connection.execute("INSERT INTO click_pictures (click, sha256, width, height) VALUES (?,?,?,?)", values)
+
+    def photo_of(self, sha256: str) -> Path | None:
+        """Return the file of a photo with these bytes, None where none is kept."""
+        rows = self._database.rows(
+            "SELECT path FROM click_pictures JOIN clicks USING (click) WHERE sha256 = ? ORDER BY click DESC LIMIT 1",
+            (sha256,),
+        )
+        return Path(whole_path(rows[0][0], self._folder)) if rows else None
 
     def withdraw(self, token: str) -> Path | None:
         """Delete the entry with this token; return its photo, None for no entry."""
@@ -77,7 +107,8 @@ class Clicks:
             ).fetchone()
             if found is None or Path(found[1]).stem != token:
                 return None
-            connection.execute("DELETE FROM clicks WHERE click = ?", (found[0],))
+            for table in ("clicks", "click_vectors", "click_pictures"):
+                connection.execute(f"DELETE FROM {table} WHERE click = ?", (found[0],))
         return Path(whole_path(found[1], self._folder))
 
     def count(self, kind: Kind | None = None) -> int:

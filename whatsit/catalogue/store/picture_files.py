@@ -53,6 +53,29 @@ def keep_picture(folder: Path, data: bytes, key: str | None = None) -> Path:
     return path
 
 
+def keep_again(kept: Path | None, folder: Path, data: bytes) -> Path:
+    """Keep a picture under a new name, without its bytes twice where `kept` has them.
+
+    Args:
+        kept: a file with the same bytes; None for none.
+        folder: see `keep_picture`.
+        data: the encoded picture.
+
+    Raises:
+        Unavailable: the file cannot be written.
+    """
+    if kept is not None:
+        path = folder.resolve() / f"{uuid.uuid4().hex}{kept.suffix}"
+        try:
+            os.link(kept, path)
+            sync_folder(folder)
+        except OSError:  # gone meanwhile, or a disk without links
+            path.unlink(missing_ok=True)
+        else:
+            return path
+    return keep_picture(folder, data)
+
+
 def forget_pictures(folder: Path, pictures: Iterable[Picture]) -> None:
     """Delete the pictures' files that `keep_picture` wrote to `folder`."""
     home = folder.resolve()

@@ -154,6 +154,9 @@ def detector(
     ),
     coco: Annotated[Path | None, typer.Option(help="Own data: COCO JSON with boxes, see `whatsit label`.")] = None,
     images: Annotated[Path | None, typer.Option(help="Folder of the pictures in --coco; default: the file's.")] = None,
+    crops: Annotated[
+        Path | None, typer.Option(help="Own data: folder of `whatsit label crops`; its weak boxes add to --coco.")
+    ] = None,
 ) -> None:
     """Train the detector: boxes of things of any kind, and of product classes.
 
@@ -165,7 +168,7 @@ def detector(
     from whatsit.training.detector.recipe import DetectorRecipe
     from whatsit.training.detector.task import train_detector
 
-    recipe = options.resolve("detector", DetectorRecipe, "recall", {"coco": coco, "images": images})
+    recipe = options.resolve("detector", DetectorRecipe, "recall", {"coco": coco, "images": images, "crops": crops})
     names = frozenset[str]() if recipe.custom and recipe.custom.alone else read_names(held_out)
     options.train("detector", train_detector, recipe, held_out=names)
 

@@ -102,6 +102,7 @@ class TaskModel(BaseModel):
     denied: bool | None = None
     boxes: list[dict[str, Any]] | None = None
     labels: list[str] | None = None
+    crops: list[list[float]] | None = Field(None, description="Regions that visitors cropped, [x1,y1,x2,y2] each.")
     photo: PhotoModel | None = None
     photos: list[PhotoModel] | None = None
     searches: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -19,9 +20,9 @@ from whatsit.catalogue.item import ItemFields, Picture
 from whatsit.catalogue.item_payload import ItemPayload, parse_object
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.protocols import CatalogueStore
-from whatsit.catalogue.store.click_log import KINDS, Click
+from whatsit.catalogue.store.click_log import KINDS, Click, PhotoPicture
 from whatsit.catalogue.store.local_feature_table import local_features
-from whatsit.catalogue.store.picture_files import forget_pictures, keep_picture
+from whatsit.catalogue.store.picture_files import forget_pictures, keep_again, keep_picture
 from whatsit.catalogue.store.picture_metadata import PictureMetadata
 from whatsit.pipeline.region_selection import check_boxes
 from whatsit.search.serving_items import ServingItems
@@ -191,10 +192,11 @@ class ServedCatalogue:
         decoded = decode_image(image, max_side=DECODED_SIDE)
         if box is not None:
             check_boxes((box,), decoded.width, decoded.height)
-        path = keep_picture(self._layout.clicks, image)
+        picture = PhotoPicture(hashlib.sha256(image).hexdigest(), decoded.width, decoded.height)
+        path = keep_again(clicks.photo_of(picture.sha256), self._layout.clicks, image)
         try:
             click = Click(id, path, box, kind)
-            clicks.record(click)
+            clicks.record(click, picture)
         except BaseException:
             path.unlink(missing_ok=True)
             raise

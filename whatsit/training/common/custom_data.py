@@ -22,7 +22,7 @@ class CustomData(BaseModel):
     """Recipe section `custom`; paths are relative to the working folder.
 
     Which fields apply depends on the network: the embedder takes `photos` or `csv`, the classifier `csv`, the detector
-    `coco` with `images`.
+    `coco` with `images`, and `crops`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -31,6 +31,7 @@ class CustomData(BaseModel):
     csv: Path | None = Field(None, description="Table with a column `image`, relative to the table, and labels.")
     coco: Path | None = Field(None, description="COCO JSON with boxes.")
     images: Path | None = Field(None, description="Folder that the file names in `coco` are relative to.")
+    crops: Path | None = Field(None, description="Folder that `whatsit label crops` wrote: boxes with weights.")
     share: float = Field(1.0, gt=0, le=1, description="Part of each batch; the rest comes from the built-in data sets.")
 
     @property
@@ -44,7 +45,7 @@ def custom_data(share: float, **paths: Path | None) -> CustomData | None:
 
     Args:
         share: of custom data in each batch.
-        paths: `photos`, `csv`, `coco`, `images`; None where the option was not given.
+        paths: `photos`, `csv`, `coco`, `images`, `crops`; None where the option was not given.
     """
     given = {name: path for name, path in paths.items() if path is not None}
     return CustomData.model_validate({**given, "share": share}) if given else None

@@ -47,20 +47,30 @@ def training_pictures(labels: LabelFile, images: Path) -> list[LabelledPicture]:
 def custom_detector_data(custom: CustomData) -> DetectorData:
     """Read custom boxes; every fifth picture by name validates.
 
+    Beside boxes in `coco`, those of `crops` train only; without, every fifth of their pictures validates.
+
     Raises:
         InvalidInput: a file is missing, no boxes are in it, or it has fewer than five pictures.
     """
-    if custom.coco is None:
+    cropped = [] if custom.crops is None else _cropped(custom.crops)
+    if custom.coco is None and custom.crops is None:
         raise InvalidInput(
             "The detector trains on boxes: pass --coco with a COCO JSON file, and --images with its folder."
         )
-    pictures = training_pictures(read_labels(custom.coco), custom.images or custom.coco.parent)
+    if custom.coco is None:
+        source, pictures, cropped = custom.crops, cropped, []
+    else:
+        source, pictures = custom.coco, training_pictures(read_labels(custom.coco), custom.images or custom.coco.parent)
     if len(pictures) < _FEWEST:
-        raise InvalidInput(f"{custom.coco} holds {len(pictures)} pictures: training needs at least {_FEWEST}.")
+        raise InvalidInput(f"{source} holds {len(pictures)} pictures: training needs at least {_FEWEST}.")
     train, validate = hold_out(pictures)
     if not any(len(picture.boxes) for picture in train) or not any(len(picture.boxes) for picture in validate):
-        raise InvalidInput(f"{custom.coco} has hardly any boxes: label more pictures, for instance by `whatsit label`.")
-    return DetectorData({"custom": train}, [], {"custom": validate})
+        raise InvalidInput(f"{source} has hardly any boxes: label more pictures, for instance by `whatsit label`.")
+    return DetectorData({"custom": train + cropped}, [], {"custom": validate})
+
+
+def _cropped(folder: Path) -> list[LabelledPicture]:
+    return training_pictures(read_labels(folder / "labels.json"), folder / "pictures")
 
 
 def add_built_in(

@@ -17,7 +17,7 @@ const LOAD = { // of a view when it is first shown; the others follow when the p
   overview: () => import("./overview.js"), catalogue: () => import("./catalogue.js"), review: () => import("./review.js"), log: () => import("./log.js"), task: () => import("./review-task.js"),
 };
 const IDLE = 2500; // ms after which the rest of the studio is loaded
-const QUEUES = ["duplicates", "denoise", "merge", "boxes", "crops", "unanswered"];
+const QUEUES = ["duplicates", "denoise", "merge", "boxes", "crop_boxes", "crops", "unanswered"];
 
 const api = new StudioApi(recall("key", ""), new URLSearchParams(location.search).get("c") || "");
 const studio = {

@@ -5,7 +5,7 @@ import { notify } from "../../src/toast.js";
 import { picture } from "./compare.js";
 
 const LIMIT = 60; // tasks that are looked at
-const SIMPLE = { duplicates: ["duplicate", "keep_second", "different"], denoise: ["wrong", "right"], merge: ["merge", "merge_into_second", "different"], boxes: ["unclear"], crops: ["none", "useless"], unanswered: ["not_for_sale", "useless"] };
+const SIMPLE = { duplicates: ["duplicate", "keep_second", "different"], denoise: ["wrong", "right"], merge: ["merge", "merge_into_second", "different"], boxes: ["unclear"], crop_boxes: ["unclear"], crops: ["none", "useless"], unanswered: ["not_for_sale", "useless"] };
 
 /** Decide all tasks of a range of scores at once, after a look at them; `taken` is called when that is taken back. */
 export function showBatch(queue, { api }, taken) {

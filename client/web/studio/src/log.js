@@ -4,7 +4,7 @@ import { notify } from "../../src/toast.js";
 import { picture } from "./compare.js";
 import { failure, waiting } from "./states.js";
 
-const QUEUES = ["duplicates", "denoise", "merge", "boxes", "crops", "unanswered"];
+const QUEUES = ["duplicates", "denoise", "merge", "boxes", "crop_boxes", "crops", "unanswered"];
 const PAGE = 50;
 
 /** Show the decision log: what was decided by whom and why; each can be taken back. */

@@ -3,11 +3,11 @@ import { number, percent, t } from "../../src/i18n.js";
 import { notify } from "../../src/toast.js";
 import { showBatch } from "./batch.js";
 import { ReviewSession } from "./review-session.js";
-import { boxes } from "./tasks/boxes.js";
+import { boxes, cropBoxes } from "./tasks/boxes.js";
 import { denoise, duplicates, figures, merge, picturesOf } from "./tasks/pair.js";
 import { crops, unanswered } from "./tasks/searches.js";
 
-const VIEWS = { duplicates, denoise, merge, boxes, crops, unanswered };
+const VIEWS = { duplicates, denoise, merge, boxes, crop_boxes: cropBoxes, crops, unanswered };
 const WARM = 4; // tasks whose pictures are decoded ahead
 
 /**

@@ -3,7 +3,7 @@ import { date, number, percent, t } from "../../src/i18n.js";
 import { notify } from "../../src/toast.js";
 import { failure, waiting } from "./states.js";
 
-const SYMBOLS = { duplicates: "similar", denoise: "photo", merge: "layers", boxes: "whole", crops: "search", unanswered: "none" };
+const SYMBOLS = { duplicates: "similar", denoise: "photo", merge: "layers", boxes: "whole", crop_boxes: "crop", crops: "search", unanswered: "none" };
 const POLL = 1200; // ms between looks at a job that runs
 
 /** Show all queues: what is open, who agrees, and what fills them. */
