@@ -245,16 +245,6 @@ def test_own_boxes_take_our_labels_or_none(photos: Path, tmp_path: Path) -> None
     assert not {p.path for p in data.sources["custom"]} & {p.path for p in data.validation["custom"]}
     with pytest.raises(InvalidInput, match="--coco"):
         custom_detector_data(CustomData(photos=photos))
-    (tmp_path / "pictures").symlink_to(photos)
-    weak = (Box(1, 1, 9, 9, "cup", weight=0.7), Box(2, 2, 9, 9, "cup", weight=0.0))
-    names = sorted(path.relative_to(photos).as_posix() for path in photos.rglob("*.png"))[:5]
-    LabelFile(tuple(Picture(name, 0, 0, weak, background=0.5) for name in names)).write(tmp_path / "labels.json")
-    both = custom_detector_data(CustomData(coco=photos / "boxes.json", images=photos, crops=tmp_path))
-    assert both.validation["custom"][0].path == data.validation["custom"][0].path  # crops never measure there
-    assert len(both.sources["custom"]) == len(data.sources["custom"]) + 5
-    assert both.sources["custom"][-1].box_weights().tolist() == pytest.approx([0.7, 0.0])
-    alone = custom_detector_data(CustomData(crops=tmp_path))
-    assert (len(alone.sources["custom"]), len(alone.validation["custom"])) == (4, 1)
     with pytest.raises(InvalidInput, match="--images"):
         custom_detector_data(CustomData(coco=photos / "boxes.json", images=tmp_path))
 

@@ -14,7 +14,7 @@ from whatsit.evaluation.datasets.label_file import OBJECT
 from whatsit.vision.boxes import FloatArray
 
 Pixels = npt.NDArray[np.uint8]
-_SOFT = 0.04
+_SOFT = 0.12
 """Width of a crop's soft edge in the map, as a share of its side."""
 _MOST_OPAQUE = 0.86
 
