@@ -67,7 +67,9 @@ def cluster_weight(cluster: BoxCluster, crops: int) -> float:
 
 
 def seen_share(sizes: Sequence[int]) -> float:
-    """Return how likely the next crop is of a thing that was cropped before (Good and Turing).
+    """Return how likely the next crop is of a thing that was cropped before.
+
+    Estimated as by Good and Turing (1953), from the things that were cropped once.
 
     Args:
         sizes: of the clusters of a picture.
@@ -110,7 +112,7 @@ def cluster_boxes(boxes: FloatArray, weights: FloatArray | None = None) -> list[
 
 
 def _assigned(groups: Sequence[Members], boxes: FloatArray, weights: FloatArray) -> list[Members]:
-    """Give each box to the cluster that it overlaps most; one that fits none keeps its own."""
+    """Give each box to the cluster that it overlaps most, or leave it in its own."""
     medians = np.stack([_median(boxes[group], weights[group]) for group in groups])
     own = np.zeros(len(boxes), dtype=np.int64)
     for number, group in enumerate(groups):
@@ -139,7 +141,7 @@ def _joined(groups: Sequence[Members], boxes: FloatArray, weights: FloatArray) -
 
 
 def _median(boxes: FloatArray, weights: FloatArray) -> FloatArray:
-    """Return the weighted median of each side, the middle of two where both halves weigh the same."""
+    """Return the weighted median of each side, float32 [4]."""
     order = np.argsort(boxes, axis=0, kind="stable")
     values = np.take_along_axis(boxes, order, axis=0)
     share = np.cumsum(weights[order], axis=0) / weights.sum()

@@ -133,7 +133,7 @@ def export_crop_labels(
 
 
 def decided_pictures(store: Store) -> dict[str, dict[str, object]]:
-    """Return sha256 -> the boxes that a reviewer saw last; {} for a picture that is unclear."""
+    """Return sha256 -> the boxes that a reviewer saw last; {} for an unclear picture."""
     with store.snapshot() as connection:
         rows = connection.execute(
             "SELECT sha256, verdict, outcome FROM decisions JOIN decision_notes USING (decision) "

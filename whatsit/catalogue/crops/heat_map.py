@@ -20,7 +20,7 @@ _MOST_OPAQUE = 0.86
 
 
 def heat_map(crops: FloatArray, size: tuple[int, int], shape: tuple[int, int]) -> FloatArray:
-    """Return how many crops hold each place, float32 [height, width], 1 at the hottest.
+    """Return how many crops hold each place, float32 [height, width], at most 1.
 
     Args:
         crops: float32 [N, 4], pixels of the picture.

@@ -116,7 +116,7 @@ def weak_boxes(
 
 
 def _most(said: Sequence[Mapping[str, float]], least: float, otherwise: str) -> tuple[str, float]:
-    """Return what most annotations say and its share of them; something else where they do not agree."""
+    """Return what most annotations say and its share; `otherwise` without agreement."""
     total: dict[str, float] = {}
     for one in said:
         for name, weight in one.items():

@@ -23,7 +23,7 @@ def crops(
     ] = Path("crops"),
     as_json: AsJson = False,
 ) -> None:
-    """Turn what visitors cropped and chose into weak labels, with a heat map of each photo.
+    """Turn what visitors cropped and chose into weak labels, with heat maps.
 
     Visitors' crops are kept by `whatsit serve --collect crops`, of those who agreed. `whatsit train detector --crops`
     trains on the result; in the studio people confirm the boxes in the queue of cropped photos.
