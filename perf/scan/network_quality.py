@@ -1,6 +1,7 @@
 """Recall of the scan network beside the server's detector and its start.
 
-python -m perf.scan.network_quality  # writes perf/results/scan_quality.csv
+python -m perf.scan.network_quality  # writes perf/results/scan_quality.csv, line by line
+python -m perf.scan.network_quality --append  # goes on where it stopped
 
 Scenes: the 28 held-out pictures of coco128 and drawn scenes of shop 2, class-free, as `whatsit evaluate detector` has
 it. The main thing: on grocery and clothing validation photos, the box of a teacher (YOLOX-nano) with the largest score
@@ -20,6 +21,7 @@ from whatsit_client.errors import InvalidInput
 
 from perf.common.command import DATA, Data, Table, run_command
 from perf.common.setting import RESULTS, ROOT, Setting
+from perf.common.tables import read_rows
 from perf.scan.detectors import FILES, MODELS, SERVER, SERVER_320, YOLOX, Finder, open_finders
 from whatsit.evaluation.datasets.labelled_pictures import read_names, read_rgb
 from whatsit.evaluation.metrics.detection_scores import evaluate_detector
@@ -49,10 +51,10 @@ def main_things(paths: list[Path], teacher: Finder) -> Iterator[tuple[Any, Float
 
 def main(
     detectors: Annotated[list[str], typer.Option(help="One of them, may be repeated; default: all.")] = NAMES,
-    side: Annotated[int, typer.Option(help="Longer side of the scan network's pictures.")] = 320,
+    side: Annotated[int, typer.Option(help="Longer side of the scan network's pictures.")] = 384,
     scenes: Annotated[int, typer.Option(help="Drawn scenes.")] = 128,
     models: Annotated[Path, typer.Option(help="Folder of the scan network's files.")] = MODELS,
-    append: Annotated[bool, typer.Option("--append", help="Add lines to the CSV instead of writing it anew.")] = False,
+    append: Annotated[bool, typer.Option("--append", help="Add the lines that the CSV lacks.")] = False,
     data: Data = DATA,
     out: Table = RESULTS / "scan_quality.csv",
 ) -> None:
@@ -66,11 +68,18 @@ def main(
         "grocery": sorted((data / "grocery_store" / "val").rglob("*.jpg")),
         "clothing": sorted((data / "clothing_small" / "validation").rglob("*.jpg")),
     }
-    rows: list[list[object]] = []
+    if not append or not out.is_file():
+        setting.write(out, COLUMNS, [])
+    done = {(row["detector"], row["side"], row["set"]) for row in read_rows(out)}
+
+    def is_done(name: str, title: str) -> bool:
+        return (name, str(side), title) in done
 
     def add(*row: object) -> None:
-        rows.append([f"{x:.4f}" if isinstance(x, float) else x for x in row])
-        print(*rows[-1], sep="  ", flush=True)
+        shown = [f"{x:.4f}" if isinstance(x, float) else x for x in row]
+        with out.open("a", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerow([*setting.values(), *shown])
+        print(*shown, sep="  ", flush=True)
 
     with open_finders([*names, YOLOX], data.parent / "weights", side, models) as finders:
         sets = {
@@ -78,21 +87,17 @@ def main(
             f"shop 2, {scenes} drawn": list(shop_scenes(scenes=scenes)),
         }
         for title, pictures in sets.items():
-            for name in names:
+            for name in [name for name in names if not is_done(name, title)]:
                 got = evaluate_detector(finders[name], iter(pictures))
                 add(name, side, title, len(pictures), got.boxes, got.recall, got.recall_big, got.ap50, "", "")
         for title, paths in photos.items():
-            truth = list(main_things(paths, finders[YOLOX]))
-            for name in names:
+            missing = [name for name in names if not is_done(name, f"{title}, main thing")]
+            truth = list(main_things(paths, finders[YOLOX])) if missing else []
+            for name in missing:
                 thing = MainThing()
                 for pixels, box in truth:
                     thing.add(box, finders[name](pixels))
                 add(name, side, f"{title}, main thing", len(truth), len(truth), "", "", "", thing.found, thing.first)
-    if append and out.is_file():
-        with out.open("a", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows([*setting.values(), *row] for row in rows)
-    else:
-        setting.write(out, COLUMNS, rows)
 
 
 if __name__ == "__main__":
