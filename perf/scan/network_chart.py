@@ -1,9 +1,7 @@
 """Charts of the scan network's results.
 
-python -m perf.scan.network_chart --metrics build/runs/scan/metrics.csv
-
-Draws `scan_ablation.png` (recall against milliseconds of the variants) and `scan_training.png` (the training run's
-validation) from the CSV files of `perf/results` and of the run.
+python -m perf.scan.network_chart  # perf/results/scan_ablation.png: recall against milliseconds of the variants
+python -m perf.scan.network_chart --metrics build/runs/scan/metrics.csv  # a run's validation, too
 """
 
 from __future__ import annotations
@@ -53,11 +51,12 @@ def draw_training(metrics: Path, results: Path) -> None:
 
 
 def main(
-    metrics: Annotated[Path, typer.Option(help="metrics.csv of a run of `whatsit train scan`.")],
+    metrics: Annotated[Path | None, typer.Option(help="metrics.csv of a run of `whatsit train scan`.")] = None,
     out: Out = RESULTS,
 ) -> None:
-    """Draw both charts."""
-    draw_training(metrics, out)
+    """Draw the charts."""
+    if metrics is not None:
+        draw_training(metrics, out)
     draw_ablation(out)
 
 
