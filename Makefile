@@ -8,7 +8,7 @@ PROFILE ?= identify
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
 .DEFAULT_GOAL := help
-.PHONY: help browser web-detector demo test test-fast coverage wheel lint types format docs perf load bench clean
+.PHONY: help browser web-detector demo test test-fast coverage wheel lint types format docs perf load bench bench-stages clean
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -52,7 +52,10 @@ docs: $(VENV)/.test ## Build the documentation site into site/
 perf: $(VENV)/.serve ## Load a profile of perf/identify/profiles with perf_analyzer (PROFILE=name,… or all; PHOTOS=dir: your own pictures)
 	$(BIN)/python -m perf.identify.perf_analyzer --profile $(PROFILE) $(if $(PHOTOS),--photos "$(PHOTOS)")
 
-bench: $(VENV)/.perf ## Compare `identify` with its ceiling and with what one would write instead, stage by stage (20 minutes)
+bench: $(VENV)/.perf ## Speed, CPU time and memory of `identify` beside its ceiling and FastAPI; appended to the history (10 minutes)
+	$(BIN)/python -m perf.bench.ledger
+
+bench-stages: $(VENV)/.perf ## Compare `identify` with its ceiling and with what one would write instead, stage by stage (20 minutes)
 	$(BIN)/python -m perf.identify.benchmark $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 load: $(VENV)/.perf ## Put ten minutes of mixed load on a server with Locust (PHOTOS=dir: your own pictures)

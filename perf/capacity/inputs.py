@@ -104,7 +104,7 @@ def read_inputs(results: Path, model_repository: Path, name: str = "identify") -
     rows = [row for row in read_rows(results / f"{name}.csv") if row["variant"] == "ensemble"]
     stages = [row for row in read_rows(results / f"{name}_stages.csv") if row["variant"] == "ensemble"]
     if not rows or not stages:
-        raise Unavailable(f"{results} has no {name}.csv of the ensemble: run `make bench` first.")
+        raise Unavailable(f"{results} has no {name}.csv of the ensemble: run `make bench-stages` first.")
     points = tuple(_point(callers, rows) for callers in sorted({int(row["callers"]) for row in rows}))
     alone, full = points[0], points[-1]
     cores = int(rows[0]["cores"])

@@ -1,6 +1,6 @@
 """Write perf/capacity.md from the measured stages and searches, by simulation.
 
-python -m perf.capacity.plan  # after `make bench` and perf.index.retrieval_share; 1 minute
+python -m perf.capacity.plan  # after `make bench-stages` and perf.index.retrieval_share; 1 minute
 python -m perf.capacity.plan --machine-cores 16 --machine-gib 64 --machine-hour 0.80
 python -m perf.capacity.plan --check  # exit code 1 where the page does not say what the figures say
 """

@@ -1,0 +1,1 @@
+"""Ledger of speed: rounds in turn, intervals, and a history of commits."""
