@@ -132,7 +132,8 @@ def _demand(inputs: Inputs, plan: Plan) -> list[str]:
             f"example in [AWS's documentation]({PRICE_SOURCE}): $0.34 on demand, $0.18 to $0.19 spot, so $0.02 to "
             "$0.04 for a core-hour. Its cores are taken to be as fast as the measured ones, which only a run "
             f"of `make bench-stages` there can tell. A server without its index takes {plan.server_gib:g} GiB "
-            "(`--server-gib`; the 18 processes of the CPU default took 1.0 GiB together under load, shared pages counted once)."
+            "(`--server-gib`; the 18 processes of the CPU default took 1.0 GiB together under load, "
+            "shared pages counted once)."
         ),
         "",
     ]
