@@ -193,9 +193,7 @@ def main(
     callers: Annotated[str, typer.Option(help="Requests in flight, a comma list.")] = "1,4",
     seconds: Annotated[float, typer.Option(min=0.3, max=30, help="Of each variant in a round.")] = 1.5,
     minutes: Annotated[float, typer.Option(min=0.2, help="At most, without starting the servers.")] = 8.0,
-    within: Annotated[
-        float, typer.Option(min=0.001, help="Half of an interval that is narrow enough.")
-    ] = 0.03,
+    within: Annotated[float, typer.Option(min=0.001, help="Half of an interval that is narrow enough.")] = 0.03,
     demo: Annotated[Path, typer.Option(help="Folder of the demo; made where it is missing.")] = DEMO,
     out: Out = RESULTS,
 ) -> None:
