@@ -22,7 +22,7 @@ from rich.console import Console
 
 from perf.common.command import DATA, Data, Out, run_command
 from perf.common.setting import RESULTS, ROOT, Setting
-from perf.loop.grocery_start import NEW, train_start, write_network
+from perf.loop.grocery_start import train_start, write_network
 from perf.loop.grocery_visitors import TRUTH, GroceryParts, grocery_parts, simulate_visitors, take_photos, write_table
 from perf.loop.loop_charts import draw_turns
 from whatsit.catalogue.ingest.add import add_to_catalogue
@@ -222,7 +222,7 @@ def report(out: Out = RESULTS) -> None:
     """Draw the chart of all runs."""
     with (out / _CSV).open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["size"] == Size.full.value]
-    draw_turns(rows, len(NEW), out / "loop_turns.png")
+    draw_turns(rows, out / "loop_turns.png")
 
 
 if __name__ == "__main__":

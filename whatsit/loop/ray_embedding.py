@@ -113,9 +113,7 @@ class _RayEmbedding:
             batch_size=1,
             batch_format="pyarrow",
             compute=ray.data.ActorPoolStrategy(size=self._cluster.workers),
-            num_cpus=self._cluster.cores,
-            max_restarts=-1,
-            max_task_retries=-1,
+            num_cpus=self._cluster.cores,  # a pool's workers are replaced, and their tasks repeated, without end
         )
         del blocks
         for found in done.iter_rows():
