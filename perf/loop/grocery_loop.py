@@ -42,7 +42,7 @@ from whatsit.loop.turn.turn_state import read_json, write_json
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 _CSV = "loop_turns.csv"
 _COLUMNS = [
-    "size", "wrong_share", "cleaning", "queries", "clicks", "wrong_clicks", "kept", "wrong_kept", "outcome",
+    "size", "wrong_share", "cleaning", "blend", "queries", "clicks", "wrong_clicks", "kept", "wrong_kept", "outcome",
     "unseen_photos", "unseen_r1_before", "unseen_r1_after", "unseen16_r1_before", "unseen16_r1_after",
     "known_photos", "known_r1_before", "known_r1_after", "candidate_unseen_r1", "candidate_known_r1",
     "train_seconds", "turn_seconds", "sentence",
@@ -67,6 +67,9 @@ def run(
     tolerant: Annotated[
         bool, typer.Option("--tolerant", help="Clean, but go on however many clicks are refused.")
     ] = False,
+    blend: Annotated[
+        float | None, typer.Option(help="Share of the trained weights in the final ones.", show_default="the recipe's")
+    ] = None,
     minutes: Annotated[float | None, typer.Option(help="Training time of the turn.")] = None,
     address: Annotated[str | None, typer.Option(help="Ray cluster; local: on this machine.")] = None,
     maps: Annotated[Path, typer.Option(help="What `whatsit evaluate unseen` keeps.")] = Path("build/runs/unseen/maps"),
@@ -94,6 +97,11 @@ def run(
     visits = simulate_visitors(shop, photos, wrong)
     console.print(f"{visits.clicks} clicks of {queries} queries, {visits.wrong} wrong, {visits.in_vain} in vain")
     recipe = _recipe(place, trained, parts, minutes or turn_minutes, unchecked, tolerant, size)
+    mixed = float(recipe.train.settings["blend"])
+    if blend is not None:
+        mixed = blend
+        training = recipe.train.model_copy(update={"settings": {**recipe.train.settings, "blend": blend}})
+        recipe = recipe.model_copy(update={"train": training})
     known = work / f"before-{size.value}.json"
     if not known.is_file():
         write_json(known, _measure(shop, network, parts))
@@ -110,7 +118,7 @@ def run(
     after = before if served else new
     kept, wrong_kept = _kept(runner.folder(state), shop)
     line = [
-        size.value, wrong, kind, queries, visits.clicks, visits.wrong, kept, wrong_kept, state.outcome,
+        size.value, wrong, kind, mixed, queries, visits.clicks, visits.wrong, kept, wrong_kept, state.outcome,
         len(parts.unseen), before[0], after[0], before[1], after[1], len(parts.control), before[2], after[2],
         new[0], new[2], state.seconds.get("train", 0.0), round(seconds), state.sentence,
     ]  # fmt: skip
@@ -160,7 +168,7 @@ def _recipe(
                 "start": str(start),
                 "minutes": minutes,
                 "rehearsal": known,
-                "rehearsal_per_item": 2 if size is Size.ci else 5,
+                "rehearsal_per_item": 2 if size is Size.ci else 8,
                 "precision": "float",
             },
             "evaluate": {"photos": control, "drawn": 40 if size is Size.ci else 81},
@@ -209,7 +217,7 @@ def _add(file: Path, line: list[Any]) -> None:
         with file.open(newline="", encoding="utf-8") as known:
             rows = list(csv.reader(known))[1:]
     start = len(Setting.columns())
-    rows = [row for row in rows if row[start : start + 3] != [str(value) for value in line[:3]]]
+    rows = [row for row in rows if row[start : start + 4] != [str(value) for value in line[:4]]]
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out, lineterminator="\n")

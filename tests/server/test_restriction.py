@@ -9,9 +9,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from whatsit_client.errors import InvalidInput
+from whatsit_client.errors import InvalidInput, Unavailable
 
 from whatsit.server.launcher import Server
+from whatsit.server.model_control import ModelControl
 from whatsit.server.ports import Ports
 
 CALLS = [
@@ -77,6 +78,17 @@ def test_a_closed_server_has_no_other_port(closed: Server) -> None:
         ("127.0.0.1", closed.ports.http),
         ("127.0.0.1", closed.ports.metrics),
     }
+
+
+@pytest.mark.triton
+def test_its_models_are_controlled_over_a_socket_with_the_key_alone(closed: Server) -> None:
+    control = closed._control
+    assert control.socket.startswith("unix:/")
+    for headers in ({}, {"whatsit-key": "0" * 64}):
+        with pytest.raises(Unavailable, match="decode could not be loaded"):
+            ModelControl(closed.http_url, headers, control.socket)("load", "decode")
+    with pytest.raises(Unavailable, match="nothing could not be loaded"):
+        control("load", "nothing")
 
 
 @pytest.mark.triton

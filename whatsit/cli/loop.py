@@ -139,7 +139,7 @@ def _show(runner: LoopRunner, state: TurnState, as_json: bool) -> None:
         if step in state.steps:
             typer.echo(f"  {step:9} {_words(step, state)}  ({state.seconds[step]:.0f} s)")
         elif step == state.next_step:
-            typer.echo(f"  {step:9} is next: whatsit loop resume {state.catalogue}")
+            typer.echo(f"  {step:9} is next: whatsit loop resume {state.catalogue} --work {runner.work}")
     if state.sentence:
         typer.echo(state.sentence)
     if (place / REPORT).is_file():

@@ -70,7 +70,7 @@ class Training(BaseModel):
             "frozen_blocks": 12,
             "backbone_rate": 3e-4,
             "head_rate": 1e-3,
-            "blend": 0.8,
+            "blend": 0.5,
             "simclr_weight": 0.0,
             "photographed": 0.25,
             "warmup_steps": 10,
