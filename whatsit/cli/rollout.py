@@ -59,7 +59,8 @@ def start(
         work_in_idle_time()
     embedding = None if address is None else ray_embedding(RayCluster(address, threads))
     with progress_bars(as_json) as bar:
-        left_out = _rollout(folder, model_repository, bar).start(network, Pace(threads, share), shadow, embedding)
+        rollout = _rollout(folder, model_repository, bar, aside=not full_speed)
+        left_out = rollout.start(network, Pace(threads, share), shadow, embedding)
     for sentence in list(left_out.values())[:10]:
         typer.echo(f"Left out: {sentence}", err=True)
     if len(left_out) > 10:
@@ -125,9 +126,12 @@ def finish(folder: CatalogueFolder, model_repository: ModelRepository = None, as
     _show(folder, model_repository, as_json)
 
 
-def _rollout(folder: Path, model_repository: Path | None, bar: Step) -> Rollout:
+def _rollout(folder: Path, model_repository: Path | None, bar: Step, aside: bool = True) -> Rollout:
+    from whatsit.loop.background_embedding import work_behind_queries
     from whatsit.loop.rollout import Rollout
 
+    if aside:
+        work_behind_queries()
     return Rollout(folder, model_repository, bar)
 
 

@@ -55,6 +55,12 @@ def work_in_idle_time() -> None:
         os.nice(19)
 
 
+def work_behind_queries() -> None:
+    """Let queries go first, without waiting for an idle core: for commands that somebody waits for."""
+    with suppress(OSError):
+        os.nice(15)
+
+
 def embed_lacking(
     store: Store,
     fingerprint: str,
