@@ -41,15 +41,13 @@ def test_a_killed_worker_costs_nothing_but_its_time(tmp_path: Path) -> None:
 
 
 def test_a_step_goes_on_when_its_worker_dies(tmp_path: Path) -> None:
+    def dies_once(turn: Turn, progress: Progress) -> Result:  # here, for workers cannot import a test
+        tries = len((turn.folder / "log.txt").read_text(encoding="utf-8").splitlines())
+        if tries == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {"tries": tries}
+
     state = TurnState(1, str(tmp_path), {}, "", "", "")
     turn = Turn(tmp_path, tmp_path, tmp_path, LoopRecipe(), state, tmp_path)
     assert run_on_ray(dies_once, turn, RayCluster("local", 1), lambda done, total: None) == {"tries": 2}
     assert (tmp_path / "log.txt").read_text(encoding="utf-8").count("runs on a Ray worker") == 2
-
-
-def dies_once(turn: Turn, progress: Progress) -> Result:
-    """Die by SIGKILL the first time."""
-    tries = len((turn.folder / "log.txt").read_text(encoding="utf-8").splitlines())
-    if tries == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return {"tries": tries}
