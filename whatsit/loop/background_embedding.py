@@ -56,7 +56,7 @@ def work_in_idle_time() -> None:
 
 
 def work_behind_queries() -> None:
-    """Let queries go first, without waiting for an idle core: for commands that somebody waits for."""
+    """Let queries go first, for commands that somebody waits for."""
     with suppress(OSError):
         os.nice(15)
 
