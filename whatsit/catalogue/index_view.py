@@ -11,6 +11,7 @@ import numpy as np
 from whatsit_client.errors import Damaged, WhatsitError
 
 from whatsit.catalogue.filter.where_filter import Filter
+from whatsit.catalogue.store.column_file import FIELDS_FILE
 from whatsit.catalogue.store.store import Store
 from whatsit.index import DeltaIndex, Generation, current, open_generation
 from whatsit.index.index_kind import Numbers
@@ -141,6 +142,7 @@ class LiveIndex:
                 f"The index {generation.folder} is of a later state than the catalogue {self._store.path}; "
                 "run 'whatsit catalogue compact' to write it anew."
             )
+        self._store.columns.prepare(generation.folder / FIELDS_FILE)
         return _State(DeltaIndex.of(self._place(generation)), generation.manifest.sequence)
 
     def _caught_up(self, state: _State) -> _State:

@@ -13,6 +13,7 @@ import numpy as np
 from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
 
 from whatsit.catalogue.serving_pair import EMBEDDERS, index_roots
+from whatsit.catalogue.store.column_file import FIELDS_FILE
 from whatsit.catalogue.store.store import Store
 from whatsit.index import Generation, current, write_generation
 from whatsit.index.current_generation import GENERATIONS
@@ -28,6 +29,8 @@ EMPTY_DIMENSION = 1
 # So many changed items, two vectors of 128 numbers each, cost about 25 MB in each process that searches, and a scan of
 # them at every call.
 COMPACT_BEYOND = 25_000
+# With fewer items, reading a field takes a moment.
+_FIELDS_FROM = 2_000
 _OF_FILES = re.compile(r"no space left|write error|could not open|read-only|permission", re.IGNORECASE)
 # Ends the sentence that refuses to publish a catalogue in Milvus.
 NO_INDEX = "where every change is searched at once: there is no index to publish"
@@ -100,6 +103,9 @@ def publish(
                 root, vectors, numbers, fingerprint,
                 sequence=sequence, local=local, budget=budget, labels=labels, progress=progress,
             )  # fmt: skip
+            if items >= _FIELDS_FROM:
+                progress("Fields of filters", 0, 1)
+                store.columns.save(generation.folder / FIELDS_FILE)
             store.changes.trim(min(map(oldest_sequence, {root, *published_roots(store.folder)})))
     notes = _notes(items, embedded, unread)
     return Published(generation, (*notes, generation.manifest.note) if generation.manifest.note else notes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,7 @@ class Selection:
     """
 
     mask: npt.NDArray[np.bool_]
+    _of_graphs: dict[int, Any] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def count(self) -> int:
@@ -42,3 +43,10 @@ class Selection:
     def selector(self) -> Any:
         """Return the FAISS selector of the chosen rows; safe for concurrent search."""
         return faiss.IDSelectorBitmap(np.packbits(self.mask, bitorder="little"))
+
+    def graph_parameters(self, effort: int) -> Any:
+        """Return parameters of a graph search among the rows; no search changes them."""
+        known = self._of_graphs.get(effort)
+        if known is None:
+            known = self._of_graphs[effort] = faiss.SearchParametersHNSW(efSearch=effort, sel=self.selector)
+        return known

@@ -122,10 +122,10 @@ class Shard:
             effort = max(self._effort("ef_search", "hnsw"), rows)
             if selector is not None and share * share * total < _WALK_OVER_SCAN * HNSW_LINKS * effort:
                 return self._scan(queries, rows, allowed)
-            if selector is None:
+            if allowed is None:
                 parameters = _parameters_without_filter(effort)
             else:
-                parameters = faiss.SearchParametersHNSW(efSearch=int(effort / share), sel=selector)
+                parameters = allowed.graph_parameters(int(effort / share))
         elif isinstance(index, faiss.IndexRefine):
             codes = faiss.downcast_index(index.base_index)
             probes = int(self._effort("nprobe", "ivfpq") / share)

@@ -39,7 +39,36 @@ class Column:
         self._known: dict[Any, int] = {None: 0}  # by what SQLite gives
         self._places: dict[tuple[type, Any], int] = {_distinct(None): 0}  # by value
         self._values: list[Any] = [None]
+        self._restored: tuple[list[Any], npt.NDArray[np.int32]] | None = None
         self._compared = np.empty(0, dtype=object), np.empty(0, dtype=bool), np.empty(0), True
+
+    @classmethod
+    def restored(
+        cls, field: str, codes: npt.NDArray[np.int32], known: list[Any], of: npt.NDArray[np.int32], values: list[Any]
+    ) -> Column:
+        """Return the column that had this `state`."""
+        column = cls(field)
+        column._codes, column._values, column._restored = codes, values, (known, of)
+        return column
+
+    def _complete(self) -> None:
+        """Make the tables that changes and equal texts are looked up in; orders need none."""
+        if self._restored is None:
+            return
+        known, of = self._restored
+        self._known = dict(zip(known, of.tolist(), strict=True))
+        keys = ((list, 0) if isinstance(value, list) else _distinct(value) for value in self._values)
+        self._places = {key: code for code, key in enumerate(keys)}
+        self._restored = None
+
+    def state(self) -> tuple[npt.NDArray[np.int32], list[Any], npt.NDArray[np.int32], list[Any]]:
+        """Return what `restored` takes.
+
+        Returns:
+            The code of each item, what SQLite gives, the code of each of these, and the value of each code.
+        """
+        self._complete()
+        return self._codes, list(self._known), np.array(list(self._known.values()), dtype=np.int32), self._values
 
     @property
     def distinct(self) -> int:
@@ -86,6 +115,7 @@ class Column:
         return np.asarray(joined[self._codes[:count]])
 
     def _code(self, stored: Any) -> int:
+        self._complete()
         code = self._known.get(stored)
         if code is None:
             value = json.loads(stored)[0] if self._is_attribute else stored
@@ -105,6 +135,7 @@ class Column:
             absent[0] = True
             return ~absent if compare.operator == "$exists" and operand else absent
         if compare.operator == "$eq" and isinstance(operand, (str, bool)):
+            self._complete()
             equal = np.zeros(len(self._values), dtype=bool)
             if (place := self._places.get(_distinct(operand))) is not None:
                 equal[place] = True
@@ -127,13 +158,17 @@ class Column:
         texts, is_text, numbers, is_exact = self._compared
         new = self._values[len(texts) :]
         if new:
-            read = [self._number(value) for value in new]
-            more = np.array([value if isinstance(value, str) else "" for value in new], dtype=object)
-            texts = np.concatenate([texts, more])
-            is_text = np.concatenate([is_text, [isinstance(value, str) for value in new]])
-            numbers = np.concatenate([numbers, [np.nan if number is None else float(number) for number in read]])
-            is_exact = is_exact and all(number is None or float(number) == number for number in read)
-            self._compared = texts, is_text, numbers, is_exact
+            if set(map(type, new)) <= {float, type(None)}:  # the usual price
+                more, are_text = np.full(len(new), "", dtype=object), np.zeros(len(new), dtype=bool)
+                read = np.array(new, dtype=np.float64)
+            else:
+                found = [self._number(value) for value in new]
+                more = np.array([value if isinstance(value, str) else "" for value in new], dtype=object)
+                are_text = np.array([isinstance(value, str) for value in new])
+                read = np.array([np.nan if number is None else float(number) for number in found])
+                is_exact = is_exact and all(number is None or float(number) == number for number in found)
+            texts, is_text = np.concatenate([texts, more]), np.concatenate([is_text, are_text])
+            self._compared = texts, is_text, np.concatenate([numbers, read]), is_exact
         return self._compared
 
     def _number(self, value: Any) -> int | float | None:

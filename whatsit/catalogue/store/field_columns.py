@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from whatsit.catalogue.filter.condition import Compare, Condition, Join, Not
+from whatsit.catalogue.filter.condition import ATTRIBUTE, Compare, Condition, Join, Not
 from whatsit.catalogue.filter.where_filter import Filter
 from whatsit.catalogue.store.change_log import last_change
+from whatsit.catalogue.store.column_file import ColumnFile, write_column_file
 from whatsit.catalogue.store.database import Database
 from whatsit.catalogue.store.field_column import Column
 from whatsit.index.index_kind import Numbers
@@ -23,6 +25,9 @@ MOST_VALUES = 200_000
 # So many changed items are read again one by one; after more, everything is.
 _MOST_CHANGES = 20_000
 _MANY = 500
+# Fields that a publication writes: these, and attributes that some of about so many items have.
+_WRITTEN = ("brand", "category", "price")
+_SAMPLE, _MOST_ATTRIBUTES = 5_000, 24
 
 
 class Columns:
@@ -40,7 +45,22 @@ class Columns:
     def __init__(self, database: Database, most_values: int = MOST_VALUES) -> None:
         self._database, self._most_values = database, most_values
         self._lock = threading.Lock()
+        self._prepared: Path | None = None
         self._forget()
+
+    def prepare(self, path: Path) -> None:
+        """Take fields from a file of `save` where it fits, in place of reading the table."""
+        self._prepared = path
+
+    def save(self, path: Path) -> None:
+        """Write the fields that filters name most, for `prepare`."""
+        with self._lock, self._database.snapshot() as connection:
+            self._catch_up(connection)
+            for field in (*_WRITTEN, *_attributes(connection)):
+                if field not in self._columns.keys() | self._wide:
+                    self._read(connection, field)
+            items = self._numbers[: self._count], self._there[: self._count], self._alive[: self._count]
+            write_column_file(path, self._position or 0, items, sorted(self._wide), self._columns)
 
     def select(self, where: Filter) -> Numbers | None:
         """Return the items that fulfil the filter, int64 ascending; None: ask SQLite.
@@ -58,6 +78,7 @@ class Columns:
             return np.asarray(numbers[self._holds(where.root) & self._alive[: self._count]])
 
     def _forget(self) -> None:
+        self._file: ColumnFile | None = None
         self._columns: dict[str, Column] = {}
         self._wide = {"id"}
         self._position: int | None = None
@@ -87,26 +108,40 @@ class Columns:
         position = last_change(connection)
         if position == self._position:
             return
-        changed = self._changed(connection)
+        changed = self._changed(connection, self._position)
         if changed is None:
             self._forget()
-            rows = connection.execute("SELECT number, merged_into IS NULL FROM items ORDER BY number").fetchall()
-            self._append(rows)
-        else:
-            for start in range(0, len(changed), _MANY):
-                self._reread(connection, changed[start : start + _MANY])
+            if self._restore(position):
+                changed = self._changed(connection, self._position)
+            if changed is None:
+                self._forget()
+                rows = connection.execute("SELECT number, merged_into IS NULL FROM items ORDER BY number").fetchall()
+                self._append(rows)
+        for start in range(0, len(changed or ()), _MANY):
+            self._reread(connection, (changed or [])[start : start + _MANY])
         self._position = position
         if self._count > 2 * np.count_nonzero(self._alive) + _MOST_CHANGES:  # many deleted items are still held
+            self._prepared = None
             self._forget()
             self._catch_up(connection)
 
-    def _changed(self, connection: sqlite3.Connection) -> list[int] | None:
-        """Return the changed items, ascending; None where all must be read again."""
-        if self._position is None or self._position < connection.execute("SELECT sequence FROM trimmed").fetchone()[0]:
+    def _restore(self, position: int) -> bool:
+        """Begin with the prepared file unless it is of a later state; return whether."""
+        file = None if self._prepared is None else ColumnFile.open(self._prepared)
+        if file is None or file.position > position:
+            return False
+        self._file, self._position, self._count = file, file.position, len(file.numbers)
+        self._numbers, self._there, self._alive = file.numbers, file.there, file.alive
+        self._wide |= set(file.wide)
+        return True
+
+    def _changed(self, connection: sqlite3.Connection, since: int | None) -> list[int] | None:
+        """Return the items changed since, ascending; None where all must be read again."""
+        if since is None or since < connection.execute("SELECT sequence FROM trimmed").fetchone()[0]:
             return None
         rows = connection.execute(
             "SELECT DISTINCT item FROM changes WHERE sequence > ? ORDER BY item LIMIT ?",
-            (self._position, _MOST_CHANGES + 1),
+            (since, _MOST_CHANGES + 1),
         ).fetchall()
         return None if len(rows) > _MOST_CHANGES else [row[0] for row in rows]
 
@@ -141,15 +176,43 @@ class Columns:
         self._count = total
 
     def _read(self, connection: sqlite3.Connection, field: str) -> None:
-        column = Column(field)
+        column = self._from_file(connection, field)
+        if column is None:
+            column = Column(field)
+            column.read(connection, np.flatnonzero(self._there[: self._count]), self._most_values)
         self._columns[field] = column
-        column.read(connection, np.flatnonzero(self._there[: self._count]), self._most_values)
         self._drop_if_wide(field)
+
+    def _from_file(self, connection: sqlite3.Connection, field: str) -> Column | None:
+        """Return a field of the prepared file, brought up to date; None if it has none."""
+        file = self._file
+        changed = self._changed(connection, file.position) if file is not None and field in file.fields else None
+        column = None if file is None or changed is None else file.column(field)
+        if column is None or changed is None:
+            return None
+        for start in range(0, len(changed), _MANY):
+            listed = f"WHERE number IN ({','.join(map(str, changed[start : start + _MANY]))}) ORDER BY number"
+            found = [row[0] for row in connection.execute(f"SELECT number FROM items {listed}")]
+            places = np.searchsorted(self._numbers[: self._count], found)
+            column.set(places, [row[0] for row in column.rows(connection, listed)])
+        return column
 
     def _drop_if_wide(self, field: str) -> None:
         if self._columns[field].distinct > self._most_values:
             del self._columns[field]
             self._wide.add(field)
+
+
+def _attributes(connection: sqlite3.Connection) -> list[str]:
+    """Return the attributes of a sample of the items, as filters name them."""
+    total = connection.execute("SELECT coalesce(max(number), 0) FROM items").fetchone()[0]
+    step = max(1, total // _SAMPLE)
+    rows = connection.execute(
+        "SELECT key, count(*) FROM items, json_each(items.attributes) WHERE number % ? = 0 "
+        "GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?",
+        (step, _MOST_ATTRIBUTES),
+    )
+    return [ATTRIBUTE + row[0] for row in rows if '"' not in row[0] and "\\" not in row[0]]
 
 
 def _join(by_any: bool, one: Mask, other: Mask) -> Mask:
