@@ -17,7 +17,7 @@ Pixels = npt.NDArray[np.uint8]
 Arrays = dict[str, npt.NDArray[np.generic]]
 Run = Callable[[Arrays], Arrays]
 _LOWEST_SCORE = 0.02
-_CELLS = 400
+_CELLS = 400  # at stride 8
 _MATCH = 0.5
 
 
@@ -31,11 +31,13 @@ def center_finder(run: Run, size: int, stride: int = 8, iou_threshold: float = 0
         iou_threshold: of the NMS.
     """
 
+    top = _CELLS * (8 // stride) ** 2
+
     def find(pixels: Pixels) -> Found:
         canvas, scale = letterbox(pixels, size)
         out = run({"images": canvas[None]})
         heat, sides, offset = (out[name][0].astype(np.float32) for name in ("heat", "size", "offset"))
-        boxes, scores, _ = center_boxes(heat, sides, offset, stride, min_score=_LOWEST_SCORE, top=_CELLS)
+        boxes, scores, _ = center_boxes(heat, sides, offset, stride, min_score=_LOWEST_SCORE, top=top)
         limit = np.array([pixels.shape[1], pixels.shape[0]] * 2, dtype=np.float32)
         boxes = np.clip(boxes / np.float32(scale), 0, limit).astype(np.float32)
         kept = nms(boxes, scores, iou_threshold)
