@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from perf.loop.crops.people import Habits, crop_picture
 from whatsit.catalogue.crops.crop_tasks import crop_box_candidates
-from whatsit.catalogue.crops.cropped_pictures import cropped_pictures
-from whatsit.catalogue.crops.weak_boxes import Annotations, weak_boxes
+from whatsit.catalogue.crops.cropped_pictures import CroppedPicture, cropped_pictures
+from whatsit.catalogue.crops.weak_boxes import Annotations, WeakPicture, weak_boxes
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.review.task_table import Candidate, Filled, TaskTable
@@ -80,7 +80,7 @@ def fill_queues(store: Store, layout: Layout, pairs: int, others: int) -> None:
             Candidate(f"u{n}", 0.8 - n / 40, {"clicks": group, "proposals": near[n], "reason": _VAIN})
             for n, group in enumerate(clicks[others + n : others + n + 6] for n in range(others))
         ],
-        "crop_boxes": cropped_scenes(store, layout, min(others, 4)),
+        "crop_boxes": list(crop_box_candidates(cropped_scenes(store, layout, min(others, 4)), "object")),
     }  # fmt: skip
     for queue, candidates in found.items():
         TaskTable(store).fill(queue, candidates, Filled(), 0.0)
@@ -183,8 +183,8 @@ def _clicks(store: Store, layout: Layout, count: int) -> list[int]:
         return [row[0] for row in connection.execute("SELECT click FROM clicks ORDER BY click")]
 
 
-def cropped_scenes(store: Store, layout: Layout, count: int) -> list[Candidate]:
-    """Record what simulated people cropped in drawn scenes; return the tasks."""
+def cropped_scenes(store: Store, layout: Layout, count: int) -> list[tuple[CroppedPicture, WeakPicture]]:
+    """Record what simulated people cropped in drawn scenes; return the weak labels."""
     products = make_products(DRAWN, 7)
     names: dict[str, dict[tuple[float, ...], str]] = {}
     for n in range(count):
@@ -205,7 +205,7 @@ def cropped_scenes(store: Store, layout: Layout, count: int) -> list[Candidate]:
         if one.sha256 in names:
             said = [Annotations({names[one.sha256][crop.box]: 1.0}) for crop in one.crops]
             labelled.append((one, weak_boxes(one.boxes(), (one.width, one.height), said)))
-    return list(crop_box_candidates(labelled, "object"))
+    return labelled
 
 
 def _count_searches(store: Store) -> None:

@@ -75,7 +75,7 @@ STATES: dict[str, tuple[str, dict[str, Any], Callable[[Page], None]]] = {
     "merge-dark": ("review/merge", WIDE, press()),
     "boxes": ("review/boxes", WIDE, press()),
     "unanswered": ("review/unanswered", WIDE, press()),
-    "crop-boxes": ("review/crop_boxes", WIDE, press()),
+    "crop-boxes": ("review/crop_boxes", WIDE, shown(".be-box")),
     "wrong-phone": ("review/denoise", PHONE, press()),
     "catalogue-phone-dark": ("catalogue", PHONE, shown(".vt-row .col-face img:not([hidden])")),
     "log": ("log", WIDE, shown(".log-line")),

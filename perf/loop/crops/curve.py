@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from perf.loop.crops.people import crop_each, crop_picture
 from perf.loop.crops.scenes import matches, read_scenes
-from whatsit.catalogue.crops.annotations import votes
+from whatsit.catalogue.crops.annotations import CHOSEN, votes
 from whatsit.catalogue.crops.weak_boxes import SURE, Annotations, weak_boxes
 from whatsit.catalogue.item import ItemFields, Picture, Vector
 from whatsit.catalogue.layout import Layout
@@ -38,8 +38,10 @@ from whatsit.vision.boxes import FloatArray, iou
 
 COUNTS = (1, 3, 10, 30)
 MOST = 30
-DRAWS = 10
+DRAWS = 5
+CLICKS = 0.2
 _LEAST = 24
+Integers = npt.NDArray[np.int64]
 _NOTHING = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32), ())
 
 
@@ -93,12 +95,23 @@ def _categories(store: Store) -> list[tuple[str, str]]:
         return connection.execute("SELECT id, category FROM items").fetchall()
 
 
-def rounds_of(scene: Scene, number: int) -> tuple[FloatArray, npt.NDArray[np.int64]]:
-    """Return 30 rounds of crops, one of each thing in a round: boxes [30 * G, 4] and the round of each."""
+def rounds_of(scene: Scene, number: int) -> tuple[FloatArray, Integers, Integers]:
+    """Return 30 rounds of crops, one of each thing in a round.
+
+    Returns:
+        Boxes float32 [30 * G, 4], and of each int64 the thing it is meant for, or `STRAY`, and its round.
+    """
     rng = np.random.default_rng([11, number])
     size = (scene.width, scene.height)
-    made = [crop_each(scene.corners(), size, 1, rng).boxes for _ in range(MOST)]
-    return np.concatenate(made), np.repeat(np.arange(MOST), len(scene.boxes))
+    made = [crop_each(scene.corners(), size, 1, rng) for _ in range(MOST)]
+    things = np.concatenate([one.things for one in made])
+    return np.concatenate([one.boxes for one in made]), things, np.repeat(np.arange(MOST), len(scene.boxes))
+
+
+def clicked(classes: Sequence[str], thing: int, rng: np.random.Generator) -> Annotations:
+    """Return what a person's choice says: the item, one time in ten that of another thing in the scene."""
+    wrong = thing < 0 or rng.random() < 0.1
+    return Annotations({classes[int(rng.integers(len(classes)))] if wrong else classes[thing]: CHOSEN})
 
 
 def embed_crops(data: Path, out: Path) -> None:
@@ -160,34 +173,47 @@ def geometry(scenes: list[Scene], count: int, skewed: bool) -> dict[str, float]:
     }
 
 
-def naming(scenes: list[Scene], out: Path, count: int, namer: Namer) -> dict[str, float]:
-    """Return the shares of found things that are named right, and of all things found and named right."""
-    tried = found = named = right = alone = crops_seen = 0
+def likeliest(names: Mapping[str, float]) -> str:
+    """Return the name that most speaks for, "" for none."""
+    return max(names, key=names.__getitem__, default="")
+
+
+def naming(scenes: list[Scene], out: Path, count: int, namer: Namer, clicks: float = 0.0) -> dict[str, float]:
+    """Return how often things that the catalogue knows are found and named right.
+
+    Args:
+        scenes: held-out.
+        out: with the vectors.
+        count: crops of each thing.
+        namer: of crops.
+        clicks: share of crops after which people choose an item, a tenth of them one of another thing in the scene.
+    """
+    known = found = named = right = alone = crops = 0
     for draw in range(DRAWS if count < MOST else 1):
         for number, scene in enumerate(scenes):
-            size, true = (scene.width, scene.height), scene.corners()
-            boxes, rounds = rounds_of(scene, number)
-            said = namer.annotate(np.load(out / "vectors" / f"{Path(scene.file).stem}.npy"))
-            chosen = np.random.default_rng([draw, number]).choice(MOST, count, replace=False)
-            rows = np.flatnonzero(np.isin(rounds, chosen))
-            weak = [one for one in weak_boxes(boxes[rows], size, [said[row] for row in rows]).boxes
-                    if one.weight >= SURE]  # fmt: skip
-            made = np.array([one.box for one in weak], dtype=np.float32).reshape(-1, 4)
+            rng = np.random.default_rng([draw, number])
+            boxes, things, rounds = rounds_of(scene, number)
+            rows = np.flatnonzero(np.isin(rounds, rng.choice(MOST, count, replace=False)))
+            vectors = np.load(out / "vectors" / f"{Path(scene.file).stem}.npy")[rows]
             classes = [box.name for box in scene.boxes]
-            for one, thing in zip(weak, matches(made, true), strict=True):
+            said = namer.annotate(vectors)
+            heard = [
+                clicked(classes, thing, rng) if rng.random() < clicks else one
+                for thing, one in zip(things[rows], said, strict=True)
+            ]
+            weak = weak_boxes(boxes[rows], (scene.width, scene.height), heard).boxes
+            sure = [one for one in weak if one.weight >= SURE]
+            for one, thing in zip(sure, matches(np.array([one.box for one in sure]), scene.corners()), strict=True):
                 if thing >= 0 and classes[thing] in namer.known:
-                    found, named = found + 1, named + (one.name != OBJECT)
-                    right += one.name == classes[thing]
-                    singles = [max(said[rows[crop]].names, key=said[rows[crop]].names.__getitem__, default="")
-                               for crop in one.crops]  # fmt: skip
-                    alone += sum(single == classes[thing] for single in singles)
-                    crops_seen += len(singles)
-            tried += sum(name in namer.known for name in classes)
+                    found, named, right = found + 1, named + (one.name != OBJECT), right + (one.name == classes[thing])
+                    singles = [likeliest(said[crop].names) for crop in one.crops]
+                    alone, crops = alone + singles.count(classes[thing]), crops + len(singles)
+            known += sum(name in namer.known for name in classes)
     return {
-        "named_right_of_found": right / max(found, 1),
-        "named_of_found": named / max(found, 1),
-        "found_and_named": right / max(tried, 1),
-        "single_crop_right": alone / max(crops_seen, 1),
+        "named": named / max(found, 1),
+        "right_of_named": right / max(named, 1),
+        "found_and_named": right / max(known, 1),
+        "single_crop_right": alone / max(crops, 1),
     }
 
 
@@ -199,7 +225,8 @@ def report(data: Path, out: Path) -> None:
     for count in COUNTS:
         even, skewed = geometry(scenes, count, False), geometry(scenes, count, True)
         rows.append({"crops": count, **even, **{f"skewed_{k}": v for k, v in skewed.items()},
-                     **naming(scenes, out, count, namer)})  # fmt: skip
+                     **naming(scenes, out, count, namer),
+                     **{f"clicks_{k}": v for k, v in naming(scenes, out, count, namer, CLICKS).items()}})  # fmt: skip
         print({name: round(float(value), 3) for name, value in rows[-1].items()}, flush=True)
     with Path("perf/results/crops.csv").open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, list(rows[0]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +21,7 @@ RIGHT = 0.5
 def read_scenes(data: Path) -> tuple[list[Picture], list[Picture]]:
     """Return the 100 scenes that may train and the 28 that are held out, with their boxes."""
     held_out = read_names(HELD_OUT)
-    pictures = [
-        replace(picture, file=f"{picture.file}") for picture in read_yolo_folder(data / "coco128", COCO_NAMES).pictures
-    ]
+    pictures = read_yolo_folder(data / "coco128", COCO_NAMES).pictures
     return [p for p in pictures if p.file not in held_out], [p for p in pictures if p.file in held_out]
 
 
@@ -35,7 +32,7 @@ def boxes_of(clusters: list[BoxCluster]) -> FloatArray:
 
 def matches(found: FloatArray, truth: FloatArray) -> npt.NDArray[np.int64]:
     """Return for each found box, best first, the free true box that it overlaps by 0.5, or -1."""
-    overlap = iou(found, truth)
+    overlap = iou(found.reshape(-1, 4), truth)
     matched = np.full(len(found), -1, dtype=np.int64)
     for row in range(len(found)):
         if overlap.shape[1] and overlap[row].max() >= RIGHT:

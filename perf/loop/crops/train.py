@@ -166,6 +166,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=Path("../shared/weights"))
     parser.add_argument("--out", type=Path, default=Path("build/runs/crops"))
     parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--start-steps", type=int, default=200)
     args = parser.parse_args()
     if args.what == "report":
@@ -174,7 +175,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     start = train_start(args)
     if start is not None:
-        for seed, arm in product(SEEDS, ARMS):
+        for seed, arm in product(args.seeds, ARMS):
             train(arm, seed, start, args)
 
 

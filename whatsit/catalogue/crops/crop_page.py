@@ -76,9 +76,9 @@ def _card(picture: CroppedPicture, weak: WeakPicture, stem: str, reviewed: bool)
 
 def _frame(one: WeakBox, width: int, height: int) -> str:
     x1, y1, x2, y2 = np.clip(one.box, 0, [width, height, width, height]).tolist()
-    kind = "sure" if one.weight >= SURE else "doubt"
     place = f'x="{x1:.0f}" y="{y1:.0f}" width="{x2 - x1:.0f}" height="{y2 - y1:.0f}"'
-    return f'<rect class="under" {place}/><rect class="{kind}" {place}/>'
+    sure = f'<rect class="under" {place}/><rect class="sure" {place}/>'
+    return sure if one.weight >= SURE else f'<rect class="doubt" {place}/>'
 
 
 def _row(one: WeakBox) -> str:

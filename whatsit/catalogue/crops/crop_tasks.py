@@ -15,7 +15,8 @@ _MOST_CROPS = 300  # that a reviewer's heat map is drawn from
 def crop_box_candidates(labelled: Iterable[tuple[CroppedPicture, WeakPicture]], unnamed: str) -> Iterator[Candidate]:
     """Return cropped photos with the boxes that the crops propose.
 
-    The score is the weight of the likeliest box.
+    The score is the weight of the likeliest box. Boxes in doubt are left out, unless there are no others: what is
+    confirmed must be right.
 
     Args:
         labelled: photos and the weak labels of each.
@@ -31,10 +32,9 @@ def crop_box_candidates(labelled: Iterable[tuple[CroppedPicture, WeakPicture]], 
                 "label": unnamed if one.name == OBJECT else one.name,
                 "doubtful": one.weight < SURE,
             }
-            for one in weak.boxes
+            for one in [one for one in weak.boxes if one.weight >= SURE] or weak.boxes
         ]
-        sure = sum(not box["doubtful"] for box in boxes)
-        crops = len(picture.crops)
+        crops, doubtful = len(picture.crops), sum(one.weight < SURE for one in weak.boxes)
         subject = {
             "clicks": [crop.click for crop in picture.crops],
             "first": picture.sha256,
@@ -43,8 +43,7 @@ def crop_box_candidates(labelled: Iterable[tuple[CroppedPicture, WeakPicture]], 
             "boxes": boxes,
             "labels": sorted({str(box["label"]) for box in boxes} | {unnamed}),
             "crops": [[round(side, 1) for side in crop.box] for crop in picture.crops[-_MOST_CROPS:]],
-            "reason": f"{crops} crop{'' if crops == 1 else 's'} of visitors propose {sure} boxes, "
-            f"and {len(boxes) - sure} in doubt.",
-            "figures": {"crops": crops, "boxes": len(boxes), "doubtful": len(boxes) - sure},
+            "reason": f"{crops} crop{'' if crops == 1 else 's'} of visitors; {doubtful} more places are in doubt.",
+            "figures": {"crops": crops, "boxes": len(boxes), "doubtful": doubtful},
         }
         yield Candidate(picture.sha256, max(one.weight for one in weak.boxes), subject)
