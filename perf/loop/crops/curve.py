@@ -232,8 +232,15 @@ def report(data: Path, out: Path) -> None:
         writer = csv.DictWriter(stream, list(rows[0]))
         writer.writeheader()
         writer.writerows({name: round(float(value), 4) for name, value in row.items()} for row in rows)
+    chart(data, out)
+
+
+def chart(_data: Path, _out: Path) -> None:
+    """Draw the chart from the table."""
     from perf.loop.crops.charts import draw_curve
 
+    with Path("perf/results/crops.csv").open(encoding="utf-8", newline="") as stream:
+        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
     draw_curve(rows, Path("perf/results/crops.png"))
 
 
@@ -241,6 +248,7 @@ COMMANDS: dict[str, Callable[[Path, Path], None]] = {
     "catalogue": make_catalogue,
     "embed": embed_crops,
     "report": report,
+    "chart": chart,
 }
 
 
