@@ -22,8 +22,8 @@ def draw_turns(rows: Sequence[Mapping[str, str]], target: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    ordered = sorted(rows, key=lambda row: (float(row["wrong_share"]), row["cleaning"]))
-    figure, axes = plt.subplots(1, 2, figsize=(11, 0.95 * len(ordered) + 1.6), sharey=True)
+    ordered = sorted(rows, key=lambda row: (float(row["wrong_share"]), row["cleaning"], row["blend"]))
+    figure, axes = plt.subplots(1, 2, figsize=(11, 0.95 * len(ordered) + 1.6), sharey=True, sharex=True)
     parts = (
         ("unseen", "16 new classes: photos nothing has seen", _NEW),
         ("known", "65 known classes: val photos", _KNOWN),
@@ -57,7 +57,8 @@ def draw_turns(rows: Sequence[Mapping[str, str]], target: Path) -> None:
         for side in axis.spines.values():
             side.set_visible(False)
     labels = [
-        f"{100 * float(row['wrong_share']):.0f} % wrong, {_CLEANING[row['cleaning']]}\n{row['outcome']}"
+        f"{100 * float(row['wrong_share']):.0f} % wrong, {_CLEANING[row['cleaning']]}, blend {row['blend']}\n"
+        f"{row['outcome']}"
         for row in ordered
     ]
     axes[0].set_yticks(range(len(ordered)), labels, color=_INK)
