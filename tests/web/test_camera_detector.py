@@ -14,7 +14,7 @@ __all__ = ["film", "filmed", "open_page", "scene"]
 pytestmark = pytest.mark.slow
 
 DETECTOR = """camera.mode = 'scan';
-camera.detector = { onEveryFrame: true, detect: async () => [{ box: [80, 50, 480, 400], score: 0.9, label: 1 }] };
+camera.detector = { onEveryFrame: true, detect: async () => [{ box: [90, 70, 390, 290], score: 0.9, label: 1 }] };
 camera.start()"""
 
 
@@ -25,7 +25,7 @@ def test_with_a_detector_one_thing_is_cut_out(filmed: Callable[[], Any], open_pa
     frame = wait_for_frames(page, 1)[0]
     shown = picture(frame)
     assert shown.size == (frame["width"], frame["height"])
-    assert 400 < shown.width < WIDTH  # the thing and 15 % around it
+    assert 300 < shown.width < WIDTH  # the thing and 15 % around it
     x1, y1, x2, y2 = frame["box"]
     assert 0 < x1 < x2 < shown.width
     assert 0 < y1 < y2 < shown.height
