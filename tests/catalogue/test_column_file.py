@@ -74,6 +74,10 @@ def test_the_file_stands_for_the_table(path: Path) -> None:
                "VALUES (301, 'new', 'New', 'brand1', '{}', '', '')")  # fmt: skip
         columns = check(store, prepared)
         assert columns._file is not None
+        change(store, 11, 'UPDATE items SET attributes = \'{"unseen": "x"}\' WHERE number = 11')
+        late = check(store, prepared).select(Filter.parse({"unseen": "x"}))
+        assert late is not None
+        assert late.tolist() == [11]
         change(store, 9, "UPDATE items SET brand = 'brand1' WHERE number = 9")
         selected = columns.select(Filter.parse({"brand": "brand1"}))
         assert selected is not None

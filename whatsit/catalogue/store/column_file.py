@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from whatsit.catalogue.filter.condition import ATTRIBUTE
 from whatsit.catalogue.store.field_column import Column
 from whatsit.index.index_kind import Numbers
 
@@ -31,6 +32,7 @@ class ColumnFile:
         there: bool [N], items in the table.
         alive: bool [N], items that are not merged into others.
         wide: fields with too many values to be kept.
+        attributes: all attributes that an item has.
         fields: names of the kept fields, in the order of the file.
         arrays: of the file, by name.
     """
@@ -40,6 +42,7 @@ class ColumnFile:
     there: Any
     alive: Any
     wide: tuple[str, ...]
+    attributes: frozenset[str]
     fields: tuple[str, ...]
     arrays: Any
 
@@ -53,14 +56,20 @@ class ColumnFile:
                 return None
             found = cls(
                 head["position"], arrays["numbers"], arrays["there"], arrays["alive"], tuple(head["wide"]),
-                tuple(head["fields"]), arrays,
+                frozenset(head["attributes"]), tuple(head["fields"]), arrays,
             )  # fmt: skip
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):
             return None
         return found if len(found.numbers) == len(found.there) == len(found.alive) else None
 
+    def knows(self, field: str) -> bool:
+        """Return whether the field is kept, or no item had it."""
+        return field in self.fields or (field.startswith(ATTRIBUTE) and field not in self.attributes)
+
     def column(self, field: str) -> Column | None:
-        """Return one of the fields, None where it is damaged."""
+        """Return a field that is known, None where it is damaged."""
+        if field not in self.fields:
+            return Column(field)
         place = self.fields.index(field)
         try:
             known = json.loads(bytes(self.arrays[f"known{place}"]))
@@ -72,7 +81,12 @@ class ColumnFile:
 
 
 def write_column_file(
-    path: Path, position: int, items: tuple[Numbers, Any, Any], wide: Sequence[str], columns: Mapping[str, Column]
+    path: Path,
+    position: int,
+    items: tuple[Numbers, Any, Any],
+    wide: Sequence[str],
+    attributes: Sequence[str],
+    columns: Mapping[str, Column],
 ) -> None:
     """Write fields, atomically.
 
@@ -81,10 +95,17 @@ def write_column_file(
         position: the last change of the log that is in them.
         items: `numbers`, `there` and `alive` of `ColumnFile`.
         wide: fields with too many values.
+        attributes: all attributes that an item has, as filters name them.
         columns: the kept fields.
     """
     arrays = dict(zip(("numbers", "there", "alive"), items, strict=True))
-    head = {"format": _FORMAT, "position": position, "wide": list(wide), "fields": list(columns)}
+    head = {
+        "format": _FORMAT,
+        "position": position,
+        "wide": list(wide),
+        "attributes": list(attributes),
+        "fields": list(columns),
+    }
     arrays["head"] = _text(head)
     for place, column in enumerate(columns.values()):
         codes, known, of, values = column.state()

@@ -25,9 +25,8 @@ MOST_VALUES = 200_000
 # So many changed items are read again one by one; after more, everything is.
 _MOST_CHANGES = 20_000
 _MANY = 500
-# Fields that a publication writes: these, and attributes that some of about so many items have.
-_WRITTEN = ("brand", "category", "price")
-_SAMPLE, _MOST_ATTRIBUTES = 5_000, 24
+# Fields that a publication writes: these, and the most frequent attributes.
+_WRITTEN, _MOST_ATTRIBUTES = ("brand", "category", "price"), 24
 
 
 class Columns:
@@ -56,11 +55,13 @@ class Columns:
         """Write the fields that filters name most, for `prepare`."""
         with self._lock, self._database.snapshot() as connection:
             self._catch_up(connection)
-            for field in (*_WRITTEN, *_attributes(connection)):
+            attributes = _attributes(connection)
+            named = [field for field in attributes if '"' not in field and "\\" not in field][:_MOST_ATTRIBUTES]
+            for field in (*_WRITTEN, *named):
                 if field not in self._columns.keys() | self._wide:
                     self._read(connection, field)
             items = self._numbers[: self._count], self._there[: self._count], self._alive[: self._count]
-            write_column_file(path, self._position or 0, items, sorted(self._wide), self._columns)
+            write_column_file(path, self._position or 0, items, sorted(self._wide), attributes, self._columns)
 
     def select(self, where: Filter) -> Numbers | None:
         """Return the items that fulfil the filter, int64 ascending; None: ask SQLite.
@@ -186,7 +187,7 @@ class Columns:
     def _from_file(self, connection: sqlite3.Connection, field: str) -> Column | None:
         """Return a field of the prepared file, brought up to date; None if it has none."""
         file = self._file
-        changed = self._changed(connection, file.position) if file is not None and field in file.fields else None
+        changed = self._changed(connection, file.position) if file is not None and file.knows(field) else None
         column = None if file is None or changed is None else file.column(field)
         if column is None or changed is None:
             return None
@@ -204,15 +205,11 @@ class Columns:
 
 
 def _attributes(connection: sqlite3.Connection) -> list[str]:
-    """Return the attributes of a sample of the items, as filters name them."""
-    total = connection.execute("SELECT coalesce(max(number), 0) FROM items").fetchone()[0]
-    step = max(1, total // _SAMPLE)
+    """Return the attributes of the items, as filters name them, most frequent first."""
     rows = connection.execute(
-        "SELECT key, count(*) FROM items, json_each(items.attributes) WHERE number % ? = 0 "
-        "GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?",
-        (step, _MOST_ATTRIBUTES),
+        "SELECT key, count(*) FROM items, json_each(items.attributes) GROUP BY 1 ORDER BY 2 DESC, 1"
     )
-    return [ATTRIBUTE + row[0] for row in rows if '"' not in row[0] and "\\" not in row[0]]
+    return [ATTRIBUTE + row[0] for row in rows]
 
 
 def _join(by_any: bool, one: Mask, other: Mask) -> Mask:
