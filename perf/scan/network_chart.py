@@ -31,7 +31,7 @@ def draw_ablation(results: Path) -> None:
     for row in read_rows(results / "scan_ablation.csv"):
         recalls[row["variant"]].append(100 * float(row["recall"]))
     with chart(
-        results / "scan_ablation.png", ("ms a frame, ncnn, one thread, shared machine (median)", "recall of 20 boxes, %")
+        results / "scan_ablation.png", ("ms a frame, ncnn, one thread of a shared machine", "recall of 20 boxes, %")
     ) as axes:
         for name, values in recalls.items():
             mean = sum(values) / len(values)
