@@ -140,7 +140,7 @@ def maps() -> list[dict[str, Any]]:
         [0, 0, 0, 0.6],
         [0, 31, 39, 0.61],
     ]
-    cases = [
+    cases: list[dict[str, Any]] = [
         {"seed": 11, "peaks": [], "scale": 0.5, "frame": [640, 480], "contract": {"min_score": 0.39, "iou": 0.5}},
         {"seed": 12, "peaks": planted, "scale": 0.5, "frame": [640, 480], "contract": {"min_score": 0.45}},
         {
