@@ -174,7 +174,7 @@ def _add(file: Path, columns: list[str], line: list[object]) -> None:
     rows: list[list[object]] = []
     if file.is_file():
         with file.open(newline="", encoding="utf-8") as known:
-            rows = [[*row] for row in csv.reader(known)][1:]
+            rows = [list[object](row) for row in csv.reader(known)][1:]
     with file.open("w", newline="", encoding="utf-8") as sheet:
         writer = csv.writer(sheet, lineterminator="\n")
         writer.writerows([[*Setting.columns(), *columns], *rows, [*setting.values(), *line]])
