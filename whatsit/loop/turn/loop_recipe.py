@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from whatsit_client.errors import InvalidInput
+from pydantic import BaseModel, ConfigDict, Field
+
+from whatsit.training.common.training_recipe import read_section
 
 _SECTION = ConfigDict(extra="forbid", frozen=True)
 
@@ -175,24 +175,4 @@ def read_loop_recipe(path: Path) -> LoopRecipe:
     Raises:
         InvalidInput: no such file, no YAML, no section, or the first field that does not fit.
     """
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(
-            f"The recipe {path} cannot be read: pass --recipe with a file such as build/loop.yaml."
-        ) from error
-    except yaml.YAMLError as error:
-        raise InvalidInput(f"The recipe {path} is not YAML: correct its indentation or quotes.") from error
-    section = document.get("loop") if isinstance(document, dict) else None
-    if not isinstance(section, dict):
-        raise InvalidInput(f"The recipe {path} has no section 'loop': add one, as in build/loop.yaml.")
-    try:
-        return LoopRecipe.model_validate(section)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in ("loop", *first["loc"]))
-        if first["type"] == "extra_forbidden":
-            raise InvalidInput(f"The recipe {path} names '{field}', which there is not.") from error
-        raise InvalidInput(
-            f"The recipe {path} has {field} = {first['input']!r}, but: {first['msg'].lower()}."
-        ) from error
+    return read_section(path, LoopRecipe, "loop", "build/loop.yaml")

@@ -67,34 +67,52 @@ class TrainingRecipe(BaseModel):
 
 
 Recipe = TypeVar("Recipe", bound=TrainingRecipe)
+Section = TypeVar("Section", bound=BaseModel)
 
 
 def read_recipe(path: Path, kind: type[Recipe]) -> Recipe:
     """Read the `training:` section of a recipe file as `kind`.
 
     Raises:
-        InvalidInput: no such file, no YAML, no `training:` section, or the first field that does not fit.
+        InvalidInput: see `read_section`.
+    """
+    return read_section(path, kind, "training", "build/embedder.yaml")
+
+
+def read_section(path: Path, kind: type[Section], name: str, example: str) -> Section:
+    """Read one section of a recipe file.
+
+    Args:
+        path: the YAML file.
+        kind: what the section is read as.
+        name: of the section.
+        example: a recipe that has it, for messages.
+
+    Raises:
+        InvalidInput: no such file, no YAML, no such section, or the first field that does not fit.
     """
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"The recipe {path} cannot be read: pass --recipe with one of build/*.yaml.") from error
     except yaml.YAMLError as error:
         place = getattr(error, "problem_mark", None)
         where = f", line {place.line + 1}" if place else ""
         raise InvalidInput(f"The recipe {path}{where} is not YAML: correct its indentation or quotes.") from error
-    section = document.get("training") if isinstance(document, dict) else None
+    section = document.get(name) if isinstance(document, dict) else None
     if not isinstance(section, dict):
-        raise InvalidInput(f"The recipe {path} has no section 'training': add one, as in build/embedder.yaml.")
+        raise InvalidInput(f"The recipe {path} has no section '{name}': add one, as in {example}.")
     try:
         return kind.model_validate(section)
     except ValidationError as error:
-        raise InvalidInput(_sentence(path, error, kind)) from error
+        raise InvalidInput(_sentence(path, error, kind, name)) from error
 
 
-def _sentence(path: Path, error: ValidationError, kind: type[TrainingRecipe]) -> str:
+def _sentence(path: Path, error: ValidationError, kind: type[BaseModel], name: str) -> str:
     first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"])
+    *outer, last = (str(part) for part in first["loc"]) if first["loc"] else ("",)
+    field = ".".join(filter(None, (name, *outer, last)))
     if first["type"] == "extra_forbidden":
-        return f"The recipe {path} names 'training.{field}', which is not one of {', '.join(kind.model_fields)}."
-    return f"The recipe {path} has training.{field} = {first['input']!r}, but: {first['msg'].lower()}."
+        known = f", which is not one of {', '.join(kind.model_fields)}" if not outer else ", which there is not"
+        return f"The recipe {path} names '{field}'{known}."
+    return f"The recipe {path} has {field} = {first['input']!r}, but: {first['msg'].lower()}."
