@@ -11,7 +11,7 @@ from whatsit_client.errors import InvalidInput
 torch = pytest.importorskip("torch")
 
 from whatsit.evaluation.datasets.grocery import GroceryStore  # noqa: E402 (after the skip)
-from whatsit.training.embedder.data import GroceryParts, ingredients  # noqa: E402
+from whatsit.training.embedder.data import GroceryParts, ingredients, trained_and_kept_out  # noqa: E402
 from whatsit.training.embedder.recipe import EmbedderRecipe, Shares  # noqa: E402
 from whatsit.training.embedder.validation import EmbedderValidation  # noqa: E402
 
@@ -55,3 +55,12 @@ def test_held_out_classes_are_measured_among_themselves(data: Path) -> None:
     assert set(measured) == {"val_r1", "val_r5", "unseen_r1", "unseen_r5"}
     assert measured["unseen_r1"] == 1  # among one shop image
     assert 0 <= measured["val_r1"] <= measured["val_r5"] <= 1
+
+
+def test_every_fifth_picture_is_kept_out_of_training(tmp_path: Path) -> None:
+    for number in range(11):
+        (tmp_path / f"{number:02d}.jpg").touch()
+    trained, kept_out = trained_and_kept_out(tmp_path)
+    assert [path.stem for path in kept_out] == ["04", "09"]
+    assert len(trained) == 9
+    assert not set(trained) & set(kept_out)

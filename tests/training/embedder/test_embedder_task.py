@@ -90,6 +90,20 @@ def test_a_run_starts_from_an_earlier_one(data: Path, tmp_path: Path) -> None:
     assert third["criterion.W"].shape != best["criterion.W"].shape
 
 
+@pytest.mark.usefixtures("small_start")
+@pytest.mark.slow
+def test_groceries_that_an_earlier_run_left_out_start_at_their_pictures(data: Path, tmp_path: Path) -> None:
+    """The earlier run has their class vectors too, but it drew them at random."""
+    others = Shares(photos=0, shop=0, clothing=0, scenes=1, rendered=0)
+    train_embedder(TINY.model_copy(update={"shares": others, "epochs": 1}), data, tmp_path, tmp_path / "first")
+    first = tmp_path / "first" / checkpoint.BEST
+    train_embedder(TINY.model_copy(update={"epochs": 1, "start": str(first)}), data, tmp_path, tmp_path / "second")
+    earlier, start = (checkpoint.load(path)["module"] for path in (first, tmp_path / "second" / "start.pt"))
+    assert torch.equal(start["criterion.W"][:, 3:], earlier["criterion.W"][:, 3:]), "scenes keep theirs"
+    assert not torch.equal(start["criterion.W"][:, :3], earlier["criterion.W"][:, :3])
+    assert torch.equal(start["network.head.weight"], earlier["network.head.weight"])
+
+
 def test_missing_data_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="grocery_store"):
         train_embedder(TINY, tmp_path, tmp_path, tmp_path / "run")

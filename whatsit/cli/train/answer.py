@@ -24,6 +24,9 @@ def answer(
     work: Annotated[Path, typer.Option(help="Catalogues and looked-up photos; what is there is used again.")] = Path(
         "build/runs/answer"
     ),
+    blend: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the trained weights, for splits of `evaluate unseen --start`.")
+    ] = 1.0,
     out: Annotated[Path, typer.Option(help="The model.")] = Path("model_repository/retrieval/answer.json"),
 ) -> None:
     """Fit the probability of answers, on items that no network saw.
@@ -63,7 +66,7 @@ def answer(
             domain = make()
             repository = None
             if domain.fold is not None:
-                repository = fold_repository(folds, domain.fold, weights / START, work, quantise)
+                repository = fold_repository(folds, domain.fold, weights / START, work, quantise, blend)
             step = lambda done, total, name=name: bar(f"Looking up {name}", done, total)  # noqa: E731
             seen[name] = kept_episodes(
                 work,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from whatsit.rendering.product import Product, make_products
 from whatsit.rendering.scene import make_scene
 from whatsit.rendering.shop import catalogue_picture, save_jpeg
 from whatsit.studies.unseen_products import splits
+from whatsit.training.embedder.data import trained_and_kept_out
 from whatsit.vision.decode import decode_image
 
 SPLIT_SEED = 2026
@@ -124,13 +125,13 @@ def rendered_shop(work: Path, seed: int, products: int, photos: int) -> Domain:
     return Domain(f"shop{seed}", f"shop{seed}", tuple(rows), tuple(taken[:photos]))
 
 
-def rephotographed(data: Path, work: Path, name: str, items: int, seed: int) -> Domain:
-    """Return a data set's pictures as items, and every third photographed."""
+def rephotographed(pictures: Sequence[Path], work: Path, name: str, seed: int) -> Domain:
+    """Return pictures as items, and every third photographed."""
     folder = work / f"rephotographed-{name}"
     folder.mkdir(parents=True, exist_ok=True)
     rows, taken = [], []
     dice = np.random.default_rng([seed, 3])
-    for number, picture in enumerate(evenly_spread(sorted((data / name).rglob("*.jpg")), items)):
+    for number, picture in enumerate(pictures):
         rows.append(CatalogueRow(f"{number:04d}", "", (picture,)))
         if number % 3 == 0:
             file, strength = folder / f"{number:04d}.jpg", float(dice.uniform(0.5, 1.0))
@@ -213,14 +214,17 @@ def training_domains(data: Path, work: Path) -> dict[str, Callable[[], Domain]]:
 
     All of them may train what ships (see docs/data.md).
     """
-    garments = partial(rephotographed, data, work, "clothing_rest", 360, 1)
+    _, kept_out = trained_and_kept_out(data / "clothing_rest" / "images")
+    garments = partial(rephotographed, kept_out, work, "clothing_rest", 1)
+    _, pictures = trained_and_kept_out(data / "imagenet_sample")
+    screenshots = evenly_spread(sorted((data / "screenshots_aws").rglob("*.jpg")), 220)
     domains: dict[str, Callable[[], Domain]] = {
         "shop701": partial(rendered_shop, work, 701, 300, 200),
         "shop702": partial(rendered_shop, work, 702, 90, 150),
         "garments": garments,
         "other garments": lambda: strangers(data, "clothing_small", 160, garments()),
-        "screenshots": partial(rephotographed, data, work, "screenshots_aws", 220, 2),
-        "pictures": partial(rephotographed, data, work, "imagenet_sample", 360, 3),
+        "screenshots": partial(rephotographed, screenshots, work, "screenshots_aws", 2),
+        "pictures": partial(rephotographed, pictures, work, "imagenet_sample", 3),
         "packaged goods": partial(views, data, "arc2017_items", 100, "cutout"),
         "drawn labels": partial(drawn_prints, data, work, "labels", 11, 240, 120),
         "drawn covers": partial(drawn_prints, data, work, "covers", 11, 240, 120),

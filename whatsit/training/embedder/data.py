@@ -69,17 +69,19 @@ def ingredients(recipe: EmbedderRecipe, data: Path, grocery: GroceryParts) -> li
         views = 2 if recipe.simclr_weight else 1
         others.append((shares.clothing, views, _folders(data / "clothing_small" / "train", recipe.photographed)))
     if shares.scenes:
-        scenes = PhotoSource(_pictures(data / "imagenet_sample"), smallest=0.5, photographed=recipe.photographed)
+        pictures, _ = trained_and_kept_out(data / "imagenet_sample")
+        scenes = PhotoSource(pictures, smallest=0.5, photographed=recipe.photographed)
         others.append((shares.scenes, 2, scenes))
     if shares.rendered:
         others.append((shares.rendered, 2, RenderedSource(recipe.rendered_products, recipe.rendered_seed)))
     if shares.wardrobe:
-        files = _pictures(data / "clothing_rest" / "images")
-        others.append((shares.wardrobe, 2, PhotoSource(files, photographed=recipe.photographed)))
+        garments, _ = trained_and_kept_out(data / "clothing_rest" / "images")
+        others.append((shares.wardrobe, 2, PhotoSource(garments, photographed=recipe.photographed)))
     if shares.views:
-        others.append((shares.views, 2, _several_views(data, recipe.photographed)))
+        others.append((shares.views, 2, _several_views(data / "magento2_luma", recipe.photographed)))
     if shares.covers:
-        covers = CoverSource(_pictures(data / "imagenet_sample"), recipe.covers, recipe.rendered_seed)
+        pictures, _ = trained_and_kept_out(data / "imagenet_sample")
+        covers = CoverSource(pictures, recipe.covers, recipe.rendered_seed)
         others.append((shares.covers, 2, covers))
     for share, views, source in others:
         mixed.append(Ingredient(source, share, views, first))
@@ -96,15 +98,25 @@ def _folders(folder: Path, photographed: float) -> PhotoSource:
     return _photos(labelled, photographed)
 
 
-def _several_views(data: Path, photographed: float) -> PhotoSource:
+def trained_and_kept_out(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Split a folder's pictures, sorted by name: every fifth is never trained on.
+
+    Those serve the fit of answers, for which a network must not know the things.
+
+    Raises:
+        InvalidInput: the folder holds no pictures.
+    """
+    every = _pictures(folder)
+    return [p for k, p in enumerate(every) if k % 5 != 4], every[4::5]
+
+
+def _several_views(folder: Path, photographed: float) -> PhotoSource:
     """Return the pictures of products in several views, labelled by product."""
-    pairs: list[tuple[Path, str]] = []
-    for name in ("magento2_luma", "arc2017_items"):
-        table = data / name / "labels.csv"
-        if not table.is_file():
-            raise InvalidInput(f"There is no {table}: pass --data, or set the share of views to 0.")
-        with table.open(newline="", encoding="utf-8") as file:
-            pairs += [(data / name / row["image"], f"{name}/{row['label']}") for row in csv.DictReader(file)]
+    table = folder / "labels.csv"
+    if not table.is_file():
+        raise InvalidInput(f"There is no {table}: pass --data, or set the share of views to 0.")
+    with table.open(newline="", encoding="utf-8") as file:
+        pairs = [(folder / row["image"], row["label"]) for row in csv.DictReader(file)]
     number = {label: k for k, label in enumerate(dict.fromkeys(label for _, label in pairs))}
     return _photos([(path, number[label]) for path, label in pairs], photographed)
 

@@ -27,7 +27,7 @@ class Shares(BaseModel):
     scenes: float = Field(default=0.1, ge=0, le=1, description="ImageNet sample, each picture its own class.")
     rendered: float = Field(default=0.2, ge=0, le=1, description="Drawn products, each its own class.")
     wardrobe: float = Field(default=0, ge=0, le=1, description="Photos of clothing_rest, each its own class.")
-    views: float = Field(default=0, ge=0, le=1, description="Products in several views: magento2_luma, arc2017_items.")
+    views: float = Field(default=0, ge=0, le=1, description="Products in several views: magento2_luma.")
     covers: float = Field(default=0, ge=0, le=1, description="Drawn covers and labels, each its own class.")
 
     @model_validator(mode="after")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -154,14 +154,19 @@ class EmbedderTask:
         """Return the metrics of the embedder's validation sets."""
         return self.validation.measure(self.network)
 
-    def start(self, console: Console) -> None:
+    def start(self, console: Console, ingredients: Sequence[Ingredient] | None = None) -> None:
         """Initialise the head by PCA and the class vectors by class means.
 
         Both from up to 8 pictures of each class.
 
         A head that came with a checkpoint stays as it is.
+
+        Args:
+            console: where progress goes.
+            ingredients: whose classes are initialised; None for all.
         """
-        pictures: list[tuple[Ingredient, list[int]]] = [(i, _few_of_each(i.source.labels, 8)) for i in self.ingredients]
+        chosen = self.ingredients if ingredients is None else ingredients
+        pictures: list[tuple[Ingredient, list[int]]] = [(i, _few_of_each(i.source.labels, 8)) for i in chosen]
         of_class = torch.cat([torch.from_numpy(i.source.labels[few] + i.first_label) for i, few in pictures])
         pairs = [(self.network, self.criterion)]
         if self.mutual is not None:
@@ -234,6 +239,8 @@ def train_embedder(
         earlier = recipe.custom is None and recipe.start.endswith(".pt")
         if not (earlier and _load_module(task.module, Path(recipe.start))):
             task.start(console)
+        elif new := _new_ingredients(task, Path(recipe.start)):
+            task.start(console, new)
         out.mkdir(parents=True, exist_ok=True)
         checkpoint.save(out / START, {"module": task.module.state_dict()})
     return run_training(task, recipe, out, recipe.blend, lambda: checkpoint.load(out / START)["module"], **options)
@@ -247,6 +254,14 @@ def _load_module(module: nn.Module, path: Path) -> bool:
         return False
     module.load_state_dict(weights)
     return True
+
+
+def _new_ingredients(task: EmbedderTask, path: Path) -> list[Ingredient]:
+    """Return the grocery ingredients where the earlier run had none: their class vectors are random there."""
+    shares = checkpoint.load(path).get("recipe", {}).get("shares", {})
+    if shares.get("photos", 1) or shares.get("shop", 1):
+        return []
+    return [one for one in task.ingredients if one.first_label == 0]
 
 
 def _few_of_each(labels: npt.NDArray[np.int64], few: int) -> list[int]:
