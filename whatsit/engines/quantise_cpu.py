@@ -23,6 +23,7 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.engines.bias_correction import correct_biases
 from whatsit.engines.channel_scales import channel_scales
+from whatsit.engines.integer_input import IntegerInput, prepare_pixels, read_pixels
 from whatsit.engines.onnx_graph import WITH_WEIGHTS, group_count, is_transposed, prepare_float, select_nodes
 
 _CORRECTION_BATCHES = 8
@@ -60,10 +61,11 @@ def quantise_cpu(
     | uint8 | 0.979 | 18.3 |
     | `reduce_range`, 8 bits in depthwise layers | 0.966 | 10.7 |
     | 8 bits, `channel_scales` where sums could saturate, `correct_biases` | 0.996 | 10.4 |
-    | the same with the first convolution in float (this function) | 0.997 | 9.5 |
+    | the same with the first convolution in float | 0.997 | 9.5 |
 
-    The first convolution (three input channels) stays in float: its short reduction does not suit integer
-    kernels. Depthwise layers use other kernels, which cannot saturate.
+    The first convolution reads the pixels as they are where the network begins with one mean and one deviation (see
+    `whatsit.engines.integer_input`), and stays in float otherwise. Depthwise layers use other kernels, which cannot
+    saturate.
 
     Args:
         source: float ONNX file with the input `images` uint8 [n,3,H,W].
@@ -84,8 +86,10 @@ def quantise_cpu(
     with tempfile.TemporaryDirectory(prefix="whatsit-") as folder:
         prepared = Path(folder) / "prepared.onnx"
         model = prepare_float(source)
-        onnx.save(model, prepared)
-        chosen = select_nodes(model.graph, keep_float)
+        integer = onnx.ModelProto.FromString(model.SerializeToString())
+        pixels = prepare_pixels(integer, keep_float)
+        onnx.save(integer, prepared)
+        chosen = select_nodes(integer.graph, keep_float)
         weighted = [node for node in chosen if node.op_type in WITH_WEIGHTS]
         if not weighted:
             raise InvalidInput(f"No layer of {source} is left to quantise; keep_float covers them all.")
@@ -105,11 +109,13 @@ def quantise_cpu(
                 nodes_to_quantize=[node.name for node in chosen],
                 calibrate_method=CalibrationMethod.MinMax,
                 extra_options={
-                    "TensorQuantOverrides": _weight_overrides(model.graph, weighted),
+                    "TensorQuantOverrides": _weight_overrides(integer.graph, weighted) | _input_override(pixels),
                     "CalibMovingAverage": ranges == "average",
                 },
             )
     quantised = onnx.load(target)
+    if pixels is not None:
+        read_pixels(quantised, pixels)
     layers = [node.name for node in weighted if node.op_type == "Conv"]
     correct_biases(model, quantised, layers, batches[:_CORRECTION_BATCHES], progress)
     quantised.producer_name, quantised.producer_version = "whatsit", ""
@@ -143,6 +149,14 @@ def _weight_overrides(graph: onnx.GraphProto, weighted: Sequence[onnx.NodeProto]
             rows[0]["axis"] = 0
             overrides[node.input[1]] = rows
     return overrides
+
+
+def _input_override(pixels: IntegerInput | None) -> dict[str, list[dict[str, Any]]]:
+    """Return the scale and zero point with which pixels are the quantised input."""
+    if pixels is None:
+        return {}
+    values = {"scale": np.array(pixels.scale, np.float32), "zero_point": np.array(pixels.zero_point, np.uint8)}
+    return {pixels.tensor: [{"quant_type": QuantType.QUInt8, **values}]}
 
 
 def _checked(calibration: Iterable[npt.NDArray[np.uint8]]) -> list[npt.NDArray[np.uint8]]:
