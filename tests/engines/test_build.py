@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch")
 from whatsit.engines import build as module  # noqa: E402
 from whatsit.engines import build_pipeline  # noqa: E402
 from whatsit.engines import trained_networks as networks  # noqa: E402
-from whatsit.engines.build import BuildResult, build  # noqa: E402
+from whatsit.engines.build import BuildResult, build, build_for_cpu  # noqa: E402
 from whatsit.engines.build_paths import BuildPaths  # noqa: E402
 from whatsit.engines.build_pipeline import CPU, GPU  # noqa: E402
 from whatsit.engines.onnx_runner import OnnxRunner, file_fingerprint  # noqa: E402
@@ -201,3 +201,12 @@ def test_refusals(place: Path) -> None:
         photo.unlink()
     with pytest.raises(InvalidInput, match=r"No pictures match photos/\*\.jpg"):
         run(place)
+
+
+def test_the_file_for_the_cpu_alone_is_the_one_of_the_whole_build(place: Path) -> None:
+    """Studies of many networks build no other form, and change neither card nor checkpoint."""
+    whole = file_fingerprint(run(place).model)
+    own = replace(paths(place), out=place / "alone" / "model.onnx", work=place / "alone" / "work")
+    build_for_cpu(own, place / "best.pt")
+    assert file_fingerprint(own.out) == whole
+    assert not (place / "alone" / "card.md").exists()

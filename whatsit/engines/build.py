@@ -73,7 +73,6 @@ def build(
         WhatsitError: a form differs from float; the message names the figure and, with `bisect`, the layers.
     """
     plan = read_build_recipe(paths.recipe)
-    cache = StepCache(paths.work, fresh or check)
     source = paths.checkpoint
     if not source.is_file():  # a variant that is not trained itself, such as embedder-fp16
         source = source.with_name(f"{paths.engine}{source.suffix}")
@@ -81,21 +80,8 @@ def build(
         source = paths.work / paths.checkpoint.name
         write_checkpoint(source, read_trained(paths.engine, trained))
     network = load_network(paths.engine, source)
-    pictures = select_pictures(plan.engine.calibration, paths.data)
-    used = provenance.collect_provenance(source, plan.engine, pictures.fingerprint)
     with Progress(console=console or Console(stderr=True), transient=True) as progress:
-        pipeline = BuildPipeline(
-            plan.engine,
-            paths.work,
-            used,
-            progress,
-            lambda path: export_onnx(network.module, path, network.size, network.outputs, compared=network.compared),
-            lambda: (
-                read_batches(pictures.calibrating, network.prepare),
-                read_batches(pictures.checking, network.prepare),
-            ),
-            cache,
-        )
+        pipeline = _pipeline(paths, plan, source, network, fresh or check, progress)
 
         def advice(form: str) -> str:
             if not bisect:
@@ -112,9 +98,44 @@ def build(
         pipeline.check_tolerances(figures, advice)
         float_file = pipeline.float_file()
     cpu_form, gpu_form = FORMS[plan.engine.precision]
+    used = pipeline.provenance
     identical, differences = _compare_with_card(paths.card, files, used)
     result = BuildResult(files[cpu_form], files[gpu_form], float_file, paths.card, figures, identical, differences)
     return result if check else _install(paths, result, source, plan, network, used)
+
+
+def build_for_cpu(paths: BuildPaths, trained: Path, console: Console | None = None) -> None:
+    """Write `paths.out`, the file for the CPU alone: no comparison, no card.
+
+    Args:
+        paths: recipe and data to read, work folder and file to write.
+        trained: `best.pt` of `whatsit train`.
+        console: where the progress is shown; stderr by default.
+
+    Raises:
+        InvalidInput: recipe, checkpoint or pictures are missing or invalid.
+    """
+    plan, source = read_build_recipe(paths.recipe), paths.work / paths.checkpoint.name
+    write_checkpoint(source, read_trained(paths.engine, trained))
+    network = load_network(paths.engine, source)
+    with Progress(console=console or Console(stderr=True), transient=True) as progress:
+        pipeline = _pipeline(paths, plan, source, network, False, progress)
+        replace_file(pipeline.cpu_file(), paths.out)
+
+
+def _pipeline(
+    paths: BuildPaths, plan: BuildRecipe, source: Path, network: EngineNetwork, fresh: bool, progress: Progress
+) -> BuildPipeline:
+    pictures = select_pictures(plan.engine.calibration, paths.data)
+    return BuildPipeline(
+        plan.engine,
+        paths.work,
+        provenance.collect_provenance(source, plan.engine, pictures.fingerprint),
+        progress,
+        lambda path: export_onnx(network.module, path, network.size, network.outputs, compared=network.compared),
+        lambda: (read_batches(pictures.calibrating, network.prepare), read_batches(pictures.checking, network.prepare)),
+        StepCache(paths.work, fresh),
+    )
 
 
 def _install(

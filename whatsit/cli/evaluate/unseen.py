@@ -34,6 +34,9 @@ def unseen(
         Path | None,
         typer.Option(help="Go on from this best.pt, and train whole networks by --recipe (train embedder's recipe)."),
     ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over the photos of each split, in place of the recipe's.")
+    ] = None,
     threads: TorchThreads = None,
     csv: Annotated[Path | None, typer.Option(help="Write every row there.")] = None,
 ) -> None:
@@ -56,6 +59,8 @@ def unseen(
     from whatsit.training.embedder.task import WEIGHTS
 
     settings = read_recipe(recipe, EmbedderRecipe)
+    if epochs is not None:
+        settings = settings.model_copy(update={"epochs": epochs})
     console = prepare(settings.seed, threads=threads)
     groups = splits(81, 16, seed=2026)
     choosing = len(groups) - 1

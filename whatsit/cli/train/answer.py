@@ -38,7 +38,7 @@ def answer(
 
     from whatsit.calibration.answer_training import fit_answer_model
     from whatsit.cli.progress_bar import progress_bars
-    from whatsit.engines.build import build
+    from whatsit.engines.build import build_for_cpu
     from whatsit.engines.build_paths import BuildPaths
     from whatsit.ranking.answer_features import ANSWER_FEATURES
     from whatsit.studies.answers.domains import training_domains
@@ -48,15 +48,8 @@ def answer(
 
     def quantise(checkpoint: Path, model: Path) -> None:
         folder = model.parent
-        own = replace(
-            BuildPaths.of("embedder", data=data),
-            checkpoint=folder / "fold.safetensors",
-            out=model,
-            tensorrt=folder / "tensorrt.onnx",
-            card=folder / "card.md",
-            work=folder / "work",
-        )
-        build(own, trained=checkpoint)
+        own = replace(BuildPaths.of("embedder", data=data), out=model, work=folder / "work")
+        build_for_cpu(own, checkpoint)
 
     seen = {}
     domains = training_domains(data, work)

@@ -24,6 +24,8 @@ def resolve_recipe(recipe: Recipe, start: str | None, custom: CustomData | None,
     if custom is not None:
         changes["custom"] = custom
     custom = custom or recipe.custom
+    if custom is not None:
+        changes |= {"teachers": ()} if "teachers" in type(recipe).model_fields else {}  # they know the built-in data
     if custom is not None and custom.alone:
         changes["monitor"] = monitor
     if (start or recipe.start) == RANDOM:
