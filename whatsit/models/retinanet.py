@@ -239,14 +239,20 @@ def distinct(boxes: Tensor, threshold: float = NEARLY_THE_SAME) -> Tensor:
     Returns:
         float32 [n, K], 1 or 0.
     """
-    low = torch.maximum(boxes[:, :, None, :2], boxes[:, None, :, :2])
-    sides = (torch.minimum(boxes[:, :, None, 2:], boxes[:, None, :, 2:]) - low).clamp(min=0)
-    shared = sides[..., 0] * sides[..., 1]
-    area = (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
+    # One coordinate at a time: runtimes broadcast an innermost axis of two numbers ten times slower.
+    left, top, right, bottom = boxes.unbind(dim=2)
+    shared = _overlap(left, right) * _overlap(top, bottom)
+    area = (right - left) * (bottom - top)
     same = shared > threshold * (area[:, :, None] + area[:, None, :] - shared)
     place = torch.arange(int(boxes.shape[1]), dtype=torch.float32, device=boxes.device)
     better = place[:, None] < place[None, :]
     return 1.0 - (same & better).float().amax(dim=1)
+
+
+def _overlap(low: Tensor, high: Tensor) -> Tensor:
+    """Return the shared length of intervals [n, K] in pairs, [n, K, K]."""
+    ends = torch.minimum(high[:, :, None], high[:, None, :])
+    return (ends - torch.maximum(low[:, :, None], low[:, None, :])).clamp(min=0)
 
 
 def _picked(x: Tensor, index: Tensor) -> Tensor:
