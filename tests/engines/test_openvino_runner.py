@@ -81,3 +81,24 @@ def test_what_is_wrong_is_said(network: Path, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(Unavailable, match="pip install"):
         OpenVinoRunner(network)
+
+
+def test_a_compiled_network_is_kept(network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHATSIT_CACHE", str(tmp_path))
+    with OpenVinoRunner(network) as first:
+        want = first.outputs, first.run({"images": images(3)})["sums"]
+    (kept,) = (tmp_path / "openvino").glob("*.blob")
+    for content in (kept.read_bytes(), kept.read_bytes()[:100]):  # as it is, and half written
+        kept.write_bytes(content)
+        with OpenVinoRunner(network) as again:
+            assert again.outputs == want[0]
+            np.testing.assert_array_equal(again.run({"images": images(3)})["sums"], want[1])
+
+
+def test_a_cache_that_cannot_be_written_is_left_out(
+    network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("WHATSIT_CACHE", str(tmp_path / "file"))
+    with OpenVinoRunner(network) as runner:
+        np.testing.assert_array_equal(runner.run({"images": images(2)})["sums"], images(2).sum(axis=(1, 2, 3)))

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from whatsit.server.supervisor import State
 
+_GRACE_WITHOUT_REQUESTS = 5.0
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the tree."""
@@ -172,7 +174,9 @@ def serve(
     models = (repository or default_root()) / "model_repository"
     if fused:
         _check_fused(target, config)
-    engines = None if fused else config_name(target, models)
+    engines = config_name(target, models)
+    if fused and engines == TENSORRT:
+        engines = None
     gpu = engines == TENSORRT
     if config is not None:
         check_named(models, config)
@@ -234,9 +238,11 @@ def serve(
         console.print("Stopping …")
     finally:
         with _signals_ignored():  # what is started is stopped, however often Ctrl-C is pressed
-            if gateway is not None:
-                gateway.stop()
-            supervisor.stop()
+            if gateway is None:
+                supervisor.stop()
+            else:
+                gateway.stop()  # it waits for the callers' requests: Triton has none after that
+                supervisor.stop(_GRACE_WITHOUT_REQUESTS)
             state_file.remove()
 
 
@@ -281,7 +287,7 @@ def _check_fused(target: str, config: str | None) -> None:
     """Refuse what the fused step cannot serve."""
     from whatsit_client.errors import InvalidInput
 
-    if target not in ("auto", "onnxruntime"):
+    if target not in ("auto", "onnxruntime", "openvino"):
         raise InvalidInput(f"--fused serves on CPUs, not on {target}: leave one of the two out.")
     if config is not None:
         raise InvalidInput(f"--fused has no configurations such as {config}: leave one of the two out.")

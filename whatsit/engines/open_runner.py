@@ -11,7 +11,9 @@ from whatsit.engines.openvino_runner import OpenVinoRunner
 from whatsit.engines.plan_runner import PlanRunner
 
 
-def open_runner(path: str | Path, threads: int = 1, device: int = 0, engine: str = "onnxruntime") -> Runner:
+def open_runner(
+    path: str | Path, threads: int = 1, device: int = 0, engine: str = "onnxruntime", streams: int = 1
+) -> Runner:
     """Open a network by the suffix of its file.
 
     Args:
@@ -19,6 +21,7 @@ def open_runner(path: str | Path, threads: int = 1, device: int = 0, engine: str
         threads: CPU threads inside one operator.
         device: number of the GPU.
         engine: "onnxruntime" or "openvino" for an `.onnx` file.
+        streams: runs at once in OpenVINO, where further ones wait.
 
     Raises:
         InvalidInput: another suffix.
@@ -27,7 +30,7 @@ def open_runner(path: str | Path, threads: int = 1, device: int = 0, engine: str
     """
     path = Path(path)
     if path.suffix == ".onnx" and engine == "openvino":
-        return OpenVinoRunner(path, threads=threads)
+        return OpenVinoRunner(path, threads, streams)
     if path.suffix == ".onnx":
         return OnnxRunner(path, threads=threads)
     if path.suffix == ".plan":

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import importlib.util
 import queue
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from whatsit_client.errors import Damaged, Unavailable
 
 from whatsit.engines.onnx_runner import Runner, TensorSpec, check_feeds
 from whatsit.engines.processor_flags import has_fast_bf16
+from whatsit.engines.repository import cache_folder
 
 
 def check_openvino() -> None:
@@ -31,6 +34,9 @@ class OpenVinoRunner(Runner):
 
     `run` is thread-safe: so many runs as there are streams go on at once, further ones wait. The arithmetic is INT8
     where the file says so and otherwise float32, or bf16 on processors that multiply it in tiles (AMX).
+
+    The compiled network is kept in the cache folder; OpenVINO takes it from there for the same file, options, version
+    and processor.
 
     Args:
         path: the ONNX file.
@@ -57,7 +63,9 @@ class OpenVinoRunner(Runner):
             "ENABLE_CPU_PINNING": "NO",  # several processes would all be bound to the same cores
         }
         try:
-            self._compiled: Any = openvino.Core().compile_model(str(self.path), "CPU", options)
+            with _compiled_networks() as folder:
+                kept = {} if folder is None else {"CACHE_DIR": str(folder)}
+                self._compiled: Any = openvino.Core().compile_model(str(self.path), "CPU", options | kept)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1][:200]
             raise Damaged(
@@ -82,6 +90,24 @@ class OpenVinoRunner(Runner):
     def close(self) -> None:
         """Free the network."""
         del self._requests, self._compiled
+
+
+@contextlib.contextmanager
+def _compiled_networks() -> Iterator[Path | None]:
+    """Lock the cache of compiled networks; None where it cannot be written.
+
+    One process at a time: the instances of a model start together, and all but the first then read what that compiled.
+    """
+    folder = cache_folder() / "openvino"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+    except OSError:
+        yield None
+        return
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
 
 
 def _spec(port: Any) -> TensorSpec:

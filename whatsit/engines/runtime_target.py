@@ -52,10 +52,19 @@ def network_engines(target: str, model_repository: Path) -> dict[str, str]:
     Raises:
         InvalidInput, Unavailable: as `config_name`.
     """
-    name = config_name(target, model_repository)
-    if name == CHOSEN:
+    return engines_of(config_name(target, model_repository), model_repository)
+
+
+def engines_of(config: str | None, model_repository: Path) -> dict[str, str]:
+    """Return the engine of each network by the name of the served configs.
+
+    Args:
+        config: as `config_name` gives it.
+        model_repository: the folder with the networks.
+    """
+    if config == CHOSEN:
         return chosen_engines(model_repository)
-    return dict.fromkeys(NETWORKS, name or "onnxruntime")
+    return dict.fromkeys(NETWORKS, config or "onnxruntime")
 
 
 def _check_openvino_configs(model_repository: Path) -> None:

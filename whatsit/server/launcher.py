@@ -27,7 +27,7 @@ from whatsit.server.pair_follower import ModelChange, PairFollower
 from whatsit.server.ports import Ports, reserve_ports
 from whatsit.server.restriction import HEADER, hide_in_command_line, make_key, restriction_options
 from whatsit.server.triton_options import triton_options
-from whatsit.serving.environment import LINKS_VARIABLE, READ_ONLY_VARIABLE
+from whatsit.serving.environment import ENGINES_VARIABLE, LINKS_VARIABLE, READ_ONLY_VARIABLE
 
 _LOCK_FAILURE = "boost::interprocess"
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -199,6 +199,7 @@ class Server:
         lay_out_repositories(self._root, self._folder, os.symlink)
         self.pairs.lay_out(self._folder)
         flags = {READ_ONLY_VARIABLE: "1" * self.read_only, LINKS_VARIABLE: "1" * self._closed}  # the gateway links
+        flags[ENGINES_VARIABLE] = self._config_name if "fused" in self._repositories and self._config_name else ""
         environment = server_environment(installation, {**self.catalogues.variables(self._folder), **flags})
         socket = control_socket(self._folder, self._closed)
         restriction = restriction_options(self._key, self._closed, bool(socket))

@@ -122,12 +122,16 @@ class Supervisor:
         self._ended.wait()
         return self._state
 
-    def stop(self) -> None:
-        """Stop the server and the watching; does nothing when both are stopped."""
+    def stop(self, grace: float = 15.0) -> None:
+        """Stop the server and the watching; does nothing when both are stopped.
+
+        Args:
+            grace: seconds for open requests to end before Triton's processes are killed.
+        """
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(5)  # a start is given up at once; a load is cut short by the next line
-        self.server.stop()
+        self.server.stop(grace)
         if self._thread.is_alive():
             self._thread.join()
         if not self._ended.is_set():

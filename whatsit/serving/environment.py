@@ -8,12 +8,14 @@ from pathlib import Path
 
 from whatsit_client.errors import Unavailable
 
+from whatsit.engines.runtime_target import engines_of
 from whatsit.serving.catalogue_file import DEFAULT_CATALOGUE, FollowedCatalogues
 
 CATALOGUE_VARIABLE = "WHATSIT_CATALOGUE"
 CATALOGUES_VARIABLE = "WHATSIT_CATALOGUES"
 READ_ONLY_VARIABLE = "WHATSIT_READ_ONLY"
 LINKS_VARIABLE = "WHATSIT_PICTURE_LINKS"
+ENGINES_VARIABLE = "WHATSIT_ENGINES"
 
 
 def served_catalogues() -> Callable[[], dict[str, Path]]:
@@ -42,3 +44,8 @@ def is_read_only() -> bool:
 def links_pictures() -> bool:
     """Return whether replies name pictures by the gateway's addresses, not by paths."""
     return os.environ.get(LINKS_VARIABLE, "") not in ("", "0")
+
+
+def served_engines(model_repository: Path) -> dict[str, str]:
+    """Return the engine of each network, which the variable names as configs do."""
+    return engines_of(os.environ.get(ENGINES_VARIABLE) or None, model_repository)

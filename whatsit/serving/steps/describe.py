@@ -16,7 +16,8 @@ from typing import TypeVar
 import numpy as np
 
 from whatsit.engines.available_cores import available_cores
-from whatsit.engines.onnx_runner import OnnxRunner
+from whatsit.engines.onnx_runner import Runner
+from whatsit.engines.open_runner import open_runner
 from whatsit.engines.parallel_batch_runner import ParallelBatchRunner
 from whatsit.engines.repository import network_file
 from whatsit.pipeline.decoded_picture import Pixels, decode_picture
@@ -25,6 +26,7 @@ from whatsit.pipeline.picture_description import run_classifier, run_detector
 from whatsit.pipeline.region_selection import check_boxes, crop_regions
 from whatsit.serving.admission import SharedCounter
 from whatsit.serving.code_reading import CodeReading
+from whatsit.serving.environment import served_engines
 from whatsit.serving.metrics.definitions import STAGE_SECONDS
 from whatsit.serving.request_options import Options
 from whatsit.serving.steps.regions import RegionFinder
@@ -41,10 +43,10 @@ class ExtractFeatures:
     """IMAGE uint8 [n] -> outputs of `regions`, CODES, EMBEDDINGS f32 [N,128].
 
     Model parameters: `networks` (the folder of the networks' models, relative to the model folder), and those of the
-    steps that it stands for: `gpu`, `cap`, `min_score`, `stages`.
+    steps that it stands for: `gpu`, `cap`, `min_score`, `stages`. The environment names the networks' engines.
 
     Raises:
-        Unavailable: a network or the detector's label file is missing.
+        Unavailable: a network, the detector's label file or an engine is missing.
         Damaged: a network cannot be loaded.
     """
 
@@ -55,10 +57,15 @@ class ExtractFeatures:
         self._find_regions = RegionFinder(parameters)
         self._read_codes = CodeReading()
         self._cores = available_cores()
-        self._detector = OnnxRunner(network_file(networks, "detector"), threads=1)
-        self._quick_detector = OnnxRunner(network_file(networks, "detector"), threads=min(2, self._cores))
-        self._classifier = OnnxRunner(network_file(networks, "classifier"), threads=1)
-        self._embedder = ParallelBatchRunner(OnnxRunner(network_file(networks, "embedder"), threads=1), 0)
+        engines = served_engines(networks)
+
+        def opened(network: str, threads: int = 1, streams: int = 1) -> Runner:
+            return open_runner(network_file(networks, network), threads, engine=engines[network], streams=streams)
+
+        self._detector = opened("detector")
+        self._quick_detector = opened("detector", threads=min(2, self._cores))
+        self._classifier = opened("classifier")
+        self._embedder = ParallelBatchRunner(opened("embedder", streams=self._cores), 0)
         self._beside = ThreadPoolExecutor(3, "beside")
         self._busy = SharedCounter("describing", parameters["instance"])
 
