@@ -1,9 +1,11 @@
-"""Milliseconds of each network, INT8 and float, on 1, 2 and 4 CPU threads.
+"""CPU milliseconds of each network, float and INT8, in ONNX Runtime and in OpenVINO.
 
-python -m perf.networks.network_speed  # writes perf/results/networks.csv; on a quiet machine
+python -m perf.networks.network_speed  # writes perf/results/networks.csv
 
-Both files of a network are run in turn, picture by picture, so that a slow moment meets both; the median of all repeats
-counts. The float file is exported from the committed checkpoint.
+All forms of a network are run in turn, so that a slow moment meets all of them. CPU time of the process counts, which
+other work on the machine moves less than the time on the clock; rows of a run are as one picture brings them. The float
+file is exported from the committed checkpoint. Parity is that of the recipe's tolerances, on its checking pictures,
+beside the float file in ONNX Runtime; OpenVINO computes in float32 here.
 """
 
 from __future__ import annotations
@@ -11,48 +13,87 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import numpy.typing as npt
 import typer
 
-from perf.common.command import Table, positive_numbers, run_command
+from perf.common.command import DATA, Table, positive_numbers, run_command
 from perf.common.setting import RESULTS, ROOT, Setting
 from whatsit.engines.build_paths import BuildPaths
+from whatsit.engines.build_recipe import EngineRecipe, read_build_recipe
+from whatsit.engines.calibration_pictures import read_batches, select_pictures
+from whatsit.engines.engine_comparison import ROWS
 from whatsit.engines.export import export_onnx
-from whatsit.engines.onnx_runner import OnnxRunner
+from whatsit.engines.onnx_runner import OnnxRunner, Runner
+from whatsit.engines.openvino_runner import OpenVinoRunner
+from whatsit.engines.parity import figures
 from whatsit.engines.trained_networks import load_network
 
-COLUMNS = ("network", "threads", "int8_ms", "float_ms", "ratio", "repeats", "int8_mb", "float_mb")
+COLUMNS = ("network", "rows", "threads", "form", "cpu_ms", "cpu_ms_least", "clock_ms_least", "runs", "mb", "parity")
+
+Pixels = npt.NDArray[np.uint8]
 
 
-def compare(files: dict[str, Path], size: int, threads: int, repeats: int) -> dict[str, float]:
-    """Median milliseconds of one picture for each file, run in turn.
+@dataclass
+class Spent:
+    """Milliseconds of the runs of one form."""
+
+    cpu: list[float] = field(default_factory=list)
+    clock: list[float] = field(default_factory=list)
+
+
+def forms(int8: Path, exported: Path) -> dict[str, Callable[[int], Runner]]:
+    """Return what opens each form of a network with a number of threads."""
+    return {
+        "float": lambda threads: OnnxRunner(exported, threads),
+        "INT8": lambda threads: OnnxRunner(int8, threads),
+        "OpenVINO float": lambda threads: OpenVinoRunner(exported, threads, bf16=False),
+        "OpenVINO INT8": lambda threads: OpenVinoRunner(int8, threads, bf16=False),
+    }
+
+
+def in_turn(runners: Mapping[str, Runner], images: Pixels, runs: int) -> dict[str, Spent]:
+    """Run all forms in turn.
 
     Args:
-        files: ONNX files with the input `images` uint8 [n,3,size,size], by name.
-        size: side of the pictures.
-        threads: of ONNX Runtime.
-        repeats: runs of each file that count, after three that do not.
+        runners: by form, with the input `images`.
+        images: uint8 [n,3,S,S] of a run.
+        runs: of each form that count, after three that do not.
     """
-    images = np.random.default_rng(0).integers(0, 256, (1, 3, size, size)).astype(np.uint8)
-    runners = {name: OnnxRunner(path, threads) for name, path in files.items()}
-    spent: dict[str, list[float]] = {name: [] for name in files}
-    for repeat in range(-3, repeats):
-        for name, runner in runners.items():
-            start = time.perf_counter()
-            runner.run({"images": images})
-            if repeat >= 0:
-                spent[name].append(1000 * (time.perf_counter() - start))
-    for runner in runners.values():
-        runner.close()
-    return {name: statistics.median(values) for name, values in spent.items()}
+    spent, order = {form: Spent() for form in runners}, list(runners)
+    for turn in range(-3, runs):
+        for form in order[:: 1 if turn % 2 else -1]:
+            cpu, clock = time.process_time(), time.perf_counter()
+            runners[form].run({"images": images})
+            if turn >= 0:
+                spent[form].cpu.append(1e3 * (time.process_time() - cpu))
+                spent[form].clock.append(1e3 * (time.perf_counter() - clock))
+    return spent
+
+
+def parities(runners: Mapping[str, Runner], batches: Sequence[Pixels], recipe: EngineRecipe) -> dict[str, str]:
+    """Return the figures of the recipe's tolerances of each form, beside the first."""
+    answers = {}
+    for form, runner in runners.items():
+        parts = [runner.run({"images": batch}) for batch in batches]
+        answers[form] = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    first = next(iter(answers.values()))
+    measured = {form: figures(first, answer) for form, answer in answers.items()}
+    return {
+        form: " ".join(f"{name} {found[name]:.4f}" for name in recipe.tolerances) for form, found in measured.items()
+    }
 
 
 def main(
-    repeats: Annotated[int, typer.Option(help="Runs of each file that count.")] = 200,
-    threads: Annotated[str, typer.Option(help="CPU threads, a comma list.")] = "1,2,4",
+    runs: Annotated[int, typer.Option(help="Runs of each form that count.")] = 60,
+    threads: Annotated[str, typer.Option(help="CPU threads, a comma list.")] = "1,2",
+    data: Annotated[Path, typer.Option(help="Folder of the recipes' pictures.")] = DATA,
     out: Table = RESULTS / "networks.csv",
 ) -> None:
     """Measure, print and write the CSV."""
@@ -61,15 +102,23 @@ def main(
     with tempfile.TemporaryDirectory(prefix="whatsit-") as work:
         for name in ("detector", "classifier", "embedder"):
             paths, exported = BuildPaths.of(name, ROOT), Path(work) / f"{name}.onnx"
-            network = load_network(name, paths.checkpoint)
+            network, recipe = load_network(name, paths.checkpoint), read_build_recipe(paths.recipe).engine
             export_onnx(network.module, exported, network.size, network.outputs, batches=())
-            files = {"int8": paths.out, "float": exported}
-            sizes = [f"{path.stat().st_size / 1e6:.2f}" for path in files.values()]
+            batches = read_batches(select_pictures(recipe.calibration, data).checking, network.prepare)
+            images = np.resize(np.concatenate(batches), (ROWS[name], 3, network.size, network.size))
             for number in positive_numbers(threads):
-                spent = compare(files, network.size, number, repeats)
-                figures = [f"{spent['int8']:.2f}", f"{spent['float']:.2f}", f"{spent['float'] / spent['int8']:.2f}"]
-                rows.append([name, number, *figures, repeats, *sizes])
-                print(*rows[-1], sep="  ", flush=True)
+                with ExitStack() as stack:
+                    opened = {
+                        form: stack.enter_context(make(number)) for form, make in forms(paths.out, exported).items()
+                    }
+                    parity = parities(opened, batches, recipe)
+                    spent = in_turn(opened, images, runs)
+                for form, times in spent.items():
+                    size = (paths.out if "INT8" in form else exported).stat().st_size / 1e6
+                    milliseconds = (statistics.median(times.cpu), min(times.cpu), min(times.clock))
+                    shown = [f"{value:.2f}" for value in (*milliseconds, size)]
+                    rows.append([name, ROWS[name], number, form, *shown[:3], runs, shown[3], parity[form]])
+                    print(*rows[-1], sep="  ", flush=True)
     setting.write(out, COLUMNS, rows)
 
 
