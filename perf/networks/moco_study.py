@@ -1,12 +1,14 @@
 """Momentum contrast as a start, as an auxiliary task and as a router.
 
-python -m perf.networks.moco_study run --work DIR --minutes 5   # two seeds; goes on where it was stopped
+python -m perf.networks.moco_study run --work DIR --steps 50    # two seeds; goes on where it was stopped
 python -m perf.networks.moco_study report --work DIR            # perf/results/moco.csv
 
-For each seed MoCo is trained once. Then embedders are trained by build/embedder.unseen.yaml for the same minutes
+For each seed MoCo is trained once. Then embedders are trained by build/embedder.unseen.yaml for the same steps
 without 16 grocery classes (the split for choosing): from ImageNet, from MoCo, and from ImageNet with clusters of MoCo
-as a task. Their photos are searched among the 16 shop images. The router: training photos in 16 shards by k-means, of
-the shipped vectors or of those of MoCo; counted is how many of the ten nearest vectors lie in the nearest shards.
+as a task. Their photos are searched among the 16 shop images. The router: groceries and ImageNet photos in 16 shards
+by k-means, of the shipped vectors or of those of MoCo; counted is how many of the ten nearest rows, by the shipped
+vectors, of a grocery val photo lie in the shards nearest to it. MoCo sees the pictures that the arms are trained on,
+and those of the classes left out too, all without labels.
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ from perf.common.setting import RESULTS, Setting
 SPLIT, CHOOSING, TOUCHED = 2026, 4, (1, 2, 3, 4)
 COLUMNS = ("study", "seed", "what", "figure", "value")
 ARMS = ("imagenet", "moco start", "moco clusters")
+PHOTOS = ("grocery_store/train", "grocery_store/iconic-images-and-descriptions", "imagenet_sample")
+ENDLESS = {"epochs": 1000, "validate_every": 1000}
+MOCO: dict[str, Any] = {"batch": 32, "queue": 1024, "warmup_steps": 20, "photos": PHOTOS, **ENDLESS}
 
 app = typer.Typer(no_args_is_help=True)
 Work = Annotated[Path, typer.Option(help="Folder of the runs; kept.")]
@@ -35,7 +40,7 @@ def run(
     work: Work,
     data: Data = DATA,
     weights: Annotated[Path, typer.Option(help="Folder of the ImageNet MobileNetV2.")] = DATA.parent / "weights",
-    minutes: Annotated[float, typer.Option(min=0.1, help="Training time of each run.")] = 5,
+    steps: Annotated[int, typer.Option(min=1, help="Of each run, of 32 pictures.")] = 50,
     seeds: Annotated[int, typer.Option(min=1)] = 2,
 ) -> None:
     """Train what is missing, measure, and keep the figures in DIR/rows.csv."""
@@ -44,9 +49,9 @@ def run(
     work.mkdir(parents=True, exist_ok=True)
     held_out = splits(81, 16, seed=SPLIT)[CHOOSING]
     for seed in range(seeds):
-        _moco(work, data, weights, seed, minutes)
+        _moco(work, data, weights, seed, steps)
         for arm in ARMS:
-            _embedder(work, data, weights, seed, arm, held_out, minutes)
+            _embedder(work, data, weights, seed, arm, held_out, steps)
         _router(work, data, weights, seed)
 
 
@@ -65,20 +70,21 @@ def _keep(work: Path, study: str, seed: int, what: str, figures: dict[str, float
     print(study, seed, what, {name: round(value, 4) for name, value in figures.items()}, flush=True)
 
 
-def _moco(work: Path, data: Path, weights: Path, seed: int, minutes: float) -> None:
+def _moco(work: Path, data: Path, weights: Path, seed: int, steps: int) -> None:
     from whatsit.training.common.training_recipe import read_recipe
     from whatsit.training.selfsupervised.moco import train_moco
     from whatsit.training.selfsupervised.moco_recipe import MocoRecipe
 
     out = work / f"moco-{seed}"
     if not (out / "clusters.npz").exists():
-        recipe = read_recipe(Path("build/moco.yaml"), MocoRecipe).model_copy(update={"seed": seed})
+        recipe = read_recipe(Path("build/moco.yaml"), MocoRecipe).model_copy(update={**MOCO, "seed": seed})
         there = (out / "last.pt").exists()
-        train_moco(recipe, data, weights, out, resume=there, max_minutes=minutes, threads=1)
+        if not train_moco(recipe, data, weights, out, resume=there, max_steps=steps, threads=1).finished:
+            raise KeyboardInterrupt
 
 
 def _embedder(
-    work: Path, data: Path, weights: Path, seed: int, arm: str, held_out: tuple[int, ...], minutes: float
+    work: Path, data: Path, weights: Path, seed: int, arm: str, held_out: tuple[int, ...], steps: int
 ) -> None:
     from whatsit.evaluation.datasets.grocery import GroceryStore
     from whatsit.studies.domain_recall import open_embedder
@@ -90,30 +96,30 @@ def _embedder(
     if ("embedder", str(seed), arm) in _known(work):
         return
     moco, out = work / f"moco-{seed}", work / f"{arm.replace(' ', '-')}-{seed}"
-    changes: dict[str, Any] = {"seed": seed, "held_out_classes": held_out, "frozen_blocks": 5, "validate_every": 1}
+    changes: dict[str, Any] = {"seed": seed, "held_out_classes": held_out, "frozen_blocks": 5, **ENDLESS}
     if arm == "moco start":
         changes["start"] = str(moco / "best.pt")
     if arm == "moco clusters":
         changes |= {"tasks": ("cluster",), "clusters": str(moco / "clusters.npz")}
     recipe = read_recipe(Path("build/embedder.unseen.yaml"), EmbedderRecipe).model_copy(update=changes)
     there = (out / "last.pt").exists()
-    train_embedder(recipe, data, weights, out, resume=there, max_minutes=minutes, threads=1)
+    if not train_embedder(recipe, data, weights, out, resume=there, max_steps=steps, threads=1).finished:
+        raise KeyboardInterrupt
     network = open_embedder(f"{arm}={out / 'best.pt'}", weights)
     row = measure_unseen(network, GroceryStore(data / "grocery_store"), held_out)
     _keep(work, "embedder", seed, arm, {"recall_at_1": row.recall_at_1, "recall_at_5": row.recall_at_5})
 
 
 def _router(work: Path, data: Path, weights: Path, seed: int) -> None:
-    from whatsit.evaluation.datasets.clothing import Clothing
     from whatsit.evaluation.datasets.grocery import GroceryStore
     from whatsit.studies.domain_recall import open_embedder
     from whatsit.studies.unseen_continued import vectors_of_files
 
     if ("router", str(seed), "moco") in _known(work):
         return
-    grocery, clothing = GroceryStore(data / "grocery_store"), Clothing(data / "clothing_small")
-    pictures = [*grocery.queries("train"), *clothing.gallery()]
-    asked = [*grocery.queries("val"), *clothing.queries()]
+    grocery = GroceryStore(data / "grocery_store")
+    pictures = [*grocery.queries("train"), *sorted((data / "imagenet_sample").glob("*.jpg"))]
+    asked = grocery.queries("val")
     exact = open_embedder("shipped", weights)
     rows, queries = (vectors_of_files(exact, part) for part in (pictures, asked))
     nearest = np.argsort(-(queries @ rows.T), axis=1)[:, :10]

@@ -87,7 +87,7 @@ def test_classifier(
         "classifier", "--data", evaluation_data, "--weights", evaluation_weights, "--model", network("classifier"),
         "--drawn", tmp_path / "drawn", "--out", tmp_path,
     )  # fmt: skip
-    assert set(figures) == {"classifier", "frozen", "teacher_agreement"}
+    assert set(figures) == {"classifier", "frozen", "teacher_agreement", "gate_elsewhere"}
     assert figures["classifier"]["grocery val"]["pictures"] == PHOTOS
     assert figures["classifier"]["drawn goods"]["pictures"] == 6
     assert is_share(figures["classifier"]["gate"]["auc"], *figures["teacher_agreement"].values())

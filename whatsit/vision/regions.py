@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from whatsit.vision.boxes import FloatArray, area, iou, nms
+from whatsit.vision.heaps import contains, find_heaps
 
 WHOLE_IMAGE = "image"
 USER_BOX = "caller"
@@ -17,6 +18,15 @@ MAX_REGIONS = 8
 # 98 % of the products in drawn scenes of shop 1007 get a region then, at 4.5 regions beside the whole picture where 3.6
 # things stand, and every main thing of training photos of garments, at 2.0 regions; at 0.5 it is 81 % and 96 %.
 MIN_SCORE = 0.25
+NAMED = 0.45
+"""Least score of a name, as a share of the score that a thing of any kind is there.
+
+Of the regions of 220 grocery train photos 83.6 % then have a plausible name and 5.2 % another, where 84.2 and 6.9 % had
+one without this bar; of 30 people in 100 coco128 scenes that were trousers, 5 still are.
+"""
+_CANDIDATES = 40
+_LARGEST = 0.9
+"""Share of the picture from which a box is the whole picture."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,8 @@ def select_regions(
     """Thin the detector's boxes out to the regions that are worth a search.
 
     Class-wise and class-free boxes compete in one NMS; a class-free survivor takes the name of the best class-wise
-    box that covers the same thing. Boxes that nearly equal the whole picture add nothing to region 0 and go.
+    box that covers the same thing. Boxes that nearly equal the whole picture add nothing to region 0 and go. Of a heap
+    (`whatsit.vision.heaps`) there remain the box around it and its best member; their places go to boxes elsewhere.
 
     Args:
         boxes: f32 [K,4], pixels of the upright picture.
@@ -93,12 +104,33 @@ def select_regions(
     boxes = np.clip(boxes, 0, np.array([width, height, width, height], dtype=np.float32))
     sides = (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=np.inf)
     usable = (scores >= min_score) & (sides >= min_side * max(width, height))
-    usable &= area(boxes) < 0.9 * width * height
+    usable &= area(boxes) < _LARGEST * width * height
     boxes, scores, labels = boxes[usable], scores[usable], labels[usable]
-    kept = nms(boxes, scores, iou_threshold)[: cap - 1]
+    kept = nms(boxes, scores, iou_threshold)[:_CANDIDATES]
     if not len(kept):
         return whole
-    return whole.plus(boxes[kept], scores[kept], _names(boxes, scores, labels, kept, names))
+    found = Regions(boxes[kept], scores[kept], tuple(_names(boxes, scores, labels, kept, names)))
+    chosen = _without_heaps(found, cap - 1, _LARGEST * width * height)
+    return whole.plus(chosen.boxes, chosen.scores, chosen.labels)
+
+
+def _without_heaps(found: Regions, room: int, largest: float) -> Regions:
+    """Return at most `room` of the regions, best first: of a heap its box and its best member."""
+    heaps = find_heaps(found.boxes, found.labels)
+    usable = np.ones(len(found), dtype=np.bool_)
+    first = np.arange(len(found)) < room
+    elsewhere = np.ones(len(found), dtype=np.bool_)
+    for heap in heaps:
+        usable[heap.members[1:]] = False
+        elsewhere &= ~contains(heap.box, found.boxes)
+    enclosing = np.isin(np.arange(len(found)), [heap.enclosing for heap in heaps if heap.enclosing is not None])
+    hulls = [heap for heap in heaps if heap.enclosing is None and area(heap.box[None])[0] < largest][:room]
+    rows = np.flatnonzero(usable & (first | elsewhere | enclosing))[: room - len(hulls)]
+    source = np.array([*rows, *(heap.members[0] for heap in hulls)], dtype=np.int64)
+    boxes = np.concatenate([found.boxes[rows], *(heap.box[None] for heap in hulls)])
+    order = np.argsort(-found.scores[source], kind="stable")
+    source = source[order]
+    return Regions(boxes[order], found.scores[source], tuple(found.labels[k] for k in source))
 
 
 def _names(
@@ -110,7 +142,8 @@ def _names(
 ) -> list[str]:
     """Return the names of the kept boxes.
 
-    A class-free box takes the name of the class-wise box on the same thing.
+    A class-free box takes the name of the class-wise box on the same thing. A name that is much less sure than the
+    thing is left out.
     """
     classed = labels > 0
     same = iou(boxes[kept], boxes) > 0.6
@@ -119,5 +152,6 @@ def _names(
         candidates = np.flatnonzero(same[row] & classed)
         if labels[index] == 0 and len(candidates):
             index = candidates[np.argmax(scores[candidates])]
-        result.append(names[labels[index]])
+        thing = scores[same[row] & ~classed].max(initial=0.0)
+        result.append(names[labels[index] if scores[index] >= NAMED * thing else 0])
     return result

@@ -101,6 +101,16 @@ def test_time_budget_ends_the_run_and_still_validates(tmp_path: Path) -> None:
     assert outcome.history[-1]["minutes"] == pytest.approx(0.01, rel=0.5)
 
 
+def test_step_budget_ends_the_run_within_an_epoch_and_its_schedule_with_it(tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    task = Line(lambda epoch, step: seen.append((epoch, step)))
+    outcome = fit(task, RECIPE, tmp_path / "short", max_steps=6)
+    assert outcome.finished
+    assert len(seen) == 6
+    assert outcome.history[-1]["epoch"] == 2
+    assert len(fit(Line(), RECIPE, tmp_path / "long", max_steps=100).history) == RECIPE.epochs
+
+
 def test_a_finished_run_grows_only_when_more_epochs_are_asked(tmp_path: Path) -> None:
     fit(Line(), RECIPE, tmp_path)
     assert len(fit(Line(), RECIPE, tmp_path, resume=True).history) == 3

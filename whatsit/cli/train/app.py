@@ -36,6 +36,7 @@ class TrainingOptions:
     max_minutes: Annotated[
         float | None, typer.Option(min=0, help="Budget of training time; the schedule ends in it.")
     ] = None
+    max_steps: Annotated[int | None, typer.Option(min=1, help="The same in optimiser steps.")] = None
     threads: TorchThreads = None
     share: Annotated[
         float,
@@ -62,7 +63,8 @@ class TrainingOptions:
 
     def train(self, engine: str, train: Callable[..., Outcome], recipe: TrainingRecipe, **more: object) -> None:
         """Train and print the next step; exit with code 130 after an interruption."""
-        run = {"resume": self.resume, "max_minutes": self.max_minutes, "threads": self.threads}
+        budget = {"max_minutes": self.max_minutes, "max_steps": self.max_steps}
+        run = {"resume": self.resume, "threads": self.threads, **budget}
         if not train(recipe, self.data, self.weights, self.out, **more, **run).finished:
             raise typer.Exit(130)
         typer.echo(f"Trained: {self.out}. Next: whatsit build {engine} --checkpoint {self.out / 'best.pt'}", err=True)

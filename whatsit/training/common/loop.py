@@ -102,12 +102,14 @@ def fit(
     *,
     resume: bool = False,
     max_minutes: float | None = None,
+    max_steps: int | None = None,
     console: Console | None = None,
 ) -> Outcome:
     """Train `task` by `recipe`, or go on where `out` left off.
 
     Args:
         max_minutes: a budget of training time, earlier parts of a resumed run included; the schedule ends in it.
+        max_steps: the same in optimiser steps, for runs that are compared on a shared machine.
         console: where progress goes; stderr by default.
 
     Raises:
@@ -117,7 +119,7 @@ def fit(
     if not resume and (out / checkpoint.LAST).exists():
         raise InvalidInput(f"{out} holds a run already: add --resume to go on with it, or choose another --out.")
     out.mkdir(parents=True, exist_ok=True)
-    run = _Run(task, recipe, out, max_minutes, console or Console(stderr=True))
+    run = _Run(task, recipe, out, (max_minutes, max_steps), console or Console(stderr=True))
     if resume:
         run.restore()
     with StopRequest() as stop:
@@ -126,9 +128,15 @@ def fit(
 
 class _Run(Generic[Batch]):
     def __init__(
-        self, task: Task[Batch], recipe: TrainingRecipe, out: Path, max_minutes: float | None, console: Console
+        self,
+        task: Task[Batch],
+        recipe: TrainingRecipe,
+        out: Path,
+        budget: tuple[float | None, int | None],
+        console: Console,
     ) -> None:
-        self.task, self.recipe, self.out, self.max_minutes, self.console = task, recipe, out, max_minutes, console
+        self.task, self.recipe, self.out, self.console = task, recipe, out, console
+        self.max_minutes, self.max_steps = budget
         self.device = choose_device(recipe.device)
         torch.manual_seed(recipe.seed)
         task.module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # known to torch, not its stubs
@@ -199,10 +207,11 @@ class _Run(Generic[Batch]):
     def _progress(self) -> float:
         """Return the finished share of the run, 0..1.
 
-        By steps or by the time budget, whichever is further.
+        By steps or by a budget, whichever is further.
         """
         state = self.state
-        steps = (state.epoch + state.step / self.task.steps_per_epoch) / self.recipe.epochs
+        done = state.epoch * self.task.steps_per_epoch + state.step
+        steps = done / min(self.recipe.epochs * self.task.steps_per_epoch, self.max_steps or math.inf)
         return max(steps, state.seconds / (60 * self.max_minutes) if self.max_minutes else 0.0)
 
     def _set_rate(self) -> float:

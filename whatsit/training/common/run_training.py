@@ -28,12 +28,14 @@ class RunOptions(TypedDict, total=False):
     Attributes:
         resume: continue the run in the folder.
         max_minutes: budget of training time; the preparation of data does not count.
+        max_steps: budget of optimiser steps.
         threads: CPU threads of torch; None for torch's own choice.
         console: where progress goes; None for standard error.
     """
 
     resume: bool
     max_minutes: float | None
+    max_steps: int | None
     threads: int | None
     console: Console | None
 
@@ -69,8 +71,8 @@ def run_training(
         InvalidInput: `out` does not fit `resume`.
     """
     console = options.get("console") or Console(file=sys.stderr)
-    resume, max_minutes = options.get("resume", False), options.get("max_minutes")
-    outcome = fit(task, recipe, out, resume=resume, max_minutes=max_minutes, console=console)
+    resume, max_minutes, max_steps = options.get("resume", False), options.get("max_minutes"), options.get("max_steps")
+    outcome = fit(task, recipe, out, resume=resume, max_minutes=max_minutes, max_steps=max_steps, console=console)
     if outcome.finished and blend is not None:
         apply_wise_ft(out, initial(), blend)
     return outcome
