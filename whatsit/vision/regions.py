@@ -115,7 +115,10 @@ def select_regions(
 
 
 def _without_heaps(found: Regions, room: int, largest: float) -> Regions:
-    """Return at most `room` of the regions, best first: of a heap its box and its best member."""
+    """Return at most `room` regions, best first.
+
+    Of a heap there are its box and its best member.
+    """
     heaps = find_heaps(found.boxes, found.labels)
     usable = np.ones(len(found), dtype=np.bool_)
     first = np.arange(len(found)) < room

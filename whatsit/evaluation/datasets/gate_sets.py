@@ -101,7 +101,10 @@ def measure_gate(
 
 
 def _coco(folder: Path, names: frozenset[str], share: float, without: frozenset[str]) -> list[Path]:
-    """Return the scenes in which boxes of these names cover a share, and none of `without` lies."""
+    """Return the scenes where boxes of some names cover a share.
+
+    Scenes with a box of `without` are left out.
+    """
     files = []
     for picture in read_yolo_folder(folder, COCO_NAMES).pictures:
         covered = sum(box.width * box.height for box in picture.boxes if box.name in names)
