@@ -33,6 +33,7 @@ from whatsit.engines.export import export_onnx
 from whatsit.engines.onnx_runner import OnnxRunner, Runner
 from whatsit.engines.openvino_runner import OpenVinoRunner
 from whatsit.engines.parity import figures
+from whatsit.engines.repository import network_file
 from whatsit.engines.trained_networks import load_network
 
 COLUMNS = ("network", "rows", "threads", "form", "cpu_ms", "cpu_ms_least", "clock_ms_least", "runs", "mb", "parity")
@@ -48,9 +49,10 @@ class Spent:
     clock: list[float] = field(default_factory=list)
 
 
-def forms(int8: Path, exported: Path) -> dict[str, Callable[[int], Runner]]:
+def forms(int8: Path, exported: Path, earlier: Path | None) -> dict[str, Callable[[int], Runner]]:
     """Return what opens each form of a network with a number of threads."""
-    return {
+    before = {} if earlier is None else {"INT8 before": lambda threads: OnnxRunner(earlier, threads)}
+    return before | {
         "float": lambda threads: OnnxRunner(exported, threads),
         "INT8": lambda threads: OnnxRunner(int8, threads),
         "OpenVINO float": lambda threads: OpenVinoRunner(exported, threads, bf16=False),
@@ -78,12 +80,12 @@ def in_turn(runners: Mapping[str, Runner], images: Pixels, runs: int) -> dict[st
 
 
 def parities(runners: Mapping[str, Runner], batches: Sequence[Pixels], recipe: EngineRecipe) -> dict[str, str]:
-    """Return the figures of the recipe's tolerances of each form, beside the first."""
+    """Return the figures of the recipe's tolerances of each form, beside `float`."""
     answers = {}
     for form, runner in runners.items():
         parts = [runner.run({"images": batch}) for batch in batches]
         answers[form] = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    first = next(iter(answers.values()))
+    first = answers["float"]
     measured = {form: figures(first, answer) for form, answer in answers.items()}
     return {
         form: " ".join(f"{name} {found[name]:.4f}" for name in recipe.tolerances) for form, found in measured.items()
@@ -94,6 +96,9 @@ def main(
     runs: Annotated[int, typer.Option(help="Runs of each form that count.")] = 60,
     threads: Annotated[str, typer.Option(help="CPU threads, a comma list.")] = "1,2",
     data: Annotated[Path, typer.Option(help="Folder of the recipes' pictures.")] = DATA,
+    earlier: Annotated[
+        Path | None, typer.Option(help="Model repository of an earlier build, for one more form.")
+    ] = None,
     out: Table = RESULTS / "networks.csv",
 ) -> None:
     """Measure, print and write the CSV."""
@@ -105,16 +110,18 @@ def main(
             network, recipe = load_network(name, paths.checkpoint), read_build_recipe(paths.recipe).engine
             export_onnx(network.module, exported, network.size, network.outputs, batches=())
             batches = read_batches(select_pictures(recipe.calibration, data).checking, network.prepare)
+            before = network_file(earlier, name) if earlier else None
             images = np.resize(np.concatenate(batches), (ROWS[name], 3, network.size, network.size))
             for number in positive_numbers(threads):
                 with ExitStack() as stack:
                     opened = {
-                        form: stack.enter_context(make(number)) for form, make in forms(paths.out, exported).items()
+                        form: stack.enter_context(make(number))
+                        for form, make in forms(paths.out, exported, before).items()
                     }
                     parity = parities(opened, batches, recipe)
                     spent = in_turn(opened, images, runs)
                 for form, times in spent.items():
-                    size = (paths.out if "INT8" in form else exported).stat().st_size / 1e6
+                    size = opened[form].path.stat().st_size / 1e6
                     milliseconds = (statistics.median(times.cpu), min(times.cpu), min(times.clock))
                     shown = [f"{value:.2f}" for value in (*milliseconds, size)]
                     rows.append([name, ROWS[name], number, form, *shown[:3], runs, shown[3], parity[form]])

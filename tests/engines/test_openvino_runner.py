@@ -88,11 +88,14 @@ def test_a_compiled_network_is_kept(network: Path, tmp_path: Path, monkeypatch: 
     with OpenVinoRunner(network) as first:
         want = first.outputs, first.run({"images": images(3)})["sums"]
     (kept,) = (tmp_path / "openvino").glob("*.blob")
+    kept.chmod(0o600)
+    (tmp_path / "link.onnx").symlink_to(network)
     for content in (kept.read_bytes(), kept.read_bytes()[:100]):  # as it is, and half written
         kept.write_bytes(content)
-        with OpenVinoRunner(network) as again:
+        with OpenVinoRunner(tmp_path / "link.onnx") as again:
             assert again.outputs == want[0]
             np.testing.assert_array_equal(again.run({"images": images(3)})["sums"], want[1])
+        assert list((tmp_path / "openvino").glob("*.blob")) == [kept]
 
 
 def test_a_cache_that_cannot_be_written_is_left_out(

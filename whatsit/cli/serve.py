@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from whatsit.server.supervisor import State
 
-_GRACE_WITHOUT_REQUESTS = 5.0
+_GRACE_WITHOUT_REQUESTS = 2.0  # Triton ends a model's instances one by one, 1.5 s each
 
 
 def register(app: typer.Typer) -> None:

@@ -65,7 +65,9 @@ class OpenVinoRunner(Runner):
         try:
             with _compiled_networks() as folder:
                 kept = {} if folder is None else {"CACHE_DIR": str(folder)}
-                self._compiled: Any = openvino.Core().compile_model(str(self.path), "CPU", options | kept)
+                # The path is part of OpenVINO's key, and a server reads links in a folder of its own.
+                file = str(self.path.resolve())
+                self._compiled: Any = openvino.Core().compile_model(file, "CPU", options | kept)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1][:200]
             raise Damaged(
