@@ -238,10 +238,11 @@ def serve(
         console.print("Stopping …")
     finally:
         with _signals_ignored():  # what is started is stopped, however often Ctrl-C is pressed
-            if gateway is None:
+            if gateway is not None:
+                gateway.stop()  # it waits for the callers' requests: Triton has none after that
+            if gateway is None or trace_to:  # Triton sends its last traces as it ends
                 supervisor.stop()
             else:
-                gateway.stop()  # it waits for the callers' requests: Triton has none after that
                 supervisor.stop(_GRACE_WITHOUT_REQUESTS)
             state_file.remove()
 
