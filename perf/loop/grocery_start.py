@@ -9,7 +9,6 @@ from rich.console import Console
 
 from whatsit.engines.export import export_onnx
 from whatsit.engines.trained_networks import load_network
-from whatsit.models.embedder import Embedder
 from whatsit.studies.grocery_catalogues import left_out
 from whatsit.studies.unseen_products import Pictures, UnseenTask
 from whatsit.training.common import run_checkpoint as checkpoint
@@ -47,7 +46,7 @@ def train_start(data: Path, weights: Path, maps: Path, out: Path, minutes: float
         task.start()
     fit(task, recipe, run, resume=(run / checkpoint.LAST).exists(), max_minutes=minutes, console=console)
     task.module.load_state_dict(checkpoint.load(run / checkpoint.BEST)["module"])
-    network = Embedder(recipe.dimension, weights / WEIGHTS)
+    network = pictures.network()
     trained = {f"backbone.{name}": value for name, value in task.tail.backbone.state_dict().items()}
     head = {f"head.{name}": value for name, value in task.tail.head.state_dict().items()}
     network.load_state_dict({**network.state_dict(), **trained, **head})

@@ -71,7 +71,7 @@ class UnseenRow:
 
 
 def layers_of(network: Embedder) -> list[nn.Module]:
-    """Return the 19 layers of an embedder on MobileNetV2."""
+    """Return the layers of an embedder on MobileNetV2 (19) or EfficientNet-Lite0 (18)."""
     return list(cast(nn.ModuleList, network.backbone.layers))
 
 
@@ -113,7 +113,7 @@ class Pictures:
     def __init__(self, recipe: EmbedderRecipe, data: Path, weights: Path, folder: Path, console: Console) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.recipe, self.weights = recipe, weights
-        frozen = nn.Sequential(*layers_of(Embedder(recipe.dimension, weights))[: FROZEN_BLOCKS + 1]).eval()
+        frozen = nn.Sequential(*layers_of(self.network())[: FROZEN_BLOCKS + 1]).eval()
         self.store = GroceryStore(data / "grocery_store")
         parts = GroceryParts(self.store, recipe)
         names = [
@@ -135,6 +135,10 @@ class Pictures:
             plain[name] = cached_maps(drawn, len(places), frozen, folder / f"{name}.npy")
         self.photos, self.shop = plain["plain_photos"], plain["plain_shop"]
 
+    def network(self) -> Embedder:
+        """Return the network of ImageNet that the splits start from."""
+        return Embedder(self.recipe.dimension, self.weights, backbone=self.recipe.backbone)
+
     def without(self, classes: Sequence[int]) -> list[Ingredient]:
         """Return the ingredients without some grocery classes; the numbering stays."""
         return [
@@ -153,7 +157,7 @@ class UnseenTask:
         self._ingredients = pictures.without(held_out)
         self.mixture = Mixture(self._ingredients, recipe.batch, recipe.size, recipe.seed)
         self.pairs = positive_pairs(self._ingredients, self.mixture.pictures)
-        self._network = Embedder(recipe.dimension, pictures.weights)
+        self._network = pictures.network()
         self.tail = Tail(self._network)
         classes = max(i.first_label + i.source.classes for i in self._ingredients)
         self.criterion = class_loss(recipe.class_loss, classes, recipe.dimension, recipe.margin, recipe.scale)

@@ -25,7 +25,7 @@ def answer(
         "build/runs/answer"
     ),
     blend: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of the trained weights, for splits of `evaluate unseen --start`.")
+        float, typer.Option(min=0, max=1, help="Share of the trained weights in the splits' networks.")
     ] = 1.0,
     out: Annotated[Path, typer.Option(help="The model.")] = Path("model_repository/retrieval/answer.json"),
 ) -> None:

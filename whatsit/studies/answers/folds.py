@@ -30,7 +30,7 @@ def fold_repository(
         weights: the ImageNet MobileNetV2, whose first layers the runs kept.
         out: where the copies are kept.
         build: makes the INT8 ONNX file (second) of a checkpoint (first).
-        blend: share of the trained weights in networks of `evaluate unseen --start`; the rest is their start.
+        blend: share of the trained weights; the rest is their start.
 
     Raises:
         InvalidInput: that fold was not trained.
@@ -54,11 +54,11 @@ def fold_repository(
 
 def _whole_network(content: dict[str, Any], run: Path, weights: Path, blend: float) -> dict[str, Any]:
     """Return the weights of a run's embedder, named as in a run of `train embedder`."""
-    module = content["module"]
+    module = wise_ft(checkpoint.load(run / START)["module"], content["module"], blend)
     if not any(name.startswith(PREFIX) for name in module):
-        mixed = wise_ft(checkpoint.load(run / START)["module"], module, blend)
-        return {name: value for name, value in mixed.items() if name.startswith("network.")}
-    network = Embedder(content["recipe"]["dimension"], weights)
+        return {name: value for name, value in module.items() if name.startswith("network.")}
+    recipe = content["recipe"]
+    network = Embedder(recipe["dimension"], weights, backbone=recipe.get("backbone", "mobilenet_v2"))
     trained = {name[len(PREFIX) :]: value for name, value in module.items() if name.startswith(PREFIX)}
     Tail(network).load_state_dict(trained)
     return {f"network.{name}": value for name, value in network.state_dict().items()}
