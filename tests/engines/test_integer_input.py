@@ -25,14 +25,15 @@ class Network(nn.Module):
     Args:
         mean: taken off the pixels.
         deviation: by which they are divided.
+        groups: of the stem.
     """
 
-    def __init__(self, mean: float | list[float], deviation: float) -> None:
+    def __init__(self, mean: float | list[float], deviation: float, groups: int = 1) -> None:
         super().__init__()
         torch.manual_seed(5)
         self.register_buffer("mean", torch.tensor(mean).reshape(1, -1, 1, 1))
         self.deviation = deviation
-        self.stem, self.next = nn.Conv2d(3, 16, 3, stride=2, padding=1), nn.Conv2d(16, 8, 1)
+        self.stem, self.next = nn.Conv2d(3, 12, 3, stride=2, padding=1, groups=groups), nn.Conv2d(12, 8, 1)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.next(self.stem((images.float() - self.mean) / self.deviation).clamp(0, 6))
@@ -76,6 +77,7 @@ def test_rounding_the_mean_keeps_the_answers(tmp_path: Path) -> None:
 
 def test_other_beginnings_stay_in_float(tmp_path: Path) -> None:
     assert prepare_pixels(prepare_float(made(Network([120.0, 118.0, 104.0], 58.0), tmp_path))) is None
+    assert prepare_pixels(prepare_float(made(Network(127.5, 127.5, groups=3), tmp_path))) is None
     source = made(Network(127.5, 127.5), tmp_path)
     assert prepare_pixels(prepare_float(source), ["/stem/*"]) is None
     target = tmp_path / "int8.onnx"

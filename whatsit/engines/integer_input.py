@@ -10,7 +10,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-from whatsit.engines.onnx_graph import matches
+from whatsit.engines.onnx_graph import group_count, matches
 
 _CHANNELS = 4
 
@@ -48,13 +48,15 @@ def prepare_pixels(model: onnx.ModelProto, keep_float: Sequence[str] = ()) -> In
 
     Returns:
         The input as integers; None where the network does not begin with a cast, one mean, one deviation, and a single
-        convolution with a bias that reads the result, or where that convolution stays in float.
+        convolution with a bias and no groups that reads the result, or where that convolution stays in float.
     """
     graph = model.graph
     chain = _chain(graph)
-    if chain is None or matches(chain[-1].name, keep_float) or len(chain[-1].input) < 3:
+    if chain is None or matches(chain[-1].name, keep_float):
         return None
     subtract, divide, layer = chain
+    if len(layer.input) < 3 or group_count(layer) > 1:
+        return None
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     read = [subtract.input[1], divide.input[1], layer.input[1], layer.input[2]]
     if not constants.keys() >= set(read) or any(np.unique(constants[name]).size != 1 for name in read[:2]):
