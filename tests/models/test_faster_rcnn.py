@@ -81,14 +81,17 @@ def test_the_loss_falls_by_training(network: FasterRcnn) -> None:
     assert np.mean(history[-5:]) < 0.8 * np.mean(history[:5])
 
 
-def test_onnx_keeps_the_contract(network: FasterRcnn, tmp_path: Path) -> None:
+@pytest.mark.parametrize("side", [64, 96], ids=["whole cells", "a side that the largest stride does not divide"])
+def test_onnx_keeps_the_contract(network: FasterRcnn, tmp_path: Path, side: int) -> None:
     """The exported graph gives torch's boxes, scores and labels, for one picture and for several."""
     export = pytest.importorskip("whatsit.engines.export")
     from whatsit.engines.onnx_runner import OnnxRunner
 
-    module = FasterRcnnForExport(network, 64, top=20)
-    export.export_onnx(module, tmp_path / "d.onnx", 64, ["boxes", "scores", "labels"], compared=["scores"])
-    blocks = torch.randint(0, 256, (3, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    module = FasterRcnnForExport(network, side, top=20)
+    export.export_onnx(module, tmp_path / "d.onnx", side, ["boxes", "scores", "labels"], compared=["scores"])
+    blocks = torch.randint(
+        0, 256, (3, 3, side // 8, side // 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(1)
+    )
     images = blocks.repeat_interleave(8, dim=2).repeat_interleave(8, dim=3)
     with OnnxRunner(tmp_path / "d.onnx") as runner:
         for n in (1, 3):

@@ -158,7 +158,8 @@ class RetinaNet(nn.Module):
 
     def level_sizes(self, size: int) -> list[tuple[int, int]]:
         """Return height and width of each pyramid level, in cells, for `size` pixels."""
-        return [(-(-size // stride), -(-size // stride)) for stride in self.pyramid.strides]
+        side = int(size)  # a tensor while a graph is traced, and division of tensors rounds towards zero in ONNX
+        return [(-(-side // stride), -(-side // stride)) for stride in self.pyramid.strides]
 
     def anchors(self, size: int) -> Tensor:
         """Return the anchors of square pictures of `size` pixels, float32 [A, 4], CPU."""
