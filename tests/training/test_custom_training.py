@@ -212,14 +212,6 @@ def test_a_random_start_trains_everything_alike() -> None:
     assert recipe.monitor == "val_r1"  # the built-in data's figure stays where it trains
 
 
-def test_own_products_train_without_teachers(tmp_path: Path) -> None:
-    """Teachers have the features of the built-in data alone."""
-    recipe = EmbedderRecipe(teachers=("mobilenet_v2",))
-    custom = CustomData(photos=tmp_path)
-    assert resolve_recipe(recipe, None, custom, "custom_r1").teachers == ()
-    assert resolve_recipe(recipe, None, None, "custom_r1").teachers == ("mobilenet_v2",)
-
-
 def test_a_random_start_lets_pictures_differ() -> None:
     torch.manual_seed(1)
     network = Embedder(8).eval()

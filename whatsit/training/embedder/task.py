@@ -257,7 +257,10 @@ def _load_module(module: nn.Module, path: Path) -> bool:
 
 
 def _new_ingredients(task: EmbedderTask, path: Path) -> list[Ingredient]:
-    """Return the grocery ingredients where the earlier run had none: their class vectors are random there."""
+    """Return the grocery ingredients if the earlier run had none.
+
+    Their class vectors are random there.
+    """
     shares = checkpoint.load(path).get("recipe", {}).get("shares", {})
     if shares.get("photos", 1) or shares.get("shop", 1):
         return []
