@@ -54,7 +54,7 @@ class Tally:
         boxes = max(1, self.regions - self.pictures)
         shares = [f"{name} {100 * count / self.things:.1f} %" for name, count in self.found.items()]
         return "  ".join(
-            [f"{self.regions / self.pictures:.2f} regions", f"named {100 * self.named / boxes:.1f} %", *shares]
+            [f"{self.regions / max(1, self.pictures):.2f} regions", f"named {100 * self.named / boxes:.1f} %", *shares]
         )
 
 
