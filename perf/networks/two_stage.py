@@ -47,7 +47,7 @@ def run(
     weights: Annotated[Path, typer.Option(help="Folder of the ImageNet MobileNetV2.")] = DATA.parent / "weights",
     steps: Annotated[int, typer.Option(min=1, help="Of each run, of 8 pictures.")] = 120,
     seeds: Annotated[int, typer.Option(min=1)] = 2,
-    every: Annotated[int, typer.Option(min=1, help="Of the photos, every so-manieth trains.")] = 8,
+    every: Annotated[int, typer.Option(min=1, help="Every n-th of the photos trains.")] = 8,
     scenes: Annotated[int, typer.Option(min=1, help="Drawn scenes to measure on.")] = 40,
 ) -> None:
     """Train what is missing, measure each seed, and keep the figures in DIR/rows.csv."""
@@ -70,7 +70,7 @@ def report(work: Work) -> None:
 
 
 def _part_of_photos(data: Path, folder: Path, every: int) -> Path:
-    """Link every so-manieth photo into a folder of the same layout."""
+    """Link every n-th photo into a folder of the same layout."""
     if not (folder / "coco128").exists():
         for name in PHOTOS:
             for file in sorted((data / name).rglob("*.jpg"))[::every]:
