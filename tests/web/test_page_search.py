@@ -13,6 +13,7 @@ from PIL import Image
 from playwright.sync_api import Error, Page, Request, expect
 
 from tests.web.page_server import ODD_ITEMS, PageServer
+from tests.web.waiting import wait_kept
 
 pytestmark = pytest.mark.triton
 Visit = Callable[..., Page]
@@ -105,6 +106,7 @@ def test_a_link_keeps_words_filters_and_region(visit: Visit, page_server: PageSe
     page.wait_for_timeout(800)
     address = page.url
     assert all(part in address for part in ("box=", "q=honey", "photo="))
+    wait_kept(page, 1)
     page.reload()
     page.wait_for_selector(".controls .on")
     assert page.url == address
@@ -228,7 +230,7 @@ def test_a_photo_is_found_again_after_a_reload_and_in_the_history(visit: Visit, 
     page = visit()
     search(page, page_server.scenes[1])
     title = page.locator("whatsit-results h1").first.inner_text()
-    page.wait_for_timeout(500)  # it is kept after it is shown
+    wait_kept(page, 1)
     page.reload()
     expect(page.locator("whatsit-results h1").first).to_have_text(title)
     page.get_by_role("button", name="New photo").click()

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.web.page_server import PageServer
 from tests.web.test_page_search import Visit, calls_of, search
+from tests.web.waiting import wait_kept
 
 pytestmark = pytest.mark.triton
 MOST_BYTES = 150_000
@@ -109,6 +110,7 @@ def test_a_key_is_asked_for_kept_and_forgotten(visit: Visit, page_server: PageSe
         expect(page.locator(".sample .tile img").first).to_have_attribute("src", re.compile("^blob:"))
         search(page, page_server.scenes[0])
         assert page.get_by_role("button", name="Add it to the catalogue").count() == 0  # the key may only search
+        wait_kept(page, 1)
         page.reload()
         page.wait_for_selector("whatsit-results .card:not(.waiting)")
 

@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 _STORED = """new Promise((resolve) => {
-  const opening = indexedDB.open("whatsit-studio");
+  const opening = indexedDB.open(NAME);
   opening.onsuccess = () => {
-    const request = opening.result.transaction("decisions").objectStore("decisions").count();
+    const request = opening.result.transaction(TABLE).objectStore(TABLE).count();
     request.onsuccess = () => { opening.result.close(); resolve(request.result === COUNT); };
   };
 })"""
@@ -22,7 +22,21 @@ def wait_stored(page: Any, decisions: int) -> None:
     Raises:
         TimeoutError: it did not in time.
     """
-    wait_until(page, _STORED.replace("COUNT", str(decisions)))
+    _wait_count(page, "whatsit-studio", "decisions", decisions)
+
+
+def wait_kept(page: Any, photos: int) -> None:
+    """Wait until the browser has kept so many photos: from then on a reload finds them.
+
+    Raises:
+        TimeoutError: it did not in time.
+    """
+    _wait_count(page, "whatsit", "photos", photos)
+
+
+def _wait_count(page: Any, database: str, table: str, count: int) -> None:
+    script = _STORED.replace("NAME", repr(database)).replace("TABLE", repr(table))
+    wait_until(page, script.replace("COUNT", str(count)))
 
 
 def wait_until(page: Any, expression: str, seconds: float = 30) -> Any:

@@ -9,8 +9,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from whatsit.vision.colour_profile import find_profile
+from whatsit.vision.resize import shrink
 
 _STRIP_PIXELS = 1 << 17
+_COPIED_PIXELS = 1 << 24
 _SAMPLE_SIDE = 256
 _WHITE, _GREY = 255, 128
 _NEARLY_WHITE = 235
@@ -43,13 +45,14 @@ def fit_size(size: tuple[int, int], max_side: int | None) -> tuple[int, int]:
 
 
 def _fit(image: Image.Image, max_side: int | None, convert: _Convert | None) -> Image.Image:
-    """Convert and scale a picture.
-
-    The pixels are those of `Image.resize` with a reducing gap of 2 after the conversion.
-    """
+    """Convert and scale a picture: by `shrink`, or after a conversion as `Image.resize` with a reducing gap of 2."""
     size = fit_size(image.size, max_side)
+    if size == image.size and convert is None:
+        return image
     if convert is None:
-        return image if size == image.size else image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+        if image.mode in ("RGB", "L") and image.width * image.height <= _COPIED_PIXELS:
+            return Image.fromarray(shrink(np.asarray(image), *size))
+        return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
     factor = (image.width // (2 * size[0]) or 1, image.height // (2 * size[1]) or 1)
     reduced = _convert_strips(image, factor, convert)
     if size == image.size:

@@ -30,6 +30,7 @@ _UPRIGHT = {
 _SIDEWAYS = frozenset({5, 6, 7, 8})
 _NAMES = {"WEBP": "WebP", "JPEG2000": "JPEG 2000", "HEIF": "HEIC", "MPO": "JPEG"}
 _MOST_WORDS = 120
+_ENOUGH = 0.9  # of `max_side` is enough, where a JPEG file then decodes at a half, a quarter or an eighth
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def decode_image(
 
     Args:
         data: the encoded file, bytes or uint8 [n].
-        max_side: the longer side of the result is at most this, in pixels; None keeps the full size.
+        max_side: the longer side of the result is at most this, in pixels, and of a larger JPEG file at least nine
+            tenths of it; None keeps the full size.
         jpeg: decodes plain JPEG files in Pillow's place, to upright RGB in full size; None from it leaves the file to
             Pillow. See `GpuJpeg`.
 
@@ -139,7 +141,9 @@ def _reduce(raw: bytes, image: Image.Image, max_side: int | None) -> bool:
         side = max_side or max(width, height)
         image.draft(None, (min(width // 2, side), min(height // 2, side)))
     elif max_side and image.format == "JPEG":
-        image.draft(None, (min(width, max_side), min(height, max_side)))
+        side = max(width, height)
+        part = next((part for part in (8, 4, 2) if side >= part * _ENOUGH * max_side), 1)
+        image.draft(None, (max(1, width // part), max(1, height // part)))
     return image.size != (width, height)
 
 

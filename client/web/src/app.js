@@ -213,8 +213,11 @@ async function cropped(photo, [x1, y1, x2, y2]) {
 
 async function keep(photo, title = "") {
   if (!photo.url) return;
-  const small = await thumbnail(photo).catch(() => null);
-  if (small) await keepPhoto({ id: photo.id, blob: photo.blob, small, title, time: Date.now() });
+  const entry = { id: photo.id, blob: photo.blob, small: photo.small || photo.blob, title, time: Date.now() };
+  await keepPhoto(entry); // without its thumbnail, which takes longer than a reply may
+  if (photo.small) return;
+  photo.small = await thumbnail(photo).catch(() => null);
+  if (photo.small) await keepPhoto({ ...entry, small: photo.small });
 }
 
 // ---- the view ---------------------------------------------------------------------------------------------------

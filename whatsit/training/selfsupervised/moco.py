@@ -84,7 +84,7 @@ class MomentumContrast(nn.Module):
 
     @staticmethod
     def _project(network: Embedder, projection: nn.Module, images: Tensor) -> Tensor:
-        return F.normalize(projection(network.head(network.features(images).float())))
+        return F.normalize(projection(network.head(network.features(images).float())).float())
 
     @torch.no_grad()
     def start_keys(self) -> None:
