@@ -227,7 +227,7 @@ def serve(
             highlight=False,
             soft_wrap=True,
         )
-        hint = None if gpu or config else core_usage_warning(repository or default_root(), fused)
+        hint = core_usage_warning(repository, fused) if repository and not (gpu or config) else None
         if hint:
             console.print(hint, highlight=False, soft_wrap=True)
         if bare and not read_only and host not in ("127.0.0.1", "::1", "localhost"):

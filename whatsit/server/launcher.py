@@ -16,10 +16,11 @@ from types import TracebackType
 
 from whatsit_client.errors import InvalidInput, Unavailable, WhatsitError
 
-from whatsit.engines.repository import NETWORKS, default_root, lay_out_repositories, network_file
+from whatsit.engines.repository import NETWORKS, default_root, network_file
 from whatsit.engines.runtime_target import TENSORRT, check_tensorrt
 from whatsit.server.child_process import die_with_parent
 from whatsit.server.installation import Installation, find_installation, lay_out_backends, server_environment
+from whatsit.server.instance_counts import lay_out_served
 from whatsit.server.log_summary import last_error
 from whatsit.server.model_control import ModelControl, answers, control_socket, load_again
 from whatsit.server.named_catalogues import NamedCatalogues
@@ -196,14 +197,13 @@ class Server:
         """
         self._folder = Path(tempfile.mkdtemp(prefix="whatsit-"))
         backends = lay_out_backends(installation, self._folder / "backends")
-        lay_out_repositories(self._root, self._folder, os.symlink)
+        repositories = lay_out_served(self._root, self._folder, self._repositories, self._config_name)
         self.pairs.lay_out(self._folder)
         flags = {READ_ONLY_VARIABLE: "1" * self.read_only, LINKS_VARIABLE: "1" * self._closed}  # the gateway links
         flags[ENGINES_VARIABLE] = self._config_name if "fused" in self._repositories and self._config_name else ""
         environment = server_environment(installation, {**self.catalogues.variables(self._folder), **flags})
         socket = control_socket(self._folder, self._closed)
         restriction = restriction_options(self._key, self._closed, bool(socket))
-        repositories = [self._folder / name for name in self._repositories]
         options = triton_options(repositories, backends, self.host, self.ports, restriction, self._config_name, socket)
         command = [str(installation.binary), *options, *self._arguments]
         self._key_hidden = False

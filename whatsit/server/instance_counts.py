@@ -1,0 +1,69 @@
+"""Repositories of one server, with instances of the models for the cores of this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from whatsit.engines.available_cores import available_cores
+from whatsit.engines.repository import default_root, lay_out_repositories
+from whatsit.serving.pbtxt import base_file
+
+CONFIGURED_CORES = 4  # the committed configurations are made for them
+FEWEST = 2  # instances: while one reads a request, another one computes
+ENGINES = (None, "openvino")  # configurations that compute on the CPU and that nobody tuned
+
+_COUNT = re.compile(r"count: (\d+)( kind: KIND_CPU)")
+
+
+def lay_out_served(root: Path, folder: Path, names: Iterable[str], config_name: str | None) -> list[Path]:
+    """Link the repositories of a root into a folder; Whatsit's own ones get `fit_instances`.
+
+    Args:
+        root: folder with the repositories, never written to.
+        folder: of one server.
+        names: of the repositories that it serves.
+        config_name: Triton's `--model-config-name`; None for the default.
+
+    Returns:
+        the folders of the repositories that it serves.
+    """
+    lay_out_repositories(root, folder, os.symlink)
+    repositories = [folder / name for name in names]
+    if root == default_root().resolve():
+        fit_instances(repositories, config_name)
+    return repositories
+
+
+def fit_instances(repositories: Iterable[Path], config_name: str | None, cores: int | None = None) -> dict[str, int]:
+    """Write as many instances into the models' configurations as this machine's cores keep busy.
+
+    A configuration of a GPU, or one that `whatsit tune` wrote, stays as it is.
+
+    Args:
+        repositories: folders of models, copies or links that belong to one server.
+        config_name: Triton's `--model-config-name`; None for the default.
+        cores: None for those that this process may use.
+
+    Returns:
+        model -> its instances, for models whose number changed.
+    """
+    if config_name not in ENGINES:
+        return {}
+    changed: dict[str, int] = {}
+    cores = cores or available_cores()
+    for repository in repositories:
+        for model in sorted(path.parent for path in repository.glob("*/config.pbtxt")):
+            file = base_file(model, config_name)
+            text = file.read_text(encoding="utf-8")
+            found = _COUNT.search(text)
+            if found is None:
+                continue
+            count = max(FEWEST, -(-int(found[1]) * cores // CONFIGURED_CORES))
+            if count != int(found[1]):
+                file.unlink()  # a link to a file that stays
+                file.write_text(text[: found.start(1)] + str(count) + text[found.end(1) :], encoding="utf-8")
+                changed[model.name] = count
+    return changed
