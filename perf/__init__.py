@@ -15,6 +15,7 @@ _EXTRAS = {
     "pymilvus": "milvus",
     "ray": "ray",
 }
+_COMPARED = ("hnswlib", "usearch")  # other libraries, in no extra
 _OWN = ("whatsit", "whatsit_client", "perf", "tests")
 
 
@@ -23,7 +24,8 @@ def missing_package(error: ModuleNotFoundError) -> str | None:
     name = (error.name or "").partition(".")[0]
     if not name or name in _OWN:
         return None
-    return f"This measurement needs {name}: pip install 'whatsit[{_EXTRAS.get(name, 'test')}]'."
+    source = name if name in _COMPARED else f"'whatsit[{_EXTRAS.get(name, 'test')}]'"
+    return f"This measurement needs {name}: pip install {source}."
 
 
 def _print_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

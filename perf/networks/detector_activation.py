@@ -57,7 +57,7 @@ class Distillation:
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return one group: all weights."""
-        return [{"params": [p.requires_grad_() for p in self.module.parameters()], "lr": 1e-3}]
+        return [{"params": [p.requires_grad_() for p in self.module.parameters()], "lr": 2e-4}]
 
     def batches(self, epoch: int, start: int) -> Iterator[Any]:
         """Yield pictures, uint8 [8,3,416,416]: scaled, moved, flipped, brighter or darker."""
@@ -90,7 +90,7 @@ class Distillation:
         )
         kinds = F.binary_cross_entropy_with_logits(own_classes, classes.sigmoid(), reduction="none").sum(-1)
         boxes = F.smooth_l1_loss(own_deltas, deltas, reduction="none", beta=0.1).sum(-1)
-        parts = {"maps": feature, "objects": excess / total, "boxes": (boxes * weight).sum() / total}
+        parts = {"maps": feature, "objects": excess / total, "boxes": 0.1 * (boxes * weight).sum() / total}
         loss = sum(parts.values()) + 0.1 * (kinds * weight).sum() / total
         return loss, {name: float(value.detach()) for name, value in parts.items()}
 

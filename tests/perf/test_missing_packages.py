@@ -21,6 +21,10 @@ def test_the_extra_is_named(name: str, extra: str) -> None:
     assert missing_package(ModuleNotFoundError(name="whatsit.nothing")) is None
 
 
+def test_other_libraries_are_in_no_extra() -> None:
+    assert missing_package(ModuleNotFoundError(name="hnswlib")) == "This measurement needs hnswlib: pip install hnswlib."
+
+
 def test_no_traceback() -> None:
     code = "import sys, perf; sys.modules['locust'] = None; import perf.load.locustfile"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
