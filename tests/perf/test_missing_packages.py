@@ -22,7 +22,9 @@ def test_the_extra_is_named(name: str, extra: str) -> None:
 
 
 def test_other_libraries_are_in_no_extra() -> None:
-    assert missing_package(ModuleNotFoundError(name="hnswlib")) == "This measurement needs hnswlib: pip install hnswlib."
+    assert (
+        missing_package(ModuleNotFoundError(name="hnswlib")) == "This measurement needs hnswlib: pip install hnswlib."
+    )
 
 
 def test_no_traceback() -> None:
