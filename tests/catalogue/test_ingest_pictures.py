@@ -240,3 +240,15 @@ def test_objects_are_looked_for_once_and_for_every_later_picture(tmp_path: Path,
         store.objects.keep(False)
         assert [len(store.pictures(id, E)[0].vectors) for id in "ab"] == [1, 1]
         assert ingest(store, rows, InThreads(look), E).unchanged == 2
+
+
+def test_views_are_no_result_that_a_picture_may_lack(tmp_path: Path, look: FakeLook) -> None:
+    (first,) = write(tmp_path, **{"a.jpg": b"first"})
+    rows = [Row(ItemFields("a"), (first,), "1")]
+    with Store(Layout(tmp_path).store) as store:
+        store.views.keep(True)
+        ingest(store, rows, InThreads(look), E)
+        assert ingest(store, rows, InThreads(look), E).unchanged == 1
+        store.objects.keep(True)
+        assert ingest(store, rows, InThreads(look), E).updated == 1
+    assert look.steps == [{"embed", "hash", "categorise", "views"}, {"objects", "views"}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from whatsit_client.errors import Damaged, InvalidInput, Unavailable
 
 from whatsit.catalogue.backup.backup import backup
 from whatsit.catalogue.backup.restore import restore
+from whatsit.catalogue.ingest.add import add_to_catalogue
 from whatsit.catalogue.ingest.picture_analyzer import PictureAnalyzer
 from whatsit.catalogue.layout import Layout
 from whatsit.catalogue.publish import publish
@@ -88,6 +90,25 @@ def test_vectors_are_those_of_an_ingestion(own_catalogue: Path, new_embedder: Pa
         (picture,) = store.pictures(known[0], embedder_fingerprint(new_embedder))
     assert np.array_equal(picture.vectors[0].values, expected.values)
     assert picture.vectors[0].box == expected.box
+
+
+def test_a_catalogue_of_several_views_stays_one(tmp_path: Path, new_embedder: Path, shop: Path) -> None:
+    folder, new = tmp_path / "views", embedder_fingerprint(new_embedder)
+    (tmp_path / "pictures").mkdir()
+    shutil.copy(sorted((shop / "images").glob("*.jpg"))[0], tmp_path / "pictures" / "a.jpg")
+    add_to_catalogue(folder, tmp_path / "pictures", views=True, publish=True)
+    Rollout(folder).start(new_embedder)
+    sent = sorted((shop / "images").glob("*.jpg"))[1].read_bytes()
+    ServedCatalogue(folder, MODELS, 128).upsert('{"id": "sent"}', sent)
+    with Store(Layout(folder).store, read_only=True) as store:
+        (added,) = [record["id"] for record in store.page() if record["id"] != "sent"]
+        data = {added: (tmp_path / "pictures" / "a.jpg").read_bytes(), "sent": sent}
+        for network, fingerprint in ((SHIPPED, OLD), (new_embedder, new)):
+            with PictureAnalyzer(embedder=network) as analyzer:
+                for id, picture in data.items():
+                    (expected,) = analyzer(picture, frozenset({"embed", "views"})).vectors or ()
+                    (found,) = store.pictures(id, fingerprint)[0].vectors
+                    assert np.array_equal(found.values, expected.values)
 
 
 class Stop(Exception):

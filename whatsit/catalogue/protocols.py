@@ -45,6 +45,10 @@ class CatalogueStore(Protocol):
         """Return whether the objects in catalogue pictures have vectors of their own."""
 
     @property
+    def keeps_views(self) -> bool:
+        """Return whether catalogue pictures are embedded by several views."""
+
+    @property
     def changes(self) -> ChangeLog | None:
         """Return the change log, None where the store has none."""
 

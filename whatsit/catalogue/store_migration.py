@@ -74,6 +74,11 @@ def migrate_catalogue(folder: Path, url: str | None, progress: Progress = no_pro
                 f"The catalogue of {folder} indexes the objects in its pictures, and Milvus keeps none: drop them with "
                 "'whatsit catalogue add DIR SOURCE --no-objects', then move it."
             )
+        if address is not None and source.keeps_views:
+            raise InvalidInput(
+                f"The catalogue of {folder} embeds pictures by several views, and Milvus takes one: add their files to "
+                "a new folder with 'whatsit catalogue add NEW SOURCE --store ADDRESS'."
+            )
         if address is not None:
             with MilvusStore(address) as target:
                 done = migrate(source, target, folder, progress=progress)

@@ -128,7 +128,7 @@ class LocalEmbedding:
     """
 
     def __init__(self, network: Path, store: Store, pace: Pace) -> None:
-        self._embedder = RegionEmbedder(network)
+        self._embedder = RegionEmbedder(network, store.keeps_views)
         self._store, self._pace = store, pace
         self._downloads = Downloads()
         self._pool = ThreadPoolExecutor(pace.threads, "embed")

@@ -109,7 +109,13 @@ class _RayEmbedding:
             return
         done = ray.data.from_arrow_refs(blocks).map_batches(
             _Worker,
-            fn_constructor_args=(self._network, self._store.folder, self._pace.share, self._cluster.log),
+            fn_constructor_args=(
+                self._network,
+                self._store.keeps_views,
+                self._store.folder,
+                self._pace.share,
+                self._cluster.log,
+            ),
             batch_size=1,
             batch_format="pyarrow",
             compute=ray.data.ActorPoolStrategy(size=self._cluster.workers),
@@ -123,8 +129,8 @@ class _RayEmbedding:
 class _Worker:
     """One process of the cluster."""
 
-    def __init__(self, network: Path, folder: Path, share: float, log: Path | None) -> None:
-        self._embedder, self._downloads = RegionEmbedder(network), Downloads()
+    def __init__(self, network: Path, views: bool, folder: Path, share: float, log: Path | None) -> None:
+        self._embedder, self._downloads = RegionEmbedder(network, views), Downloads()
         self._folder, self._share, self._log = folder, share, log
 
     def __call__(self, block: Any) -> Any:

@@ -25,9 +25,9 @@ class PairEmbedders:
         self._folder = folder
         self._own = embedder_fingerprint(model_repository / "embedder" / "1" / "model.onnx")
         self._pair = WatchedFile(folder / PAIRS, read_pair_file, "pair of embedders")
-        self._opened: dict[str, RegionEmbedder] = {}
+        self._opened: dict[tuple[str, bool], RegionEmbedder] = {}
 
-    def vectors(self, image: bytes, own: tuple[Vector, ...]) -> dict[str, tuple[Vector, ...]]:
+    def vectors(self, image: bytes, own: tuple[Vector, ...], views: bool = False) -> dict[str, tuple[Vector, ...]]:
         """Return a picture's vectors by each kept embedder, the serving one first.
 
         One beside that fails is left out: the roll-out embeds the picture later.
@@ -35,6 +35,7 @@ class PairEmbedders:
         Args:
             image: encoded.
             own: the vectors by the model repository's embedder.
+            views: whether the catalogue embeds several views of a picture.
 
         Raises:
             WhatsitError: the embedder that serves fails.
@@ -48,13 +49,13 @@ class PairEmbedders:
                 found[fingerprint] = own
                 continue
             try:
-                if fingerprint not in self._opened:
-                    self._opened[fingerprint] = RegionEmbedder(kept_network(self._folder, fingerprint))
-                found[fingerprint] = self._opened[fingerprint](image, own)
+                if (fingerprint, views) not in self._opened:
+                    self._opened[fingerprint, views] = RegionEmbedder(kept_network(self._folder, fingerprint), views)
+                found[fingerprint] = self._opened[fingerprint, views](image, own)
             except WhatsitError as error:
                 if fingerprint == pair.serving:
                     raise
                 print(f"A picture is left to the roll-out: {error}", flush=True)
-        for gone in self._opened.keys() - set(pair.kept):
+        for gone in self._opened.keys() - {(fingerprint, views) for fingerprint in pair.kept}:
             del self._opened[gone]
         return found

@@ -36,6 +36,7 @@ from whatsit.index.shard_files import Progress, quiet
 
 ENGINES = ("local", "ray")
 _NO_OBJECTS = "where the objects in pictures are not indexed: leave out --objects and --no-objects"
+_NO_VIEWS = "where pictures are embedded by one view: leave out --views and --no-views"
 _KEPT_NOWHERE = (
     "where neither results of steps nor pictures are kept: leave out --keep-pictures, and --steps or give none"
 )
@@ -64,6 +65,7 @@ def add_to_catalogue(
     publish: bool = False,
     geometry: bool | None = None,
     objects: bool | None = None,
+    views: bool | None = None,
     steps: Sequence[str] | None = None,
     keep_pictures: bool = False,
     refetch: bool = False,
@@ -90,6 +92,8 @@ def add_to_catalogue(
         geometry: see `whatsit.catalogue.publish.publish`.
         objects: True indexes each object in a picture too, in this call and all later ones; False drops those that are
             indexed; None leaves it as it is.
+        views: True embeds several views of each picture (see `whatsit.pipeline.catalogue_views`), in this call and all
+            later ones, where the catalogue holds no pictures yet; False embeds one; None leaves it as it is.
         steps: beside embedding, of `CHOICES`; None for `DEFAULT_STEPS`, or for none where their results are not kept.
         keep_pictures: keep the bytes of pictures from the web in the folder.
         refetch: fetch pictures from the web again that the catalogue has.
@@ -104,7 +108,8 @@ def add_to_catalogue(
         stages: called while the index is built.
 
     Raises:
-        InvalidInput: a source cannot be read, there is no such engine or step, or the store cannot do what is asked.
+        InvalidInput: a source cannot be read, there is no such engine or step, the store cannot do what is asked, or
+            its pictures are embedded by other `views`.
         Unavailable: a network is missing, or the catalogue cannot be written.
     """
     downloads = Downloads(allow_private=allow_private, contact=contact)
@@ -116,6 +121,8 @@ def add_to_catalogue(
         check_embedded(folder, url, NO_INDEX)
     if objects is not None:
         check_embedded(folder, url, _NO_OBJECTS)
+    if views is not None:
+        check_embedded(folder, url, _NO_VIEWS)
     if (settings and settings.steps) or keep_pictures:
         check_embedded(folder, url, _KEPT_NOWHERE)
     if settings is None:
@@ -136,6 +143,8 @@ def add_to_catalogue(
         _open_engine(folder, model_repository, target, workers, engine, ray_address) as (on, fingerprint),
         closing(open_store(folder)) as items,
     ):
+        if views is not None:
+            keep_views(items, views)
         if objects is not None:
             keep_objects(items, objects)
         report = ingest(
@@ -171,6 +180,17 @@ def keep_objects(store: CatalogueStore, wanted: bool) -> None:
         raise InvalidInput(f"This catalogue is in Milvus, {_NO_OBJECTS}.")
     if store.keeps_objects != wanted:
         store.objects.keep(wanted)
+
+
+def keep_views(store: CatalogueStore, wanted: bool) -> None:
+    """Embed a catalogue's pictures by several views from now on, or by one.
+
+    Raises:
+        InvalidInput: the store takes one alone, or pictures are embedded in the other way.
+    """
+    if not isinstance(store, Store):
+        raise InvalidInput(f"This catalogue is in Milvus, {_NO_VIEWS}.")
+    store.views.keep(wanted)
 
 
 def index_source(

@@ -13,6 +13,7 @@ from whatsit_client.errors import InvalidInput
 from whatsit.catalogue.item import Vector
 from whatsit.engines.fingerprint import embedder_fingerprint
 from whatsit.engines.open_runner import open_runner
+from whatsit.pipeline.catalogue_views import embed_views
 from whatsit.pipeline.decoded_picture import MAX_SIDE, DecodedPicture
 from whatsit.pipeline.picture_description import embed_regions
 from whatsit.vision.decode_process import decode_isolated
@@ -27,14 +28,16 @@ class RegionEmbedder:
 
     Args:
         network: the embedder's ONNX file.
+        views: embed several views of each region, where the catalogue does so.
 
     Raises:
         Damaged: it cannot be loaded.
     """
 
-    def __init__(self, network: Path) -> None:
+    def __init__(self, network: Path, views: bool = False) -> None:
         self.fingerprint = embedder_fingerprint(network)
         self._runner = open_runner(network)
+        self._embed_regions = embed_views if views else embed_regions
 
     def __call__(self, data: bytes, known: Sequence[Vector]) -> tuple[Vector, ...]:
         """Return a vector of the region of each known one, in their order.
@@ -55,7 +58,7 @@ class RegionEmbedder:
         for group in groups:
             boxes = np.array([known[place].box for place in group], dtype=np.float32)
             regions = Regions(boxes, np.ones(len(group), dtype=np.float32), ("",) * len(group))
-            for place, values in zip(group, embed_regions(picture, regions, self._embed), strict=True):
+            for place, values in zip(group, self._embed_regions(picture, regions, self._embed), strict=True):
                 found[place] = Vector(known[place].box, values, known[place].score)
         return tuple(found[place] for place in range(len(known)))
 

@@ -11,7 +11,7 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.ingest.fetch import Fetch
 from whatsit.catalogue.ingest.ingest_report import Report
-from whatsit.catalogue.ingest.picture_analysis import DEFAULT_STEPS, Step
+from whatsit.catalogue.ingest.picture_analysis import DEFAULT_STEPS, catalogue_steps
 from whatsit.catalogue.ingest.plan import Batch, plan
 from whatsit.catalogue.ingest.prepare import Done, Settings
 from whatsit.catalogue.ingest.writer import Writer
@@ -65,8 +65,7 @@ def ingest(
         raise InvalidInput(
             "A catalogue in Milvus keeps neither results of steps nor pictures: leave out --steps and --keep-pictures."
         )
-    steps: frozenset[Step] = settings.steps | ({"objects"} if store.keeps_objects else frozenset())
-    settings = replace(settings, steps=steps, local=store.keeps_local)
+    settings = replace(settings, steps=settings.steps | catalogue_steps(store), local=store.keeps_local)
     report = Report()
     writer = Writer(store, fingerprint, report, settings.keep or settings.own)
     fetch = fetch or Fetch()

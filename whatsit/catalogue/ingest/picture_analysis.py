@@ -10,14 +10,15 @@ import numpy as np
 from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.item import Vector
+from whatsit.catalogue.protocols import CatalogueStore
 from whatsit.catalogue.store.picture_metadata import PictureMetadata, Prediction, PrimaryDetection
 from whatsit.vision.boxes import area
 from whatsit.vision.perceptual_hash import Kind
 
-Step = Literal["embed", "hash", "detect", "categorise", "objects"]
+Step = Literal["embed", "hash", "detect", "categorise", "objects", "views"]
 
 # What may be chosen beside `embed`. Detecting takes several times as long as embedding and only serves contact sheets;
-# `objects` is chosen once for the whole catalogue.
+# `objects` and `views` are chosen for the whole catalogue; `views` changes how `embed` and `objects` embed.
 CHOICES: tuple[Step, ...] = ("hash", "detect", "categorise")
 DEFAULT_STEPS: frozenset[Step] = frozenset({"hash", "categorise"})
 # The hash that `whatsit catalogue clean` uses by default.
@@ -85,6 +86,12 @@ def checked_steps(names: Sequence[str]) -> frozenset[Step]:
     return frozenset(step for step in CHOICES if step in names)
 
 
+def catalogue_steps(store: CatalogueStore) -> frozenset[Step]:
+    """Return the steps that were chosen for the whole catalogue."""
+    chosen: dict[Step, bool] = {"objects": store.keeps_objects, "views": store.keeps_views}
+    return frozenset(step for step, wanted in chosen.items() if wanted)
+
+
 def lacking(facts: PictureMetadata, wanted: frozenset[Step]) -> frozenset[Step]:
     """Those of the wanted steps whose results are not among these facts."""
     there = {
@@ -93,4 +100,4 @@ def lacking(facts: PictureMetadata, wanted: frozenset[Step]) -> frozenset[Step]:
         "categorise": facts.prediction is not None,
         "objects": facts.objects is not None,
     }
-    return frozenset(step for step in wanted if not there.get(step, False) and step != "embed")
+    return frozenset(step for step in wanted if not there.get(step, False) and step not in ("embed", "views"))

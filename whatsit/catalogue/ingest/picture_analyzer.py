@@ -10,6 +10,7 @@ from whatsit_client.taxonomy import TAGS, TOPICS
 from whatsit.catalogue.ingest.picture_analysis import HASH, PictureAnalysis, Step
 from whatsit.catalogue.item import Vector
 from whatsit.catalogue.store.picture_metadata import Prediction, PrimaryDetection
+from whatsit.pipeline.catalogue_views import embed_views
 from whatsit.pipeline.decoded_picture import MAX_SIDE, DecodedPicture
 from whatsit.pipeline.networks import Networks
 from whatsit.pipeline.picture_description import embed_regions, run_classifier, run_detector
@@ -62,25 +63,26 @@ class PictureAnalyzer:
         decoded = decode_isolated(data, MAX_SIDE)
         picture = DecodedPicture(decoded.pixels, decoded.width, decoded.height)
         found = run_detector(picture, self._networks.detector, self._networks.names) if steps & _DETECTING else None
+        views = "views" in steps
         return PictureAnalysis(
-            self.embed(picture) if "embed" in steps else None,
+            self.embed(picture, views) if "embed" in steps else None,
             {HASH: perceptual_hash(picture.pixels, HASH).tobytes()} if "hash" in steps else {},
             main_detection(picture, found) if found and "detect" in steps else None,
             self.categorise(picture) if "categorise" in steps else None,
-            self.embed_objects(picture, found) if found and "objects" in steps else None,
+            self.embed_objects(picture, found, views) if found and "objects" in steps else None,
         )
 
-    def embed(self, picture: DecodedPicture) -> tuple[Vector, ...]:
+    def embed(self, picture: DecodedPicture, views: bool = False) -> tuple[Vector, ...]:
         """Return the vector under which the picture is found: one, of the whole.
 
         The detector's best box as a second vector was tried: on rendered products it added 1 point of R@1 (within
         noise), on grocery train photos it took 2 (one apple cut out of a picture of three is near to another item).
         """
-        (values,) = embed_regions(picture, picture.whole, self._networks.embedder)
+        (values,) = (embed_views if views else embed_regions)(picture, picture.whole, self._networks.embedder)
         x1, y1, x2, y2 = (float(value) for value in picture.whole.boxes[0])
         return (Vector((x1, y1, x2, y2), values),)
 
-    def embed_objects(self, picture: DecodedPicture, found: Detections) -> tuple[Vector, ...]:
+    def embed_objects(self, picture: DecodedPicture, found: Detections, views: bool = False) -> tuple[Vector, ...]:
         """Return a vector of each detected object, best first.
 
         They are embedded after the whole picture and never in a batch with it, so that its vector is the same with and
@@ -91,7 +93,7 @@ class PictureAnalyzer:
         ).objects
         if not len(regions):
             return ()
-        vectors = embed_regions(picture, regions, self._networks.embedder)
+        vectors = (embed_views if views else embed_regions)(picture, regions, self._networks.embedder)
         return tuple(
             Vector((box[0], box[1], box[2], box[3]), values, float(score))
             for box, score, values in zip(regions.boxes.tolist(), regions.scores, vectors, strict=True)

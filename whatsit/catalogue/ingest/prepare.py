@@ -61,8 +61,8 @@ class Settings:
     """What an ingestion does with each picture.
 
     Args:
-        steps: beside embedding; `categorise` is taken for items without a category of the merchant's, `objects` where
-            the catalogue keeps them.
+        steps: beside embedding; `categorise` is taken for items without a category of the merchant's, `objects` and
+            `views` where the catalogue has them.
         local: whether local features are taken.
         refetch: whether a picture on the web that the store knows by its address is fetched again.
         keep: folder in which the bytes of pictures from the web are kept, None to keep none.
@@ -157,7 +157,7 @@ class Prepare:
         if known is None:
             steps |= {"embed"}
         try:
-            seen = self.look(part.data, steps) if steps else PictureAnalysis()
+            seen = self.look(part.data, steps | (self.settings.steps & {"views"})) if steps else PictureAnalysis()
             vectors = known.vectors if known else _checked(seen.vectors)
             if seen.objects is not None:
                 whole = tuple(one for one in vectors if one.score is None)

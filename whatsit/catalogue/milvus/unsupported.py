@@ -24,6 +24,7 @@ class Unsupported:
     keeps_deleted = False
     keeps_local = False
     keeps_objects = False
+    keeps_views = False
     changes = None
     codes = None
 

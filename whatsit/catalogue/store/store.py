@@ -40,6 +40,7 @@ from whatsit.catalogue.store.object_table import ObjectTable, PlacedVectors
 from whatsit.catalogue.store.picture_metadata import MetadataTable, PictureMetadata
 from whatsit.catalogue.store.picture_places import PicturePlaces
 from whatsit.catalogue.store.text_index import ItemText
+from whatsit.catalogue.store.view_setting import ViewSetting
 from whatsit.index.index_kind import Numbers
 
 
@@ -58,6 +59,9 @@ class Store:
         Damaged: it is no catalogue, or one of a newer version.
     """
 
+    keeps_deleted = True
+    keeps_metadata = True
+
     def __init__(self, path: Path, read_only: bool = False) -> None:
         self._database = Database(path, read_only)
         self.path = path
@@ -69,6 +73,7 @@ class Store:
         self.columns = Columns(self._database)
         self.local = LocalStore(self._database)
         self.objects = ObjectTable(self._database)
+        self.views = ViewSetting(self._database)
         self.text = ItemText(self._database)
         self.codes = ItemCodes(self._database)
         self.clicks = Clicks(self._database)
@@ -80,16 +85,6 @@ class Store:
         self.field_summaries = partial(field_summaries, self._database)
 
     @property
-    def keeps_deleted(self) -> bool:
-        """Return whether a deletion can be undone."""
-        return True
-
-    @property
-    def keeps_metadata(self) -> bool:
-        """Return whether results of ingestion steps and pictures from the web are kept."""
-        return True
-
-    @property
     def keeps_local(self) -> bool:
         """Return whether the catalogue keeps local features of its pictures."""
         return self.local.kept
@@ -98,6 +93,11 @@ class Store:
     def keeps_objects(self) -> bool:
         """Return whether objects in pictures are indexed."""
         return self.objects.kept
+
+    @property
+    def keeps_views(self) -> bool:
+        """Return whether pictures are embedded by several views."""
+        return self.views.kept
 
     def __enter__(self) -> Store:
         return self

@@ -49,6 +49,15 @@ def add(
             show_default="as the catalogue has it",
         ),
     ] = None,
+    views: Annotated[
+        bool | None,
+        typer.Option(
+            "--views/--no-views",
+            help="Of a new catalogue: embed eight views of each picture, and keep their mean. Poor photos then find "
+            "more; embedding takes eight times as long, searching no longer.",
+            show_default="as the catalogue has it",
+        ),
+    ] = None,
     workers: Workers = 0,
     steps: Annotated[
         str | None,
@@ -144,6 +153,7 @@ def add(
                 store=store_address,
                 publish=publish,
                 objects=objects,
+                views=views,
                 steps=named,
                 keep_pictures=keep_pictures,
                 refetch=refetch,

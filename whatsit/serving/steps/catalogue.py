@@ -15,7 +15,7 @@ from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.backends import index_status, open_store
 from whatsit.catalogue.ingest.fetch import Fetched
-from whatsit.catalogue.ingest.picture_analysis import Step, separate_objects
+from whatsit.catalogue.ingest.picture_analysis import catalogue_steps, separate_objects
 from whatsit.catalogue.item import ItemFields, Picture
 from whatsit.catalogue.item_payload import ItemPayload, parse_object
 from whatsit.catalogue.layout import Layout
@@ -229,15 +229,15 @@ class ServedCatalogue:
         return self._writing
 
     def _embedded(self, image: bytes) -> Picture:
-        steps: frozenset[Step] = frozenset({"embed", "hash", *(("objects",) if self._reading.keeps_objects else ())})
-        seen = self._analyzer()(image, steps)
+        steps = catalogue_steps(self._reading)
+        seen = self._analyzer()(image, steps | {"embed", "hash"})
         local = local_features(image) if self._reading.keeps_local else None
         path = keep_picture(self._layout.pictures, image)
         fetched = Fetched.of(path, image)
         facts = PictureMetadata(
             fetched.md5, seen.hashes, objects=None if seen.objects is None else separate_objects(seen.objects)
         )
-        vectors = self._embedders.vectors(image, (*(seen.vectors or ()), *(seen.objects or ())))
+        vectors = self._embedders.vectors(image, (*(seen.vectors or ()), *(seen.objects or ())), "views" in steps)
         serving = next(iter(vectors))
         others = {name: values for name, values in vectors.items() if name != serving}
         return Picture(str(path), fetched.sha256, vectors[serving], local, facts, others)
