@@ -25,7 +25,7 @@ def counts(repositories: list[Path], config_name: str | None = None) -> dict[str
     return {name: config.instance_group[0].count for name, config in configs.items() if config.instance_group}
 
 
-@pytest.mark.parametrize(("cores", "describe", "retrieval"), [(1, 2, 2), (2, 2, 2), (4, 4, 2), (6, 6, 3), (16, 16, 8)])
+@pytest.mark.parametrize(("cores", "describe", "retrieval"), [(1, 3, 2), (2, 3, 2), (4, 4, 2), (6, 6, 3), (16, 16, 8)])
 def test_instances_follow_the_cores(tmp_path: Path, cores: int, describe: int, retrieval: int) -> None:
     before = counts([default_root() / name for name in NAMES])
     repositories = linked(tmp_path)

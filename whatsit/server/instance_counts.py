@@ -1,4 +1,4 @@
-"""Repositories of one server, with instances of the models for the cores of this machine."""
+"""Repositories of one server, with instances for the cores of this machine."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from whatsit.engines.repository import default_root, lay_out_repositories
 from whatsit.serving.pbtxt import base_file
 
 CONFIGURED_CORES = 4  # the committed configurations are made for them
-FEWEST = 2  # instances: while one reads a request, another one computes
+FEWEST = 3  # instances, of a model that has as many: two compute while one receives a request or sends an answer
 ENGINES = (None, "openvino")  # configurations that compute on the CPU and that nobody tuned
 
 _COUNT = re.compile(r"count: (\d+)( kind: KIND_CPU)")
 
 
 def lay_out_served(root: Path, folder: Path, names: Iterable[str], config_name: str | None) -> list[Path]:
-    """Link the repositories of a root into a folder; Whatsit's own ones get `fit_instances`.
+    """Link the repositories of a root into the folder of a server.
+
+    Whatsit's own ones get `fit_instances`.
 
     Args:
         root: folder with the repositories, never written to.
@@ -38,7 +40,7 @@ def lay_out_served(root: Path, folder: Path, names: Iterable[str], config_name: 
 
 
 def fit_instances(repositories: Iterable[Path], config_name: str | None, cores: int | None = None) -> dict[str, int]:
-    """Write as many instances into the models' configurations as this machine's cores keep busy.
+    """Write as many instances into configurations as the cores keep busy.
 
     A configuration of a GPU, or one that `whatsit tune` wrote, stays as it is.
 
@@ -61,8 +63,9 @@ def fit_instances(repositories: Iterable[Path], config_name: str | None, cores: 
             found = _COUNT.search(text)
             if found is None:
                 continue
-            count = max(FEWEST, -(-int(found[1]) * cores // CONFIGURED_CORES))
-            if count != int(found[1]):
+            configured = int(found[1])
+            count = max(min(configured, FEWEST), -(-configured * cores // CONFIGURED_CORES))
+            if count != configured:
                 file.unlink()  # a link to a file that stays
                 file.write_text(text[: found.start(1)] + str(count) + text[found.end(1) :], encoding="utf-8")
                 changed[model.name] = count

@@ -45,7 +45,10 @@ def fit_size(size: tuple[int, int], max_side: int | None) -> tuple[int, int]:
 
 
 def _fit(image: Image.Image, max_side: int | None, convert: _Convert | None) -> Image.Image:
-    """Convert and scale a picture: by `shrink`, or after a conversion as `Image.resize` with a reducing gap of 2."""
+    """Convert and scale a picture.
+
+    A plain one by `shrink`, one that is converted as by `Image.resize` with a reducing gap of 2.
+    """
     size = fit_size(image.size, max_side)
     if size == image.size and convert is None:
         return image
