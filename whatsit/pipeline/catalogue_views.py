@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -65,11 +67,18 @@ def embed_views(picture: DecodedPicture, regions: Regions, embedder: Network) ->
     Returns:
         f32 [N,128], unit length.
     """
-    return np.stack([_mean_embedding(crop, embedder) for crop in crop_regions(picture, regions)])
+    crops = crop_regions(picture, regions)
+    return np.stack([mean_of_views(crop, lambda views: embedder(views)["embedding"]) for crop in crops])
 
 
-def _mean_embedding(crop: Pixels, embedder: Network) -> FloatArray:
-    embeddings = _unit(np.asarray(embedder(picture_views(crop))["embedding"], dtype=np.float32))
+def mean_of_views(crop: Pixels, embed: Callable[[Pixels], FloatArray]) -> FloatArray:
+    """Return the mean of the embeddings of a crop's views, f32 [D], unit length.
+
+    Args:
+        crop: uint8 [3,S,S] RGB.
+        embed: maps uint8 [8,3,S,S] to f32 [8,D].
+    """
+    embeddings = _unit(np.asarray(embed(picture_views(crop)), dtype=np.float32))
     return _unit(embeddings.mean(axis=0))
 
 

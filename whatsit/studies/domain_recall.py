@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from whatsit.evaluation.reports.domain_report import DomainRow, MeasuredEmbedder
 from whatsit.models.efficientnet_lite import EfficientNetLite
 from whatsit.models.embedder import CROP_SIZE, Embedder
 from whatsit.models.mobilenet_v2 import pooled
+from whatsit.pipeline.catalogue_views import mean_of_views
 from whatsit.training.embedder.embed_batch import scaled
 
 Image = npt.NDArray[np.uint8]
@@ -59,6 +60,15 @@ def open_embedder(name: str, weights: Path, threads: int = 1) -> MeasuredEmbedde
         return MeasuredEmbedder(label, CROP_SIZE, torch_embedding(own))
     session = open_runner(file, threads)
     return MeasuredEmbedder(label, CROP_SIZE, lambda crops: _f32(session.run({"images": crops})))
+
+
+def with_views(embedder: MeasuredEmbedder) -> MeasuredEmbedder:
+    """Return an embedder whose gallery vectors are means of eight views."""
+
+    def embed_gallery(crops: Image) -> npt.NDArray[np.float32]:
+        return np.stack([mean_of_views(crop, embedder.embed) for crop in crops])
+
+    return replace(embedder, name=f"{embedder.name}, views", embed_gallery=embed_gallery)
 
 
 def trained_embedder(file: Path) -> Embedder:

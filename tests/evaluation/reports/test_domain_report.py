@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,3 +41,13 @@ def test_any_of_several_right_pictures_counts() -> None:
     domain = RetrievalDomain("rooms", _pictures([0, 200, 90]), _pictures([210, 240, 5]), [[2], [0, 1], []])
     row = measure_domain(domain, EMBEDDER)
     assert (row.queries, row.recall_at_1, row.recall_at_20) == (2, 1.0, 1.0)
+
+
+def test_the_gallery_may_be_embedded_in_another_way() -> None:
+    """The second picture of each pair is seen as it is, its place in the gallery shifted: the wrong one is nearest."""
+    shifted = replace(EMBEDDER, embed_gallery=lambda images: _angle((images.astype(np.int16) + 100).clip(0, 255)))
+    rooms = RetrievalDomain("rooms", _pictures([0, 150]), _pictures([0, 150]), [[0], [1]])
+    assert measure_domain(rooms, EMBEDDER).recall_at_1 == 1.0
+    assert measure_domain(rooms, shifted).recall_at_1 == 0.5
+    views = RetrievalDomain("views", _pictures([0, 100, 150, 250]), None, [[0, 1], [0, 1], [2, 3], [2, 3]])
+    assert measure_domain(views, shifted).queries == 4

@@ -22,6 +22,10 @@ def domains(
     weights: Weights = WEIGHTS,
     limit: Annotated[int | None, typer.Option(min=1, help="Grocery and clothing queries, evenly spread.")] = None,
     only: Annotated[str, typer.Option(help="Only domains whose name contains this.")] = "",
+    views: Annotated[
+        bool,
+        typer.Option("--views", help="Searched pictures are means of eight views, as in a catalogue with --views."),
+    ] = False,
     threads: OnnxThreads = 1,
     csv: Annotated[Path | None, typer.Option(help="Add each row there; what it has is not measured again.")] = None,
 ) -> None:
@@ -30,10 +34,11 @@ def domains(
     from rich.table import Table
 
     from whatsit.evaluation.datasets.retrieval_domains import photographed_domains, real_domains
-    from whatsit.studies.domain_recall import measure_all, open_embedder
+    from whatsit.studies.domain_recall import measure_all, open_embedder, with_views
 
     found = [d for d in (*real_domains(data, limit), *photographed_domains(data)) if only in d.name]
     embedders = [open_embedder(name, weights, threads) for name in network or ("shipped", "mobilenet_v2")]
+    embedders = [with_views(embedder) for embedder in embedders] if views else embedders
     rows = measure_all(found, embedders, csv, Console(stderr=True))
     table = Table("domain", "queries", "gallery", *(e.name for e in embedders), title="R@1 / R@20, percent")
     for domain in found:

@@ -23,11 +23,13 @@ class MeasuredEmbedder:
         name: for tables.
         size: side of its input in pixels.
         embed: maps pictures uint8 [n, 3, size, size] to vectors f32 [n, d] of any length but zero.
+        embed_gallery: the same for pictures that are searched; None where they are embedded as queries are.
     """
 
     name: str
     size: int
     embed: Callable[[Image], Vectors]
+    embed_gallery: Callable[[Image], Vectors] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,11 @@ class DomainRow:
 
 def measure_domain(domain: RetrievalDomain, embedder: MeasuredEmbedder) -> DomainRow:
     """Measure recall@1, @5 and @20 of an embedder on a domain."""
-    queries = _vectors(domain.queries(embedder.size), embedder)
-    gallery = queries if domain.gallery is None else _vectors(domain.gallery(embedder.size), embedder)
+    queries = _vectors(domain.queries(embedder.size), embedder.embed)
+    if domain.gallery is None and embedder.embed_gallery is None:
+        return score_vectors(domain, embedder.name, queries, queries)
+    pictures = (domain.gallery or domain.queries)(embedder.size)
+    gallery = _vectors(pictures, embedder.embed_gallery or embedder.embed)
     return score_vectors(domain, embedder.name, queries, gallery)
 
 
@@ -79,13 +84,13 @@ def score_vectors(domain: RetrievalDomain, network: str, queries: Vectors, galle
     return DomainRow(domain.name, network, len(found), len(gallery), *at)
 
 
-def _vectors(pictures: Iterable[Image], embedder: MeasuredEmbedder) -> Vectors:
+def _vectors(pictures: Iterable[Image], embed: Callable[[Image], Vectors]) -> Vectors:
     parts, waiting = [], []
     for picture in pictures:
         waiting.append(picture)
         if len(waiting) == BATCH:
-            parts.append(embedder.embed(np.stack(waiting)))
+            parts.append(embed(np.stack(waiting)))
             waiting = []
     if waiting:
-        parts.append(embedder.embed(np.stack(waiting)))
+        parts.append(embed(np.stack(waiting)))
     return np.concatenate(parts)
