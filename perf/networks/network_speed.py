@@ -33,6 +33,7 @@ from whatsit.engines.export import export_onnx
 from whatsit.engines.onnx_runner import OnnxRunner, Runner
 from whatsit.engines.openvino_runner import OpenVinoRunner
 from whatsit.engines.parity import figures
+from whatsit.engines.processor_flags import has_fast_bf16
 from whatsit.engines.repository import network_file
 from whatsit.engines.trained_networks import load_network
 
@@ -52,11 +53,16 @@ class Spent:
 def forms(int8: Path, exported: Path, earlier: Path | None) -> dict[str, Callable[[int], Runner]]:
     """Return what opens each form of a network with a number of threads."""
     before = {} if earlier is None else {"INT8 before": lambda threads: OnnxRunner(earlier, threads)}
+    bf16 = {
+        "OpenVINO bf16": lambda threads: OpenVinoRunner(exported, threads, bf16=True),
+        "OpenVINO INT8 and bf16": lambda threads: OpenVinoRunner(int8, threads, bf16=True),
+    }
     return before | {
         "float": lambda threads: OnnxRunner(exported, threads),
         "INT8": lambda threads: OnnxRunner(int8, threads),
         "OpenVINO float": lambda threads: OpenVinoRunner(exported, threads, bf16=False),
         "OpenVINO INT8": lambda threads: OpenVinoRunner(int8, threads, bf16=False),
+        **(bf16 if has_fast_bf16() else {}),
     }
 
 

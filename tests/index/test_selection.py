@@ -46,3 +46,17 @@ def test_first_rows_of_items_are_those_of_a_full_sort() -> None:
     for row in range(20):
         expected = list(dict.fromkeys(item for item in items[row].tolist() if item >= 0))[:5]
         assert sorted_first[1][row].tolist() == expected + [-1] * (5 - len(expected))
+
+
+def test_a_scan_of_listed_rows_is_exact_and_ends_where_the_rows_do() -> None:
+    rng = np.random.default_rng(1)
+    vectors = rng.standard_normal((3000, 16)).astype(np.float32)
+    shard = Shard(build(vectors, Kind.parse("hnsw")), np.arange(3000))
+    selection = Selection(np.isin(np.arange(3000), rng.choice(3000, 1200, replace=False)))
+    queries = rng.standard_normal((7, 16)).astype(np.float32)
+    exact = np.linalg.norm(queries[:, None] - vectors[selection.rows][None], axis=2)
+    distances, rows = shard.search(queries, 20, selection)
+    np.testing.assert_array_equal(rows, selection.rows[np.argsort(exact, axis=1, kind="stable")[:, :20]])
+    np.testing.assert_allclose(distances, np.sort(exact, axis=1)[:, :20], rtol=1e-4)
+    all_of_them = shard.search(queries, 1200, selection)[1]
+    assert (np.sort(all_of_them, axis=1) == selection.rows).all()

@@ -33,7 +33,7 @@ class OpenVinoRunner(Runner):
     """A compiled network of one file on the CPU, as a context manager.
 
     `run` is thread-safe: so many runs as there are streams go on at once, further ones wait. The arithmetic is INT8
-    where the file says so and otherwise float32, or bf16 on processors that multiply it in tiles (AMX).
+    where the file says so and otherwise float32, or bf16 on processors that multiply it (AVX-512 or AMX).
 
     The compiled network is kept in the cache folder; OpenVINO takes it from there for the same file, options, version
     and processor.

@@ -21,5 +21,5 @@ def processor_flags() -> tuple[str, ...]:
 
 
 def has_fast_bf16() -> bool:
-    """Return whether the processor multiplies 16-bit floats in tiles (AMX)."""
-    return "amx_bf16" in processor_flags()
+    """Return whether the processor multiplies 16-bit floats (AVX-512 or AMX)."""
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(processor_flags())

@@ -44,6 +44,11 @@ class Selection:
         """Return the FAISS selector of the chosen rows; safe for concurrent search."""
         return faiss.IDSelectorBitmap(np.packbits(self.mask, bitorder="little"))
 
+    @cached_property
+    def listed(self) -> Any:
+        """Return the FAISS selector that lists the rows: a scan looks at no others."""
+        return faiss.IDSelectorArray(self.rows)
+
     def graph_parameters(self, effort: int) -> Any:
         """Return parameters of a graph search among the rows; no search changes them."""
         known = self._of_graphs.get(effort)
