@@ -198,7 +198,7 @@ class UnseenTask:
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         """Return the class loss with the center loss and the SimCLR loss."""
         maps, labels = batch
-        vectors = self.tail(maps.float())
+        vectors = self.tail(maps.float()).float()  # or autocast turns the class vectors into bf16
         loss: Tensor = self.criterion(vectors, labels)
         if self.recipe.align_weight:
             pull = center_loss(vectors, labels, cast(Tensor, self.criterion.W), self.products)
