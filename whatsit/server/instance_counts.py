@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from whatsit.engines.available_cores import available_cores
 from whatsit.engines.repository import default_root, lay_out_repositories
-from whatsit.serving.pbtxt import base_file
+from whatsit.serving.pbtxt import base_file, read_config, write_config
 
 CONFIGURED_CORES = 4  # the committed configurations are made for them
 FEWEST = 3  # instances, of a model that has as many: two compute while one receives a request or sends an answer
 ENGINES = (None, "openvino")  # configurations that compute on the CPU and that nobody tuned
-
-_COUNT = re.compile(r"count: (\d+)( kind: KIND_CPU)")
+_REMARK = "As committed, but for the number of instances, which comes from the cores of this machine."
 
 
 def lay_out_served(root: Path, folder: Path, names: Iterable[str], config_name: str | None) -> list[Path]:
@@ -51,6 +49,9 @@ def fit_instances(repositories: Iterable[Path], config_name: str | None, cores: 
 
     Returns:
         model -> its instances, for models whose number changed.
+
+    Raises:
+        Damaged: a configuration cannot be read.
     """
     if config_name not in ENGINES:
         return {}
@@ -59,14 +60,12 @@ def fit_instances(repositories: Iterable[Path], config_name: str | None, cores: 
     for repository in repositories:
         for model in sorted(path.parent for path in repository.glob("*/config.pbtxt")):
             file = base_file(model, config_name)
-            text = file.read_text(encoding="utf-8")
-            found = _COUNT.search(text)
-            if found is None:
-                continue
-            configured = int(found[1])
-            count = max(min(configured, FEWEST), -(-configured * cores // CONFIGURED_CORES))
-            if count != configured:
+            config = read_config(file)
+            for group in config.instance_group:
+                count = max(min(group.count, FEWEST), -(-group.count * cores // CONFIGURED_CORES))
+                if group.kind == group.KIND_CPU and count != group.count:
+                    group.count = changed[model.name] = count
+            if model.name in changed:
                 file.unlink()  # a link to a file that stays
-                file.write_text(text[: found.start(1)] + str(count) + text[found.end(1) :], encoding="utf-8")
-                changed[model.name] = count
+                write_config(config, file, _REMARK)
     return changed
