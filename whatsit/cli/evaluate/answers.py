@@ -82,7 +82,7 @@ def answers(
         table.add_column(column, justify="left" if column == "domain" else "right")
     for name, one in figures.items():
         table.add_row(name, *(_cell(value) for value in asdict(one).values()))
-    Console().print(table)
+    Console(width=None if Console().is_terminal else 200).print(table)
 
 
 def _cell(value: float | None) -> str:

@@ -46,4 +46,4 @@ def domains(
         cells = [f"{100 * row.recall_at_1:.1f} / {100 * row.recall_at_20:.1f}" for row in of_domain.values()]
         first = next(iter(of_domain.values()))
         table.add_row(domain.name, str(first.queries), str(first.gallery), *cells)
-    Console().print(table)
+    Console(width=None if Console().is_terminal else 140).print(table)
