@@ -115,6 +115,55 @@ def test_one_that_is_removed_is_closed_without_any_request(make: Make, file: Pat
         gc.enable()
 
 
+def test_one_that_the_error_of_a_request_still_holds_is_closed(make: Make, file: Path) -> None:
+    served = make()
+    closed = threading.Event()
+    weakref.finalize(served("b").connection, closed.set)
+    gc.disable()
+    try:
+        _fail(served("b"))
+        write_catalogues(file, {"a": file.parent / "a"})
+        assert closed.wait(10)
+    finally:
+        gc.enable()
+
+
+def _fail(used: Opened) -> None:
+    """Leave an error that refers to its own frame, which uses the catalogue."""
+    try:
+        raise InvalidInput(str(used.folder))
+    except InvalidInput as error:
+        kept = error
+    assert kept is not None
+
+
+def test_one_that_is_removed_while_it_is_being_opened_is_closed(
+    make: Callable[[Callable[[Path], Opened]], OpenCatalogues[Opened]], file: Path
+) -> None:
+    begun, going, closed = threading.Event(), threading.Event(), threading.Event()
+
+    def slow(folder: Path) -> Opened:
+        opened = Opened(folder)
+        if folder.name == "c":
+            weakref.finalize(opened.connection, closed.set)
+            begun.set()
+            going.wait(30)
+        return opened
+
+    served = make(slow)
+    gc.disable()
+    try:
+        write_catalogues(file, {name: file.parent / name for name in ("a", "c")})
+        assert begun.wait(10)
+        write_catalogues(file, {"a": file.parent / "a"})
+        with pytest.raises(InvalidInput):
+            served("c")
+        going.set()
+        assert closed.wait(10)
+    finally:
+        gc.enable()
+
+
 def test_one_that_moved_is_opened_anew(make: Make, file: Path) -> None:
     served = make()
     write_catalogues(file, {"a": file.parent / "c"})

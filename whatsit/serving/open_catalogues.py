@@ -91,13 +91,15 @@ class OpenCatalogues(Generic[T]):
     def _close_dropped(self) -> None:
         """Close the files of dropped catalogues that nobody uses any more.
 
-        SQLite's connections refer to themselves, so that they stay open until Python looks for such objects.
+        SQLite's connections refer to themselves, and so may the error of a request that used one: they stay until
+        Python looks for such objects, which a process with little to do may put off for minutes.
         """
         with self._lock:
-            if not self._dropped or any(one() is not None for one in self._dropped):
-                return
-            self._dropped.clear()
-        gc.collect()
+            waiting = bool(self._dropped)
+        if waiting:
+            gc.collect()
+            with self._lock:
+                self._dropped = [one for one in self._dropped if one() is not None]
 
 
 class _Opening(Generic[T]):
@@ -160,5 +162,6 @@ class _Opening(Generic[T]):
             self._tried.set()
             self._dropped.wait(_RETRY_SECONDS)
         self._tried.set()
-        if self._dropped.is_set():
+        if self._dropped.is_set():  # while it was being opened
             self._value = None
+            gc.collect()

@@ -21,6 +21,7 @@ from whatsit.catalogue.ingest.thread_executor import FETCHES
 
 # Batches that travel together: a block of Ray's store.
 _BATCHES_AT_ONCE = 2
+_STARTS = 4  # attempts to start Ray here
 
 
 @dataclass(frozen=True)
@@ -129,9 +130,13 @@ def start_ray(address: str | None, cores: int, memory: int | None) -> Any:
         return ray
     options: dict[str, Any] = {} if address else {"num_cpus": cores, "object_store_memory": memory}
     options |= {"include_dashboard": False, "logging_level": logging.ERROR, "log_to_driver": False}
-    try:
-        ray.init(address=address or "local", **options)
-    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-        where = f"no Ray at '{address}'" if address else "no way to start Ray here"
-        raise Unavailable(f"There is {where} ({str(error).strip().splitlines()[0][:200]}).") from error
+    for left in reversed(range(1 if address else _STARTS)):
+        try:
+            ray.init(address=address or "local", **options)
+            break
+        except Exception as error:  # Ray raises a bare Exception where a busy machine took longer than its 30 seconds
+            ray.shutdown()
+            if not left or isinstance(error, ValueError):
+                where = f"no Ray at '{address}'" if address else "no way to start Ray here"
+                raise Unavailable(f"There is {where} ({str(error).strip().splitlines()[0][:200]}).") from error
     return ray
