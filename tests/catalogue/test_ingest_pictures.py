@@ -160,7 +160,7 @@ def test_pictures_from_the_web_are_named_by_their_address_and_fetched_once(store
 
 def test_slow_servers_are_waited_for_at_once(store: Store, look: FakeLook) -> None:
     """Two of two batches must be under way together, or the barrier never opens."""
-    both = threading.Barrier(2, timeout=20)
+    both = threading.Barrier(2, timeout=120)
 
     class Waiting(FakeWeb):
         def get(self, url: str) -> bytes:

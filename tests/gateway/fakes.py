@@ -135,7 +135,7 @@ def served(app: ASGIApp, limits: Limits | None = None, lifespan: str = "on") -> 
             yield listening.getsockname()[1]
         finally:
             server.should_exit = True
-            thread.join(20)
+            thread.join(120)
 
 
 @dataclass(frozen=True)

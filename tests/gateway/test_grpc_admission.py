@@ -56,7 +56,7 @@ class Served:
         self._end = asyncio.Event()
         self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._serve()), daemon=True)
         self._thread.start()
-        assert self._ready.wait(20)
+        assert self._ready.wait(120)
 
     async def _serve(self) -> None:
         access = Access(self._settings)
@@ -71,13 +71,13 @@ class Served:
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join(20)
+        self._thread.join(120)
 
     def call(self, method: str, request: Any, key: str | None = None) -> Any:
         """Send one call."""
         with grpc.insecure_channel(self.place) as channel:
             metadata = (("authorization", f"Bearer {key}"),) if key else ()
-            return getattr(GRPCInferenceServiceStub(channel), method)(request, metadata=metadata, timeout=20)
+            return getattr(GRPCInferenceServiceStub(channel), method)(request, metadata=metadata, timeout=120)
 
 
 @pytest.fixture

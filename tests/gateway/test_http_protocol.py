@@ -220,4 +220,4 @@ def test_callers_who_leave_amid_a_body_are_forgotten() -> None:
 
 def _soon(check: Callable[[], bool]) -> bool:
     """Try for a while: the server notices an end of a connection a moment later."""
-    return any(check() for _ in range(200))
+    return any(check() for _ in range(2000))

@@ -33,6 +33,6 @@ def test_a_start(host: str, tmp_path: Path) -> None:
         process.start()
         try:
             with grpc.insecure_channel(process.grpc_url) as channel:
-                assert GRPCInferenceServiceStub(channel).ServerReady(pb.ServerReadyRequest(), timeout=20).ready
+                assert GRPCInferenceServiceStub(channel).ServerReady(pb.ServerReadyRequest(), timeout=120).ready
         finally:
             process.stop()

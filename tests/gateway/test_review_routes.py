@@ -133,6 +133,7 @@ def test_a_batch_is_looked_at_before_it_is_decided(call: Call) -> None:
     [
         ("POST", "/v1/review/nothing/lease", None, 404),
         ("POST", "/v1/review/duplicates/lease?count=0", None, 422),
+        ("POST", "/v1/review/duplicates/lease?lease=x", None, 422),
         ("POST", "/v1/review/duplicates/lease?reviewer=%3Cb%3E", None, 422),
         ("POST", "/v1/review/duplicates/decide", {"lease": "x", "decisions": []}, 422),
         ("POST", "/v1/review/duplicates/decide", {"lease": "x"}, 422),

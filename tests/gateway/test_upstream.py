@@ -160,7 +160,7 @@ def test_a_late_answer_is_a_time_out_and_the_work_is_finished() -> None:
     go, written = threading.Event(), threading.Event()
 
     def late(number: int) -> tuple[int, bytes]:
-        go.wait(20)
+        go.wait(120)
         written.set()
         return GOOD
 
@@ -194,7 +194,7 @@ def test_no_more_than_the_slots_are_sent_at_once() -> None:
     def slow(number: int) -> tuple[int, bytes]:
         now[0] += 1
         most[0] = max(most[0], now[0])
-        go.acquire(timeout=20)
+        go.acquire(timeout=120)
         now[0] -= 1
         return GOOD
 
@@ -212,13 +212,13 @@ def test_no_more_than_the_slots_are_sent_at_once() -> None:
 
 
 def in_a_queue(
-    gone: Callable[[], Awaitable[bool]], then: Callable[[asyncio.Future[Any]], Awaitable[None]], seconds: float = 60.0
+    gone: Callable[[], Awaitable[bool]], then: Callable[[asyncio.Future[Any]], Awaitable[None]], seconds: float = 120.0
 ) -> int:
     """Let one request wait behind another, do something to it, and return how many Triton got, with one more after."""
     go = threading.Event()
 
     def slow(number: int) -> tuple[int, bytes]:
-        go.wait(20)
+        go.wait(120)
         return GOOD
 
     async def work(upstream: Upstream) -> None:

@@ -128,8 +128,8 @@ def test_interrupt_stops_everything_that_was_started(catalogue: Path) -> None:
         children = _descendants(process.pid)
         assert any("tritonserver" in _command(pid) for pid in children)
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 0
-    deadline = time.monotonic() + 20
+        assert process.wait(timeout=120) == 0
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline and any("triton" in _command(pid) for pid in children):
         time.sleep(0.1)
     assert not [pid for pid in children if "triton" in _command(pid)]

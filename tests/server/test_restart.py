@@ -36,7 +36,7 @@ def test_a_crash_of_triton_is_a_pause(catalogue: Path, shop: Path, tmp_path: Pat
         with Client(address) as client:
             assert client.identify(picture, gate=False).regions[0].matches[0].item.id == picture.stem
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=120) == 0
     assert _regions() <= before
 
 

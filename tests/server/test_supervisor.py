@@ -231,7 +231,7 @@ def identify(server: Server, picture: bytes) -> int:
     request = urllib.request.Request(f"http://{server.http_url}/v2/models/identify/infer", picture, headers)
     request.add_header("Content-Type", "application/octet-stream")
     try:
-        with urllib.request.urlopen(request, timeout=30) as reply:
+        with urllib.request.urlopen(request, timeout=120) as reply:
             return int(reply.status)
     except urllib.error.HTTPError as error:
         return error.code

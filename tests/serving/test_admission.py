@@ -34,7 +34,7 @@ def test_the_first_step_waits_for_its_turn(tmp_path: Path) -> None:
     waiting.join(0.05)
     assert waiting.is_alive()
     last.end()
-    waiting.join(5)
+    waiting.join(120)
     assert not waiting.is_alive()
 
 
@@ -50,7 +50,7 @@ def test_who_waits_is_woken_when_a_picture_ends(tmp_path: Path, monkeypatch: pyt
     waiting.join(0.05)
     assert waiting.is_alive()
     last.end()
-    waiting.join(10)
+    waiting.join(120)
     assert not waiting.is_alive()
 
 

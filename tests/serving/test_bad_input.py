@@ -200,6 +200,6 @@ def test_good_calls_beside_bad_ones(server: Server, product: Path) -> None:
 
 
 def test_afterwards_the_server_is_ready_and_answers_rightly(ask: Ask, server: Server, shop: Path) -> None:
-    assert urllib.request.urlopen(f"http://{server.http_url}/v2/health/ready", timeout=10).status == 200
+    assert urllib.request.urlopen(f"http://{server.http_url}/v2/health/ready", timeout=120).status == 200
     for picture in sorted((shop / "images").glob("*.jpg"))[:5]:
         assert best(ask(picture.read_bytes(), gate="off")) == picture.stem

@@ -155,6 +155,6 @@ def test_malformed_requests(server: Server, header: bytes, body: bytes) -> None:
         headers={"Inference-Header-Content-Length": str(len(header))},
     )
     with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(request, timeout=30)
+        urllib.request.urlopen(request, timeout=120)
     assert caught.value.code in {400, 500}
     assert json.loads(caught.value.read())["error"]

@@ -184,7 +184,7 @@ def test_a_killed_server_loses_no_change_that_it_acknowledged(own_server: Server
     acknowledged: list[str] = []
 
     def change() -> None:
-        with Client(own_server.grpc_url, retries=0, timeout=10) as client:
+        with Client(own_server.grpc_url, retries=0, timeout=60) as client:
             for step in range(10_000):
                 vector = rng.normal(size=(1, 128))
                 try:

@@ -100,7 +100,7 @@ def test_one_that_is_removed_is_dropped_as_soon_as_nobody_uses_it(make: Make, fi
     assert kept() is used
     del used
     gc.collect()
-    assert gone.wait(5)
+    assert gone.wait(120)
 
 
 def test_one_that_is_removed_is_closed_without_any_request(make: Make, file: Path) -> None:
@@ -110,7 +110,7 @@ def test_one_that_is_removed_is_closed_without_any_request(make: Make, file: Pat
     gc.disable()
     try:
         write_catalogues(file, {"a": file.parent / "a"})
-        assert closed.wait(10)
+        assert closed.wait(120)
     finally:
         gc.enable()
 
@@ -123,7 +123,7 @@ def test_one_that_the_error_of_a_request_still_holds_is_closed(make: Make, file:
     try:
         _fail(served("b"))
         write_catalogues(file, {"a": file.parent / "a"})
-        assert closed.wait(10)
+        assert closed.wait(120)
     finally:
         gc.enable()
 
@@ -147,19 +147,19 @@ def test_one_that_is_removed_while_it_is_being_opened_is_closed(
         if folder.name == "c":
             weakref.finalize(opened.connection, closed.set)
             begun.set()
-            going.wait(30)
+            going.wait(120)
         return opened
 
     served = make(slow)
     gc.disable()
     try:
         write_catalogues(file, {name: file.parent / name for name in ("a", "c")})
-        assert begun.wait(10)
+        assert begun.wait(120)
         write_catalogues(file, {"a": file.parent / "a"})
         with pytest.raises(InvalidInput):
             served("c")
         going.set()
-        assert closed.wait(10)
+        assert closed.wait(120)
     finally:
         gc.enable()
 
@@ -178,7 +178,7 @@ def test_one_that_cannot_be_opened_does_not_hurt_the_others(make: Make, file: Pa
         served("b")
     (file.parent / "b" / "damaged").unlink()
     mended = threading.Event()
-    for _ in range(500):
+    for _ in range(10_000):
         try:
             assert served("b").folder.name == "b"
             break
@@ -195,7 +195,7 @@ def test_one_that_opens_slowly_does_not_hold_up_the_others(
 
     def slow(folder: Path) -> Opened:
         if folder.name == "c":
-            going.wait(30)
+            going.wait(120)
         return Opened(folder)
 
     served = make(slow)

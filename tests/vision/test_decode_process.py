@@ -79,7 +79,7 @@ def test_a_process_that_ended_meanwhile_is_replaced(decode: DecodeProcesses) -> 
     decode(_photo())
     child = decode._idle.queue[-1]._child
     os.kill(child.pid, signal.SIGKILL)
-    child.wait(10)
+    child.wait(120)
     assert decode(_photo()).width == 150
 
 

@@ -42,7 +42,7 @@ class Review:
         queue, _, verb = path.strip("/").partition("/")
         tasks = self.tasks[queue]
         if verb == "lease":
-            return self._lease(queue, int(query.get("count", 10)))
+            return self._lease(queue, int(query.get("count", 10)), query["lease"])
         if verb == "decide":
             results = [self._decide(queue, body["lease"], one, who) for one in body["decisions"]]
             return {"results": results, "open": len(tasks)}
@@ -81,10 +81,9 @@ class Review:
             "job": None,
         }
 
-    def _lease(self, queue: str, count: int) -> Record:
+    def _lease(self, queue: str, count: int, lease: str) -> Record:
         held = {number for lease in self.leases.values() for number in lease}
         free = [one for number, one in self.tasks[queue].items() if number not in held][:count]
-        lease = uuid.uuid4().hex
         self.leases[lease] = [one["task"] for one in free]
         return {"lease": lease, "expires": NOW, "seconds": 300, "open": len(self.tasks[queue]), "tasks": free}
 

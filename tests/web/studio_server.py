@@ -24,6 +24,7 @@ class StudioServer(StaticSite):
         items: id -> fields.
         review: queues, leases and decisions.
         down: whether every call of the API is answered by 503.
+        go: while it is not set, tasks that are leased come to no page.
         role: of everybody.
     """
 
@@ -34,6 +35,8 @@ class StudioServer(StaticSite):
         self.history: dict[str, list[Record]] = {}
         self.review = Review(list(self.items.values())[:40])
         self.down, self.role = False, "admin"
+        self.go = threading.Event()
+        self.go.set()
         self.lock = threading.RLock()
         super().__init__(WEB)
         server = self
@@ -77,9 +80,12 @@ class StudioServer(StaticSite):
         with self.lock:
             try:
                 given = json.loads(body) if body[:1] in (b"{", b"[") else {}
-                return self._call(method, path.removeprefix("/v1"), query, given, tag)
+                answer = self._call(method, path.removeprefix("/v1"), query, given, tag)
             except LookupError:
-                return _problem(404, "There is no such thing.")
+                answer = _problem(404, "There is no such thing.")
+        if path.endswith("/lease"):
+            self.go.wait(120)
+        return answer
 
     def _call(self, method: str, path: str, query: Record, body: Record, tag: str | None) -> Reply:
         if path == "/session":

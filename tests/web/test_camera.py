@@ -52,7 +52,7 @@ def open_page(site: Any) -> Iterator[Callable[..., Any]]:
         if script:
             page.add_init_script(script)
         page.goto(f"{site.url}/test.html")
-        wait_until(page, "window.ready", 5)
+        wait_until(page, "window.ready")
         opened.append(context)
         return page
 
@@ -96,7 +96,7 @@ def detail(image: Image.Image) -> float:
 
 
 def wait_for_frames(page: Any, count: int) -> list[dict[str, Any]]:
-    wait_until(page, f"window.photos.length >= {count}", seconds=60)
+    wait_until(page, f"window.photos.length >= {count}")
     return page.evaluate("window.photos")  # type: ignore[no-any-return]
 
 

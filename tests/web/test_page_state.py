@@ -123,7 +123,7 @@ def test_the_page_waits_for_a_server_that_fell_and_goes_on(visit: Visit, page_se
     expect(page.get_by_role("heading", name="No connection")).to_be_visible()
     expect(page.locator("whatsit-stage .photo")).to_be_visible()
     page.context.set_offline(False)
-    expect(page.locator("whatsit-results .card:not(.waiting)").first).to_be_visible(timeout=15_000)
+    expect(page.locator("whatsit-results .card:not(.waiting)").first).to_be_visible(timeout=90_000)
 
 
 def test_a_gateway_that_is_stopped_and_started_is_found_again(visit: Visit, page_server: PageServer) -> None:
@@ -136,7 +136,7 @@ def test_a_gateway_that_is_stopped_and_started_is_found_again(visit: Visit, page
         expect(page.get_by_role("heading", name="No connection")).to_be_visible()
         page.unroute("**/healthz")
         page.unroute("**/v1/**")
-        expect(page.locator("whatsit-results .card:not(.waiting)").first).to_be_visible(timeout=15_000)
+        expect(page.locator("whatsit-results .card:not(.waiting)").first).to_be_visible(timeout=90_000)
 
 
 def test_the_page_opens_without_a_network(visit: Visit) -> None:

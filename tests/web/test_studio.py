@@ -16,6 +16,7 @@ from tests.web.studio_server import StudioServer
 from tests.web.waiting import wait_stored, wait_until
 
 Open = Callable[..., Page]
+LOADED_LOG = ".log li:not(:has(.view-wait))"
 PHONE = {"viewport": {"width": 390, "height": 800}, "has_touch": True}
 
 
@@ -60,7 +61,7 @@ VIEWS = {
     "overview": ".number",
     "catalogue": ".vt-row:not(.vt-wait)",
     "review": ".queue-card",
-    "log": ".log li",
+    "log": LOADED_LOG,
     "review/duplicates": ".lens img",
     "review/denoise": ".others img",
     "review/merge": ".differing",
@@ -187,6 +188,28 @@ def test_decisions_outlive_a_closed_tab_while_the_server_is_away(open_studio: Op
     assert [one["task"] for one in studio.review.decisions] == [1001, 1002, 1003, 1004]
 
 
+@pytest.mark.parametrize("leave", ["reload", "another view"])
+def test_tasks_that_were_asked_for_are_given_back(open_studio: Open, studio: StudioServer, leave: str) -> None:
+    """Their answer never comes: the tab is reloaded, or another view is shown, while the server works."""
+    page = open_studio("overview")
+    studio.go.clear()
+    page.goto(f"{studio.url}/studio#review/merge")
+    for _ in range(4_500):
+        if studio.review.leases:
+            break
+        page.wait_for_timeout(20)
+    if leave == "reload":
+        page.reload()
+    else:
+        page.get_by_role("link", name="Overview").click()
+        page.wait_for_selector(".number")
+        page.goto(f"{studio.url}/studio#review/merge")
+    studio.go.set()
+    page.wait_for_selector(".differing")
+    (lease,) = [tasks for tasks in studio.review.leases.values() if tasks]
+    assert lease[0] == min(studio.review.tasks["merge"])
+
+
 def test_boxes_are_drawn_moved_resized_and_deleted(open_studio: Open, studio: StudioServer) -> None:
     page = open_studio("review/boxes")
     page.wait_for_selector(".be-box")
@@ -239,7 +262,7 @@ def test_a_proposal_is_taken_by_its_number(
 
 def test_a_server_that_is_away_is_said_and_comes_back(open_studio: Open, studio: StudioServer) -> None:
     page = open_studio("log")
-    page.wait_for_selector(".log li")
+    page.wait_for_selector(LOADED_LOG)
     studio.down = True
     page.get_by_role("link", name="Overview").click()
     expect(page.get_by_role("alert")).to_contain_text("The server starts")

@@ -39,7 +39,7 @@ def _wait_count(page: Any, database: str, table: str, count: int) -> None:
     wait_until(page, script.replace("COUNT", str(count)))
 
 
-def wait_until(page: Any, expression: str, seconds: float = 30) -> Any:
+def wait_until(page: Any, expression: str, seconds: float = 90) -> Any:
     """Return the value of a JavaScript expression as soon as it is true.
 
     Raises:

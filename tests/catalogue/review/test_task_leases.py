@@ -41,6 +41,17 @@ def test_leases_run_out_are_renewed_and_given_back(review: Review, fill: Fill, c
     assert len(review.leases.lease("duplicates", "dan", 10, 60).tasks) == 4
 
 
+def test_a_caller_may_name_a_lease_and_give_it_back_before_it_is_given(review: Review, fill: Fill) -> None:
+    fill(4)
+    assert review.leases.lease("duplicates", "ann", 2, 60, token="a" * 32).token == "a" * 32
+    with pytest.raises(InvalidInput, match="There is a lease aaa"):
+        review.leases.lease("duplicates", "bob", 2, 60, token="a" * 32)
+    assert review.leases.give_back("b" * 32) == 0
+    assert review.leases.lease("duplicates", "bob", 2, 60, token="b" * 32).tasks == ()
+    assert review.leases.give_back("a" * 32) == 2
+    assert len(review.leases.lease("duplicates", "bob", 9, 60).tasks) == 4
+
+
 def test_a_skipped_task_goes_to_others_alone(review: Review, fill: Fill) -> None:
     (task,) = fill(1)
     ann = review.leases.lease("duplicates", "ann", 1, 60)

@@ -20,7 +20,7 @@ def port() -> int:
 def test_an_address_that_refuses_is_passed_over() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         number = server.getsockname()[1]
-        with connect_first(["127.0.0.2", "::1", "127.0.0.1"], number, time.monotonic() + 10) as opened:
+        with connect_first(["127.0.0.2", "::1", "127.0.0.1"], number, time.monotonic() + 60) as opened:
             assert opened.getpeername() == ("127.0.0.1", number)
 
 
@@ -29,14 +29,14 @@ def test_ipv6_is_spoken() -> None:
         pytest.skip("this machine has no IPv6")
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
         number = server.getsockname()[1]
-        with connect_first(["::1"], number, time.monotonic() + 10) as opened:
+        with connect_first(["::1"], number, time.monotonic() + 60) as opened:
             assert opened.getpeername()[:2] == ("::1", number)
 
 
 def test_where_none_answers_the_reason_is_kept(port: int) -> None:
     with pytest.raises(ConnectionRefusedError, match="refused"):
-        connect_first(["127.0.0.1"], port, time.monotonic() + 10)
+        connect_first(["127.0.0.1"], port, time.monotonic() + 60)
     with pytest.raises(OSError, match="no address"):
-        connect_first([], port, time.monotonic() + 10)
+        connect_first([], port, time.monotonic() + 60)
     with pytest.raises(TimeoutError):
         connect_first(["127.0.0.1"], port, time.monotonic() - 1)

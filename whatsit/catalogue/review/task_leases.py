@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
+
+from whatsit_client.errors import InvalidInput
 
 from whatsit.catalogue.review.queues import queue_of
 from whatsit.catalogue.review.task_subjects import is_there
@@ -18,6 +21,7 @@ _ORDERS = {"score": "score DESC, task", "doubt": "abs(score - 0.5), task", "rand
 # Leases that ended are of no use once their tasks are decided; they are forgotten after a day.
 _KEPT_SECONDS = 86_400.0
 _MOST_READ = 2_000
+_MOST_EARLY = 1_000  # leases that were given back before they were given
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,11 @@ class Leases:
 
     def __init__(self, store: Store, clock: Callable[[], float]) -> None:
         self._store, self._clock = store, clock
+        self._given_back_early: deque[str] = deque(maxlen=_MOST_EARLY)
 
-    def lease(self, queue: str, who: str, count: int, seconds: float, order: Order = "score") -> Lease:
+    def lease(
+        self, queue: str, who: str, count: int, seconds: float, order: Order = "score", token: str | None = None
+    ) -> Lease:
         """Give a reviewer tasks that nobody else holds.
 
         Args:
@@ -59,20 +66,24 @@ class Leases:
             count: tasks at most.
             seconds: that the lease lasts.
             order: surest first, most doubtful first, or random.
+            token: 32 hexadecimal digits that name the lease, so that a caller who never gets the answer can give it
+                back; None for random ones.
 
         Raises:
-            InvalidInput: there is no such queue.
+            InvalidInput: there is no such queue, or there is a lease of this name.
         """
         queue_of(queue)
-        now, token = self._clock(), secrets.token_hex(16)
+        now, token = self._clock(), token or secrets.token_hex(16)
         until = now + seconds
         with self._store.transaction() as connection:
             connection.execute(
                 "DELETE FROM review_leases WHERE until < ? AND state != 'skipped'", [now - _KEPT_SECONDS]
             )
+            if connection.execute("SELECT 1 FROM review_leases WHERE lease = ?", (token,)).fetchone():
+                raise InvalidInput(f"There is a lease {token}: take other digits.")
             tasks: list[Task] = []
             for task in _free(connection, queue, who, now, order):
-                if len(tasks) == count:
+                if len(tasks) == count or token in self._given_back_early:
                     break
                 if task.state == "open" and not is_there(connection, task):
                     connection.execute("UPDATE review_tasks SET state = 'gone' WHERE task = ?", (task.task,))
@@ -100,11 +111,17 @@ class Leases:
         return Lease(token, until, tuple(tasks))
 
     def give_back(self, token: str) -> int:
-        """End a lease; return how many tasks others may have now."""
+        """End a lease; return how many tasks others may have now.
+
+        One whose request comes after this is given no tasks.
+        """
         with self._store.transaction() as connection:
-            return connection.execute(
+            freed = connection.execute(
                 "UPDATE review_leases SET state = 'returned' WHERE lease = ? AND state = 'held'", (token,)
             ).rowcount
+            if not freed:
+                self._given_back_early.append(token)
+            return freed
 
 
 def hold(connection: sqlite3.Connection, task: int, token: str, who: str, until: float) -> None:

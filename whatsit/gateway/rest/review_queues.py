@@ -114,13 +114,20 @@ async def lease(
     order: Annotated[
         Literal["score", "doubt", "random"], Query(description="Surest first, most doubtful first, or random.")
     ] = "score",
+    lease: Annotated[
+        str | None,
+        Query(
+            pattern="^[0-9a-f]{32}$",
+            description="Names the lease, so that who leaves before the answer comes can give it back.",
+        ),
+    ] = None,
 ) -> Response:
     """Give this reviewer tasks that nobody else has."""
     context = Context.of(request, Role.EDIT)
     name, who = known(queue), context.who(reviewer)
 
     def work(review: Review) -> dict[str, Any]:
-        held = review.leases.lease(name, who, count, seconds, order)
+        held = review.leases.lease(name, who, count, seconds, order, lease)
         return {**shown_lease(review, context, held, seconds), "open": held.open}
 
     return reply(await context.read(context.writer.run(work)))

@@ -1,3 +1,5 @@
+import { forget, remember, returnEarlier } from "./own-leases.js";
+
 const AHEAD = 5; // tasks below which more are leased
 const [LEAST, MOST] = [8, 20]; // tasks of a lease; few of a short queue, so that others find some, too
 const SECONDS = 300; // of a lease
@@ -17,6 +19,7 @@ export class ReviewSession {
   problem = null;
   lost = 0;
   #leasing = null;
+  #asked = null; // the lease that is asked for
   #ended = false;
   #released = false;
 
@@ -107,10 +110,15 @@ export class ReviewSession {
 
   async #fill() {
     if (this.#leasing || this.#ended || this.#released || this.tasks.length > AHEAD) return;
-    this.#leasing = new AbortController();
+    const leasing = new AbortController();
+    const asked = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    [this.#leasing, this.#asked] = [leasing, asked];
     try {
-      const reply = await this.api.lease(this.queue, { count: Math.min(MOST, Math.max(LEAST, Math.round((this.open ?? 0) / 10))), seconds: SECONDS, order: this.order }, this.#leasing.signal);
-      if (this.#ended) return void this.api.returnLease(reply.lease).catch(() => {});
+      await returnEarlier(this.api, (lease) => this.outbox.uses(lease));
+      if (this.#asked !== asked) return;
+      remember(asked);
+      const reply = await this.api.lease(this.queue, { lease: asked, count: Math.min(MOST, Math.max(LEAST, Math.round((this.open ?? 0) / 10))), seconds: SECONDS, order: this.order }, leasing.signal);
+      if (this.#asked !== asked) return; // given back meanwhile
       const known = new Set([...this.tasks.map((one) => one.task), ...this.done.filter((one) => !one.result).map((one) => one.task.task)]);
       const fresh = reply.tasks.filter((task) => !known.has(task.task)).map((task) => ({ ...task, lease: reply.lease }));
       this.tasks.push(...fresh);
@@ -119,10 +127,10 @@ export class ReviewSession {
       this.problem = null;
       this.preload(fresh);
     } catch (error) {
-      if (error.name === "AbortError") return;
+      if (error.name === "AbortError" || this.#asked !== asked) return;
       if (!this.tasks.length) this.problem = error;
     } finally {
-      this.#leasing = null;
+      if (this.#leasing === leasing) this.#leasing = this.#asked = null;
     }
     this.changed();
   }
@@ -141,7 +149,6 @@ export class ReviewSession {
     this.#released = false;
     this.#giveBack();
     this.tasks = [];
-    this.#leasing?.abort();
     this.#leasing = null;
     this.retry();
   }
@@ -163,9 +170,13 @@ export class ReviewSession {
     }
   }
 
+  /** Give all tasks back, also those that are asked for: an answer that comes later is of no use. */
   #giveBack() {
     const leases = [...new Set(this.tasks.map((task) => task.lease))].filter((lease) => !this.outbox.uses(lease));
-    return Promise.all(leases.map((lease) => this.api.returnLease(lease).catch(() => {})));
+    if (this.#asked) leases.push(this.#asked);
+    this.#asked = null;
+    this.#leasing?.abort();
+    return Promise.all(leases.map((lease) => this.api.returnLease(lease).then(() => forget([lease]), () => {})));
   }
 
   /** Give the tasks back until `restart`, so that a batch may decide them, too. */
@@ -183,7 +194,6 @@ export class ReviewSession {
   end() {
     this.#ended = true;
     this.outbox.flush();
-    this.#leasing?.abort();
     this.#giveBack();
     clearInterval(this.timer);
     removeEventListener("pagehide", this.leave);
