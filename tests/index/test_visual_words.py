@@ -131,7 +131,7 @@ def test_a_generation_holds_them_and_says_so(root: Path, pictures: list[LocalFea
     assert generation.words is not None
     assert generation.manifest.pictures == 60
     assert set(FILES) <= set(generation.manifest.files)
-    assert isinstance(generation.words.sections[0].pictures.rows, np.memmap)
+    assert isinstance(generation.words.sections[0].pictures.rows.base, np.memmap)
     assert generation.words.look(pictures[4]).items(1).tolist() == [102]
 
 

@@ -57,23 +57,26 @@ def _pairs(query: LocalFeatures, near: Numbers, section: InvertedFile, first: in
     starts, lengths = lists[words], lists[words + 1] - lists[words]
     within = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     rows = np.asarray(members[np.repeat(starts, lengths) + within], dtype=np.int64)
-    ends = np.concatenate([[0], np.cumsum(lengths.reshape(near.shape).sum(axis=1))]).tolist()
+    compared = lengths.reshape(near.shape).sum(axis=1)
+    ends = np.concatenate([[0], np.cumsum(compared)]).tolist()
     likeness = np.empty(len(rows), dtype=np.float32)
     for start, end, descriptor in zip(ends[:-1], ends[1:], query.descriptors / np.float32(UNIT), strict=True):
-        likeness[start:end] = section.rows[rows[start:end], 4:].astype(np.float32) @ descriptor
+        stored = section.rows.take(rows[start:end], axis=0)[:, 4:].astype(np.float32)
+        np.dot(stored, descriptor, out=likeness[start:end])
     alike = np.flatnonzero(likeness > BACKGROUND)
-    owner = np.searchsorted(ends, alike, side="right") - 1
+    owner = np.repeat(np.arange(len(near)), compared)[alike]
     return owner, np.searchsorted(section.starts, rows[alike], side="right") - 1 + first, likeness[alike]
 
 
 def _count(owner: Numbers, picture: Numbers, likeness: Floats, pictures: int) -> npt.NDArray[np.float64]:
     """Return the votes of all pairs by picture, f64 [pictures]."""
-    order = np.lexsort((-likeness, owner))
+    order = np.argsort(2.0 * owner - likeness, kind="stable")  # by owner, then by likeness, which is below 2
     owner, picture, likeness = owner[order], picture[order], likeness[order]
     _, firsts = np.unique(owner * max(pictures, 1) + picture, return_index=True)  # of a picture its nearest feature
     firsts.sort()
     owner, picture, likeness = owner[firsts], picture[firsts], likeness[firsts]
-    place = np.arange(len(owner)) - np.searchsorted(owner, owner)
+    begins = np.flatnonzero(np.diff(owner, prepend=-1))
+    place = np.arange(len(owner)) - np.repeat(begins, np.diff(begins, append=len(owner)))
     background = np.full(int(owner.max(initial=-1)) + 1, BACKGROUND, dtype=np.float32)
     background[owner[place == NEAREST]] = likeness[place == NEAREST]
     ahead = np.where(place < NEAREST, likeness - background[owner], 0.0)

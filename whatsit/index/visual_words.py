@@ -90,7 +90,10 @@ class VisualWords:
         try:
             has_members = all((folder / f"words.{name}.npy").is_file() for name in MEMBER_ARRAYS)
             names = (*ARRAYS, *MEMBER_ARRAYS) if has_members else ARRAYS
-            arrays = [np.load(folder / f"words.{name}.npy", mmap_mode="r", allow_pickle=False) for name in names]
+            # Plain views of the mapped pages, as in `Shard.open`: a part of a `memmap` takes longer to make.
+            arrays = [
+                np.asarray(np.load(folder / f"words.{name}.npy", mmap_mode="r", allow_pickle=False)) for name in names
+            ]
             vocabulary = Vocabulary(np.load(folder / TREE, allow_pickle=False))
             idf = np.load(folder / IDF, allow_pickle=False)
             if idf.shape != (vocabulary.size,) or arrays[3].shape != (vocabulary.size + 1,):

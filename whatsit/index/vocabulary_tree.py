@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import faiss
 import numpy as np
@@ -79,6 +80,11 @@ class Vocabulary:
             ]
         return cls(np.concatenate(centres).astype(np.float32))
 
+    @cached_property
+    def _squares(self) -> Floats:
+        """Squared length of each centre."""
+        return np.asarray(np.einsum("nd,nd->n", self.centres, self.centres))
+
     def words(self, descriptors: Stored) -> Words:
         """The word of each descriptor, uint8 [n,128] as stored: int64 [n]."""
         pieces = [self._words(descriptors[start : start + _PIECE]) for start in range(0, len(descriptors), _PIECE)]
@@ -94,7 +100,9 @@ class Vocabulary:
             count: 1 or more; there are never more than 10 * `_BEAM` of them, nor than words.
         """
         level = min(self.levels, len(str(_FLAT)) - 1)
-        nodes = self._nearest_of(values, np.arange(BRANCHES**level)[None], level, count)
+        centres = self.centres[_nodes(level - 1) : _nodes(level)]
+        kept = min(_BEAM if level < self.levels else count, len(centres))
+        nodes = np.asarray(faiss.knn(np.ascontiguousarray(values), centres, kept)[1], dtype=np.int64)
         while level < self.levels:
             children = (nodes[:, :_BEAM, None] * BRANCHES + np.arange(BRANCHES)).reshape(len(values), -1)
             level += 1
@@ -102,15 +110,11 @@ class Vocabulary:
         return nodes
 
     def _nearest_of(self, values: Floats, nodes: Words, level: int, count: int) -> Words:
-        """Return the nearest of the nodes of a level, [n,k] or [1,k] for all rows."""
-        centres = self.centres[_nodes(level - 1) : _nodes(level)]
-        if len(nodes) == 1:
-            gaps = (centres**2).sum(axis=1) - 2.0 * values @ centres.T
-            nodes = np.broadcast_to(nodes, gaps.shape)
-        else:
-            seen = centres[nodes]
-            gaps = np.einsum("nkd,nkd->nk", seen, seen) - 2.0 * np.matmul(seen, values[:, :, None])[:, :, 0]
-        kept = min(max(count, _BEAM) if level < self.levels else count, gaps.shape[1])
+        """Return the nearest of some nodes of a level, int64 [n,k]."""
+        first_of_level = _nodes(level - 1)
+        seen = self.centres[nodes + first_of_level]
+        gaps = self._squares[nodes + first_of_level] - 2.0 * np.matmul(seen, values[:, :, None])[:, :, 0]
+        kept = min(count if level == self.levels else max(count, _BEAM), gaps.shape[1])
         first = np.argpartition(gaps, kept - 1, axis=1)[:, :kept]
         order = np.argsort(np.take_along_axis(gaps, first, axis=1), axis=1, kind="stable")
         return np.take_along_axis(nodes, np.take_along_axis(first, order, axis=1), axis=1)
