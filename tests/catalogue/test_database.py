@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -66,3 +68,56 @@ def test_a_read_only_folder_is_read_and_not_changed(tmp_path: Path, monkeypatch:
     assert [file.name for file in tmp_path.iterdir()] == ["catalogue.sqlite"]  # nothing was made beside it
     with pytest.raises(Unavailable, match="read-only to this user"):
         Store(path)
+
+
+def _open_files(folder: Path) -> int:
+    """How many files of a folder this process holds open."""
+    names = [os.readlink(one) for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
+    return sum(name.startswith(f"{folder}/") for name in names)
+
+
+def test_connections_of_threads_that_ended_are_closed(tmp_path: Path) -> None:
+    with Store(tmp_path / "catalogue.sqlite") as store:
+        for _ in range(20):
+            thread = threading.Thread(target=store.count)
+            thread.start()
+            thread.join()
+        assert store.count() == 0  # by the connection of this thread, which stays
+        assert _open_files(tmp_path) <= 3 * 2  # file, log and shared memory, of this thread and the last one
+    assert _open_files(tmp_path) == 0
+
+
+def test_the_connection_of_a_thread_that_waits_stays(tmp_path: Path) -> None:
+    with Store(tmp_path / "catalogue.sqlite") as store:
+        begun, going = threading.Event(), threading.Event()
+        counts: list[int] = []
+
+        def slow() -> None:
+            with store.snapshot():
+                counts.append(store.count())
+                begun.set()
+                going.wait(120)
+                counts.append(store.count())
+
+        waiting = threading.Thread(target=slow)
+        waiting.start()
+        assert begun.wait(120)
+        store.put([PUT])
+        other = threading.Thread(target=store.count)
+        other.start()
+        other.join()
+        going.set()
+        waiting.join()
+        assert counts == [0, 0]
+
+
+def test_a_store_without_users_is_closed_without_garbage_collection(tmp_path: Path) -> None:
+    gc.disable()
+    try:
+        store = Store(tmp_path / "catalogue.sqlite")
+        store.put([PUT])
+        assert _open_files(tmp_path)
+        del store
+        assert _open_files(tmp_path) == 0
+    finally:
+        gc.enable()

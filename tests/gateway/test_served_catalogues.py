@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import os
 from pathlib import Path
 
 import pytest
 from whatsit_client.errors import InvalidInput, Unavailable
 
 from tests.gateway.fakes import FakeTriton, ask, served
+from whatsit.catalogue import Store
+from whatsit.catalogue.layout import Layout
 from whatsit.gateway.app import build_app
 from whatsit.gateway.problems import Problem
 from whatsit.gateway.served_catalogues import ServedCatalogues
@@ -41,6 +45,28 @@ def test_a_file_adds_and_removes_them(tmp_path: Path) -> None:
     with pytest.raises(Problem, match=r"There is no catalogue 'a'; there is b\.") as error:
         several.reader("a")
     assert error.value.status == 404
+
+
+def test_a_catalogue_that_is_removed_is_closed_though_it_was_only_changed(tmp_path: Path) -> None:
+    file, folder = tmp_path / "all.json", tmp_path / "b"
+    Store(Layout(folder).store).close()
+    write_catalogues(file, {"a": tmp_path / "a", "b": folder})
+    several = ServedCatalogues(settings(tmp_path, catalogues_file=file))
+    gc.disable()
+    try:
+        assert several.writer("b").review.queues()
+        assert _open_files(folder)
+        write_catalogues(file, {"a": tmp_path / "a"})
+        assert several.names() == ["a"]
+        assert not _open_files(folder)
+    finally:
+        gc.enable()
+
+
+def _open_files(folder: Path) -> list[str]:
+    """The files of a folder that this process holds open."""
+    names = [os.readlink(one) for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
+    return [name for name in names if name.startswith(f"{folder}/")]
 
 
 def test_routes_follow_the_file_and_tell_triton_the_name(tmp_path: Path) -> None:

@@ -174,6 +174,17 @@ def test_stopping_gives_up_a_start(watched: Supervisor, fake: FakeServer, states
     assert watched.wait().name == "stopped"
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_waiting_ends_where_the_end_cannot_be_reported(fake: FakeServer) -> None:
+    def changed(state: State) -> None:
+        if state.name == "stopped":
+            raise OSError("No space left on device")
+
+    with Supervisor(fake, changed, interval=0.01) as one:  # type: ignore[arg-type]  # a fake
+        fake.exit_code = 0  # type: ignore[assignment]  # an int or None
+        assert until(one._ended.is_set, 10)
+
+
 def test_attempts_that_fail_come_at_longer_intervals() -> None:
     backoff = Backoff(limit=5.0, quiet=0.0)
     assert [backoff.delay() for _ in range(7)] == [0.0, 0.0, 1.0, 2.0, 4.0, 5.0, 5.0]

@@ -103,6 +103,8 @@ class GatewayProcess:
     def stop(self) -> None:
         """Stop the process after running requests, and close the socket."""
         self._stopping.set()
+        if self._watcher.is_alive():
+            self._watcher.join()  # it may be replacing the process just now
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -146,7 +148,10 @@ class GatewayProcess:
             if self._process is not None and self._process.poll() is not None and not self._stopping.is_set():
                 self._report(f"The gateway ended with code {self._process.returncode}; starting it again.")
                 begin = time.monotonic()
-                self._launch()
+                try:
+                    self._launch()
+                except OSError as error:  # no memory, or too many processes, for a while
+                    self._report(f"The gateway could not be started again ({error.strerror or error}); trying on.")
                 self._stopping.wait(max(0.0, 1.0 - (time.monotonic() - begin)))
 
 

@@ -1,4 +1,4 @@
-"""The catalogues that a gateway serves now, each with its reader."""
+"""The catalogues that a gateway serves now, each with its reader and writer."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from whatsit.serving.catalogue_file import FollowedCatalogues, unknown_catalogue
 
 
 class ServedCatalogues:
-    """Names of the catalogues, and their readers; follows the file of the catalogues.
+    """Names of the catalogues, and what reads and writes them; follows the file.
 
-    A reader is dropped with its catalogue: requests that use it keep it until they end.
+    Reader and writer are dropped with their catalogue: requests that use them keep them until they end.
 
     Args:
         settings: of the gateway.
@@ -87,7 +87,7 @@ class ServedCatalogues:
 
     def _now(self) -> dict[str, Path]:
         folders = self._folders()
-        for name, folder in [key for key in self._readers if folders.get(key[0]) != key[1]]:
-            del self._readers[name, folder]
-            self._writers.pop((name, folder), None)
+        for key in [key for key in {*self._readers, *self._writers} if folders.get(key[0]) != key[1]]:
+            self._readers.pop(key, None)
+            self._writers.pop(key, None)
         return folders

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import shlex
 import shutil
@@ -104,10 +105,11 @@ class StateFile:
         atexit.register(self.remove)
 
     def write(self, state: State) -> None:
-        """Replace the state."""
+        """Replace the state; a full disk loses it, not the server."""
         new = self.path.with_suffix(".new")
-        new.write_text(json.dumps({"state": state.name, "reason": state.reason}), encoding="utf-8")
-        new.replace(self.path)
+        with contextlib.suppress(OSError):
+            new.write_text(json.dumps({"state": state.name, "reason": state.reason}), encoding="utf-8")
+            new.replace(self.path)
 
     def remove(self) -> None:
         """Remove the file and its folder."""

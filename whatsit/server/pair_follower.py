@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from whatsit_client.errors import WhatsitError
@@ -59,6 +60,8 @@ class PairFollower:
         self.file: Path | None = None  # for the gateway
         self._sets = Sets("")
         self._loaded: dict[str, list[str]] = {}  # fingerprint -> models
+        self._known: list[Path] = []  # folders of the catalogues
+        self._noted: set[Path] = set()  # files of `_beat`
         self._seen: object = None
         self._looked = self._beaten = self._failed = 0.0
 
@@ -95,13 +98,17 @@ class PairFollower:
             return None
         self._looked = now
         try:
-            self._beat(now)
-            seen = self._stamps()
-            if seen == self._seen or now < self._failed:
-                return None
-            sets = wanted_sets(self._folders().values(), self._own, self._config)
-        except WhatsitError as error:
+            return self._changed(work, load, unload, now)
+        except (WhatsitError, OSError) as error:  # a list of catalogues that is damaged, a disk that is full
             return self._refused(str(error))
+
+    def _changed(
+        self, work: Path, load: Callable[[str], None], unload: Callable[[str], None], now: float
+    ) -> ModelChange | None:
+        self._beat(now)
+        if now < self._failed or (seen := self._stamps()) == self._seen:
+            return None
+        sets = wanted_sets(self._folders().values(), self._own, self._config)
         wanted = sets.without(self._sets.base)
         for fingerprint in wanted.keys() - self._loaded.keys():
             names = place_set(work, self._repositories, fingerprint, wanted[fingerprint], self._config)
@@ -109,30 +116,31 @@ class PairFollower:
             try:
                 for name in names:
                     load(name)
-            except WhatsitError as error:
-                for name in reversed(names):
-                    with suppress(WhatsitError):
-                        unload(name)
+                write_sets(self.file, self._sets, [*self._loaded, fingerprint])
+            except (WhatsitError, OSError) as error:
+                _unload(names, unload)
                 remove_set(work, self._repositories, fingerprint)
                 return self._refused(f"The embedder {fingerprint} is not served: {error}")
             self._loaded[fingerprint] = names
-            write_sets(self.file, self._sets, self._loaded)
             return ModelChange(tuple(names), (), f"The embedder {fingerprint} is loaded beside the one that serves.")
         for fingerprint in self._loaded.keys() - wanted.keys():
+            # The gateway sends nothing there from now on.
+            write_sets(self.file, self._sets, self._loaded.keys() - {fingerprint})
             names = self._loaded.pop(fingerprint)
-            write_sets(self.file, self._sets, self._loaded)  # the gateway sends nothing there from now on
             time.sleep(0.1)
-            for name in reversed(names):
-                unload(name)
+            failure = _unload(names, unload)
             remove_set(work, self._repositories, fingerprint)
-            return ModelChange((), tuple(names), f"The embedder {fingerprint} is no longer served.")
+            why = f" Triton may still hold it: {failure}" if failure else ""
+            return ModelChange((), tuple(names), f"The embedder {fingerprint} is no longer served.{why}")
         self._seen = seen
         return ModelChange((), (), " ".join(sets.refused)) if sets.refused else None
 
     def stop(self) -> None:
         """Take back what was noted in the catalogues."""
-        for folder in self._with_embedders():
-            _notice(folder).unlink(missing_ok=True)
+        for notice in self._noted:
+            with suppress(OSError):
+                notice.unlink(missing_ok=True)
+        self._noted.clear()
 
     def _refused(self, sentence: str) -> ModelChange:
         self._failed = time.monotonic() + _RETRY_SECONDS
@@ -154,9 +162,12 @@ class PairFollower:
                 new = file.with_suffix(".new")
                 new.write_text(json.dumps({"at": time.time(), "loaded": loaded}), encoding="utf-8")
                 new.replace(file)
+                self._noted.add(file)
 
     def _with_embedders(self) -> list[Path]:
-        return [folder for folder in self._folders().values() if (folder / EMBEDDERS).is_dir()]
+        with suppress(WhatsitError):  # a damaged list of catalogues leaves them as they were
+            self._known = list(self._folders().values())
+        return [folder for folder in self._known if (folder / EMBEDDERS).is_dir()]
 
 
 def serving_servers(folder: Path) -> dict[str, tuple[str, ...]]:
@@ -168,6 +179,19 @@ def serving_servers(folder: Path) -> dict[str, tuple[str, ...]]:
             if time.time() - float(note["at"]) < _STALE_SECONDS:
                 found[file.stem] = tuple(note["loaded"])
     return found
+
+
+def _unload(names: Sequence[str], unload: Callable[[str], None]) -> str:
+    """Unload models, the last one first; return a failure, "" for none."""
+    return max([_failure(partial(unload, name)) for name in reversed(names)], key=bool, default="")
+
+
+def _failure(work: Callable[[], None]) -> str:
+    try:
+        work()
+    except WhatsitError as error:
+        return str(error)
+    return ""
 
 
 def _notice(folder: Path) -> Path:

@@ -161,11 +161,13 @@ class Supervisor:
             self._end(f"The server is stopped, for watching it failed: {type(error).__name__}: {error}")
 
     def _end(self, reason: str) -> None:
-        log = self.server.log[-2000:]
-        self.server.stop()
-        self._set("stopped", f"{reason}; the end of its log:\n{log}" if log else reason)
-        self._stopping.set()
-        self._ended.set()
+        try:
+            log = self.server.log[-2000:]
+            self.server.stop()
+            self._set("stopped", f"{reason}; the end of its log:\n{log}" if log else reason)
+        finally:  # nothing watches the server any more: who waits for its end must not wait for ever
+            self._stopping.set()
+            self._ended.set()
 
     def _look(self) -> None:
         """Look once at Triton and at the processes of its steps."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -30,6 +31,9 @@ _ADVICE = {
 class Database:
     """An SQLite file in write-ahead mode: readers never wait, writers take turns.
 
+    The connection of a thread that ended is closed when the next one is opened, and all are with the last reference to
+    this object: a connection refers to itself, so that it would else stay open until Python collects garbage.
+
     Args:
         path: the file.
         read_only: refuse changes, and refuse to make the file.
@@ -43,8 +47,9 @@ class Database:
         self.path = path
         self.read_only = read_only
         self._local = threading.local()
-        self._opened: list[sqlite3.Connection] = []
+        self._opened: dict[threading.Thread, sqlite3.Connection] = {}
         self._lock = threading.Lock()
+        weakref.finalize(self, _close, self._opened).atexit = False
         if read_only and not path.is_file():
             raise Unavailable(f"There is no catalogue {path}; make one with 'whatsit catalogue add'.")
         if not read_only:
@@ -67,9 +72,7 @@ class Database:
     def close(self) -> None:
         """Close the connections of all threads."""
         with self._lock:
-            for connection in self._opened:
-                connection.close()
-            self._opened.clear()
+            _close(self._opened)
         self._local = threading.local()
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
@@ -171,8 +174,7 @@ class Database:
                 isolation_level=None,
                 check_same_thread=False,  # only so that `close` may close them all
             )
-            with self._lock:
-                self._opened.append(connection)
+            self._keep(connection)
             connection.execute("PRAGMA foreign_keys = ON")
             if not self.read_only:
                 connection.execute("PRAGMA journal_mode = WAL")
@@ -183,6 +185,13 @@ class Database:
             self._local.identity = _identity(self.path)
         return connection
 
+    def _keep(self, connection: sqlite3.Connection) -> None:
+        """Keep a connection for this thread; close those of threads that ended."""
+        this = threading.current_thread()
+        with self._lock:
+            _close(self._opened, [one for one in self._opened if one is this or not one.is_alive()])
+            self._opened[this] = connection
+
     def _fixed(self) -> str:
         """Return the option for a file on a disk that is mounted read-only.
 
@@ -192,6 +201,14 @@ class Database:
         if not self.read_only or (wal.exists() and wal.stat().st_size):
             return ""
         return "&immutable=1" if os.statvfs(self.path).f_flag & os.ST_RDONLY else ""
+
+
+def _close(
+    opened: dict[threading.Thread, sqlite3.Connection], threads: Sequence[threading.Thread] | None = None
+) -> None:
+    """Close and forget the connections of these threads; None for all."""
+    for thread in list(opened) if threads is None else threads:
+        opened.pop(thread).close()
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

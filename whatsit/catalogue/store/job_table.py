@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any, Literal
 
 from whatsit.catalogue.store.store import Store
@@ -17,6 +18,8 @@ from whatsit.catalogue.store.store import Store
 JobState = Literal["running", "done", "failed", "stopped"]
 _COLUMNS = "job, kind, subject, state, done, total, note, who, pid, started, finished, error, report"
 _SECONDS = 0.3  # between two writes of a job's progress
+# In the command line of a job's process, and of the gateway, which has a job until it has started the process.
+_PROGRAMS = (b"_job import main", b"whatsit.gateway")
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ class JobTable:
         found = self.get(job)
         if found is None or found.state != "running":
             return
-        if found.pid and found.pid != os.getpid():
+        if found.pid and found.pid != os.getpid():  # and alive, so that it is no other process of this number
             with suppress(OSError):
                 os.kill(found.pid, signal.SIGTERM)
         self._set(job, state="stopped", finished=_now())
@@ -146,16 +149,23 @@ def _job(row: tuple[Any, ...]) -> Job:
 
 
 def _is_alive(pid: int | None) -> bool:
+    """Return whether a job's process runs.
+
+    After a restart of the machine another process may have its number.
+    """
+    if pid is None or pid == os.getpid():
+        return pid is not None
     try:
-        os.kill(pid or 0, 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except OSError:
-        return True  # of another user
-    if pid is not None:
-        with suppress(OSError), open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    return pid is not None
+        pass  # of another user
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()  # empty where it ended and is not waited for
+    except OSError:
+        return not Path("/proc/self").exists()  # ended just now, or a system without /proc
+    return any(program in command for program in _PROGRAMS)
 
 
 def _now() -> str:
