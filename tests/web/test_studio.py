@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -18,38 +15,6 @@ from tests.web.waiting import wait_stored, wait_until
 Open = Callable[..., Page]
 LOADED_LOG = ".log li:not(:has(.view-wait))"
 PHONE = {"viewport": {"width": 390, "height": 800}, "has_touch": True}
-
-
-@pytest.fixture
-def studio(shop: Path) -> Iterator[StudioServer]:
-    """A studio of 5,000 items."""
-    server = StudioServer(sorted((shop / "images").glob("*.jpg")), items=5000)
-    thread = threading.Thread(target=server.server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield server
-    server.server.shutdown()
-    server.server.server_close()
-    thread.join()
-
-
-@pytest.fixture
-def open_studio(browser: Any, studio: StudioServer) -> Iterator[Open]:
-    """Open a view in a context of its own; an error of a script fails the test."""
-    pages: list[Page] = []
-    broken: list[str] = []
-
-    def start(view: str = "", **context: Any) -> Page:
-        made = browser.new_context(**{"viewport": {"width": 1280, "height": 860}, "locale": "en-GB", **context})
-        page: Page = made.new_page()
-        page.on("pageerror", lambda error: broken.append(str(error)))
-        page.goto(f"{studio.url}/studio#{view}")
-        pages.append(page)
-        return page
-
-    yield start
-    for page in pages:
-        page.context.close()
-    assert broken == []
 
 
 def violations(page: Page) -> list[str]:
