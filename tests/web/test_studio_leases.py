@@ -23,9 +23,7 @@ def wait_for(page: Page, condition: Callable[[], bool], seconds: float = 60) -> 
 
 
 @pytest.mark.parametrize("leave", ["another view", "reload", "batch"])
-def test_a_skip_does_not_keep_the_other_tasks_of_its_lease(
-    open_studio: Open, studio: StudioServer, leave: str
-) -> None:
+def test_a_skip_does_not_keep_the_other_tasks_of_its_lease(open_studio: Open, studio: StudioServer, leave: str) -> None:
     """A skip waits for the next decision, so that it can be taken back; there is none."""
     page = open_studio("review/merge")
     page.wait_for_selector(".differing")
