@@ -24,11 +24,17 @@ async function fromNetwork(request, key) {
   const cache = await caches.open(CACHE);
   try {
     const reply = await fetch(request);
-    if (reply.ok) await cache.put(key, reply.clone());
+    if (reply.ok) await cache.put(key, reply.clone()).catch((error) => forget(cache, key, error));
     return reply;
   } catch (error) {
     const kept = await cache.match(key);
     if (kept) return kept;
     throw error;
   }
+}
+
+/** Keep no older file where there is no space for the new one. */
+async function forget(cache, key, error) {
+  if (error.name !== "QuotaExceededError") throw error;
+  await cache.delete(key);
 }

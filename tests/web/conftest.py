@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, expec
 
 if TYPE_CHECKING:
     from tests.web.page_server import PageServer
+    from tests.web.studio_server import StudioServer
 
 WEB = Path(__file__).parents[2] / "client" / "web"
 CANDIDATES = ("/usr/bin/chromium", "google-chrome", "chromium", "chromium-browser", "google-chrome-stable")
@@ -166,3 +167,37 @@ def visit(browser: Browser, page_server: PageServer) -> Iterator[Callable[..., P
 def _judge(page: Page, message: ConsoleMessage) -> None:
     if "Content Security Policy" in message.text or "Content-Security-Policy" in message.text:
         page.broken.append(message.text)  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def studio(shop: Path) -> Iterator[StudioServer]:
+    """A studio of 5,000 items."""
+    from tests.web.studio_server import StudioServer
+
+    server = StudioServer(sorted((shop / "images").glob("*.jpg")), items=5000)
+    thread = threading.Thread(target=server.server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield server
+    server.server.shutdown()
+    server.server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def open_studio(browser: Any, studio: StudioServer) -> Iterator[Callable[..., Page]]:
+    """Open a view in a context of its own; an error of a script fails the test."""
+    pages: list[Page] = []
+    broken: list[str] = []
+
+    def start(view: str = "", **context: Any) -> Page:
+        made = browser.new_context(**{"viewport": {"width": 1280, "height": 860}, "locale": "en-GB", **context})
+        page: Page = made.new_page()
+        page.on("pageerror", lambda error: broken.append(str(error)))
+        page.goto(f"{studio.url}/studio#{view}")
+        pages.append(page)
+        return page
+
+    yield start
+    for page in pages:
+        page.context.close()
+    assert broken == []

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.web.studio_server import StudioServer
 from tests.web.waiting import wait_stored, wait_until
@@ -18,38 +16,6 @@ from tests.web.waiting import wait_stored, wait_until
 Open = Callable[..., Page]
 LOADED_LOG = ".log li:not(:has(.view-wait))"
 PHONE = {"viewport": {"width": 390, "height": 800}, "has_touch": True}
-
-
-@pytest.fixture
-def studio(shop: Path) -> Iterator[StudioServer]:
-    """A studio of 5,000 items."""
-    server = StudioServer(sorted((shop / "images").glob("*.jpg")), items=5000)
-    thread = threading.Thread(target=server.server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield server
-    server.server.shutdown()
-    server.server.server_close()
-    thread.join()
-
-
-@pytest.fixture
-def open_studio(browser: Any, studio: StudioServer) -> Iterator[Open]:
-    """Open a view in a context of its own; an error of a script fails the test."""
-    pages: list[Page] = []
-    broken: list[str] = []
-
-    def start(view: str = "", **context: Any) -> Page:
-        made = browser.new_context(**{"viewport": {"width": 1280, "height": 860}, "locale": "en-GB", **context})
-        page: Page = made.new_page()
-        page.on("pageerror", lambda error: broken.append(str(error)))
-        page.goto(f"{studio.url}/studio#{view}")
-        pages.append(page)
-        return page
-
-    yield start
-    for page in pages:
-        page.context.close()
-    assert broken == []
 
 
 def violations(page: Page) -> list[str]:
@@ -150,6 +116,51 @@ def test_words_filters_and_deletion_with_undo(open_studio: Open, studio: StudioS
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("status").first).to_have_text("1,000 items")
     assert len(studio.items) == 5000
+
+
+def test_a_double_click_saves_and_deletes_once(open_studio: Open, studio: StudioServer) -> None:
+    page = open_studio("catalogue")
+    page.locator('.vt-row[data-index="1"] .col-more').click()
+    page.get_by_role("textbox", name="Brand").fill("Oatly")
+    page.get_by_role("button", name="Save").dblclick()
+    expect(page.locator("#toast")).to_contain_text("Saved")
+    page.wait_for_timeout(300)
+    expect(page.locator("dialog")).to_have_count(0, timeout=1_000)  # no conflict with oneself
+    assert len(studio.history["P000001"]) == 1
+    page.get_by_role("grid").focus()
+    page.keyboard.down("Delete")
+    page.keyboard.down("Delete")  # held
+    page.keyboard.press("Delete")
+    expect(page.locator("#toast")).to_contain_text("1 item deleted")
+    page.wait_for_timeout(300)
+    expect(page.locator("#toast").get_by_role("button", name="Undo")).to_be_visible(timeout=1_000)
+
+
+def test_an_import_that_runs_is_not_started_or_dropped_by_a_double_click(open_studio: Open) -> None:
+    page = open_studio("catalogue")
+    calls: list[str] = []
+    columns = [{"column": "id", "field": "id"}]
+    preview = {"columns": columns, "fields": ["id"], "rows": [], "notes": [], "skipped": [], "skipped_count": 0}
+    record = {"import": "f1", "name": "shop.csv", "options": {}, "problem": None, "report": None, "job": None}
+
+    def answer(route: Route) -> None:
+        path = urlsplit(route.request.url).path
+        calls.append(f"{route.request.method} {path}")
+        if path.endswith("/run") and calls.count(calls[-1]) > 1:
+            return route.fulfill(status=409, json={"detail": "The import runs."})
+        state = "running" if "POST /v1/imports/f1/run" in calls else "ready"
+        return route.fulfill(json={**record, "state": state, "preview": {**preview, "note_count": 0, "items": 3}})
+
+    page.route("**/v1/imports**", answer)
+    table = {"name": "shop.csv", "mimeType": "text/csv", "buffer": b"id"}
+    page.set_input_files(".toolbar input[type=file]", table)  # type: ignore[arg-type]
+    page.get_by_role("button", name="Import 3").dblclick()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    page.wait_for_timeout(300)
+    page.keyboard.press("Escape")
+    expect(page.locator("#toast")).to_contain_text("goes on")
+    assert calls.count("POST /v1/imports/f1/run") == 1
+    assert not any(call.startswith("DELETE") for call in calls)
 
 
 def test_one_key_decides_and_another_takes_it_back(open_studio: Open, studio: StudioServer) -> None:

@@ -6,6 +6,9 @@ export class ApiError extends Error {
   }
 }
 
+/** Return the error of a reply that did not come whole: a request that was cancelled is no failure of the server. */
+const unreached = (error) => (error.name === "AbortError" ? error : new ApiError(0, ""));
+
 /** Calls of the REST API under /v1. */
 export class Api {
   /**
@@ -93,8 +96,8 @@ export class Api {
     if (reply.status === 204) return null;
     try {
       return await reply.json();
-    } catch {
-      throw new ApiError(0, "");
+    } catch (error) {
+      throw unreached(error);
     }
   }
 
@@ -111,11 +114,10 @@ export class Api {
     try {
       reply = await fetch(url, { ...init, headers, credentials: "omit" });
     } catch (error) {
-      if (error.name === "AbortError") throw error;
-      throw new ApiError(0, "");
+      throw unreached(error);
     }
     if (reply.ok) return reply;
-    const problem = await reply.json().catch(() => ({}));
+    const problem = await reply.json().catch((error) => { if (error.name === "AbortError") throw error; return {}; });
     throw new ApiError(reply.status, problem.detail || reply.statusText || String(reply.status));
   }
 }

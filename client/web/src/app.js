@@ -28,6 +28,7 @@ let running = new AbortController(); // of the search whose reply is awaited; ol
 let regional = new AbortController(); // of the region's
 let failures = 0; // of a server that is away, one after another
 let retryTimer = 0;
+let recorded = {}; // what was recorded last: {choice, reply}
 
 // ---- searches ---------------------------------------------------------------------------------------------------
 
@@ -158,8 +159,10 @@ function fail(error) {
 function waitForServer(problem = "") {
   store.set({ phase: "offline", busy: false, problem });
   clearTimeout(retryTimer);
+  const { signal } = running;
   retryTimer = setTimeout(async () => {
     const up = await fetch("/healthz").then((reply) => reply.ok, () => false);
+    if (signal.aborted) return; // something else was asked for meanwhile
     if (!up) return waitForServer();
     failures += 1;
     again();
@@ -180,11 +183,14 @@ async function choose(item) {
   if (recall("consent") === null) await askConsent(collect());
   if (recall("consent") !== true) return store.set({}); // the buttons go
   const box = custom?.box || (selected ? found.regions[selected].box : null);
+  const choice = JSON.stringify([photo.id, box, item?.id]);
+  if (choice !== recorded.choice) recorded = { choice, reply: api.feedback(photo.blob, item ? { id: item.id, box } : { kind: "none", box }) }; // a double click records one
   try {
-    const { feedback } = await api.feedback(photo.blob, item ? { id: item.id, box } : { kind: "none", box });
-    const undo = () => api.withdraw(feedback).then(() => notify(t("undone")), (error) => notify(error.message));
+    const { feedback } = await recorded.reply;
+    const undo = () => api.withdraw(feedback).then(() => { recorded = {}; notify(t("undone")); }, (error) => notify(error.message || t("offlineTitle")));
     notify(t("recorded"), t("undo"), undo);
   } catch (error) {
+    recorded = {};
     notify(error.message || t("offlineTitle"));
   }
 }

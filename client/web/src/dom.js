@@ -79,6 +79,12 @@ export function button(style, symbol, label, onclick, more = {}) {
     symbol && icon(symbol), !bare && h("span", { text: label }));
 }
 
+/** Return a function that is not called again while it runs, as a double click would. */
+export function once(work) {
+  let running = null;
+  return (...given) => (running ||= work(...given).finally(() => { running = null; }));
+}
+
 /** Render into an element, and focus again what had the focus there: the element with the same `data-key`. */
 export function keepFocus(root, render) {
   const active = root.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;

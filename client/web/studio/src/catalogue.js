@@ -1,5 +1,5 @@
 import { titleOf } from "../../src/cards.js";
-import { button, h, icon } from "../../src/dom.js";
+import { button, h, icon, once } from "../../src/dom.js";
 import { filterPanel } from "../../src/filters.js";
 import { number, price, shortDate, t } from "../../src/i18n.js";
 import { notify } from "../../src/toast.js";
@@ -123,14 +123,14 @@ export function open(place, studio) {
   table.addEventListener("row-open", ({ detail }) => { const item = pages.row(detail.index); if (item) drawer(item.id); });
   table.addEventListener("cell-edit", ({ detail }) => editCell(detail, pages.row(detail.index), shown));
   table.addEventListener("row-choose", ({ detail }) => drawSelection(detail.ids));
-  table.addEventListener("keydown", (event) => { if (event.key === "Delete" && event.target === table.grid) remove(table.chosen.size ? [...table.chosen] : [table.active.item?.id].filter(Boolean)); });
+  table.addEventListener("keydown", (event) => { if (event.key === "Delete" && !event.repeat && event.target === table.grid) remove(table.chosen.size ? [...table.chosen] : [table.active.item?.id].filter(Boolean)); });
 
   function drawSelection(ids) {
     selection.hidden = !ids.length;
     selection.replaceChildren(h("b", { text: t("stChosen", { count: ids.length }) }), button("act", "edit", t("stSetField"), () => setField(ids)), button("act", "trash", t("stDelete"), () => remove(ids)), button("plain", "close", t("stClearSelection"), () => table.clear()));
   }
 
-  async function remove(ids) {
+  const remove = once(async (ids) => {
     if (!ids.length) return;
     const outcomes = await Promise.allSettled(ids.map((id) => api.deleteItem(id)));
     const gone = ids.filter((_, at) => outcomes[at].status === "fulfilled");
@@ -139,7 +139,7 @@ export function open(place, studio) {
     look();
     if (problem) return notify(problem.message || t("offlineTitle"), gone.length ? t("undo") : undefined, () => restore(gone));
     notify(t("stDeleted", { count: gone.length }), t("undo"), () => restore(gone));
-  }
+  });
 
   async function restore(ids) {
     const outcomes = await Promise.allSettled(ids.map((id) => api.restoreItem(id)));

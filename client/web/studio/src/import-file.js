@@ -82,6 +82,7 @@ export function showImport(file, page) {
   }
 
   async function run() {
+    if (running) return; // a double click
     try {
       running = true;
       record = await api.runImport(record.import);

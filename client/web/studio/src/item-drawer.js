@@ -1,5 +1,5 @@
 import { titleOf } from "../../src/cards.js";
-import { button, h, icon, showDialog } from "../../src/dom.js";
+import { button, h, icon, once, showDialog } from "../../src/dom.js";
 import { date, t } from "../../src/i18n.js";
 import { notify } from "../../src/toast.js";
 import { saveFields } from "./cell-editor.js";
@@ -50,8 +50,7 @@ export async function showItemDrawer(id, page) {
     return { ...given, attributes: Object.fromEntries([...nested, ...rows]) };
   }
 
-  async function save(event) {
-    event.preventDefault();
+  const save = once(async () => {
     const given = typed();
     if (id !== null && !image) {
       const change = Object.fromEntries(Object.entries(given).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(item[name] ?? (name === "attributes" ? {} : null))));
@@ -67,9 +66,9 @@ export async function showItemDrawer(id, page) {
       problem.textContent = error.message || t("offlineTitle");
       problem.hidden = false;
     }
-  }
+  });
 
-  async function remove() {
+  const remove = once(async () => {
     try {
       await api.deleteItem(id);
     } catch (error) {
@@ -78,10 +77,10 @@ export async function showItemDrawer(id, page) {
     dialog.close();
     page.reload();
     notify(t("stDeleted", { count: 1 }), t("undo"), () => api.restoreItem(id).then(() => { notify(t("undone")); page.reload(); }, (error) => notify(error.message || t("offlineTitle"))));
-  }
+  });
 
   const pictures = h("div.drawer-pictures", {}, ...(item.images || []).slice(0, 12).map((address) => picture(api.picture(address, 400), "")), preview, button("add-picture", "photo", t(id === null ? "choosePhoto" : "stNewPicture"), () => chooser.click()), chooser);
-  const form = h("form.fields", { onsubmit: save }, h("label", {}, h("span", { text: t("id") }), key), ...fields.map((field) => h("label", {}, h("span", { text: t(field.name) }), field)), ...lists,
+  const form = h("form.fields", { onsubmit: (event) => { event.preventDefault(); save(); } }, h("label", {}, h("span", { text: t("id") }), key), ...fields.map((field) => h("label", {}, h("span", { text: t(field.name) }), field)), ...lists,
     h("h3", { text: t("stOtherFields") }), extras, button("chip", "plus", t("stAddField"), () => extra().children[0].focus()), problem,
     h("div.acts.drawer-acts", {}, h("button.act.strong", { type: "submit" }, icon("check"), h("span", { text: t("stSave") })), id !== null && button("act", "trash", t("stDelete"), remove)));
   const history = h("ol.history", { "aria-busy": "true" });

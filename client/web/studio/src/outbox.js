@@ -1,4 +1,7 @@
 // Decisions that the server has not confirmed, in IndexedDB of this browser: a closed tab loses none.
+import { forget } from "./own-leases.js";
+import { hasEnded, ownPage, untilEnded } from "./page-lock.js";
+
 const RETRY = 1500; // ms, doubled up to 30 s
 const MOST = 100; // decisions of a request
 
@@ -14,8 +17,9 @@ function opened() {
 /**
  * Send decisions in the background, in order, until the server has confirmed them.
  *
- * An entry is {id, made, queue, lease, place, decision}; `place` is the catalogue's prefix. `answered(entry, result)` is called
- * for each result, `changed(waiting, problem)` whenever the number of waiting decisions or the state of the server changes.
+ * An entry is {id, made, queue, lease, place, decision, page}; `place` is the catalogue's prefix, `page` the one that sends it.
+ * `answered(entry, result)` is called for each result, `changed(waiting, problem)` whenever the number of waiting decisions or
+ * the state of the server changes.
  */
 export class Outbox {
   #entries = new Map();
@@ -24,6 +28,7 @@ export class Outbox {
   #sending = null;
   #wait = RETRY;
   #timer = 0;
+  #ending = new Map(); // lease that is given back after its decisions -> who waits for that
 
   constructor(api, { answered, changed }) {
     Object.assign(this, { api, answered, changed });
@@ -41,7 +46,7 @@ export class Outbox {
   add(entry, hold = false) {
     this.#release();
     this.#entries.set(entry.id, entry);
-    this.#keep(entry);
+    this.#keep({ ...entry, page: ownPage });
     if (hold) this.#held = entry.id;
     else this.#soon(0);
     this.changed(this.waiting, "");
@@ -52,6 +57,7 @@ export class Outbox {
     if (!this.#entries.has(id) || this.#sending?.includes(id)) return false;
     if (this.#held === id) this.#held = null;
     this.#forget(id);
+    this.#giveBackSent();
     this.changed(this.waiting, "");
     return true;
   }
@@ -60,6 +66,17 @@ export class Outbox {
   flush() {
     this.#release();
     this.#soon(0);
+  }
+
+  /** Give a lease back after its decisions; resolves then, or once the server does not answer. */
+  giveBack(lease) {
+    if (this.uses(lease)) return new Promise((resolve) => { this.#ending.set(lease, [...(this.#ending.get(lease) || []), resolve]); });
+    this.#ending.delete(lease);
+    return this.api.returnLease(lease).then(() => forget(lease), () => {});
+  }
+
+  #giveBackSent() {
+    for (const [lease, waiting] of this.#ending) if (!this.uses(lease)) this.giveBack(lease).then(() => waiting.forEach((resolve) => resolve()));
   }
 
   #release() { this.#held = null; }
@@ -82,20 +99,19 @@ export class Outbox {
     this.#store((store) => store?.delete(id));
   }
 
-  /** Send what an earlier page left. */
-  #left() {
-    return new Promise((resolve) => {
-      const request = this.#store((store) => store?.getAll());
-      if (!request) return resolve();
-      request.onsuccess = () => {
-        const own = request.result.filter((entry) => entry.place === this.api.prefix && !this.#entries.has(entry.id));
-        for (const entry of own.sort((one, other) => one.made - other.made)) this.#entries.set(entry.id, entry);
-        if (own.length) this.#soon(0);
-        this.changed(this.waiting, "");
-        resolve(own.length);
-      };
-      request.onerror = () => resolve();
-    });
+  /** Send what pages that ended left; return how many decisions that are. What another tab still sends or may take back is its own. */
+  async #left() {
+    const request = this.#store((store) => store?.getAll());
+    if (!request) return undefined;
+    const stored = await new Promise((resolve) => { request.onsuccess = () => resolve(request.result); request.onerror = () => resolve([]); });
+    const others = stored.filter((entry) => entry.place === this.api.prefix && entry.page !== ownPage && !this.#entries.has(entry.id));
+    const ended = new Map(await Promise.all([...new Set(others.map((entry) => entry.page))].map(async (page) => [page, await hasEnded(page)])));
+    for (const [page, over] of ended) if (!over) untilEnded(page).then(() => this.#left());
+    const left = others.filter((entry) => ended.get(entry.page)).sort((one, other) => one.made - other.made);
+    for (const entry of left) this.#entries.set(entry.id, entry);
+    if (left.length) this.#soon(0);
+    this.changed(this.waiting, "");
+    return left.length;
   }
 
   #soon(delay) {
@@ -122,6 +138,7 @@ export class Outbox {
         const result = results.find((one) => one.task === entry.decision.task) || { outcome: "lost" };
         this.answered(entry, result, open);
       }
+      this.#giveBackSent();
       this.changed(this.waiting, "");
       this.#soon(0);
     } catch (error) {
@@ -129,6 +146,7 @@ export class Outbox {
       const again = [0, 401, 408, 409, 425, 429].includes(error.status) || error.status >= 500;
       if (again) {
         this.changed(this.waiting, error.message || "offline");
+        for (const resolve of [...this.#ending.values()].flat()) resolve();
         this.#soon(this.#wait);
         this.#wait = Math.min(30_000, 2 * this.#wait);
       } else { // refused as a whole: nothing of it can ever be accepted
@@ -136,6 +154,7 @@ export class Outbox {
           this.#forget(entry.id);
           this.answered(entry, { outcome: "refused", detail: error.message });
         }
+        this.#giveBackSent();
         this.changed(this.waiting, "");
         this.#soon(0);
       }

@@ -1,4 +1,4 @@
-import { forget, remember, returnEarlier } from "./own-leases.js";
+import { remember, returnEarlier } from "./own-leases.js";
 
 const AHEAD = 5; // tasks below which more are leased
 const [LEAST, MOST] = [8, 20]; // tasks of a lease; few of a short queue, so that others find some, too
@@ -64,6 +64,7 @@ export class ReviewSession {
         if (["lost", "gone", "refused"].includes(outcome)) return void this.done.pop();
         const reply = await this.api.undo(decision === null || decision === undefined ? { task: last.task.task, lease: last.task.lease } : { decision });
         if (typeof this.open === "number" && outcome !== "second") this.open += 1;
+        if (reply.lease) remember(reply.lease);
         this.#back({ ...(reply.task_record || last.task), lease: reply.lease || last.task.lease });
       }
       this.done = this.done.filter((one) => one !== last);
@@ -76,6 +77,7 @@ export class ReviewSession {
   }
 
   #back(task) {
+    if (this.#ended) return void this.outbox.giveBack(task.lease);
     this.tasks.unshift(task);
     this.empty = false;
   }
@@ -114,7 +116,7 @@ export class ReviewSession {
     const asked = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
     [this.#leasing, this.#asked] = [leasing, asked];
     try {
-      await returnEarlier(this.api, (lease) => this.outbox.uses(lease));
+      await returnEarlier((lease) => this.outbox.giveBack(lease));
       if (this.#asked !== asked) return;
       remember(asked);
       const reply = await this.api.lease(this.queue, { lease: asked, count: Math.min(MOST, Math.max(LEAST, Math.round((this.open ?? 0) / 10))), seconds: SECONDS, order: this.order }, leasing.signal);
@@ -145,6 +147,7 @@ export class ReviewSession {
 
   /** Begin again with another order, or after the page came back. */
   restart(order = this.order) {
+    if (this.#ended) return;
     this.order = order;
     this.#released = false;
     this.#giveBack();
@@ -172,20 +175,23 @@ export class ReviewSession {
 
   /** Give all tasks back, also those that are asked for: an answer that comes later is of no use. */
   #giveBack() {
-    const leases = [...new Set(this.tasks.map((task) => task.lease))].filter((lease) => !this.outbox.uses(lease));
-    if (this.#asked) leases.push(this.#asked);
+    this.outbox.flush(); // leases are given back after the decisions on their tasks, skips among them
+    const leases = new Set(this.tasks.map((task) => task.lease));
+    if (this.#asked) leases.add(this.#asked);
     this.#asked = null;
     this.#leasing?.abort();
-    return Promise.all(leases.map((lease) => this.api.returnLease(lease).then(() => forget([lease]), () => {})));
+    return Promise.all([...leases].map((lease) => this.outbox.giveBack(lease)));
   }
 
-  /** Give the tasks back until `restart`, so that a batch may decide them, too. */
+  /** Give the tasks back until `restart`, so that a batch may decide them, too; false where they are, or the view ended. */
   async release() {
-    const given = this.#giveBack();
+    if (this.#released) return false;
     this.#released = true;
+    const given = this.#giveBack();
     this.tasks = [];
     this.changed();
     await given;
+    return !this.#ended;
   }
 
   #leave() { this.#giveBack(); }
@@ -193,8 +199,8 @@ export class ReviewSession {
   /** End: give tasks back. */
   end() {
     this.#ended = true;
-    this.outbox.flush();
     this.#giveBack();
+    this.tasks = []; // a dialog that is still open decides none
     clearInterval(this.timer);
     removeEventListener("pagehide", this.leave);
     removeEventListener("pageshow", this.shown);

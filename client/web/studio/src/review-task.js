@@ -109,7 +109,7 @@ export function open(place, queue, studio) {
   const difference = () => view?.compare?.toggleDifference();
   const zoom = () => view?.compare?.toggleZoom();
   const batch = async () => {
-    await session.release(); // what is leased is left out of a batch
+    if (!(await session.release())) return; // what is leased is left out of a batch
     showBatch(queue, studio, () => session.restart()).addEventListener("close", () => session.restart());
   };
 
@@ -166,6 +166,7 @@ export function open(place, queue, studio) {
     studio.listeners.delete(waiting);
     studio.answered = () => {};
     session.end();
+    for (const dialog of document.querySelectorAll("dialog.sheet")) dialog.close(); // they are about a task of this view
   };
 }
 

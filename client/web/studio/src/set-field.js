@@ -1,4 +1,4 @@
-import { h, icon, showDialog } from "../../src/dom.js";
+import { h, icon, once, showDialog } from "../../src/dom.js";
 import { number, t } from "../../src/i18n.js";
 import { notify } from "../../src/toast.js";
 import { fieldsOf, parsed } from "./cell-editor.js";
@@ -15,8 +15,7 @@ export function showSetField(ids, { api, facets, done, clear }) {
     list.replaceChildren(...(facets.find((facet) => facet.name === name.value)?.values || []).map((one) => h("option", { value: one.value })));
   }
 
-  async function save(event) {
-    event.preventDefault();
+  const save = once(async () => {
     const given = parsed(name.value, value.value);
     if (given === undefined) return fail(t("stNoNumber"));
     progress.hidden = false;
@@ -43,7 +42,7 @@ export function showSetField(ids, { api, facets, done, clear }) {
       notify(t("undone"));
       done();
     });
-  }
+  });
 
   function fail(text) {
     problem.textContent = text;
@@ -51,6 +50,6 @@ export function showSetField(ids, { api, facets, done, clear }) {
   }
 
   known();
-  const dialog = showDialog(t("stSetField"), t("close"), h("form.fields", { onsubmit: save }, h("p.quiet", { text: t("stSetFieldText", { count: ids.length }) }), h("label", {}, h("span", { text: t("stField") }), name), h("label", {}, h("span", { text: t("stValue") }), value), list, problem, progress,
+  const dialog = showDialog(t("stSetField"), t("close"), h("form.fields", { onsubmit: (event) => { event.preventDefault(); save(); } }, h("p.quiet", { text: t("stSetFieldText", { count: ids.length }) }), h("label", {}, h("span", { text: t("stField") }), name), h("label", {}, h("span", { text: t("stValue") }), value), list, problem, progress,
     h("div.acts", {}, h("button.act.strong", { type: "submit" }, icon("check"), h("span", { text: t("stSave") })))));
 }
