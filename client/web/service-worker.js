@@ -16,9 +16,17 @@ self.addEventListener("activate", (event) => {
 self.addEventListener("fetch", (event) => {
   const { pathname, origin } = new URL(event.request.url);
   const page = event.request.mode === "navigate" && PAGES.includes(pathname);
-  const ours = origin === self.location.origin && (page || pathname.startsWith("/web/") || pathname.endsWith(".webmanifest"));
+  const ours = origin === self.location.origin && (page || isFile(pathname));
   if (event.request.method === "GET" && ours) event.respondWith(fromNetwork(event.request, page ? pathname : event.request));
 });
+
+// What a page had loaded before it had a service worker.
+self.addEventListener("message", (event) => {
+  const own = event.data.map((address) => new URL(address, self.location)).filter(({ origin, pathname }) => origin === self.location.origin && (PAGES.includes(pathname) || isFile(pathname)));
+  event.waitUntil(caches.open(CACHE).then((cache) => Promise.allSettled(own.map((address) => cache.add(address.href)))));
+});
+
+const isFile = (pathname) => pathname.startsWith("/web/") || pathname.endsWith(".webmanifest");
 
 async function fromNetwork(request, key) {
   const cache = await caches.open(CACHE);

@@ -121,3 +121,20 @@ def test_a_store_without_users_is_closed_without_garbage_collection(tmp_path: Pa
         assert _open_files(tmp_path) == 0
     finally:
         gc.enable()
+
+
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    with Store(tmp_path / "catalogue.sqlite") as store:
+        store.put([PUT])
+        with pytest.raises(Unavailable, match=r"database or disk is full\): make room on its disk"):
+            _fill(store)
+        assert [record["id"] for record in store.page(limit=9)] == ["a"]
+
+
+def _fill(store: Store) -> None:
+    """Write more than there is room for."""
+    with store.transaction() as connection:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages + 4}")  # as a disk with so much room
+        connection.execute("CREATE TABLE large (data BLOB)")
+        connection.execute("INSERT INTO large VALUES (zeroblob(10000000))")

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.web.studio_server import Reply, StudioServer, _json
 from tests.web.studio_tasks import Record
-from tests.web.waiting import wait_until
+from tests.web.waiting import wait_kept, wait_until
 
 MATCHES = "whatsit-results :is(.card, .answer):not(.waiting)"
 
@@ -63,12 +63,15 @@ def server(shop: Path) -> Iterator[SearchServer]:
 
 
 @pytest.fixture
-def page(browser: Browser, server: SearchServer) -> Iterator[Page]:
-    opened = browser.new_context(viewport={"width": 1280, "height": 860}, locale="en-GB").new_page()
+def page(browser: Browser, server: SearchServer, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The page; without a service worker, past which requests may be missed, unless the parameter is "allow"."""
+    workers = getattr(request, "param", "block")
+    context = browser.new_context(viewport={"width": 1280, "height": 860}, locale="en-GB", service_workers=workers)
+    opened = context.new_page()
     opened.goto(server.url)
     expect(opened.locator(".sample .tile").first).to_be_visible()
     yield opened
-    opened.context.close()
+    context.close()
 
 
 def choose_photo(page: Page, server: SearchServer, number: int = 0) -> None:
@@ -112,6 +115,25 @@ def test_a_server_that_is_looked_for_does_not_end_another_view(page: Page, serve
     expect(page.locator(".hero")).to_be_visible(timeout=1_000)
 
 
+def test_a_photo_that_is_chosen_before_the_linked_one_is_found_stays(page: Page, server: SearchServer) -> None:
+    choose_photo(page, server)
+    page.wait_for_selector(MATCHES)
+    wait_kept(page, 1)
+    linked = page.url
+    held: list[Any] = []
+    page.route("**/v1/session", lambda route: held.append(route))
+    with page.expect_request("**/v1/session"):
+        page.goto(f"{linked}&box=1,1,40,40")
+    choose_photo(page, server, 1)
+    wait_kept(page, 2)
+    held[0].continue_()
+    page.wait_for_selector(MATCHES)
+    page.wait_for_timeout(300)
+    assert page.url != linked
+    assert "box" not in page.url
+    assert "photo=" in page.url
+
+
 def test_a_double_click_records_one_choice_and_undo_takes_it_back(page: Page, server: SearchServer) -> None:
     page.evaluate("localStorage.setItem('whatsit.consent', 'true')")
     choose_photo(page, server)
@@ -125,6 +147,7 @@ def test_a_double_click_records_one_choice_and_undo_takes_it_back(page: Page, se
     assert server.feedback == []
 
 
+@pytest.mark.parametrize("page", ["allow"], indirect=True)
 def test_a_browser_without_space_shows_the_files_of_now(page: Page, server: SearchServer) -> None:
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     page.reload()  # now its files pass the service worker

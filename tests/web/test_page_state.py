@@ -12,10 +12,14 @@ from playwright.sync_api import Page, expect
 
 from tests.web.page_server import PageServer
 from tests.web.test_page_search import Visit, calls_of, search
-from tests.web.waiting import wait_kept
+from tests.web.waiting import wait_kept, wait_until
 
 pytestmark = pytest.mark.triton
 MOST_BYTES = 150_000
+# Whether the browser keeps every file that the page has loaded.
+KEPT = """caches.open("whatsit-page-1").then((cache) => Promise.all(performance.getEntriesByType("resource")
+    .map((one) => new URL(one.name).pathname).filter((path) => path.startsWith("/web/"))
+    .map((path) => cache.match(path)))).then((kept) => kept.length > 9 && kept.every(Boolean))"""
 
 
 @pytest.mark.parametrize(
@@ -141,9 +145,8 @@ def test_a_gateway_that_is_stopped_and_started_is_found_again(visit: Visit, page
 
 def test_the_page_opens_without_a_network(visit: Visit) -> None:
     page = visit()
-    page.wait_for_function("navigator.serviceWorker.ready.then(() => true)")
-    page.reload()  # now its files pass the service worker
     expect(page.locator(".sample .tile").first).to_be_visible()
+    wait_until(page, KEPT)  # by the first visit alone
     page.context.set_offline(True)
     page.reload()
     expect(page.locator(".brand")).to_be_visible()

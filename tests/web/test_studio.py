@@ -282,6 +282,22 @@ def test_a_server_that_is_away_is_said_and_comes_back(open_studio: Open, studio:
     expect(page.locator(".number").first).to_contain_text("5,000")
 
 
+def test_rows_that_come_late_do_not_replace_those_that_were_asked_for_last(open_studio: Open) -> None:
+    page = open_studio("log")
+    page.wait_for_selector(LOADED_LOG)
+    held: list[Route] = []
+    late = {"number": 7, "item": "late", "verdict": "dropped", "command": "review", "made": "2026-11-29T10:00:00Z"}
+    page.route("**/v1/review/decisions*queue=merge*", lambda route: held.append(route))
+    with page.expect_request("**/v1/review/decisions*queue=merge*"):
+        page.get_by_label("Queue").select_option("merge")
+    with page.expect_response("**/v1/review/decisions*queue=boxes*"):
+        page.get_by_label("Queue").select_option("boxes")
+    with page.expect_response("**/v1/review/decisions*queue=merge*"):
+        held[0].fulfill(json={"decisions": [late], "total": 1, "next": None})
+    page.wait_for_timeout(200)
+    expect(page.locator(".log-line")).to_have_count(0)
+
+
 def test_every_language_has_every_text(open_studio: Open) -> None:
     script = """async () => {
         const loaded = async (name) => [name, Object.keys((await import(`/web/studio/strings/${name}.js`)).default)];

@@ -12,6 +12,7 @@ import "./results.js";
 import "./stage.js";
 import { createStore, recall, remember } from "./store.js";
 import { readLink, writeLink } from "./link.js";
+import { keepForOffline } from "./offline.js";
 import { notify } from "./toast.js";
 
 const RETRY = 2000; // ms between looks at a server that is away
@@ -54,6 +55,7 @@ const options = () => ({ top_k: store.get().limit, where: Object.keys(store.get(
 async function searchPhoto(file, shutterTime = performance.now(), step = true) {
   performance.mark("whatsit-shutter", { startTime: shutterTime });
   const signal = fresh();
+  if (link.photo) [link.photo, link.box] = ["", null]; // chosen before the linked one was found
   const limit = store.get().session?.body_bytes;
   const photo = file.id && file.blob ? { ...(await readPhoto(file.blob)), id: file.id } : await readPhoto(file);
   if (signal.aborted) return;
@@ -382,9 +384,10 @@ async function start() {
   if (store.get().phase === "offline" || store.get().phase === "error") store.set({ phase: "home" });
   if (link.photo) {
     const entry = await findPhoto(link.photo);
+    const wanted = link.photo; // "" where another photo was chosen meanwhile
     link.photo = "";
-    if (entry) searchPhoto(entry, performance.now(), false);
-    else notify(t("photoElsewhere"));
+    if (wanted && entry) searchPhoto(entry, performance.now(), false);
+    else if (wanted) notify(t("photoElsewhere"));
     if (!entry) link.box = null;
   } else if (store.get().photo) identify();
   else if (store.get().words || Object.keys(store.get().where).length) searchWords();
@@ -440,4 +443,4 @@ store.subscribe((state, before) => {
 });
 store.set({});
 start();
-if ("serviceWorker" in navigator && isSecureContext) navigator.serviceWorker.register("/service-worker.js").catch(() => {});
+keepForOffline();

@@ -90,7 +90,7 @@ class Database:
                 yield connection
                 self._check_in_place()
             except BaseException:
-                connection.execute("ROLLBACK")
+                _roll_back(connection)
                 raise
             connection.execute("COMMIT")
 
@@ -102,7 +102,7 @@ class Database:
             try:
                 yield connection
             finally:
-                connection.execute("ROLLBACK")
+                _roll_back(connection)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -209,6 +209,12 @@ def _close(
     """Close and forget the connections of these threads; None for all."""
     for thread in list(opened) if threads is None else threads:
         opened.pop(thread).close()
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    """Undo what was not committed, unless SQLite did so by itself, as on a full disk."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

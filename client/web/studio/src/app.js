@@ -1,6 +1,7 @@
 import { askKey } from "../../src/dialogs.js";
 import { button, h, icon, showDialog } from "../../src/dom.js";
 import { addTexts, chooseLanguage, language, LANGUAGES, t } from "../../src/i18n.js";
+import { keepForOffline } from "../../src/offline.js";
 import { recall, remember } from "../../src/store.js";
 import { notify } from "../../src/toast.js";
 import de from "../strings/de.js";
@@ -139,4 +140,4 @@ translate();
 $("#open-settings").addEventListener("click", settings);
 addEventListener("offline", () => notify(t("offlineNotice")));
 start();
-if ("serviceWorker" in navigator && isSecureContext) navigator.serviceWorker.register("/service-worker.js").catch(() => {});
+keepForOffline();

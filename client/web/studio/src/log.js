@@ -20,13 +20,16 @@ export function open(place, studio) {
   const item = h("input", { type: "search", placeholder: t("stItemId"), "aria-label": t("stItemId"), onchange: () => look({ item: item.value.trim() }), dir: "auto" });
 
   async function look(change, further = false) {
-    query = { ...query, offset: 0, ...change };
+    const asked = { ...query, offset: 0, ...change };
+    query = asked;
     try {
-      const reply = await api.decisions(query);
+      const reply = await api.decisions(asked);
+      if (asked !== query) return; // other rows were asked for meanwhile
       rows = further ? [...rows, ...reply.decisions] : reply.decisions;
       total = reply.total;
       draw(Boolean(reply.next));
     } catch (error) {
+      if (asked !== query) return;
       list.replaceChildren(h("li", {}, failure(error, () => look({}))));
       more.replaceChildren();
     }

@@ -12,11 +12,12 @@ export function open(place, studio) {
   let ended = false;
 
   async function load() {
+    const asked = days;
     try {
-      const found = await studio.api.overview(days);
-      if (!ended) draw(found);
+      const found = await studio.api.overview(asked);
+      if (!ended && asked === days) draw(found);
     } catch (error) {
-      if (!ended) place.replaceChildren(failure(error, load));
+      if (!ended && asked === days) place.replaceChildren(failure(error, load));
     }
   }
 
