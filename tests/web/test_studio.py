@@ -199,28 +199,6 @@ def test_decisions_outlive_a_closed_tab_while_the_server_is_away(open_studio: Op
     assert [one["task"] for one in studio.review.decisions] == [1001, 1002, 1003, 1004]
 
 
-@pytest.mark.parametrize("leave", ["reload", "another view"])
-def test_tasks_that_were_asked_for_are_given_back(open_studio: Open, studio: StudioServer, leave: str) -> None:
-    """Their answer never comes: the tab is reloaded, or another view is shown, while the server works."""
-    page = open_studio("overview")
-    studio.go.clear()
-    page.goto(f"{studio.url}/studio#review/merge")
-    for _ in range(4_500):
-        if studio.review.leases:
-            break
-        page.wait_for_timeout(20)
-    if leave == "reload":
-        page.reload()
-    else:
-        page.get_by_role("link", name="Overview").click()
-        page.wait_for_selector(".number")
-        page.goto(f"{studio.url}/studio#review/merge")
-    studio.go.set()
-    page.wait_for_selector(".differing")
-    (lease,) = [tasks for tasks in studio.review.leases.values() if tasks]
-    assert lease[0] == min(studio.review.tasks["merge"])
-
-
 def test_boxes_are_drawn_moved_resized_and_deleted(open_studio: Open, studio: StudioServer) -> None:
     page = open_studio("review/boxes")
     page.wait_for_selector(".be-box")

@@ -22,6 +22,25 @@ def wait_for(page: Page, condition: Callable[[], bool], seconds: float = 60) -> 
         page.wait_for_timeout(40)
 
 
+@pytest.mark.parametrize("leave", ["reload", "another view"])
+def test_tasks_that_were_asked_for_are_given_back(open_studio: Open, studio: StudioServer, leave: str) -> None:
+    """Their answer never comes: the tab is reloaded, or another view is shown, while the server works."""
+    page = open_studio("overview")
+    studio.go.clear()
+    page.goto(f"{studio.url}/studio#review/merge")
+    wait_for(page, lambda: bool(studio.review.leases))
+    if leave == "reload":
+        page.reload()
+    else:
+        page.get_by_role("link", name="Overview").click()
+        page.wait_for_selector(".number")
+        page.goto(f"{studio.url}/studio#review/merge")
+    studio.go.set()
+    page.wait_for_selector(".differing")
+    (lease,) = [tasks for tasks in studio.review.leases.values() if tasks]
+    assert lease[0] == min(studio.review.tasks["merge"])
+
+
 @pytest.mark.parametrize("leave", ["another view", "reload", "batch"])
 def test_a_skip_does_not_keep_the_other_tasks_of_its_lease(open_studio: Open, studio: StudioServer, leave: str) -> None:
     """A skip waits for the next decision, so that it can be taken back; there is none."""

@@ -1,12 +1,18 @@
 /** Let the service worker keep the page's own files, those of the first visit among them, which it did not see. */
 export async function keepForOffline() {
-  if (!("serviceWorker" in navigator) || !isSecureContext) return;
-  const seen = Boolean(navigator.serviceWorker.controller);
+  const workers = navigator.serviceWorker;
+  if (!workers || !isSecureContext) return;
+  const first = !workers.controller;
   try {
-    await navigator.serviceWorker.register("/service-worker.js");
-    const { active } = await navigator.serviceWorker.ready;
-    if (document.readyState !== "complete") await new Promise((resolve) => { addEventListener("load", resolve); });
-    if (!seen) active.postMessage([location.pathname, ...performance.getEntriesByType("resource").map((one) => one.name)]);
+    await workers.register("/service-worker.js");
+    const { active } = await workers.ready;
+    if (!first) return;
+    if (!workers.controller) await new Promise((resolve) => { workers.addEventListener("controllerchange", resolve, { once: true }); });
+    const now = performance.now();
+    new PerformanceObserver((list) => {
+      const unseen = list.getEntries().filter((one) => one.startTime <= now).map((one) => one.name);
+      if (unseen.length) active.postMessage([location.pathname, ...unseen]);
+    }).observe({ type: "resource", buffered: true });
   } catch {
     // Without a service worker the page needs the network.
   }
