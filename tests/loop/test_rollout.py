@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from whatsit_client.errors import Damaged, InvalidInput, Unavailable
 
+from whatsit.catalogue.backends import open_embedded
 from whatsit.catalogue.backup.backup import backup
 from whatsit.catalogue.backup.restore import restore
 from whatsit.catalogue.ingest.add import add_to_catalogue
@@ -189,6 +190,27 @@ def test_abort_leaves_the_catalogue_as_it_was(own_catalogue: Path, new_embedder:
     with Store(Layout(own_catalogue).store, read_only=True) as store:
         assert store.fingerprints() == [OLD]
     check_catalogue(own_catalogue, MODELS)
+
+
+def test_an_abort_that_a_switch_overtook_removes_nothing(
+    own_catalogue: Path, new_embedder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rollout = Rollout(own_catalogue)
+    rollout.start(new_embedder)
+    before = read_pair(own_catalogue)
+    assert before is not None
+    after = ServingPair(before.beside, before.serving, ready=True, switched=True)
+
+    def overtaken(*given: object) -> Store:
+        write_pair(own_catalogue, after)
+        return open_embedded(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("whatsit.loop.rollout.open_embedded", overtaken)
+    with pytest.raises(Unavailable, match="Another command has just changed this roll-out"):
+        rollout.abort()
+    assert read_pair(own_catalogue) == after
+    with Store(Layout(own_catalogue).store) as store:
+        assert set(store.fingerprints()) == {after.serving, after.beside}
 
 
 def test_what_is_refused(own_catalogue: Path, new_embedder: Path, tmp_path: Path) -> None:

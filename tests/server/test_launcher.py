@@ -112,6 +112,17 @@ def test_triton_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.triton
+def test_a_start_that_fails_leaves_no_folder(catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*given: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("whatsit.server.launcher.lay_out_served", full)
+    with pytest.raises(OSError, match="No space left"), Server(catalogue, ports=Ports(0, 0, 0)):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
 def test_interrupt_stops_everything_that_was_started(catalogue: Path) -> None:
     """Ctrl-C on `whatsit serve`: a zero exit code's worth of order, and no process of the server is left."""
     command = [sys.executable, "-m", "whatsit.cli", "serve", "--catalogue", str(catalogue)]

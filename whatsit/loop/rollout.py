@@ -195,6 +195,7 @@ class Rollout:
 
     def _exchange(self, pair: ServingPair, leave_out: bool, wait: float) -> ServingPair:
         with open_embedded(self._folder, NO_MILVUS) as store, self._alone():
+            self._check_unchanged(pair)
             left_out = self._embed(store, pair.beside, pair.serving, Pace())
             if left_out and not leave_out:
                 raise InvalidInput(
@@ -226,6 +227,7 @@ class Rollout:
         if pair is None:
             return
         with open_embedded(self._folder, NO_MILVUS) as store, self._alone():
+            self._check_unchanged(pair)
             if pair.beside or pair.ready or pair.switched:
                 write_pair(self._folder, ServingPair(pair.serving))
             store.embedders.keep((pair.serving,))
@@ -244,6 +246,11 @@ class Rollout:
                 (self._folder / PAIRS).unlink(missing_ok=True)
                 store.embedders.keep(())
                 sync_folder(self._folder)
+
+    def _check_unchanged(self, pair: ServingPair) -> None:
+        """Refuse to go on where another command changed the pair before the lock."""
+        if read_pair(self._folder) != pair:
+            raise Unavailable("Another command has just changed this roll-out: look at it and run this again.")
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -175,9 +175,10 @@ class Server:
         self.catalogues.check(model_repository)
         installation = find_installation()
         for last in (False, True):
-            self._launch(installation)
+            limit = self._ready_timeout if last else self._ready_timeout / 2
             try:
-                self._wait(waiting, self._ready_timeout if last else self._ready_timeout / 2)
+                self._launch(installation)
+                self._wait(waiting, limit)
             except BaseException as error:
                 # Seen on a very busy machine: two of the Python backend's processes fight over a lock while they start,
                 # and end, or wait for each other.
