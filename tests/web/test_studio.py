@@ -101,6 +101,17 @@ def test_a_cell_is_edited_in_place_and_a_conflict_is_asked_about(open_studio: Op
     expect(brand).to_have_text("Theirs")
 
 
+def test_a_change_of_another_field_is_no_conflict(open_studio: Open, studio: StudioServer) -> None:
+    page = open_studio("catalogue")
+    with page.expect_response("**/v1/items/P000001"):  # the item is read when a cell is edited
+        page.locator('.vt-row[data-index="1"] .col-title').dblclick()
+    studio.items["P000001"]["brand"] = "Theirs"
+    page.locator(".cell-input").fill("Mine")
+    page.keyboard.press("Enter")
+    expect(page.locator("#toast")).to_contain_text("Saved")
+    assert (studio.items["P000001"]["title"], studio.items["P000001"]["brand"]) == ("Mine", "Theirs")
+
+
 def test_words_filters_and_deletion_with_undo(open_studio: Open, studio: StudioServer) -> None:
     page = open_studio("catalogue")
     page.get_by_role("searchbox").fill("oolong")

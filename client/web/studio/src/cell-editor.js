@@ -8,7 +8,7 @@ const FIELDS = ["title", "brand", "category", "price", "url", "attributes"];
 export const fieldsOf = (item) => Object.fromEntries(FIELDS.map((name) => [name, item[name] ?? null]));
 
 /**
- * Save changed fields of an item; where it was changed since, the person decides.
+ * Save changed fields of an item; where one of them was changed since, the person decides.
  *
  * @param {Object} item - as it was read
  * @param {string} tag - of that reading
@@ -32,9 +32,10 @@ export async function saveFields(item, tag, change, { api, changed }) {
   }
 }
 
-/** Ask which of two changes stays. */
+/** Save a change beside another one of other fields; of the same field, ask which one stays. */
 async function conflict(item, change, page) {
   const { item: theirs, tag } = await page.api.itemWithTag(item.id);
+  if (Object.keys(change).every((name) => text(theirs[name]) === text(item[name]))) return saveFields(theirs, tag, change, page);
   return new Promise((resolve) => {
     let saved = false;
     const mine = async () => {
