@@ -131,9 +131,9 @@ def test_it_is_off_without_texture_and_stops_in_time() -> None:
     given = matches([0, 1], [1.1, 1.0], bare)
     assert Geometry()(given) is given
     busy = Shelf(extract(photo(label(1), 1)), matches([], []))
-    found = Geometry(seconds=1e-9)(matches([0, 1], [1.1, 1.0], busy))
-    assert busy.asked == []
-    assert found.numbers.tolist() == [0, 1]
+    found = Geometry(seconds=1e-9)(matches([0, 1, 2, 3, 4, 5, 10], [1.6, 1.5, 1.4, 1.3, 1.2, 1.1, 1.0], busy))
+    assert busy.asked == [0, 1, 2, 3, 4, 5]
+    assert found.numbers.tolist()[0] == 1
 
 
 def test_nothing_is_compared_behind_a_match_beyond_doubt() -> None:

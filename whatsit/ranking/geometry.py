@@ -45,12 +45,13 @@ class Geometry:
     becomes one where it has `PROOF` inliers, whatever its score.
 
     Without local features on either side nothing happens. After `seconds`, or when one candidate is beyond doubt (see
-    `SURE`), the remaining ones stay unverified.
+    `SURE`), the remaining ones stay unverified; the first `AT_ONCE` are always compared.
 
     Args:
         weight: of an inlier, 0 or more.
         candidates: of each shortlist, 1 or more.
-        seconds: above 0, of processor time for one region: load elsewhere does not change what is found.
+        seconds: above 0, of this thread's processor time for one region. A library that computes on several threads may
+            spend some of it waiting on a busy machine, which is why the first candidates do not depend on it.
 
     Raises:
         InvalidInput: one of them is out of its range.
@@ -101,7 +102,7 @@ def _verified(context: SearchContext, turns: Sequence[int], deadline: float) -> 
     """Return the best agreement of each candidate that was compared, in turn."""
     found: dict[int, Agreement] = {}
     for start in range(0, len(turns), AT_ONCE):
-        if time.thread_time() > deadline:
+        if found and time.thread_time() > deadline:
             break
         numbers = turns[start : start + AT_ONCE]
         pictures = [context.pictures(number, PICTURES) for number in numbers]
