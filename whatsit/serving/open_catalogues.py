@@ -97,9 +97,26 @@ class OpenCatalogues(Generic[T]):
         with self._lock:
             waiting = bool(self._dropped)
         if waiting:
-            gc.collect()
+            _collect_garbage()
             with self._lock:
                 self._dropped = [one for one in self._dropped if one() is not None]
+
+
+def _collect_garbage() -> None:
+    """Collect garbage, again where another thread was collecting: Python then does nothing."""
+    this, done = threading.get_ident(), threading.Event()
+
+    def note(phase: str, _: Mapping[str, int]) -> None:
+        if phase == "stop" and threading.get_ident() == this:
+            done.set()
+
+    gc.callbacks.append(note)
+    try:
+        while not done.is_set():
+            gc.collect()
+            done.wait(0.01)
+    finally:
+        gc.callbacks.remove(note)
 
 
 class _Opening(Generic[T]):
@@ -164,4 +181,4 @@ class _Opening(Generic[T]):
         self._tried.set()
         if self._dropped.is_set():  # while it was being opened
             self._value = None
-            gc.collect()
+            _collect_garbage()
