@@ -103,7 +103,7 @@ class OpenCatalogues(Generic[T]):
 
 
 def _collect_garbage() -> None:
-    """Collect garbage, again where another thread was collecting: Python then does nothing."""
+    """Collect garbage, again where another thread was collecting meanwhile."""
     this, done = threading.get_ident(), threading.Event()
 
     def note(phase: str, _: Mapping[str, int]) -> None:
