@@ -39,6 +39,19 @@ def test_the_last_failure_is_one_sentence(starts: list[str]) -> None:
     assert len(starts) == 3 + 4
 
 
+def test_what_a_second_start_does_not_mend_is_said_at_once(monkeypatch: pytest.MonkeyPatch, starts: list[str]) -> None:
+    import ray
+
+    def init(address: str, **_: object) -> None:
+        starts.append(address)
+        raise ValueError("no such option")
+
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(Unavailable, match="no such option"):
+        start_ray(None, 1, None)
+    assert len(starts) == 1
+
+
 def test_a_cluster_is_asked_once(starts: list[str]) -> None:
     with pytest.raises(Unavailable, match=r"^There is no Ray at '10\.0\.0\.1:6379' \("):
         start_ray("10.0.0.1:6379", 1, None)

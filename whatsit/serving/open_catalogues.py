@@ -91,8 +91,8 @@ class OpenCatalogues(Generic[T]):
     def _close_dropped(self) -> None:
         """Close the files of dropped catalogues that nobody uses any more.
 
-        SQLite's connections refer to themselves, and so may the error of a request that used one: they stay until
-        Python looks for such objects, which a process with little to do may put off for minutes.
+        The error of a request may refer to itself and to the catalogue that the request used: both stay until Python
+        looks for such objects, which a process with little to do may put off for minutes.
         """
         with self._lock:
             waiting = bool(self._dropped)

@@ -136,7 +136,7 @@ def start_ray(address: str | None, cores: int, memory: int | None) -> Any:
             break
         except Exception as error:  # Ray raises a bare Exception where a busy machine took longer than its 30 seconds
             ray.shutdown()
-            if not left or isinstance(error, ValueError):
+            if not left or type(error) is not Exception:
                 where = f"no Ray at '{address}'" if address else "no way to start Ray here"
                 raise Unavailable(f"There is {where} ({str(error).strip().splitlines()[0][:200]}).") from error
     return ray
