@@ -3,6 +3,7 @@ import { language, number, percent, t } from "../../src/i18n.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const LEFT = 40;
+const LABEL = 54; // width of a day under the bars, pixels
 const BOTTOM = 24;
 const TOP = 10;
 
@@ -57,7 +58,7 @@ export function dayChart(title, days, parts) {
     }
     const step = (width - LEFT) / days.length;
     const bar = Math.min(34, Math.max(2, step * 0.62));
-    const named = Math.max(1, Math.ceil(54 / step));
+    const named = Math.max(1, Math.ceil(LABEL / step));
     days.forEach((one, at) => {
       const x = LEFT + step * at + (step - bar) / 2;
       let below = 0;
@@ -69,7 +70,7 @@ export function dayChart(title, days, parts) {
         below += value;
       }
       if ((days.length - 1 - at) % named === 0) {
-        const text = s("text", { x: x + bar / 2, y: height - 6, "text-anchor": "middle" });
+        const text = s("text", { x: Math.min(x + bar / 2, width - LABEL / 2), y: height - 6, "text-anchor": "middle" });
         text.textContent = day(one.day, { day: "numeric", month: "short" });
         svg.append(text);
       }
